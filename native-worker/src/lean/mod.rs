@@ -1,3 +1,4 @@
 //! Hosting Lean: one trait, two backends, a pool.
 
 pub mod host;
+pub mod pool;
