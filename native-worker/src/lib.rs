@@ -2,3 +2,4 @@
 //! set-up, and the command line.
 
 pub mod lean;
+pub mod setup;
