@@ -422,7 +422,7 @@ fn a_brought_node_that_does_not_run_is_found_out_first() {
     check_error(
         &fixture,
         expect![
-            "the Node in FOLDER/cache/node-test-1.0.0/bin/node does not run on this system (which does not answer as Node does (exit status: 127)); install Node 24 or newer and put it on PATH, or name it in STEPWISE_NODE"
+            "stepwise brought FOLDER/cache/node-test-1.0.0/bin/node, which does not answer as Node does (exit status: 127); install Node 24 or newer and put it on PATH, or name it in STEPWISE_NODE"
         ],
     );
     assert_eq!(fixture.server.requests().len(), 1, "Lean is not downloaded for it");
