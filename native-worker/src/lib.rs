@@ -3,3 +3,4 @@
 
 pub mod lean;
 pub mod process;
+pub mod setup;
