@@ -107,10 +107,8 @@ fn upper_bound(view: &View, variable: &Ranged, bounds: &Bounds, drafts: &mut Dra
     let Some(proof) = bound_proof(view, variable.hyp, hi + 1, bounds) else { return };
     let name = view.fresh("hlt", &[]);
     let small = (hi - lo.unwrap_or(0)) <= MAX_CASES;
-    drafts.add(
-        if small { 7.0 } else { 2.5 },
-        format!("have {name} : {} < {} := by\n{proof}", variable.hyp.name, hi + 1),
-    );
+    drafts
+        .add(if small { 7.0 } else { 2.5 }, format!("have {name} : {} < {} := by\n{proof}", variable.hyp.name, hi + 1));
 }
 
 /// The script, indented by two, that proves `x < limit` by contradiction: lower bounds of all products that `x` is in.
@@ -168,7 +166,8 @@ fn product_bound(view: &View, term: &Term, hyp: &Hyp, limit: i128, bounds: &Boun
     let integers = speaks_of_integers(view, term);
     match term {
         Term::Bin(Op::Mul, a, b) => {
-            let (left, right) = (product_bound(view, a, hyp, limit, bounds)?, product_bound(view, b, hyp, limit, bounds)?);
+            let (left, right) =
+                (product_bound(view, a, hyp, limit, bounds)?, product_bound(view, b, hyp, limit, bounds)?);
             if integers {
                 Some(format!("Int.mul_le_mul {left} {right} (by omega) (by omega)"))
             } else {
@@ -316,8 +315,7 @@ fn common_divisors(view: &View, drafts: &mut Drafts) {
             return;
         }
         // c * s - a * t has no variable left; the larger side goes first, because naturals truncate.
-        let (first, second, f, g) =
-            if c * b >= a * d { (&left, &right, c, a) } else { (&right, &left, a, c) };
+        let (first, second, f, g) = if c * b >= a * d { (&left, &right, c, a) } else { (&right, &left, a, c) };
         let rest = (c * b - a * d).abs();
         if rest == 0 {
             return;
@@ -445,7 +443,8 @@ fn products(view: &View, drafts: &mut Drafts) {
             facts.push(format!("have hm{} := Int.mul_nonneg {a} {b}", facts.len() + 1));
         }
     }
-    let variables: Vec<&str> = view.vars(Kind::Int).filter(|hyp| used(view, hyp)).map(|hyp| hyp.name.as_str()).collect();
+    let variables: Vec<&str> =
+        view.vars(Kind::Int).filter(|hyp| used(view, hyp)).map(|hyp| hyp.name.as_str()).collect();
     let mut squares: Vec<String> = Vec::new();
     for (idx, x) in variables.iter().take(3).enumerate() {
         for y in variables.iter().take(3).skip(idx + 1) {

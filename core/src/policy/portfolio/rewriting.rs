@@ -113,7 +113,8 @@ fn definitions(view: &View, drafts: &mut Drafts) {
     let mut names: Vec<&str> = Vec::new();
     for word in view.target.split(|c: char| !crate::goal::is_name_part(c)) {
         let plain = word.len() > 1 && word.chars().next().is_some_and(|c| c.is_ascii_lowercase());
-        let known = view.hyps.iter().any(|hyp| mentions(word, &hyp.name)) || word.contains('.') || KEYWORDS.contains(&word);
+        let known =
+            view.hyps.iter().any(|hyp| mentions(word, &hyp.name)) || word.contains('.') || KEYWORDS.contains(&word);
         let bound = view.target.contains(&format!("∀ {word}")) || view.target.contains(&format!("∃ {word}"));
         if plain && !known && !bound && !names.contains(&word) {
             names.push(word);
@@ -126,7 +127,10 @@ fn definitions(view: &View, drafts: &mut Drafts) {
     }
 }
 
-const KEYWORDS: &[&str] = &["fun", "if", "then", "else", "let", "have", "match", "with", "true", "false", "at", "in", "do", "some", "none", "max", "min", "not", "and", "or", "xor", "id"];
+const KEYWORDS: &[&str] = &[
+    "fun", "if", "then", "else", "let", "have", "match", "with", "true", "false", "at", "in", "do", "some", "none",
+    "max", "min", "not", "and", "or", "xor", "id",
+];
 
 /// A goal over naturals whose hypotheses live in a bigger number system: prove it there, and cast back.
 fn cast_goal(view: &View, drafts: &mut Drafts) {

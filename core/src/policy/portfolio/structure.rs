@@ -25,13 +25,15 @@ fn introduce(view: &View, drafts: &mut Drafts) {
         let name = view.fresh(&base, &names);
         names.push(name);
     }
-    let negation = rest.starts_with('¬') && find_top_level(rest, " ∧ ").is_none() && find_top_level(rest, " ∨ ").is_none();
+    let negation =
+        rest.starts_with('¬') && find_top_level(rest, " ∧ ").is_none() && find_top_level(rest, " ∨ ").is_none();
     let negation = (negation && find_top_level(rest, " ↔ ").is_none())
         || matches!(Prop::parse(rest), Some(Prop::Rel(Rel::Ne, _, _) | Prop::Not(_)));
     if !names.is_empty() {
         drafts.add(16.0, format!("intro {}", names.join(" ")));
         // A premise that is a conjunction or an existential can be taken apart on the way in.
-        let patterns: Vec<String> = binders.iter().zip(&names).map(|(binder, name)| pattern(view, &binder.ty, name)).collect();
+        let patterns: Vec<String> =
+            binders.iter().zip(&names).map(|(binder, name)| pattern(view, &binder.ty, name)).collect();
         if patterns != names {
             drafts.add(5.0, format!("rintro {}", patterns.join(" ")));
         }
@@ -66,7 +68,8 @@ fn letter(idx: usize) -> char {
 
 /// How many conjuncts stand side by side at the top of a type; 1 when another connective is on top.
 fn conjuncts(ty: &str) -> usize {
-    if ty.starts_with(['∃', '∀']) || [" → ", " ↔ ", " ∨ "].iter().any(|symbol| find_top_level(ty, symbol).is_some()) {
+    if ty.starts_with(['∃', '∀']) || [" → ", " ↔ ", " ∨ "].iter().any(|symbol| find_top_level(ty, symbol).is_some())
+    {
         return 1;
     }
     let (mut n, mut rest) = (1, ty);
@@ -79,7 +82,8 @@ fn conjuncts(ty: &str) -> usize {
 
 fn split_target(view: &View, drafts: &mut Drafts) {
     let target = view.target.as_str();
-    if target.starts_with(['∀', '∃']) || find_top_level(target, " → ").is_some_and(|_| !telescope(target).0.is_empty()) {
+    if target.starts_with(['∀', '∃']) || find_top_level(target, " → ").is_some_and(|_| !telescope(target).0.is_empty())
+    {
         return;
     }
     if find_top_level(target, " ↔ ").is_some() {
@@ -212,7 +216,8 @@ fn take_apart(view: &View, drafts: &mut Drafts) {
         }
         let n_parts = conjuncts(&hyp.ty);
         if n_parts > 1 {
-            let parts: Vec<String> = (0..n_parts).map(|idx| view.fresh(&format!("{name}{}", letter(idx)), &[])).collect();
+            let parts: Vec<String> =
+                (0..n_parts).map(|idx| view.fresh(&format!("{name}{}", letter(idx)), &[])).collect();
             drafts.add(2.5, format!("obtain ⟨{}⟩ := {name}", parts.join(", ")));
         } else if find_top_level(&hyp.ty, " ↔ ").is_some() {
             drafts.add(0.8, format!("rw [{name}]"));
@@ -280,8 +285,11 @@ fn extensionality(view: &View, drafts: &mut Drafts) {
             || view.hyp(side).is_some_and(|hyp| hyp.kind == Kind::Function)
     });
     let is_proposition = sides.iter().any(|side| {
-        view.hyp(side).is_some_and(|hyp| hyp.kind == Kind::Proposition) || side.starts_with("(¬") || side.contains(" ∧ ")
-            || *side == "True" || *side == "False"
+        view.hyp(side).is_some_and(|hyp| hyp.kind == Kind::Proposition)
+            || side.starts_with("(¬")
+            || side.contains(" ∧ ")
+            || *side == "True"
+            || *side == "False"
     });
     if is_function {
         drafts.add(8.0, format!("funext {}", view.fresh("x", &[])));

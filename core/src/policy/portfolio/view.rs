@@ -114,9 +114,8 @@ impl<'a> View<'a> {
 
     /// A name that no hypothesis has and that was not handed out before: `base`, `base1`, `base2`, ...
     pub(super) fn fresh(&self, base: &str, taken: &[String]) -> String {
-        let is_free = |name: &str| {
-            self.hyps.iter().all(|hyp| hyp.name != name) && taken.iter().all(|other| other != name)
-        };
+        let is_free =
+            |name: &str| self.hyps.iter().all(|hyp| hyp.name != name) && taken.iter().all(|other| other != name);
         if is_free(base) {
             return base.to_owned();
         }
@@ -265,7 +264,8 @@ fn parse_binders(text: &str) -> Vec<Binder> {
             .collect();
     }
     let words: Vec<&str> = text.split_whitespace().collect();
-    if words.len() > 2 && words[1..].iter().any(|word| matches!(*word, "≥" | "≤" | "<" | ">" | "∈" | "≠" | "∉" | "⊆")) {
+    if words.len() > 2 && words[1..].iter().any(|word| matches!(*word, "≥" | "≤" | "<" | ">" | "∈" | "≠" | "∉" | "⊆"))
+    {
         out.push(Binder { name: Some(words[0].to_owned()), ty: String::new() });
         out.push(Binder { name: None, ty: text.to_owned() });
         return out;
@@ -274,8 +274,10 @@ fn parse_binders(text: &str) -> Vec<Binder> {
 }
 
 /// Symbols that make a type a proposition wherever they stand.
-const PROPOSITIONAL: &[&str] =
-    &[" = ", " ≠ ", " < ", " ≤ ", " > ", " ≥ ", " ∣ ", " ∧ ", " ∨ ", "¬", " ↔ ", "∃", " ∈ ", " ∉ ", " ⊆ ", "∀", " ~ ", " <+"];
+const PROPOSITIONAL: &[&str] = &[
+    " = ", " ≠ ", " < ", " ≤ ", " > ", " ≥ ", " ∣ ", " ∧ ", " ∨ ", "¬", " ↔ ", "∃", " ∈ ", " ∉ ", " ⊆ ", "∀", " ~ ",
+    " <+",
+];
 
 fn kind_of(ty: &str, earlier: &[Hyp]) -> Kind {
     match ty {
