@@ -3,3 +3,4 @@
 pub mod host;
 pub mod pool;
 pub mod repl;
+pub mod wasm;
