@@ -74,7 +74,7 @@ pub(super) async fn judge_file(
         Response::Error { message } => (None, vec![message]),
         Response::Step(_) => (None, vec!["the repl answered a file as a tactic".to_owned()]),
     };
-    if declared::words(text).any(|word| word == "axiom") {
+    if declared::an_axiom(text) {
         errors.push("the file declares an axiom".into());
     }
     let mut theorems = Vec::new();
@@ -253,7 +253,7 @@ fn is_name_char(c: char) -> bool {
 fn refused_unread(theorem: &Theorem, proof: &[String]) -> Vec<String> {
     let mut reasons: Vec<String> =
         proof.iter().flat_map(|tactic| lexer::forbidden(tactic)).map(|found| found.to_string()).collect();
-    if declared::words(&theorem.preamble).any(|word| word == "axiom") {
+    if declared::an_axiom(&theorem.preamble) {
         reasons.push("the preamble declares an axiom".into());
     }
     reasons
