@@ -14,7 +14,7 @@
 //! forge any answer of this process. Against code that gets past the filter only a kernel replay in another process
 //! would hold, which this protocol does not offer.
 
-use stepwise_core::lexer;
+use stepwise_core::lexer::{self, Token, TokenKind};
 use stepwise_core::outcome::Verdict;
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::LeanCost;
@@ -213,40 +213,53 @@ struct Plan {
 
 impl Plan {
     fn new(theorem: &Theorem, proof: &[String]) -> Option<Self> {
-        let (keyword, name, tail) = split_statement(theorem)?;
+        let Split { before, scope, keyword, name, tail } = split_statement(theorem)?;
         let judged = Theorem {
             name: name.to_owned(),
             imports: Vec::new(),
             preamble: String::new(),
-            statement: format!("{keyword} {name}{tail}"),
+            statement: format!("{before}{keyword} {name}{tail}"),
         };
         let header = import_lines(&theorem.imports);
         Some(Self {
             base: format!("{header}\n{}", theorem.preamble).trim().to_owned(),
-            reference: format!("{keyword} _root_.{REFERENCE}{tail} := sorry"),
+            reference: format!("{scope} {keyword} _root_.{REFERENCE}{tail} := sorry").trim_start().to_owned(),
             proved: judged.file(proof).trim().to_owned(),
             same: format!("theorem _root_.{SAME} : type_of% @_root_.{REFERENCE} := @{name}"),
         })
     }
 }
 
-/// The statement's keyword, name, and what follows the name. An example has no name to be printed or compared by, so it
-/// becomes a theorem with one of ours.
-fn split_statement(theorem: &Theorem) -> Option<(&str, &str, String)> {
-    let statement = theorem.statement.trim();
-    let (keyword, rest) = statement.split_once(char::is_whitespace)?;
-    let rest = rest.trim_start();
-    if keyword == "example" {
-        return Some(("theorem", EXAMPLE, format!(" {rest}")));
-    }
-    let name = theorem.name.as_str();
-    let tail = rest.strip_prefix(name).filter(|_| !name.is_empty())?;
-    let name_ends = tail.starts_with(".{") || !tail.starts_with(is_name_char);
-    name_ends.then(|| (keyword, name, tail.to_owned()))
+/// A statement, taken apart around its name.
+#[derive(Debug, PartialEq, Eq)]
+struct Split<'a> {
+    /// All before the keyword: `open Nat in @[simp] private `.
+    before: &'a str,
+    /// As much of that as the reference gets: `open Nat in`. An attribute would make it known to the tactics of the
+    /// proof, and `private` would hide it from the comparison.
+    scope: &'a str,
+    keyword: &'a str,
+    name: &'a str,
+    tail: &'a str,
 }
 
-fn is_name_char(c: char) -> bool {
-    c.is_alphanumeric() || "_'!?.«»".contains(c)
+/// An example has no name to be printed or compared by, so it becomes a theorem with one of ours.
+fn split_statement(theorem: &Theorem) -> Option<Split<'_>> {
+    let text = theorem.statement.trim();
+    let tokens = lexer::tokens(text);
+    let words: Vec<&Token> = tokens.iter().filter(|token| token.kind == TokenKind::Word).collect();
+    let at =
+        words.iter().position(|word| ["theorem", "lemma", "def", "abbrev", "example"].contains(&word.text(text)))?;
+    let keyword = words[at];
+    let before = &text[..keyword.span.start];
+    let scope = words[..at].iter().rfind(|word| word.text(text) == "in").map_or("", |word| &text[..word.span.end]);
+    if keyword.text(text) == "example" {
+        let tail = &text[keyword.span.end..];
+        return Some(Split { before, scope, keyword: "theorem", name: EXAMPLE, tail });
+    }
+    let name = words.get(at + 1).filter(|name| name.text(text) == theorem.name)?;
+    let tail = &text[name.span.end..];
+    Some(Split { before, scope, keyword: keyword.text(text), name: name.text(text), tail })
 }
 
 /// Reasons to refuse the proof unread. The preamble is the user's own and may declare what it likes, but no axiom.

@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 use stepwise_core::problem::Theorem;
 
-use super::{parse_axioms, refused_unread, split_statement};
+use super::{Plan, parse_axioms, refused_unread, split_statement};
 
 fn theorem(name: &str, statement: &str) -> Theorem {
     Theorem { name: name.into(), imports: Vec::new(), preamble: String::new(), statement: statement.into() }
@@ -13,15 +13,41 @@ fn theorem(name: &str, statement: &str) -> Theorem {
 fn statements_are_split_at_their_name() {
     let split = |name: &str, statement: &str| {
         let theorem = theorem(name, statement);
-        split_statement(&theorem).map(|(keyword, name, tail)| format!("{keyword}|{name}|{tail}"))
+        split_statement(&theorem).map(|s| [s.before, s.scope, s.keyword, s.name, s.tail].join("|"))
     };
     let check = |name: &str, statement: &str, expected: Expect| expected.assert_eq(&split(name, statement).unwrap());
-    check("t", "theorem t (x : Nat) : x = x", expect!["theorem|t| (x : Nat) : x = x"]);
-    check("A.t", "lemma\n  A.t.{u} : True", expect!["lemma|A.t|.{u} : True"]);
-    check("", "example : True", expect!["theorem|stepwise_example| : True"]);
+    check("t", "theorem t (x : Nat) : x = x", expect!["||theorem|t| (x : Nat) : x = x"]);
+    check("A.t", "lemma\n  A.t.{u} : True", expect!["||lemma|A.t|.{u} : True"]);
+    check("example", "example : True", expect!["||theorem|stepwise_example| : True"]);
+    check(
+        "t",
+        "open Nat in\n@[simp] private theorem t : True",
+        expect![[r#"
+            open Nat in
+            @[simp] private |open Nat in|theorem|t| : True"#]],
+    );
     assert_eq!(split("t", "theorem t' : True"), None);
     assert_eq!(split("t", "theorem t.x : True"), None);
     assert_eq!(split("", "theorem t : True"), None);
+}
+
+#[test]
+fn the_plan_compares_the_theorem_with_a_reference_that_has_seen_no_proof() {
+    let mut asked = theorem("t", "open Nat in @[simp] theorem t (n : Nat) : n = n");
+    asked.imports = vec!["Init".into()];
+    asked.preamble = "namespace A".into();
+    let plan = Plan::new(&asked, &["rfl".into()]).unwrap();
+    expect![[r#"
+        import Init
+        namespace A
+        ---
+        open Nat in theorem _root_.stepwise_reference (n : Nat) : n = n := sorry
+        ---
+        open Nat in @[simp] theorem t (n : Nat) : n = n := by
+          rfl
+        ---
+        theorem _root_.stepwise_same : type_of% @_root_.stepwise_reference := @t"#]]
+    .assert_eq(&[plan.base, plan.reference, plan.proved, plan.same].join("\n---\n"));
 }
 
 #[test]
