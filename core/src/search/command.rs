@@ -1,0 +1,136 @@
+//! The machine's language: commands out, events in, and how a search ends.
+
+use super::NodeId;
+use crate::outcome::{StepOutcome, Verdict};
+use crate::policy::{Candidate, ProposalRequest};
+
+/// What the machine wants done. Each command is answered by exactly one event, except `Forget` and `Finish`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Elaborate the statement; answered by `Opened`.
+    Open,
+    /// Ask the policy for tactics; answered by `Proposed`.
+    Propose {
+        /// The node to expand.
+        node: NodeId,
+        /// What the policy is told.
+        request: ProposalRequest,
+    },
+    /// Run sibling tactics in one state; answered by `Checked` with one outcome per tactic, in order.
+    Check {
+        /// The state's node.
+        node: NodeId,
+        /// The tactics.
+        tactics: Vec<String>,
+    },
+    /// Judge a complete proof in a fresh process; answered by `Rechecked`.
+    Recheck {
+        /// The node whose tactic closed the last goal, and the path's last tactic.
+        node: NodeId,
+        /// All tactics from the root, in order.
+        proof: Vec<String>,
+    },
+    /// The node's live state is no longer needed (a duplicate, or expanded); no answer.
+    Forget {
+        /// The node.
+        node: NodeId,
+    },
+    /// The search is over; no answer, and no command follows.
+    Finish {
+        /// How it ended.
+        end: SearchEnd,
+    },
+}
+
+/// What Lean work cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeanCost {
+    /// CPU time of the Lean process, in microseconds.
+    pub cpu_us: u64,
+    /// Wall time of the call, in microseconds.
+    pub wall_us: u64,
+}
+
+/// What happened. `at_ms` of [`TimedEvent`] is the only clock that the machine has.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// Starts the search.
+    Started,
+    /// The statement was elaborated: its goals, or Lean's message when the statement itself is wrong or the
+    /// host gave up (`StepOutcome::Proved` does not occur).
+    Opened {
+        /// The root state's goals or the failure.
+        outcome: StepOutcome<()>,
+        /// What it cost.
+        cost: LeanCost,
+    },
+    /// The policy answered.
+    Proposed {
+        /// The node.
+        node: NodeId,
+        /// Candidates, best first.
+        candidates: Vec<Candidate>,
+    },
+    /// Lean ran the tactics. The executor gives the children live states in the order of the outcomes.
+    Checked {
+        /// The node.
+        node: NodeId,
+        /// One per tactic asked for.
+        outcomes: Vec<StepOutcome<()>>,
+        /// What all of them cost.
+        cost: LeanCost,
+    },
+    /// The recheck judged.
+    Rechecked {
+        /// The node.
+        node: NodeId,
+        /// Its judgement.
+        verdict: Verdict,
+        /// What it cost.
+        cost: LeanCost,
+    },
+    /// Time passed; lets the wall-clock budget act while nothing else happens.
+    Tick,
+    /// The caller wants the search to end.
+    Cancelled,
+}
+
+/// An event with its time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TimedEvent {
+    /// Milliseconds since the search began; after a resume it goes on from where the log ended.
+    pub at_ms: u64,
+    /// The event.
+    pub event: Event,
+}
+
+/// How a search ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SearchEnd {
+    /// A proof passed the recheck.
+    Proved {
+        /// Its tactics.
+        proof: Vec<String>,
+        /// The recheck's judgement.
+        verdict: Verdict,
+    },
+    /// No open state is left in any pass.
+    Exhausted,
+    /// A budget ran out.
+    OutOfBudget {
+        /// Which one: `expansions`, `wall`, `tactics` or `lean-cpu`.
+        what: &'static str,
+    },
+    /// The statement does not elaborate.
+    BadStatement {
+        /// Lean's message.
+        message: String,
+    },
+    /// Lean could not open the statement in time or memory.
+    HostFailed {
+        /// What happened.
+        message: String,
+    },
+    /// The caller cancelled.
+    Cancelled,
+}

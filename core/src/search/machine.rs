@@ -1,0 +1,447 @@
+//! The machine itself: what it keeps between events, and how each event moves it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::frontier::Frontier;
+use super::priority::usable_logprob;
+use super::tree::{Edge, EdgeId, EdgeOutcome, NodeId, NodeStatus, RecheckState, Tree};
+use super::{Command, CostLedger, Event, LeanCost, SearchConfig, SearchEnd, TimedEvent};
+use crate::goal::{Goal, state_key};
+use crate::outcome::{StepOutcome, Verdict};
+use crate::policy::{Candidate, ProposalRequest};
+use crate::problem::Theorem;
+
+/// The machine.
+///
+/// Each pass is a best-first search from the root that knows nothing of the others; the root's Lean state is opened
+/// once and serves all of them. While a found proof is rechecked no expansion begins: nearly every recheck accepts,
+/// and then the expansion would have been in vain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Search {
+    theorem: Theorem,
+    config: SearchConfig,
+    tree: Tree,
+    ledger: CostLedger,
+    /// Commands that wait for their answer, in the order in which they were given.
+    pending: Vec<Pending>,
+    started: bool,
+    pass: Pass,
+    /// True once a pass has used up its expansions while states were open.
+    capped: bool,
+    /// Edges that closed the last goal and wait for their recheck.
+    proofs: VecDeque<EdgeId>,
+    /// The limit that ended expansion.
+    stop: Option<&'static str>,
+    end: Option<SearchEnd>,
+}
+
+/// What one pass keeps for itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Pass {
+    idx: u32,
+    expansions: u32,
+    frontier: Frontier,
+    /// The states of this pass by their key.
+    known: BTreeMap<String, NodeId>,
+}
+
+/// A command that was given and not answered.
+#[derive(Clone, Debug, PartialEq)]
+enum Pending {
+    Open,
+    Propose { node: NodeId, request: ProposalRequest },
+    Check { node: NodeId, candidates: Vec<Candidate> },
+    Recheck { edge: EdgeId, node: NodeId, proof: Vec<String> },
+}
+
+impl Search {
+    /// A search for a proof of `theorem` that has not started.
+    #[must_use]
+    pub fn new(theorem: Theorem, config: SearchConfig) -> Self {
+        Self {
+            theorem,
+            config,
+            tree: Tree::default(),
+            ledger: CostLedger::default(),
+            pending: Vec::new(),
+            started: false,
+            pass: Pass::default(),
+            capped: false,
+            proofs: VecDeque::new(),
+            stop: None,
+            end: None,
+        }
+    }
+
+    /// Takes in what happened and says what to do next. Events for commands that were not given are ignored.
+    pub fn handle(&mut self, event: TimedEvent) -> Vec<Command> {
+        let mut commands = Vec::new();
+        let is_start = matches!(event.event, Event::Started);
+        // `Started` counts once, and everything else only after it.
+        if self.end.is_some() || is_start == self.started {
+            return commands;
+        }
+        self.ledger.advance_to(event.at_ms);
+        match event.event {
+            Event::Started => {
+                self.started = true;
+                self.pending.push(Pending::Open);
+                commands.push(Command::Open);
+            }
+            Event::Opened { outcome, cost } => self.opened(outcome, cost, &mut commands),
+            Event::Proposed { node, candidates } => self.proposed(node, candidates, &mut commands),
+            Event::Checked { node, outcomes, cost } => self.checked(node, outcomes, cost, &mut commands),
+            Event::Rechecked { node, verdict, cost } => self.rechecked(node, verdict, cost, &mut commands),
+            Event::Tick => {}
+            Event::Cancelled => self.finish(SearchEnd::Cancelled, &mut commands),
+        }
+        self.go_on(&mut commands);
+        commands
+    }
+
+    /// The commands that were given and not answered, in the order in which they were given: what a resumed search
+    /// has to do again.
+    #[must_use]
+    pub fn outstanding(&self) -> Vec<Command> {
+        self.pending.iter().map(Pending::command).collect()
+    }
+
+    /// The tactics from the root to `node`.
+    #[must_use]
+    pub fn path(&self, node: NodeId) -> Vec<String> {
+        self.tree.path(node)
+    }
+
+    /// The children that the last `Checked` event for `node` created, one per outcome: `None` where the outcome
+    /// opened no new state (failed, proved, or a duplicate of a known state).
+    #[must_use]
+    pub fn children_of_check(&self, node: NodeId) -> Vec<Option<NodeId>> {
+        let child = |edge: &Edge| match edge.outcome {
+            EdgeOutcome::Child(child) => Some(child),
+            _ => None,
+        };
+        self.tree.last_checked(node).iter().map(child).collect()
+    }
+
+    /// What was spent so far.
+    #[must_use]
+    pub fn ledger(&self) -> CostLedger {
+        self.ledger
+    }
+
+    /// How it ended, once it has.
+    #[must_use]
+    pub fn end(&self) -> Option<&SearchEnd> {
+        self.end.as_ref()
+    }
+
+    /// The goals of a node; none for a node that does not exist.
+    #[must_use]
+    pub fn goals(&self, node: NodeId) -> &[Goal] {
+        self.tree.node(node).map_or(&[], |node| &node.goals)
+    }
+
+    /// All states and tactics so far.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// What is to be proved.
+    #[must_use]
+    pub fn theorem(&self) -> &Theorem {
+        &self.theorem
+    }
+
+    /// What the search was configured by.
+    #[must_use]
+    pub fn config(&self) -> &SearchConfig {
+        &self.config
+    }
+
+    /// The pass that is under way (0-based).
+    #[must_use]
+    pub fn pass(&self) -> u32 {
+        self.pass.idx
+    }
+
+    fn opened(&mut self, outcome: StepOutcome<()>, cost: LeanCost, commands: &mut Vec<Command>) {
+        let Some(_) = self.answer(|pending| matches!(pending, Pending::Open)) else { return };
+        self.ledger.charge(cost);
+        let end = match outcome {
+            StepOutcome::Open { state: (), goals } => {
+                let priority = self.config.rule.priority(0.0, 0);
+                let root = self.tree.add_node(0, None, (0.0, priority, 0), goals);
+                self.begin_pass(0, root);
+                return;
+            }
+            StepOutcome::Proved => SearchEnd::HostFailed { message: "Lean opened the statement without a goal".into() },
+            StepOutcome::Failed { message } => SearchEnd::BadStatement { message },
+            StepOutcome::Timeout => {
+                SearchEnd::HostFailed { message: "Lean did not elaborate the statement in time".into() }
+            }
+            StepOutcome::Crashed { detail } => {
+                SearchEnd::HostFailed { message: format!("Lean crashed on the statement: {detail}") }
+            }
+            StepOutcome::OutOfMemory => {
+                SearchEnd::HostFailed { message: "Lean ran out of memory on the statement".into() }
+            }
+        };
+        self.finish(end, commands);
+    }
+
+    fn proposed(&mut self, node: NodeId, candidates: Vec<Candidate>, commands: &mut Vec<Command>) {
+        let is_it = |pending: &Pending| matches!(pending, Pending::Propose { node: asked, .. } if *asked == node);
+        let Some(_) = self.answer(is_it) else { return };
+        self.ledger.tokens += candidates.iter().map(|candidate| u64::from(candidate.n_tokens)).sum::<u64>();
+        if self.stop.is_some() {
+            self.tree.set_status(node, NodeStatus::Open);
+            return;
+        }
+        let mut candidates = distinct(candidates, self.config.budget.samples as usize);
+        let left = self.config.budget.tactics_left(self.tactics_sent());
+        if candidates.len() > left {
+            candidates.truncate(left);
+            self.stop = Some("tactics");
+        }
+        if candidates.is_empty() {
+            self.close(node, commands);
+            return;
+        }
+        let pending = Pending::Check { node, candidates };
+        commands.push(pending.command());
+        self.pending.push(pending);
+    }
+
+    fn checked(&mut self, node: NodeId, outcomes: Vec<StepOutcome<()>>, cost: LeanCost, commands: &mut Vec<Command>) {
+        let is_it = |pending: &Pending| matches!(pending, Pending::Check { node: asked, .. } if *asked == node);
+        let Some(Pending::Check { candidates, .. }) = self.answer(is_it) else { return };
+        self.ledger.charge(cost);
+        let first = self.tree.next_edge();
+        // An executor that answers too little has not run the rest: that counts as a refusal of each.
+        let unanswered = || StepOutcome::Failed { message: "the executor gave no outcome for this tactic".into() };
+        let outcomes = outcomes.into_iter().chain(std::iter::repeat_with(unanswered));
+        for (candidate, outcome) in candidates.into_iter().zip(outcomes) {
+            self.add_edge(node, candidate, outcome);
+        }
+        self.tree.set_checked(node, first);
+        self.close(node, commands);
+    }
+
+    fn add_edge(&mut self, parent: NodeId, candidate: Candidate, outcome: StepOutcome<()>) {
+        self.ledger.count_tactic(&outcome);
+        let id = self.tree.next_edge();
+        let logprob = usable_logprob(candidate.logprob);
+        let outcome = match outcome {
+            StepOutcome::Proved => {
+                self.proofs.push_back(id);
+                EdgeOutcome::Proved(RecheckState::Waiting)
+            }
+            StepOutcome::Open { state: (), goals } => self.add_child(parent, id, logprob, goals),
+            StepOutcome::Failed { message } => EdgeOutcome::Failed { message },
+            StepOutcome::Timeout => EdgeOutcome::Timeout,
+            StepOutcome::Crashed { detail } => EdgeOutcome::Crashed { detail },
+            StepOutcome::OutOfMemory => EdgeOutcome::OutOfMemory,
+        };
+        let Candidate { tactic, n_tokens, .. } = candidate;
+        self.tree.add_edge(Edge { id, pass: self.pass.idx, parent, tactic, logprob, n_tokens, outcome });
+    }
+
+    fn add_child(&mut self, parent: NodeId, edge: EdgeId, logprob: f64, goals: Vec<Goal>) -> EdgeOutcome {
+        let key = state_key(&goals);
+        if let Some(known) = self.pass.known.get(&key) {
+            return EdgeOutcome::Duplicate(*known);
+        }
+        let (sum, depth) = match self.tree.node(parent) {
+            Some(parent) => (parent.sum_logprob + logprob, parent.depth + 1),
+            None => (logprob, 1),
+        };
+        let priority = self.config.rule.priority(sum, depth);
+        let child = self.tree.add_node(self.pass.idx, Some(edge), (sum, priority, depth), goals);
+        self.pass.known.insert(key, child);
+        self.pass.frontier.push(child, priority, depth);
+        EdgeOutcome::Child(child)
+    }
+
+    fn rechecked(&mut self, node: NodeId, verdict: Verdict, cost: LeanCost, commands: &mut Vec<Command>) {
+        let is_it = |pending: &Pending| matches!(pending, Pending::Recheck { node: asked, .. } if *asked == node);
+        let Some(Pending::Recheck { edge, proof, .. }) = self.answer(is_it) else { return };
+        self.ledger.charge(cost);
+        self.ledger.rechecks += 1;
+        if verdict.accepted {
+            self.tree.set_recheck(edge, RecheckState::Accepted);
+            self.finish(SearchEnd::Proved { proof, verdict }, commands);
+        } else {
+            self.tree.set_recheck(edge, RecheckState::Refused { reasons: verdict.reasons });
+        }
+    }
+
+    /// Gives out whatever the new state of things allows: a recheck, expansions, the next pass, or the end.
+    fn go_on(&mut self, commands: &mut Vec<Command>) {
+        while self.end.is_none() {
+            self.start_recheck(commands);
+            let rechecking = self.pending.iter().any(|pending| matches!(pending, Pending::Recheck { .. }));
+            if self.config.budget.wall_is_out(&self.ledger) {
+                self.stop = Some("wall");
+                self.drop_work_in_flight();
+            }
+            if rechecking {
+                return;
+            }
+            if let Some(what) = self.stop {
+                if self.pending.is_empty() {
+                    self.finish(SearchEnd::OutOfBudget { what }, commands);
+                }
+                return;
+            }
+            // Without a root there is nothing to expand yet; without a free place, not now.
+            let Some(root) = self.tree.nodes().first().map(|root| root.id) else { return };
+            if self.pending.len() >= self.config.in_flight.max(1) as usize {
+                return;
+            }
+            let may_expand = self.pass.expansions < self.config.budget.expansions;
+            if may_expand && !self.pass.frontier.is_empty() {
+                self.stop = self.config.budget.forbids_expansion(&self.ledger, self.tactics_sent());
+                if self.stop.is_none() {
+                    self.expand(commands);
+                }
+            } else if self.pending.is_empty() {
+                self.end_pass(root, commands);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn start_recheck(&mut self, commands: &mut Vec<Command>) {
+        if self.pending.iter().any(|pending| matches!(pending, Pending::Recheck { .. })) {
+            return;
+        }
+        let Some(edge) = self.proofs.pop_front() else { return };
+        let Some(Edge { parent, tactic, .. }) = self.tree.edge(edge) else { return };
+        let mut proof = self.tree.path(*parent);
+        proof.push(tactic.clone());
+        let pending = Pending::Recheck { edge, node: *parent, proof };
+        commands.push(pending.command());
+        self.pending.push(pending);
+    }
+
+    fn expand(&mut self, commands: &mut Vec<Command>) {
+        let Some(node) = self.pass.frontier.pop() else { return };
+        self.pass.expansions += 1;
+        self.ledger.expansions += 1;
+        self.tree.set_status(node, NodeStatus::InFlight);
+        let request = ProposalRequest {
+            theorem: self.theorem.name.clone(),
+            goals: self.goals(node).to_vec(),
+            history: self.tree.path(node),
+            samples: self.config.budget.samples,
+            pass: self.pass.idx,
+            seed: derive_seed(self.config.seed, self.pass.idx, node),
+        };
+        let pending = Pending::Propose { node, request };
+        commands.push(pending.command());
+        self.pending.push(pending);
+    }
+
+    fn begin_pass(&mut self, idx: u32, root: NodeId) {
+        self.pass = Pass { idx, ..Pass::default() };
+        self.tree.set_status(root, NodeStatus::Open);
+        self.pass.known.insert(state_key(self.goals(root)), root);
+        self.pass.frontier.push(root, self.config.rule.priority(0.0, 0), 0);
+    }
+
+    fn end_pass(&mut self, root: NodeId, commands: &mut Vec<Command>) {
+        let left_open = self.pass.frontier.drain();
+        self.capped |= !left_open.is_empty();
+        if self.pass.idx + 1 < self.config.budget.passes {
+            // The executor may let go of this pass's open states; the root lives on.
+            commands.extend(left_open.into_iter().filter(|node| *node != root).map(|node| Command::Forget { node }));
+            self.begin_pass(self.pass.idx + 1, root);
+        } else if self.capped {
+            self.finish(SearchEnd::OutOfBudget { what: "expansions" }, commands);
+        } else {
+            self.finish(SearchEnd::Exhausted, commands);
+        }
+    }
+
+    /// The node's expansion is over.
+    fn close(&mut self, node: NodeId, commands: &mut Vec<Command>) {
+        self.tree.set_status(node, NodeStatus::Expanded);
+        let is_root = self.tree.node(node).is_some_and(|node| node.parent.is_none());
+        let another_pass = self.pass.idx + 1 < self.config.budget.passes;
+        if !(is_root && another_pass) {
+            commands.push(Command::Forget { node });
+        }
+    }
+
+    /// Takes the first pending command that `is_it` off the list.
+    fn answer(&mut self, is_it: impl Fn(&Pending) -> bool) -> Option<Pending> {
+        let place = self.pending.iter().position(is_it)?;
+        Some(self.pending.remove(place))
+    }
+
+    /// Gives up everything in flight but a recheck.
+    fn drop_work_in_flight(&mut self) {
+        for pending in std::mem::take(&mut self.pending) {
+            match pending {
+                Pending::Recheck { .. } => self.pending.push(pending),
+                Pending::Propose { node, .. } | Pending::Check { node, .. } => {
+                    self.tree.set_status(node, NodeStatus::Open);
+                }
+                Pending::Open => {}
+            }
+        }
+    }
+
+    fn tactics_sent(&self) -> u64 {
+        let in_flight = self.pending.iter().map(|pending| match pending {
+            Pending::Check { candidates, .. } => candidates.len() as u64,
+            _ => 0,
+        });
+        self.ledger.tactics + in_flight.sum::<u64>()
+    }
+
+    fn finish(&mut self, end: SearchEnd, commands: &mut Vec<Command>) {
+        self.pending.clear();
+        commands.push(Command::Finish { end: end.clone() });
+        self.end = Some(end);
+    }
+}
+
+impl Pending {
+    fn command(&self) -> Command {
+        match self {
+            Self::Open => Command::Open,
+            Self::Propose { node, request } => Command::Propose { node: *node, request: request.clone() },
+            Self::Check { node, candidates } => Command::Check {
+                node: *node,
+                tactics: candidates.iter().map(|candidate| candidate.tactic.clone()).collect(),
+            },
+            Self::Recheck { node, proof, .. } => Command::Recheck { node: *node, proof: proof.clone() },
+        }
+    }
+}
+
+/// The candidates without blank ones and repeats, at most `limit`, each trimmed; the first of equals stays.
+fn distinct(candidates: Vec<Candidate>, limit: usize) -> Vec<Candidate> {
+    let mut kept: Vec<Candidate> = Vec::new();
+    for mut candidate in candidates {
+        if kept.len() == limit {
+            break;
+        }
+        candidate.tactic = candidate.tactic.trim().to_owned();
+        if !candidate.tactic.is_empty() && kept.iter().all(|earlier| earlier.tactic != candidate.tactic) {
+            kept.push(candidate);
+        }
+    }
+    kept
+}
+
+/// A seed for one expansion: SplitMix64 (Steele, Lea and Flood 2014) over the search's seed, the pass and the node.
+fn derive_seed(seed: u64, pass: u32, node: NodeId) -> u64 {
+    let mut mixed = seed.wrapping_add((u64::from(pass) << 32) | u64::from(node.0)).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}

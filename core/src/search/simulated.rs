@@ -1,0 +1,127 @@
+//! A test executor that invents outcomes from a seed. It is no Lean: it only gives the machine something to search.
+
+use std::collections::VecDeque;
+
+use super::{Command, Event, LeanCost, NodeId, Search, TimedEvent};
+use crate::goal::Goal;
+use crate::outcome::{StepOutcome, Verdict};
+use crate::policy::Candidate;
+
+/// Answers commands first in, first out. Its answers depend on the seed and the command alone, so that two executors
+/// with one seed agree whatever happened to them before.
+pub(super) struct SimulatedExecutor {
+    pub(super) seed: u64,
+    /// How many different states there are: few make duplicates common.
+    pub(super) n_states: u64,
+    /// One outcome in this many closes the last goal; 0 never.
+    pub(super) proved_every: u64,
+    /// One recheck in this many is refused; 0 never.
+    pub(super) refuse_every: u64,
+    pub(super) queue: VecDeque<Command>,
+    pub(super) at_ms: u64,
+}
+
+impl SimulatedExecutor {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { seed, n_states: 40, proved_every: 97, refuse_every: 2, queue: VecDeque::new(), at_ms: 0 }
+    }
+
+    /// Runs the search to its end from where it stands. Returns every event with the commands that it led to.
+    pub(super) fn run(&mut self, search: &mut Search) -> Vec<(TimedEvent, Vec<Command>)> {
+        let mut trace = Vec::new();
+        if search.tree().nodes().is_empty() && self.queue.is_empty() && search.end().is_none() {
+            self.feed(search, Event::Started, &mut trace);
+        }
+        while let Some(command) = self.queue.pop_front() {
+            if let Some(event) = self.answer(search, &command) {
+                self.feed(search, event, &mut trace);
+            }
+            assert!(trace.len() < 100_000, "the search does not end");
+        }
+        trace
+    }
+
+    fn feed(&mut self, search: &mut Search, event: Event, trace: &mut Vec<(TimedEvent, Vec<Command>)>) {
+        let event = TimedEvent { at_ms: self.at_ms, event };
+        self.at_ms += 1;
+        let commands = search.handle(event.clone());
+        self.queue.extend(commands.iter().cloned());
+        trace.push((event, commands));
+    }
+
+    fn answer(&self, search: &Search, command: &Command) -> Option<Event> {
+        Some(match command {
+            Command::Open => Event::Opened {
+                outcome: StepOutcome::Open { state: (), goals: vec![goal(0)] },
+                cost: LeanCost { cpu_us: 1000, wall_us: 1200 },
+            },
+            Command::Propose { node, request } => {
+                let n_candidates = self.draw(&format!("{}", request.seed)) % (u64::from(request.samples) + 2);
+                let candidate = |idx: u64| {
+                    let logprob = -((self.draw(&format!("{idx} {}", request.seed)) % 400) as f64) / 100.0;
+                    // Repeats within an expansion and blanks occur, as they do with sampled tactics.
+                    let tactic = match self.draw(&format!("{:?} {idx}", request.history)) % 9 {
+                        0 => "  ".to_owned(),
+                        draw => format!(" tactic_{draw} "),
+                    };
+                    Candidate { tactic, logprob, n_tokens: 7 }
+                };
+                Event::Proposed { node: *node, candidates: (0..n_candidates).map(candidate).collect() }
+            }
+            Command::Check { node, tactics } => {
+                let cost = LeanCost { cpu_us: 500 * tactics.len() as u64, wall_us: 600 };
+                let outcomes = tactics.iter().map(|tactic| self.outcome(search, *node, tactic)).collect();
+                Event::Checked { node: *node, outcomes, cost }
+            }
+            Command::Recheck { node, proof } => {
+                let accepted = self.refuse_every == 0 || self.draw(&format!("{proof:?}")) % self.refuse_every != 0;
+                Event::Rechecked {
+                    node: *node,
+                    verdict: verdict(accepted),
+                    cost: LeanCost { cpu_us: 9000, wall_us: 9000 },
+                }
+            }
+            Command::Forget { .. } | Command::Finish { .. } => return None,
+        })
+    }
+
+    fn outcome(&self, search: &Search, node: NodeId, tactic: &str) -> StepOutcome<()> {
+        let draw = self.draw(&format!("{:?} {tactic}", search.goals(node)));
+        if self.proved_every > 0 && draw.is_multiple_of(self.proved_every) {
+            return StepOutcome::Proved;
+        }
+        match draw / 97 % 16 {
+            0..=5 => StepOutcome::Failed { message: format!("{tactic} failed\n  at ‹node {}›", node.0) },
+            6 => StepOutcome::Timeout,
+            7 => StepOutcome::Crashed { detail: "INTERNAL PANIC".into() },
+            8 => StepOutcome::OutOfMemory,
+            _ => StepOutcome::Open { state: (), goals: vec![goal(draw / 2000 % self.n_states)] },
+        }
+    }
+
+    /// FNV-1a over the seed and the text, finished by SplitMix64's mixing.
+    fn draw(&self, text: &str) -> u64 {
+        let mut hash = 0xcbf2_9ce4_8422_2325 ^ self.seed;
+        for byte in text.bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        hash ^ (hash >> 31)
+    }
+}
+
+/// A goal with the number `n` in it.
+pub(super) fn goal(n: u64) -> Goal {
+    Goal { case: None, hypotheses: Vec::new(), target: format!("P {n}"), text: format!("⊢ P {n}") }
+}
+
+pub(super) fn verdict(accepted: bool) -> Verdict {
+    Verdict {
+        accepted,
+        reasons: if accepted { Vec::new() } else { vec!["refused by the simulation".into()] },
+        checker: "simulated".into(),
+        lean_version: "none".into(),
+        axioms: Vec::new(),
+    }
+}

@@ -1,0 +1,540 @@
+//! The machine's behaviour, step by step and under random searches.
+
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+
+use super::log::{self, LogError, LogHeader};
+use super::simulated::{SimulatedExecutor, goal, verdict};
+use super::*;
+use crate::outcome::StepOutcome;
+use crate::policy::Candidate;
+use crate::problem::Theorem;
+
+fn theorem() -> Theorem {
+    Theorem {
+        name: "t".into(),
+        imports: vec!["Init".into()],
+        preamble: "open Nat".into(),
+        statement: "theorem t : ∀ n : ℕ, n = n".into(),
+    }
+}
+
+fn config() -> SearchConfig {
+    SearchConfig {
+        rule: PriorityRule::Sum,
+        budget: Budget { passes: 1, samples: 4, expansions: 10, wall_ms: None, tactics: None, lean_cpu_ms: None },
+        in_flight: 1,
+        seed: 7,
+    }
+}
+
+fn header(config: SearchConfig) -> LogHeader {
+    LogHeader { theorem: theorem(), config, policy: "simulated 1".into(), lean: "none".into() }
+}
+
+const COST: LeanCost = LeanCost { cpu_us: 2000, wall_us: 3000 };
+
+/// A search by hand: events in, commands out as short lines.
+struct ByHand {
+    search: Search,
+    at_ms: u64,
+}
+
+impl ByHand {
+    fn opened(config: SearchConfig) -> Self {
+        let mut hand = Self { search: Search::new(theorem(), config), at_ms: 0 };
+        hand.feed(Event::Started);
+        let opened = hand.feed(Event::Opened { outcome: open(0), cost: COST });
+        assert_eq!(opened, "propose 0 after []");
+        hand
+    }
+
+    fn feed(&mut self, event: Event) -> String {
+        self.at_ms += 10;
+        show(&self.search.handle(TimedEvent { at_ms: self.at_ms, event }))
+    }
+
+    fn proposed(&mut self, node: u32, tactics: &[(&str, f64)]) -> String {
+        let candidate = |&(tactic, logprob): &(&str, f64)| Candidate { tactic: tactic.into(), logprob, n_tokens: 3 };
+        self.feed(Event::Proposed { node: NodeId(node), candidates: tactics.iter().map(candidate).collect() })
+    }
+
+    fn checked(&mut self, node: u32, outcomes: Vec<StepOutcome<()>>) -> String {
+        self.feed(Event::Checked { node: NodeId(node), outcomes, cost: COST })
+    }
+
+    fn rechecked(&mut self, node: u32, accepted: bool) -> String {
+        self.feed(Event::Rechecked { node: NodeId(node), verdict: verdict(accepted), cost: COST })
+    }
+}
+
+fn open(n: u64) -> StepOutcome<()> {
+    StepOutcome::Open { state: (), goals: vec![goal(n)] }
+}
+
+fn failed() -> StepOutcome<()> {
+    StepOutcome::Failed { message: "no".into() }
+}
+
+fn show(commands: &[Command]) -> String {
+    let show = |command: &Command| match command {
+        Command::Open => "open".to_owned(),
+        Command::Propose { node, request } => format!("propose {} after {:?}", node.0, request.history),
+        Command::Check { node, tactics } => format!("check {} {tactics:?}", node.0),
+        Command::Recheck { node, proof } => format!("recheck {} {proof:?}", node.0),
+        Command::Forget { node } => format!("forget {}", node.0),
+        Command::Finish { end: SearchEnd::Proved { proof, .. } } => format!("finish: proved by {proof:?}"),
+        Command::Finish { end } => format!("finish: {end:?}"),
+    };
+    commands.iter().map(show).collect::<Vec<_>>().join("\n")
+}
+
+fn check(actual: &str, expected: &Expect) {
+    expected.assert_eq(actual);
+}
+
+#[test]
+fn a_proof_is_found_rechecked_and_reported() {
+    let mut hand = ByHand { search: Search::new(theorem(), config()), at_ms: 0 };
+    check(&hand.feed(Event::Started), &expect![["open"]]);
+    check(&hand.feed(Event::Opened { outcome: open(0), cost: COST }), &expect![["propose 0 after []"]]);
+    check(
+        &hand.proposed(0, &[(" intro n", -0.1), ("intro n ", -0.2), (" ", -0.3), ("simp", -2.0)]),
+        &expect![[r#"check 0 ["intro n", "simp"]"#]],
+    );
+    check(
+        &hand.checked(0, vec![open(1), failed()]),
+        &expect![[r#"
+            forget 0
+            propose 1 after ["intro n"]"#]],
+    );
+    assert_eq!(hand.search.children_of_check(NodeId(0)), [Some(NodeId(1)), None]);
+    check(&hand.proposed(1, &[("rfl", -0.5)]), &expect![[r#"check 1 ["rfl"]"#]]);
+    check(
+        &hand.checked(1, vec![StepOutcome::Proved]),
+        &expect![[r#"
+            forget 1
+            recheck 1 ["intro n", "rfl"]"#]],
+    );
+    check(&show(&hand.search.outstanding()), &expect![[r#"recheck 1 ["intro n", "rfl"]"#]]);
+    check(&hand.rechecked(1, true), &expect![[r#"finish: proved by ["intro n", "rfl"]"#]]);
+    check(&hand.rechecked(1, true), &expect![[""]]);
+    assert!(hand.search.outstanding().is_empty());
+    expect![[r#"
+        CostLedger {
+            expansions: 2,
+            tactics: 3,
+            tokens: 15,
+            lean_cpu_us: 8000,
+            wall_ms: 70,
+            timeouts: 0,
+            crashes: 0,
+            rechecks: 1,
+        }
+    "#]]
+    .assert_debug_eq(&hand.search.ledger());
+}
+
+#[test]
+fn a_refused_proof_does_not_end_the_search() {
+    let mut hand = ByHand::opened(config());
+    hand.proposed(0, &[("trick", -0.1), ("trick'", -0.2), ("intro n", -0.3)]);
+    check(
+        &hand.checked(0, vec![StepOutcome::Proved, StepOutcome::Proved, open(1)]),
+        &expect![[r#"
+            forget 0
+            recheck 0 ["trick"]"#]],
+    );
+    check(&hand.rechecked(0, false), &expect![[r#"recheck 0 ["trick'"]"#]]);
+    check(&hand.rechecked(0, false), &expect![[r#"propose 1 after ["intro n"]"#]]);
+    let refused = EdgeOutcome::Proved(RecheckState::Refused { reasons: vec!["refused by the simulation".into()] });
+    assert_eq!(hand.search.tree().edges()[0].outcome, refused);
+}
+
+#[test]
+fn duplicates_are_recorded_and_not_expanded() {
+    let mut hand = ByHand::opened(config());
+    hand.proposed(0, &[("a", -0.1), ("b", -0.2), ("c", -0.3)]);
+    check(
+        &hand.checked(0, vec![open(1), open(1), open(0)]),
+        &expect![[r#"
+            forget 0
+            propose 1 after ["a"]"#]],
+    );
+    let outcomes: Vec<_> = hand.search.tree().edges().iter().map(|edge| edge.outcome.clone()).collect();
+    assert_eq!(
+        outcomes,
+        [EdgeOutcome::Child(NodeId(1)), EdgeOutcome::Duplicate(NodeId(1)), EdgeOutcome::Duplicate(NodeId(0))]
+    );
+    check(
+        &hand.proposed(1, &[]),
+        &expect![[r#"
+        forget 1
+        finish: Exhausted"#]],
+    );
+}
+
+#[test]
+fn the_three_rules_expand_in_their_own_order() {
+    // After `long` at -1 and its child at -0.1, and `short` at -1.05: the sum prefers the short path, the average the
+    // long one.
+    let expanded_third = |rule| {
+        let mut hand = ByHand::opened(SearchConfig { rule, ..config() });
+        hand.proposed(0, &[("long", -1.0), ("short", -1.05)]);
+        hand.checked(0, vec![open(1), open(2)]);
+        hand.proposed(1, &[("more", -0.1)]);
+        hand.checked(1, vec![open(3)])
+    };
+    check(
+        &expanded_third(PriorityRule::Sum),
+        &expect![[r#"
+        forget 1
+        propose 2 after ["short"]"#]],
+    );
+    check(
+        &expanded_third(PriorityRule::Average),
+        &expect![[r#"
+        forget 1
+        propose 3 after ["long", "more"]"#]],
+    );
+    check(
+        &expanded_third(PriorityRule::LengthNormalised { alpha: 0.5 }),
+        &expect![[r#"
+            forget 1
+            propose 3 after ["long", "more"]"#]],
+    );
+    let rule = PriorityRule::LengthNormalised { alpha: 0.0 };
+    assert_eq!(rule.priority(-1.1, 2).to_bits(), PriorityRule::Sum.priority(-1.1, 2).to_bits());
+    let rule = PriorityRule::LengthNormalised { alpha: 1.0 };
+    assert_eq!(rule.priority(-1.1, 2).to_bits(), PriorityRule::Average.priority(-1.1, 2).to_bits());
+}
+
+#[test]
+fn equal_priorities_go_to_the_shorter_path_then_to_the_older_node() {
+    let mut hand = ByHand::opened(config());
+    hand.proposed(0, &[("a", 0.0), ("b", 0.0), ("odd", f64::NAN)]);
+    check(
+        &hand.checked(0, vec![open(1), open(2), open(9)]),
+        &expect![[r#"
+        forget 0
+        propose 1 after ["a"]"#]],
+    );
+    hand.proposed(1, &[("c", 0.0)]);
+    check(
+        &hand.checked(1, vec![open(3)]),
+        &expect![[r#"
+        forget 1
+        propose 2 after ["b"]"#]],
+    );
+    check(
+        &hand.proposed(2, &[]),
+        &expect![[r#"
+        forget 2
+        propose 4 after ["a", "c"]"#]],
+    );
+    check(
+        &hand.proposed(4, &[]),
+        &expect![[r#"
+        forget 4
+        propose 3 after ["odd"]"#]],
+    );
+}
+
+#[test]
+fn passes_start_from_the_root_again() {
+    let budget = Budget { passes: 2, expansions: 1, ..config().budget };
+    let mut hand = ByHand::opened(SearchConfig { budget, ..config() });
+    hand.proposed(0, &[("a", -1.0), ("b", -2.0)]);
+    check(
+        &hand.checked(0, vec![open(1), open(2)]),
+        &expect![[r#"
+        forget 1
+        forget 2
+        propose 0 after []"#]],
+    );
+    hand.proposed(0, &[("a", -1.0)]);
+    check(
+        &hand.checked(0, vec![open(1)]),
+        &expect![[r#"
+        forget 0
+        finish: OutOfBudget { what: "expansions" }"#]],
+    );
+    assert_eq!(hand.search.children_of_check(NodeId(0)), [Some(NodeId(3))]);
+    assert_eq!(hand.search.tree().nodes()[3].pass, 1);
+    assert_eq!(hand.search.path(NodeId(3)), ["a"]);
+}
+
+#[test]
+fn several_expansions_may_be_in_flight() {
+    let mut hand = ByHand::opened(SearchConfig { in_flight: 2, ..config() });
+    hand.proposed(0, &[("a", -1.0), ("b", -2.0), ("c", -3.0)]);
+    check(
+        &hand.checked(0, vec![open(1), open(2), open(3)]),
+        &expect![[r#"
+        forget 0
+        propose 1 after ["a"]
+        propose 2 after ["b"]"#]],
+    );
+    check(&hand.proposed(2, &[("x", -1.0)]), &expect![[r#"check 2 ["x"]"#]]);
+    check(
+        &show(&hand.search.outstanding()),
+        &expect![[r#"
+        propose 1 after ["a"]
+        check 2 ["x"]"#]],
+    );
+    // While the proof is rechecked nothing new begins, and what is in flight goes on.
+    check(
+        &hand.checked(2, vec![StepOutcome::Proved]),
+        &expect![[r#"
+        forget 2
+        recheck 2 ["b", "x"]"#]],
+    );
+    check(&hand.proposed(1, &[("y", -1.0)]), &expect![[r#"check 1 ["y"]"#]]);
+    check(&hand.checked(1, vec![failed()]), &expect![["forget 1"]]);
+    check(&hand.rechecked(2, false), &expect![[r#"propose 3 after ["c"]"#]]);
+}
+
+#[test]
+fn tactics_beyond_the_budget_are_not_sent() {
+    let budget = Budget { tactics: Some(3), ..config().budget };
+    let mut hand = ByHand::opened(SearchConfig { budget, ..config() });
+    hand.proposed(0, &[("a", -1.0), ("b", -2.0)]);
+    hand.checked(0, vec![open(1), open(2)]);
+    check(&hand.proposed(1, &[("c", -1.0), ("d", -1.0)]), &expect![[r#"check 1 ["c"]"#]]);
+    check(
+        &hand.checked(1, vec![open(3)]),
+        &expect![[r#"
+        forget 1
+        finish: OutOfBudget { what: "tactics" }"#]],
+    );
+}
+
+#[test]
+fn lean_time_is_a_budget() {
+    let budget = Budget { lean_cpu_ms: Some(4), ..config().budget };
+    let mut hand = ByHand::opened(SearchConfig { budget, ..config() });
+    hand.proposed(0, &[("a", -1.0)]);
+    check(
+        &hand.checked(0, vec![open(1)]),
+        &expect![[r#"
+        forget 0
+        finish: OutOfBudget { what: "lean-cpu" }"#]],
+    );
+}
+
+#[test]
+fn a_tick_ends_the_search_when_time_is_up_and_lets_a_recheck_finish() {
+    let budget = Budget { wall_ms: Some(60), ..config().budget };
+    let mut hand = ByHand::opened(SearchConfig { budget: budget.clone(), ..config() });
+    hand.proposed(0, &[("a", -1.0)]);
+    check(&hand.feed(Event::Tick), &expect![[""]]);
+    hand.feed(Event::Tick);
+    check(&hand.feed(Event::Tick), &expect![[r#"finish: OutOfBudget { what: "wall" }"#]]);
+
+    let mut hand = ByHand::opened(SearchConfig { budget, ..config() });
+    hand.proposed(0, &[("a", -1.0)]);
+    hand.feed(Event::Tick);
+    check(
+        &hand.checked(0, vec![StepOutcome::Proved]),
+        &expect![[r#"
+        forget 0
+        recheck 0 ["a"]"#]],
+    );
+    check(&hand.feed(Event::Tick), &expect![[""]]);
+    check(&hand.rechecked(0, true), &expect![[r#"finish: proved by ["a"]"#]]);
+}
+
+#[test]
+fn crashes_and_timeouts_are_ordinary_failures() {
+    let mut hand = ByHand::opened(config());
+    hand.proposed(0, &[("a", -1.0), ("b", -1.0), ("c", -1.0), ("d", -1.0)]);
+    let crashed = StepOutcome::Crashed { detail: "panic".into() };
+    // The fourth has no outcome: an executor that loses one does not stop the search.
+    check(
+        &hand.checked(0, vec![crashed, StepOutcome::Timeout, StepOutcome::OutOfMemory]),
+        &expect![[r#"
+        forget 0
+        finish: Exhausted"#]],
+    );
+    let ledger = hand.search.ledger();
+    assert_eq!((ledger.crashes, ledger.timeouts, ledger.tactics), (2, 1, 4));
+}
+
+#[test]
+fn statements_that_do_not_open_end_the_search() {
+    let end = |outcome| {
+        let mut hand = ByHand { search: Search::new(theorem(), config()), at_ms: 0 };
+        hand.feed(Event::Started);
+        hand.feed(Event::Opened { outcome, cost: COST })
+    };
+    check(
+        &end(StepOutcome::Failed { message: "unknown identifier".into() }),
+        &expect![[r#"finish: BadStatement { message: "unknown identifier" }"#]],
+    );
+    check(
+        &end(StepOutcome::Timeout),
+        &expect![[r#"finish: HostFailed { message: "Lean did not elaborate the statement in time" }"#]],
+    );
+}
+
+#[test]
+fn unexpected_events_are_ignored() {
+    let mut hand = ByHand { search: Search::new(theorem(), config()), at_ms: 0 };
+    check(&hand.feed(Event::Opened { outcome: open(0), cost: COST }), &expect![[""]]);
+    check(&hand.feed(Event::Tick), &expect![[""]]);
+    let mut hand = ByHand::opened(config());
+    let before = hand.search.tree().clone();
+    check(&hand.feed(Event::Started), &expect![[""]]);
+    check(&hand.checked(0, vec![StepOutcome::Proved]), &expect![[""]]);
+    check(&hand.proposed(99, &[("a", 0.0)]), &expect![[""]]);
+    check(&hand.rechecked(0, true), &expect![[""]]);
+    assert_eq!(hand.search.tree(), &before);
+    assert!(hand.search.path(NodeId(99)).is_empty() && hand.search.goals(NodeId(99)).is_empty());
+    check(&hand.feed(Event::Cancelled), &expect![["finish: Cancelled"]]);
+}
+
+#[test]
+fn a_log_is_one_header_and_one_line_per_event() {
+    let events = [
+        TimedEvent { at_ms: 0, event: Event::Started },
+        TimedEvent { at_ms: 3, event: Event::Opened { outcome: open(0), cost: COST } },
+        TimedEvent {
+            at_ms: 4,
+            event: Event::Proposed {
+                node: NodeId(0),
+                candidates: vec![Candidate { tactic: "a".into(), logprob: -0.1, n_tokens: 0 }],
+            },
+        },
+        TimedEvent {
+            at_ms: 5,
+            event: Event::Checked { node: NodeId(0), outcomes: vec![StepOutcome::Proved], cost: COST },
+        },
+        TimedEvent { at_ms: 6, event: Event::Rechecked { node: NodeId(0), verdict: verdict(true), cost: COST } },
+    ];
+    let text: String = std::iter::once(header(config()).to_line()).chain(events.iter().map(log::event_line)).collect();
+    check(
+        &text,
+        &expect![[r#"
+        {"stepwise_log":1,"theorem":{"name":"t","imports":["Init"],"preamble":"open Nat","statement":"theorem t : ∀ n : ℕ, n = n"},"config":{"rule":"sum","passes":1,"samples":4,"expansions":10,"wall_ms":null,"tactics":null,"lean_cpu_ms":null,"in_flight":1,"seed":7},"policy":"simulated 1","lean":"none"}
+        {"at_ms":0,"event":"started"}
+        {"at_ms":3,"event":"opened","outcome":{"open":[{"target":"P 0","text":"⊢ P 0"}]},"cost":{"cpu_us":2000,"wall_us":3000}}
+        {"at_ms":4,"event":"proposed","node":0,"candidates":[{"tactic":"a","logprob":-0.1}]}
+        {"at_ms":5,"event":"checked","node":0,"outcomes":["proved"],"cost":{"cpu_us":2000,"wall_us":3000}}
+        {"at_ms":6,"event":"rechecked","node":0,"verdict":{"accepted":true,"reasons":[],"checker":"simulated","lean_version":"none","axioms":[]},"cost":{"cpu_us":2000,"wall_us":3000}}
+    "#]],
+    );
+    let read = log::read(text.as_bytes()).unwrap();
+    assert_eq!((read.header.clone(), read.events.as_slice(), read.torn), (header(config()), events.as_slice(), false));
+    assert!(matches!(read.replay().end(), Some(SearchEnd::Proved { .. })));
+    assert_eq!(read.last_ms(), 6);
+}
+
+#[test]
+fn damage_is_told_from_a_torn_end() {
+    let start =
+        format!("{}{}", header(config()).to_line(), log::event_line(&TimedEvent { at_ms: 0, event: Event::Started }));
+    let torn = log::read(&[start.as_bytes(), b"{\"at_ms\":1,\"ev\xe2\x80"].concat()).unwrap();
+    assert_eq!((torn.events.len(), torn.good_bytes, torn.torn), (1, start.len(), true));
+
+    let error = |bytes: &[u8]| log::read(bytes).unwrap_err().to_string();
+    check(
+        &error(format!("{start}{{\"at_ms\":1}}\n").as_bytes()),
+        &expect![
+            "line 3 is damaged: missing field `event` at line 1 column 11; cut the file before this line to keep what precedes it"
+        ],
+    );
+    check(
+        &error(b"{\"stepwise_log\":1,\"theo"),
+        &expect!["the log has no complete first line: nothing was recorded, start the search anew"],
+    );
+    check(
+        &error(b"{\"stepwise_log\":2}\n"),
+        &expect!["the log has format version 2, and this stepwise reads version 1: use the stepwise that wrote it"],
+    );
+    check(
+        &error(b"hello\n"),
+        &expect!["line 1 is not the header of a stepwise log: expected value at line 1 column 1"],
+    );
+    assert!(matches!(log::read(b""), Err(LogError::Empty)));
+}
+
+fn configs() -> impl Strategy<Value = SearchConfig> {
+    let rule = prop_oneof![
+        Just(PriorityRule::Sum),
+        Just(PriorityRule::Average),
+        (0.0..1.0).prop_map(|alpha| PriorityRule::LengthNormalised { alpha }),
+    ];
+    let limit = |most: u64| prop_oneof![3 => Just(None), 1 => (0..most).prop_map(Some)];
+    (rule, 0_u32..3, 0_u32..8, 0_u32..20, limit(80), limit(60), limit(60), 0_u32..4, any::<u64>()).prop_map(
+        |(rule, passes, samples, expansions, wall_ms, tactics, lean_cpu_ms, in_flight, seed)| SearchConfig {
+            rule,
+            budget: Budget { passes, samples, expansions, wall_ms, tactics, lean_cpu_ms },
+            in_flight,
+            seed,
+        },
+    )
+}
+
+proptest! {
+    /// Every prefix of the log rebuilds the machine that wrote it, and a search resumed there ends as if nothing had
+    /// happened, through JSON and with a torn line at the end.
+    #[test]
+    fn every_prefix_of_a_log_rebuilds_and_resumes(config in configs(), seed in any::<u64>()) {
+        let mut live = Search::new(theorem(), config.clone());
+        let trace = SimulatedExecutor::new(seed).run(&mut live);
+        prop_assert!(live.end().is_some());
+        prop_assert!(live.outstanding().is_empty());
+
+        let mut shadow = Search::new(theorem(), config.clone());
+        let mut text = header(config).to_line();
+        for (n_events, (event, commands)) in trace.iter().enumerate() {
+            let bytes = [text.as_bytes(), b"{\"torn"].concat();
+            let log = log::read(&bytes).unwrap();
+            prop_assert_eq!((log.good_bytes, log.events.len()), (text.len(), n_events));
+            let rebuilt = log.replay();
+            prop_assert_eq!(&rebuilt, &shadow);
+
+            let mut resumed = rebuilt;
+            let mut executor = SimulatedExecutor::new(seed);
+            executor.at_ms = event.at_ms;
+            executor.queue.extend(resumed.outstanding());
+            executor.run(&mut resumed);
+            prop_assert_eq!(&resumed, &live);
+
+            prop_assert_eq!(&shadow.handle(event.clone()), commands);
+            text.push_str(&log::event_line(event));
+        }
+        prop_assert_eq!(log::read(text.as_bytes()).unwrap().replay(), live);
+    }
+
+    /// What every search must keep, whatever happens in it.
+    #[test]
+    fn searches_keep_their_budgets(config in configs(), seed in any::<u64>()) {
+        let mut search = Search::new(theorem(), config.clone());
+        let trace = SimulatedExecutor::new(seed).run(&mut search);
+        let ledger = search.ledger();
+        let budget = &config.budget;
+        prop_assert!(ledger.expansions <= u64::from(budget.passes.max(1)) * u64::from(budget.expansions));
+        prop_assert!(budget.tactics.is_none_or(|limit| ledger.tactics <= limit));
+        let mut in_flight = 0_usize;
+        for (event, commands) in &trace {
+            in_flight -= usize::from(matches!(event.event, Event::Checked { .. }));
+            for command in commands {
+                if let Command::Check { tactics, .. } = command {
+                    prop_assert!(tactics.len() <= budget.samples as usize);
+                    prop_assert!((1..tactics.len()).all(|idx| !tactics[..idx].contains(&tactics[idx])));
+                    in_flight += 1;
+                }
+            }
+            prop_assert!(in_flight <= config.in_flight.max(1) as usize);
+        }
+        let finishes = trace.iter().flat_map(|(_, commands)| commands);
+        prop_assert_eq!(finishes.filter(|command| matches!(command, Command::Finish { .. })).count(), 1);
+        for node in search.tree().nodes() {
+            prop_assert_eq!(search.path(node.id).len(), node.depth as usize);
+        }
+        if let Some(SearchEnd::Proved { proof, verdict }) = search.end() {
+            prop_assert!(verdict.accepted && !proof.is_empty());
+        }
+    }
+}
