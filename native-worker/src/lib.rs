@@ -3,4 +3,5 @@
 
 pub mod cli;
 pub mod lean;
+pub mod process;
 pub mod run;

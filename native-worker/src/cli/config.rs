@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, CommandFactory};
-use etcetera::BaseStrategy;
 
 use super::args::{BudgetArgs, Cli, LeanArgs};
 
@@ -63,7 +62,7 @@ pub struct ConfigFile {
 pub fn config_path(from_env: Option<OsString>) -> Option<PathBuf> {
     match from_env {
         Some(path) if !path.is_empty() => Some(path.into()),
-        _ => etcetera::choose_base_strategy().ok().map(|base| base.config_dir().join("stepwise").join("config.toml")),
+        _ => dirs::config_dir().map(|base| base.join("stepwise").join("config.toml")),
     }
 }
 
@@ -145,9 +144,9 @@ impl ConfigFile {
                 let key = arg.get_long()?.to_owned();
                 let id = arg.get_id().as_str();
                 let env = arg.get_env()?.to_string_lossy().into_owned();
-                let value = matches.get_raw(id).map(|mut raw| {
-                    raw.next().map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
-                });
+                let value = matches
+                    .get_raw(id)
+                    .map(|mut raw| raw.next().map(|text| text.to_string_lossy().into_owned()).unwrap_or_default());
                 let origin = match (matches.value_source(id), &self.path) {
                     (Some(ValueSource::CommandLine), _) => Origin::Flag,
                     (Some(ValueSource::EnvVariable), _) => Origin::Environment(env),
@@ -177,10 +176,7 @@ mod tests {
             Ok(file) => file,
             Err(e) => return expected.assert_eq(&format!("{e:#}\n")),
         };
-        let matches = file
-            .command()
-            .try_get_matches_from(["stepwise", "config", "show"].iter().chain(line))
-            .unwrap();
+        let matches = file.command().try_get_matches_from(["stepwise", "config", "show"].iter().chain(line)).unwrap();
         let show = matches.subcommand().unwrap().1.subcommand().unwrap().1;
         let lines: Vec<String> = file
             .settings(show)
@@ -192,11 +188,7 @@ mod tests {
 
     #[test]
     fn a_flag_beats_the_file_and_the_file_beats_the_default() {
-        check_settings(
-            "samples = 8\ntimeout = \"none\"\nalpha = 0.25\n",
-            &["--samples", "4"],
-            expect![[""]],
-        );
+        check_settings("samples = 8\ntimeout = \"none\"\nalpha = 0.25\n", &["--samples", "4"], expect![[""]]);
     }
 
     #[test]

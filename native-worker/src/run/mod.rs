@@ -1,4 +1,9 @@
 //! Running searches: the executor that carries out a search's commands, its log, and the runner of whole problem sets.
 
+pub mod executor;
+pub mod log_file;
 pub mod policy;
+mod states;
 pub mod stop;
+
+pub use executor::{Job, Ran, RunError, is_asked_for, run_search};

@@ -1,0 +1,431 @@
+// Elaborates statements and runs tactics in real Lean, from states that are kept: the search's view of one Lean process.
+// Plain script for Node and Web Workers alike; needs abi.js, and recheck.js adds the judgement of whole proofs.
+//
+// How a state stays alive: the statement is elaborated by Lean's own command elaborator with a proof that begins with
+// `trace_state`. That tactic's built-in elaborator is replaced in the function table by ours, which receives the
+// contexts and state references of the tactic framework and keeps them. A later tactic is parsed and handed to
+// `Lean.Elab.Tactic.evalTactic` with the same contexts and fresh references to the kept states. Core, Meta, Term and
+// Tactic states are persistent data, so a step costs what its tactic costs, at any depth, and siblings share memory.
+"use strict";
+
+/**
+ * @param abi      what createAbi returned
+ * @param env      the environment after the imports (owned by the driver from now on)
+ * @param watchdog {arm(address, milliseconds), disarm() -> fired}: sets the word at `address` to `true` when time is up
+ */
+StepwiseLean.createDriver = (abi, env, watchdog) => {
+  const { x, box, isBoxed, word, tag, field, retain, release, construct, withFields, call, split, listItems } = abi;
+
+  const LIMITS = {
+    goals: 64, // a tactic that leaves more open goals is refused: no search uses them
+    goalBytes: 1 << 16, // of all printed goals of one state
+    messageBytes: 1 << 13,
+  };
+
+  // Field numbers of Lean 4.28 structures; `verifyLayout` compares what can be compared before anything depends on them.
+  const COMMAND_CONTEXT = { cancelToken: 9, n: 10 };
+  const COMMAND_STATE = { env: 0, messages: 1, scopes: 2, n: 11 };
+  const SCOPE = { options: 1, namespace: 2, openDecls: 3, n: 10 };
+  const CORE_CONTEXT = { initHeartbeats: 8, cancelToken: 12, n: 14 };
+  const CORE_STATE = { env: 0, messages: 6, infoState: 7, n: 9 };
+  const INFO_STATE = { n: 3, enabledByte: 20 };
+  const TACTIC_CONTEXT = { n: 1, recoverByte: 12 };
+  const META_STATE = { mctx: 0, n: 5 };
+
+  const expectFields = (what, o, n) => {
+    if (isBoxed(o) || abi.nFields(o) !== n) throw new Error(`${what} does not have the ${n} fields of Lean 4.28: this driver does not fit this Lean`);
+    return o;
+  };
+
+  // ---- cancellation: one token for the whole process, set by the watchdog's thread
+
+  const token = call("IO_CancelToken_new");
+  const TOKEN_FALSE = box(0);
+  const tokenWord = token + 8; // `IO.Ref Bool`: its value is the first field
+  if (word(tokenWord) !== TOKEN_FALSE) throw new Error("IO.CancelToken is not a reference to false: this driver does not fit this Lean");
+  const someToken = () => abi.some(retain(token));
+
+  /** Runs `work` for at most `limitMs`; `fired` tells whether it was told to stop. */
+  const timed = (limitMs, work) => {
+    abi.setWord(tokenWord, TOKEN_FALSE);
+    watchdog.arm(tokenWord, limitMs);
+    let value;
+    try {
+      value = work();
+    } finally {
+      watchdog.disarm();
+    }
+    const fired = word(tokenWord) !== TOKEN_FALSE;
+    abi.setWord(tokenWord, TOKEN_FALSE);
+    return { value, fired };
+  };
+
+  // ---- the hook
+
+  let capture = null; // set while `open` elaborates: receives the contexts
+  const HOOKED = "Lean_Elab_Tactic_evalTraceState";
+  const slots = abi.tableSlots(x[`l_${HOOKED}___boxed`]);
+  if (slots.length !== 1) throw new Error(`the elaborator of trace_state stands ${slots.length} times in the function table, not once`);
+  const original = abi.table.get(slots[0]);
+  // stx, then context and state reference of Tactic, Term, Meta and Core, then the world token.
+  abi.table.set(slots[0], abi.wasmFunction(10, (...args) => {
+    if (capture === null) return original(...args);
+    capture(args);
+    args.forEach(release);
+    return abi.ok(abi.unit);
+  }));
+
+  // ---- commands
+
+  const MESSAGE_LOG_EMPTY = () => retain(abi.constant("Lean_MessageLog_empty"));
+  const SEVERITY = ["information", "warning", "error"];
+
+  /** The messages of a log (borrowed) as {severity, text}; severity is read from Lean's own rendering of the message. */
+  const messagesOf = (log) => {
+    const array = call("Lean_MessageLog_toArray", retain(log));
+    const messages = [];
+    for (let i = 0; i < abi.arraySize(array); i++) {
+      const message = abi.arrayItem(array, i);
+      const rendered = call("Lean_Message_toString", retain(message), box(0));
+      const text = abi.takeString(rendered, LIMITS.messageBytes).trimEnd();
+      const severity = /^[^\n]*?:\d+:\d+: (error|warning)/.exec(text)?.[1] ?? SEVERITY[0];
+      messages.push({ severity, text });
+    }
+    release(array);
+    return messages;
+  };
+  const errorsOf = (messages) => messages.filter((m) => m.severity === "error").map((m) => m.text);
+
+  const inputContext = (text) => {
+    const bytes = new TextEncoder().encode(text).length;
+    return call("Lean_Parser_mkInputContext___redArg", abi.toLean(text), abi.toLean("<input>"), box(1), box(bytes));
+  };
+
+  /** A fresh command state over `environment` (owned). */
+  const commandState = (environment) => call("Lean_Elab_Command_mkState", environment, MESSAGE_LOG_EMPTY(), box(0));
+
+  /** The command context that Lean's front end would make for this text (owned), with our cancellation token in it. */
+  let receiveContext = null;
+  const contextReceiver = abi.closure(3, (context, stateRef) => {
+    receiveContext(context);
+    release(stateRef);
+    return abi.ok(abi.unit);
+  });
+  const commandContext = (ictx, parserState, state) => {
+    let context;
+    receiveContext = (c) => { context = c; };
+    const front = construct(0, [retain(state), retain(parserState), retain(field(parserState, 0)), abi.emptyArray()]);
+    const ref = x.lean_st_mk_ref(front);
+    release(call("Lean_Elab_Frontend_runCommandElabM___redArg", contextReceiver, retain(ictx), ref));
+    expectFields("Lean.Elab.Command.Context", context, COMMAND_CONTEXT.n);
+    const withToken = withFields(context, { [COMMAND_CONTEXT.cancelToken]: someToken() });
+    release(context);
+    return withToken;
+  };
+
+  const isTerminal = (stx) => abi.truth(call("Lean_Parser_isTerminalCommand", retain(stx)));
+
+  /**
+   * Elaborates every command of `text` from `state` (owned), one after the other, on this thread.
+   * Returns {state (owned), messages, kinds}: the syntax kinds of the commands, in order, without the end of input.
+   */
+  const runCommands = (text, state) => {
+    const ictx = inputContext(text);
+    let parser = construct(0, [box(0)], 4); // ModuleParserState: at position 0, not recovering
+    let messages = [];
+    const kinds = [];
+    for (;;) {
+      const scope = expectFields("Lean.Elab.Command.Scope", field(field(state, COMMAND_STATE.scopes), 0), SCOPE.n);
+      const module = construct(0, [
+        retain(field(state, COMMAND_STATE.env)), retain(field(scope, SCOPE.options)), retain(field(scope, SCOPE.namespace)), retain(field(scope, SCOPE.openDecls)),
+      ]);
+      const parsed = call("Lean_Parser_parseCommand", retain(ictx), module, retain(parser), MESSAGE_LOG_EMPTY());
+      const stx = field(parsed, 0);
+      const next = field(field(parsed, 1), 0);
+      messages = messages.concat(messagesOf(field(field(parsed, 1), 1)));
+      const terminal = isTerminal(stx);
+      const kind = kindOf(stx);
+      if (!terminal) {
+        kinds.push(kind);
+        const context = commandContext(ictx, parser, state);
+        const ref = x.lean_st_mk_ref(state);
+        const { error } = split(call("Lean_Elab_Command_elabCommandTopLevel", retain(stx), context, retain(ref)));
+        state = takeRef(ref);
+        if (error !== undefined) messages.push({ severity: "error", text: exceptionText(error) });
+        messages = messages.concat(messagesOf(field(state, COMMAND_STATE.messages)));
+        const cleared = withFields(state, { [COMMAND_STATE.messages]: MESSAGE_LOG_EMPTY() });
+        release(state);
+        state = cleared;
+      } else if (kind !== "Lean.Parser.Command.eoi") {
+        kinds.push(kind);
+      }
+      retain(next);
+      release(parser);
+      parser = next;
+      release(parsed);
+      if (terminal) break;
+    }
+    release(parser);
+    release(ictx);
+    return { state, messages, kinds };
+  };
+
+  const takeRef = (ref) => { const value = x.lean_st_ref_get(ref); release(ref); return value; };
+
+  const nameText = (n) => {
+    const parts = [];
+    for (let m = n; !isBoxed(m); m = field(m, 0)) parts.unshift(tag(m) === 1 ? abi.toJs(field(m, 1)) : String(abi.unbox(field(m, 1))));
+    return parts.join(".");
+  };
+  const kindOf = (stx) => (!isBoxed(stx) && tag(stx) === 1 ? nameText(field(stx, 1)) : "missing");
+
+  /** Lean's text of an exception (owned). */
+  const exceptionText = (exception) => {
+    const data = call("Lean_Exception_toMessageData", exception);
+    const rendered = call("Lean_MessageData_toString", data);
+    if (abi.isString(rendered)) return abi.takeString(rendered, LIMITS.messageBytes);
+    const { ok, error } = split(rendered);
+    if (error !== undefined) { release(error); return "Lean could not print its own message"; }
+    return abi.takeString(ok, LIMITS.messageBytes);
+  };
+
+  // ---- preambles: elaborated once, shared by every statement that uses them
+
+  const preambles = new Map(); // text -> {state, errors, kinds}
+  const MAX_PREAMBLES = 16;
+  const preamble = (text) => {
+    let known = preambles.get(text);
+    if (known === undefined) {
+      const { state, messages, kinds } = runCommands(text, commandState(retain(env)));
+      known = { state, errors: errorsOf(messages), kinds };
+      if (preambles.size >= MAX_PREAMBLES) {
+        const [oldest] = preambles.keys();
+        release(preambles.get(oldest).state);
+        preambles.delete(oldest);
+      }
+    } else {
+      preambles.delete(text); // keep the map in order of use
+    }
+    preambles.set(text, known);
+    return known;
+  };
+
+  // ---- opening a statement
+
+  const states = new Map(); // id -> {session, parts: [tactic, term, meta, core] (owned)}
+  let nextState = 1;
+  const keep = (session, parts) => {
+    session.users += 1;
+    states.set(nextState, { session, parts });
+    return nextState++;
+  };
+
+  /** Elaborates the statement with `sorry` for a proof; `receive` sees the tactic framework at the proof's first step. */
+  const elaborateStatement = (statement, state, receive) => {
+    capture = receive;
+    try {
+      return runCommands(`${statement} := by\n  trace_state\n  sorry\n`, retain(state));
+    } finally {
+      capture = null;
+    }
+  };
+
+  const open = (request) => {
+    const { value, fired } = timed(request.limit_ms, () => {
+      const before = preamble(request.preamble ?? "");
+      if (before.errors.length > 0) return { rejected: `the preamble is refused: ${before.errors[0]}` };
+      let session = null;
+      const { state, messages, kinds } = elaborateStatement(request.statement, before.state, (args) => { session ??= adopt(args); });
+      release(state);
+      const errors = errorsOf(messages);
+      const problem = errors.length > 0 ? errors[0]
+        : kinds.length !== 1 || kinds[0] !== "Lean.Parser.Command.declaration" ? `expected one declaration, found ${kinds.length}: ${kinds.join(", ")}`
+        : session === null ? "the statement opens no tactic proof" : null;
+      if (problem !== null) {
+        if (session !== null) discard(session);
+        return { rejected: problem };
+      }
+      return { session };
+    });
+    if (value.session === undefined) return fired ? { timeout: true } : value;
+    const { session } = value;
+    const printed = timed(request.limit_ms, () => goalsOf(session, session.root));
+    if (printed.fired || printed.value.problem) {
+      discard(session);
+      return printed.fired ? { timeout: true } : { rejected: printed.value.problem };
+    }
+    const id = keep(session, session.root);
+    session.root = null;
+    return { state: id, goals: printed.value.goals, name: session.name };
+  };
+
+  /** The name (borrowed) of the declaration under elaboration, from a Term.Context. */
+  const declarationName = (termContext) => {
+    const name = field(termContext, 0);
+    return isBoxed(name) ? name : field(name, 0);
+  };
+
+  /** Turns what the hook saw (borrowed) into a session: contexts, and the root state's parts. */
+  const adopt = ([, tacticContext, tacticRef, termContext, termRef, metaContext, metaRef, coreContext, coreRef]) => {
+    expectFields("Lean.Elab.Tactic.Context", tacticContext, TACTIC_CONTEXT.n);
+    expectFields("Lean.Core.Context", coreContext, CORE_CONTEXT.n);
+    const tactic = withFields(tacticContext, {});
+    abi.setByte(tactic + TACTIC_CONTEXT.recoverByte, 0); // the first error ends the step instead of being patched over
+    const core = withFields(coreContext, { [CORE_CONTEXT.cancelToken]: someToken() });
+    const coreState = expectFields("Lean.Core.State", x.lean_st_ref_get(coreRef), CORE_STATE.n);
+    const info = withFields(expectFields("Lean.Elab.InfoState", field(coreState, CORE_STATE.infoState), INFO_STATE.n), {});
+    abi.setByte(info + INFO_STATE.enabledByte, 0); // nobody hovers over a search
+    const quiet = withFields(coreState, { [CORE_STATE.messages]: MESSAGE_LOG_EMPTY(), [CORE_STATE.infoState]: info });
+    release(coreState);
+    const goals = x.lean_st_ref_get(tacticRef);
+    return {
+      contexts: [tactic, retain(termContext), retain(metaContext), core],
+      heartbeats: field(core, CORE_CONTEXT.initHeartbeats), // a Nat, kept alive by the context
+      rootGoal: retain(field(goals, 0)),
+      name: nameText(declarationName(termContext)),
+      users: 0,
+      root: [goals, x.lean_st_ref_get(termRef), x.lean_st_ref_get(metaRef), quiet],
+    };
+  };
+
+  const discard = (session) => {
+    session.root?.forEach(release);
+    session.contexts.forEach(release);
+    release(session.rootGoal);
+  };
+
+  // ---- steps
+
+  /** References to `parts` (borrowed), interleaved with the contexts as every TacticM function takes them. */
+  const enter = (session, parts) => {
+    const refs = parts.map((part) => x.lean_st_mk_ref(retain(part)));
+    const full = session.contexts.flatMap((context, i) => [context, refs[i]]);
+    return {
+      refs,
+      tacticM: (name, ...args) => split(call(name, ...args, ...full.map(retain))),
+      termM: (name, ...args) => split(call(name, ...args, ...full.slice(2).map(retain))),
+      metaM: (name, ...args) => split(call(name, ...args, ...full.slice(4).map(retain))),
+      /** The states as they are now (owned); the references are gone afterwards. */
+      leave: () => refs.map(takeRef),
+    };
+  };
+
+  /** {goals} as Lean prints them, or {problem}. */
+  const goalsOf = (session, parts) => {
+    const inside = enter(session, parts);
+    const goals = [];
+    let bytes = 0;
+    let problem = null;
+    for (const goal of listItems(parts[0])) {
+      if (goals.length === LIMITS.goals) { problem = `more than ${LIMITS.goals} goals are left`; break; }
+      const { ok, error } = inside.metaM("Lean_Meta_ppGoal", retain(goal));
+      if (error !== undefined) { problem = exceptionText(error); break; }
+      const text = abi.takeString(call("Std_Format_pretty", ok, box(120), box(0), box(0)), LIMITS.goalBytes + 1);
+      bytes += text.length;
+      if (bytes > LIMITS.goalBytes) { problem = `the goals print to more than ${LIMITS.goalBytes} bytes`; break; }
+      goals.push(text);
+    }
+    inside.leave().forEach(release);
+    return problem === null ? { goals } : { problem };
+  };
+
+  /** A tactic sequence parsed as it will stand in the file: indented below `by`. {stx (owned)} or {problem}. */
+  const parse = (environment, tactic) => {
+    const text = `by\n  ${tactic.replace(/\n/g, "\n  ")}`;
+    const result = call("Lean_Parser_runParserCategory", retain(environment), abi.name("term"), abi.toLean(text), abi.toLean("<tactic>"));
+    const payload = retain(field(result, 0));
+    const failed = tag(result) === 0; // Except: error is the first constructor
+    release(result);
+    if (failed) return { problem: abi.takeString(payload, LIMITS.messageBytes) };
+    const kind = kindOf(payload);
+    if (kind !== "Lean.Parser.Term.byTactic") {
+      release(payload);
+      return { problem: `<tactic>: expected a tactic, found ${kind}` };
+    }
+    const sequence = retain(abi.arrayItem(field(payload, 2), 1));
+    release(payload);
+    return { stx: sequence };
+  };
+
+  const step = (parent, tactic) => {
+    const { session, parts } = parent;
+    x.lean_io_set_heartbeats(retain(session.heartbeats)); // each step has the whole allowance
+    const { stx, problem } = parse(field(parts[3], CORE_STATE.env), tactic);
+    if (problem !== undefined) return { failed: problem };
+    const inside = enter(session, parts);
+    const stop = (exception) => {
+      const left = inside.leave();
+      // An internal exception (tag 1) says no more than that an error was logged before it.
+      const logged = tag(exception) === 1 ? errorsOf(messagesOf(field(left[3], CORE_STATE.messages))) : [];
+      left.forEach(release);
+      const text = exceptionText(exception);
+      return { failed: logged[0] ?? text };
+    };
+
+    let { ok, error } = inside.tacticM("Lean_Elab_Tactic_evalTactic", stx);
+    if (error === undefined) {
+      release(ok);
+      ({ ok, error } = inside.termM("Lean_Elab_Term_synthesizeSyntheticMVarsNoPostponing", box(0)));
+    }
+    if (error === undefined) {
+      release(ok);
+      ({ ok, error } = inside.tacticM("Lean_Elab_Tactic_getUnsolvedGoals")); // also drops the solved ones
+    }
+    if (error !== undefined) return stop(error);
+    release(ok);
+
+    const after = inside.leave();
+    const fail = (text) => { after.forEach(release); return { failed: text }; };
+    const errors = errorsOf(messagesOf(field(after[3], CORE_STATE.messages)));
+    if (errors.length > 0) return fail(errors[0]);
+    if (isBoxed(after[0])) {
+      const flaw = flawOfProof(session, after);
+      return flaw === null ? (after.forEach(release), { proved: true }) : fail(flaw);
+    }
+    const { goals, problem: unprintable } = goalsOf(session, after);
+    if (unprintable !== undefined) return fail(unprintable);
+    return { goals, parts: after };
+  };
+
+  /** Why a state without goals is no proof, or null: the root goal's term still has holes, or uses `sorry`. */
+  const flawOfProof = (session, parts) => {
+    const mctx = field(expectFields("Lean.Meta.State", parts[2], META_STATE.n), META_STATE.mctx);
+    const root = call("Lean_Expr_mvar___override", retain(session.rootGoal));
+    const pair = x.lean_instantiate_expr_mvars(retain(mctx), root);
+    const proof = field(pair, 1);
+    const holds = (name) => abi.truth(call(name, retain(proof)));
+    const flaw = holds("Lean_Expr_hasSorry") ? "the proof uses `sorry`" : holds("Lean_Expr_hasExprMVar") ? "the proof contains metavariables" : null;
+    release(pair);
+    return flaw;
+  };
+
+  /** Runs `tactic` from state `id` and keeps the new state, if any. */
+  const apply = (id, tactic, limitMs) => {
+    const parent = states.get(id);
+    if (parent === undefined) return { lost: true };
+    const { value, fired } = timed(limitMs, () => step(parent, tactic));
+    if (value.parts !== undefined) return { open: keep(parent.session, value.parts), goals: value.goals };
+    if (fired && value.failed !== undefined) return { timeout: true };
+    return value;
+  };
+
+  const free = (ids) => {
+    for (const id of ids) {
+      const state = states.get(id);
+      if (state === undefined) continue;
+      states.delete(id);
+      state.parts.forEach(release);
+      state.session.users -= 1;
+      if (state.session.users === 0) discard(state.session);
+    }
+  };
+
+  const version = abi.toJs(abi.constant("Lean_versionStringCore"));
+
+  return {
+    version, open, apply, free,
+    liveStates: () => states.size,
+    // for recheck.js
+    internals: { COMMAND_STATE, timed, preamble, runCommands, elaborateStatement, declarationName, errorsOf, nameText },
+  };
+};
