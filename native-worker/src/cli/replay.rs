@@ -117,6 +117,18 @@ fn status(status: NodeStatus) -> &'static str {
     }
 }
 
+/// How a search ended, as JSON names it.
+pub(super) fn end_word(end: &SearchEnd) -> &'static str {
+    match end {
+        SearchEnd::Proved { .. } => "proved",
+        SearchEnd::Exhausted => "exhausted",
+        SearchEnd::OutOfBudget { .. } => "out_of_budget",
+        SearchEnd::BadStatement { .. } => "bad_statement",
+        SearchEnd::HostFailed { .. } => "host_failed",
+        SearchEnd::Cancelled => "cancelled",
+    }
+}
+
 /// How a search ended, in words.
 pub(super) fn describe(end: &SearchEnd) -> String {
     match end {
@@ -203,14 +215,9 @@ fn json(search: &Search, n_events: usize, is_cut: bool, torn: bool, problem: Opt
             })
         })
         .collect();
-    let (end, proof) = match search.end() {
-        Some(SearchEnd::Proved { proof, .. }) => ("proved", Some(proof)),
-        Some(SearchEnd::Exhausted) => ("exhausted", None),
-        Some(SearchEnd::OutOfBudget { .. }) => ("out_of_budget", None),
-        Some(SearchEnd::BadStatement { .. }) => ("bad_statement", None),
-        Some(SearchEnd::HostFailed { .. }) => ("host_failed", None),
-        Some(SearchEnd::Cancelled) => ("cancelled", None),
-        None => ("open", None),
+    let proof = match search.end() {
+        Some(SearchEnd::Proved { proof, .. }) => Some(proof),
+        _ => None,
     };
     serde_json::json!({
         "stepwise_replay": 1,
@@ -218,7 +225,7 @@ fn json(search: &Search, n_events: usize, is_cut: bool, torn: bool, problem: Opt
         "events": n_events,
         "cut": is_cut,
         "torn": torn,
-        "end": end,
+        "end": search.end().map_or("open", end_word),
         "end_text": search.end().map(describe),
         "proof": proof,
         "ledger": search.ledger(),

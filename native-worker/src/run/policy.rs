@@ -34,7 +34,7 @@ pub struct Portfolio;
 #[async_trait]
 impl Policy for Portfolio {
     fn name(&self) -> &str {
-        "portfolio"
+        concat!("portfolio ", env!("CARGO_PKG_VERSION"))
     }
 
     async fn propose(&self, request: &ProposalRequest) -> Result<Vec<Candidate>, PolicyError> {
