@@ -17,6 +17,9 @@ pub struct Theorem {
 impl Theorem {
     /// The whole file with `body` (tactic lines without indentation) as the proof, ready for Lean.
     #[must_use]
+    pub fn proof_body(&self, t: &[String]) -> String { t.iter().map(|t| format!("  {}", t.replace("\n", "\n  "))).collect::<Vec<_>>().join("\n") }
+    /// x
+    #[must_use]
     pub fn file(&self, _tactics: &[String]) -> String {
         todo!()
     }

@@ -62,6 +62,9 @@ pub enum HostDown {
         /// Its last words.
         detail: String,
     },
+    /// It was killed by somebody else's signal: nothing that it was asked is to blame, so the request is made again.
+    #[error("the Lean process was killed from outside")]
+    Killed,
     /// It ran out of memory.
     #[error("the Lean process ran out of memory")]
     OutOfMemory,
@@ -82,6 +85,24 @@ pub struct Applied {
     pub cost: LeanCost,
     /// Set when the process went down under tactic number `outcomes.len()`: every state in it is lost.
     pub down: Option<HostDown>,
+}
+
+/// The judgement of a whole file that somebody else wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileVerdict {
+    /// Lean's errors; a file with any is not accepted, whatever its theorems.
+    pub errors: Vec<String>,
+    /// Every theorem that the file declares.
+    pub theorems: Vec<TheoremVerdict>,
+}
+
+/// The judgement of one theorem of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TheoremVerdict {
+    /// Its full name.
+    pub name: String,
+    /// The judgement.
+    pub verdict: Verdict,
 }
 
 /// Facts about a running host.
@@ -117,6 +138,14 @@ pub trait LeanHost: Send {
         proof: &[String],
         limits: StepLimits,
     ) -> Result<Costed<Verdict>, HostDown>;
+
+    /// Elaborates a whole file (imports split off) and judges every theorem that it declares.
+    async fn check_file(
+        &mut self,
+        imports: &[String],
+        text: &str,
+        limits: StepLimits,
+    ) -> Result<Costed<FileVerdict>, HostDown>;
 
     /// Resident memory of the process, in bytes, if it can be read.
     fn memory(&self) -> Option<u64>;

@@ -1,0 +1,223 @@
+//! The pool: sessions of many searches share a few Lean processes fairly, and survive their deaths.
+//!
+//! A [`Session`] is one opened theorem. Its states are named by [`StateId`], which outlives any process: the pool knows
+//! the tactics that lead to each state and replays them when the live state was evicted or its process died.
+
+mod judge;
+mod schedule;
+mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use stepwise_core::goal::Goal;
+use stepwise_core::outcome::{StepOutcome, Verdict};
+use stepwise_core::problem::Theorem;
+use tokio::sync::oneshot;
+
+use self::judge::Judge;
+use self::schedule::{Job, Schedule, SessionId};
+use super::host::{Costed, FileVerdict, HostDown, HostInfo, Launch};
+
+/// A proof state of one session; 0 is the root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StateId(pub u32);
+
+impl StateId {
+    /// The state that the statement opens.
+    pub const ROOT: Self = Self(0);
+}
+
+/// How a pool is run.
+#[derive(Clone, Debug)]
+pub struct PoolConfig {
+    /// Lean processes that run search steps at once.
+    pub hosts: usize,
+    /// Wall clock per tactic.
+    pub step_limit: Duration,
+    /// Wall clock for opening a statement.
+    pub open_limit: Duration,
+    /// Wall clock for one recheck.
+    pub recheck_limit: Duration,
+    /// A process past this resident size is replaced when it is idle next, in bytes.
+    pub host_memory: u64,
+    /// A process is replaced after this many requests.
+    pub recycle_after: u64,
+    /// Live states kept per process; the least recently used go first and are rebuilt by replay.
+    pub live_states: usize,
+}
+
+impl Default for PoolConfig {
+    fn default() -> Self {
+        Self {
+            hosts: std::thread::available_parallelism().map_or(1, usize::from),
+            step_limit: Duration::from_secs(10),
+            open_limit: Duration::from_secs(60),
+            recheck_limit: Duration::from_secs(120),
+            host_memory: 1400 << 20,
+            recycle_after: 20_000,
+            live_states: 4096,
+        }
+    }
+}
+
+/// Why the pool could not answer: nothing about the theorem or the tactic, all about the machine.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PoolError {
+    /// Lean cannot be started here.
+    #[error("{0}")]
+    CannotStart(String),
+    /// The pool was shut down while the request waited.
+    #[error("the Lean pool was shut down")]
+    Closed,
+}
+
+/// What opening a theorem gave.
+#[derive(Debug)]
+pub enum SessionStart {
+    /// The statement elaborates.
+    Open {
+        /// The session; dropping it frees its states.
+        session: Session,
+        /// The root's goals.
+        goals: Vec<Goal>,
+    },
+    /// Lean's message: the preamble or the statement is wrong.
+    Rejected {
+        /// What Lean said.
+        message: String,
+    },
+    /// Lean could not elaborate the statement within its limits.
+    HostFailed {
+        /// What happened.
+        message: String,
+    },
+}
+
+/// What a pool has been through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoolStats {
+    /// Processes started.
+    pub started: u64,
+    /// Processes that died or were killed while they worked.
+    pub lost: u64,
+    /// Processes replaced because of age or size.
+    pub recycled: u64,
+    /// Tactics run again to rebuild states that were not live.
+    pub replayed: u64,
+}
+
+/// A running pool; clones share it. The last clone's drop ends its processes.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    schedule: Arc<Schedule>,
+    judge: Judge,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.schedule.close();
+    }
+}
+
+impl Pool {
+    /// Starts a pool; processes are launched as they are needed. The recheck process is one more, launched at the first
+    /// recheck. Needs a Tokio runtime.
+    #[must_use]
+    pub fn start(launch: Arc<dyn Launch>, config: PoolConfig) -> Self {
+        let schedule = Arc::new(Schedule::new(config.hosts.max(1)));
+        for index in 0..config.hosts.max(1) {
+            tokio::spawn(worker::run(index, Arc::clone(&launch), config.clone(), Arc::clone(&schedule)));
+        }
+        let judge = Judge::new(launch, &config);
+        Self { shared: Arc::new(Shared { schedule, judge }) }
+    }
+
+    /// Opens a theorem. The cost is the Lean CPU and wall time of elaborating the statement.
+    pub async fn open(&self, theorem: Theorem) -> Result<Costed<SessionStart>, PoolError> {
+        let id = self.shared.schedule.add_session(theorem);
+        // Holding the session from here on removes it again when the future is dropped or the statement is refused.
+        let session = Session { id, schedule: Arc::clone(&self.shared.schedule) };
+        let (reply, answer) = oneshot::channel();
+        self.shared.schedule.submit(id, Job::Open { reply });
+        let Costed { value, cost } = answer.await.map_err(|_| PoolError::Closed)??;
+        let value = match value {
+            worker::RootOutcome::Open(goals) => SessionStart::Open { session, goals },
+            worker::RootOutcome::Rejected(message) => SessionStart::Rejected { message },
+            worker::RootOutcome::Failed(message) => SessionStart::HostFailed { message },
+        };
+        Ok(Costed { value, cost })
+    }
+
+    /// Elaborates the whole file in a process that runs no search, and judges it.
+    pub async fn recheck(&self, theorem: &Theorem, proof: &[String]) -> Result<Costed<Verdict>, PoolError> {
+        self.shared.judge.recheck(theorem, proof).await
+    }
+
+    /// Elaborates a file that somebody else wrote in the recheck process, and judges each of its theorems.
+    pub async fn check_file(&self, imports: &[String], text: &str) -> Result<Costed<FileVerdict>, PoolError> {
+        self.shared.judge.check_file(imports, text).await
+    }
+
+    /// What runs: the backend and the Lean version; starts a process when none has run yet.
+    pub async fn info(&self) -> Result<HostInfo, PoolError> {
+        let (reply, answer) = oneshot::channel();
+        self.shared.schedule.submit_any(Job::Info { reply });
+        answer.await.map_err(|_| PoolError::Closed)?
+    }
+
+    /// What the pool has been through so far.
+    #[must_use]
+    pub fn stats(&self) -> PoolStats {
+        self.shared.schedule.stats()
+    }
+
+    /// Ends all processes; waiting requests get [`PoolError::Closed`].
+    pub async fn shutdown(&self) {
+        self.shared.schedule.close();
+        self.shared.schedule.all_workers_gone().await;
+        self.shared.judge.shutdown().await;
+    }
+}
+
+/// One opened theorem.
+#[derive(Debug)]
+pub struct Session {
+    id: SessionId,
+    schedule: Arc<Schedule>,
+}
+
+impl Session {
+    /// Runs sibling tactics in `state`: one outcome each, in order. Crashes and time-outs are outcomes of the tactic that
+    /// caused them; its siblings are not harmed. Dropping the future withdraws the request if it has not begun.
+    pub async fn apply(
+        &self,
+        state: StateId,
+        tactics: &[String],
+    ) -> Result<Costed<Vec<StepOutcome<StateId>>>, PoolError> {
+        let (reply, answer) = oneshot::channel();
+        self.schedule.submit(self.id, Job::Apply { state, tactics: tactics.to_vec(), reply });
+        answer.await.map_err(|_| PoolError::Closed)?
+    }
+
+    /// Lets live states go (they can still be used: they are replayed then).
+    pub fn forget(&self, states: &[StateId]) {
+        self.schedule.forget(self.id, states);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.schedule.remove_session(self.id);
+    }
+}
+
+/// A process that cannot start is an error of the machine; everything else is an outcome.
+fn cannot_start(down: &HostDown) -> PoolError {
+    PoolError::CannotStart(down.to_string())
+}

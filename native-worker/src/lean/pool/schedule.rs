@@ -1,0 +1,383 @@
+//! Who works on what: the queues of all sessions, and which worker holds which live states.
+//!
+//! Workers take the request of the session that was served longest ago, among those whose state they hold live or that
+//! nobody holds; a request whose holder is busy goes to any worker once it has waited [`PATIENCE`], at the price of a
+//! replay. One mutex guards everything and is never held across an await.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use stepwise_core::outcome::StepOutcome;
+use stepwise_core::problem::Theorem;
+use tokio::sync::{Notify, oneshot};
+
+use super::worker::RootOutcome;
+use super::{PoolError, PoolStats, StateId};
+use crate::lean::host::{Costed, HostInfo, HostState};
+
+/// How long a request waits for the worker that has its state live.
+const PATIENCE: Duration = Duration::from_millis(30);
+
+/// A session's number; never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct SessionId(u64);
+
+/// The reply channel of a request.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, PoolError>>;
+
+/// A request.
+#[derive(Debug)]
+pub(super) enum Job {
+    Open { reply: Reply<Costed<RootOutcome>> },
+    Apply { state: StateId, tactics: Vec<String>, reply: Reply<Costed<Vec<StepOutcome<StateId>>>> },
+    Info { reply: Reply<HostInfo> },
+}
+
+impl Job {
+    /// Nobody waits for the answer any more.
+    fn withdrawn(&self) -> bool {
+        match self {
+            Self::Open { reply } => reply.is_closed(),
+            Self::Apply { reply, .. } => reply.is_closed(),
+            Self::Info { reply } => reply.is_closed(),
+        }
+    }
+
+    fn state(&self) -> StateId {
+        match self {
+            Self::Apply { state, .. } => *state,
+            Self::Open { .. } | Self::Info { .. } => StateId::ROOT,
+        }
+    }
+}
+
+/// How a state was reached.
+#[derive(Clone, Debug)]
+struct Step {
+    parent: StateId,
+    tactic: String,
+}
+
+#[derive(Debug)]
+struct SessionState {
+    theorem: Theorem,
+    /// Step `i` leads to state `i + 1`.
+    steps: Vec<Step>,
+    queue: VecDeque<(Instant, Job)>,
+    served: u64,
+    /// Live states by worker.
+    live: Vec<HashMap<StateId, Live>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Live {
+    host: HostState,
+    used: u64,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    // Ordered, so that ties are broken the same way in every run.
+    sessions: BTreeMap<SessionId, SessionState>,
+    anywhere: VecDeque<Job>,
+    /// Host states that nobody needs any more, by worker.
+    garbage: Vec<Vec<HostState>>,
+    n_live: Vec<usize>,
+    idle: Vec<bool>,
+    next_session: u64,
+    clock: u64,
+    closed: bool,
+    n_workers: usize,
+    stats: PoolStats,
+}
+
+/// What a worker is to do.
+#[derive(Debug)]
+pub(super) enum Task {
+    Work(Option<SessionId>, Job),
+    Closed,
+}
+
+/// The path to a state that is to be rebuilt: the nearest live ancestor, and the tactics from there.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) theorem: Theorem,
+    /// The live state to start from; the theorem has to be opened when there is none.
+    pub(super) from: Option<HostState>,
+    /// What to run, and which state each gives.
+    pub(super) steps: Vec<(String, StateId)>,
+}
+
+/// The shared bookkeeping.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    inner: Mutex<Inner>,
+    work: Notify,
+    gone: Notify,
+}
+
+impl Schedule {
+    pub(super) fn new(n_workers: usize) -> Self {
+        let inner = Inner {
+            garbage: vec![Vec::new(); n_workers],
+            n_live: vec![0; n_workers],
+            idle: vec![false; n_workers],
+            n_workers,
+            ..Inner::default()
+        };
+        Self { inner: Mutex::new(inner), work: Notify::new(), gone: Notify::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Every critical section leaves the data consistent at every point where it could panic.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn add_session(&self, theorem: Theorem) -> SessionId {
+        let mut inner = self.lock();
+        let id = SessionId(inner.next_session);
+        inner.next_session += 1;
+        let live = vec![HashMap::new(); inner.garbage.len()];
+        let session = SessionState { theorem, steps: Vec::new(), queue: VecDeque::new(), served: 0, live };
+        inner.sessions.insert(id, session);
+        id
+    }
+
+    pub(super) fn remove_session(&self, id: SessionId) {
+        let mut inner = self.lock();
+        if let Some(session) = inner.sessions.remove(&id) {
+            for (worker, live) in session.live.into_iter().enumerate() {
+                inner.n_live[worker] -= live.len();
+                inner.garbage[worker].extend(live.into_values().map(|l| l.host));
+            }
+        }
+    }
+
+    pub(super) fn submit(&self, id: SessionId, job: Job) {
+        let mut inner = self.lock();
+        if inner.closed {
+            return; // dropping the job closes its reply
+        }
+        if let Some(session) = inner.sessions.get_mut(&id) {
+            session.queue.push_back((Instant::now(), job));
+        }
+        drop(inner);
+        self.work.notify_waiters();
+    }
+
+    pub(super) fn submit_any(&self, job: Job) {
+        let mut inner = self.lock();
+        if inner.closed {
+            return;
+        }
+        inner.anywhere.push_back(job);
+        drop(inner);
+        self.work.notify_waiters();
+    }
+
+    pub(super) fn forget(&self, id: SessionId, states: &[StateId]) {
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        let Some(session) = inner.sessions.get_mut(&id) else { return };
+        for (worker, live) in session.live.iter_mut().enumerate() {
+            for state in states {
+                if let Some(l) = live.remove(state) {
+                    inner.garbage[worker].push(l.host);
+                    inner.n_live[worker] -= 1;
+                }
+            }
+        }
+    }
+
+    pub(super) fn close(&self) {
+        let mut inner = self.lock();
+        inner.closed = true;
+        inner.anywhere.clear();
+        for session in inner.sessions.values_mut() {
+            session.queue.clear();
+        }
+        drop(inner);
+        self.work.notify_waiters();
+    }
+
+    pub(super) fn stats(&self) -> PoolStats {
+        self.lock().stats
+    }
+
+    pub(super) fn count(&self, change: impl FnOnce(&mut PoolStats)) {
+        change(&mut self.lock().stats);
+    }
+
+    /// Waits for the next task of worker `index`.
+    pub(super) async fn next(&self, index: usize) -> Task {
+        loop {
+            let notified = self.work.notified();
+            tokio::pin!(notified);
+            notified.as_mut().enable(); // from here on no submission is missed
+            let patience = match self.pick(index) {
+                Pick::Task(task) => return task,
+                Pick::Nothing => None,
+                Pick::NotYet(patience) => Some(patience),
+            };
+            match patience {
+                None => notified.await,
+                Some(patience) => {
+                    let _ = tokio::time::timeout(patience, notified).await;
+                }
+            }
+        }
+    }
+
+    fn pick(&self, index: usize) -> Pick {
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        inner.idle[index] = false;
+        if inner.closed {
+            return Pick::Task(Task::Closed);
+        }
+        while let Some(job) = inner.anywhere.pop_front() {
+            if !job.withdrawn() {
+                return Pick::Task(Task::Work(None, job));
+            }
+        }
+        let mut best: Option<(u64, SessionId)> = None;
+        let mut wait = None;
+        for (&id, session) in &mut inner.sessions {
+            session.queue.retain(|(_, job)| !job.withdrawn());
+            let Some((since, job)) = session.queue.front() else { continue };
+            let state = job.state();
+            let mine = session.live[index].contains_key(&state);
+            let elsewhere =
+                session.live.iter().enumerate().any(|(w, live)| w != index && !inner.idle[w] && live.contains_key(&state));
+            let idle_holder = session.live.iter().enumerate().any(|(w, live)| inner.idle[w] && live.contains_key(&state));
+            let waited = since.elapsed();
+            if !mine && (elsewhere || idle_holder) && waited < PATIENCE {
+                let left = PATIENCE - waited;
+                wait = Some(wait.map_or(left, |w: Duration| w.min(left)));
+                continue;
+            }
+            if best.is_none_or(|(served, _)| session.served < served) {
+                best = Some((session.served, id));
+            }
+        }
+        let Some((_, id)) = best else {
+            inner.idle[index] = true;
+            return wait.map_or(Pick::Nothing, Pick::NotYet);
+        };
+        inner.clock += 1;
+        let clock = inner.clock;
+        let Some(session) = inner.sessions.get_mut(&id) else { return Pick::Nothing };
+        session.served = clock;
+        match session.queue.pop_front() {
+            Some((_, job)) => Pick::Task(Task::Work(Some(id), job)),
+            None => Pick::Nothing,
+        }
+    }
+
+    /// How worker `index` gets to `state`; `None` when the session is gone.
+    pub(super) fn route(&self, index: usize, id: SessionId, state: StateId) -> Option<Route> {
+        let mut inner = self.lock();
+        inner.clock += 1;
+        let clock = inner.clock;
+        let session = inner.sessions.get_mut(&id)?;
+        let mut steps = Vec::new();
+        let mut at = state;
+        let from = loop {
+            if let Some(live) = session.live[index].get_mut(&at) {
+                live.used = clock;
+                break Some(live.host);
+            }
+            if at == StateId::ROOT {
+                break None;
+            }
+            let step = &session.steps[at.0 as usize - 1];
+            steps.push((step.tactic.clone(), at));
+            at = step.parent;
+        };
+        steps.reverse();
+        Some(Route { theorem: session.theorem.clone(), from, steps })
+    }
+
+    /// Records that `state` is live in worker `index`.
+    pub(super) fn made_live(&self, index: usize, id: SessionId, state: StateId, host: HostState) {
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        inner.clock += 1;
+        match inner.sessions.get_mut(&id) {
+            Some(session) => {
+                if let Some(old) = session.live[index].insert(state, Live { host, used: inner.clock }) {
+                    inner.garbage[index].push(old.host);
+                } else {
+                    inner.n_live[index] += 1;
+                }
+            }
+            None => inner.garbage[index].push(host), // the session ended while the worker was at it
+        }
+    }
+
+    /// Gives the state that `tactic` leads to from `parent` a number.
+    pub(super) fn new_state(&self, id: SessionId, parent: StateId, tactic: &str) -> StateId {
+        let mut inner = self.lock();
+        let Some(session) = inner.sessions.get_mut(&id) else { return StateId::ROOT };
+        session.steps.push(Step { parent, tactic: tactic.to_owned() });
+        StateId(u32::try_from(session.steps.len()).unwrap_or(u32::MAX))
+    }
+
+    /// The process of worker `index` is gone, and every live state in it.
+    pub(super) fn lost(&self, index: usize) {
+        let mut inner = self.lock();
+        inner.garbage[index].clear();
+        inner.n_live[index] = 0;
+        for session in inner.sessions.values_mut() {
+            session.live[index].clear();
+        }
+    }
+
+    /// Host states that worker `index` is to free: what nobody needs, and the least recently used above `keep`.
+    pub(super) fn collect(&self, index: usize, keep: usize) -> Vec<HostState> {
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        if inner.n_live[index] > keep {
+            // A quarter more than necessary goes, so that this sort is rare.
+            let target = keep - keep / 4;
+            let mut all: Vec<(u64, SessionId, StateId)> = inner
+                .sessions
+                .iter()
+                .flat_map(|(&id, s)| s.live[index].iter().map(move |(&state, live)| (live.used, id, state)))
+                .collect();
+            all.sort_unstable();
+            for (_, id, state) in all.into_iter().take(inner.n_live[index] - target) {
+                if let Some(live) = inner.sessions.get_mut(&id).and_then(|s| s.live[index].remove(&state)) {
+                    inner.garbage[index].push(live.host);
+                    inner.n_live[index] -= 1;
+                }
+            }
+        }
+        std::mem::take(&mut inner.garbage[index])
+    }
+
+    pub(super) fn worker_gone(&self) {
+        self.lock().n_workers -= 1;
+        self.gone.notify_waiters();
+    }
+
+    pub(super) async fn all_workers_gone(&self) {
+        loop {
+            let notified = self.gone.notified();
+            tokio::pin!(notified);
+            notified.as_mut().enable();
+            if self.lock().n_workers == 0 {
+                return;
+            }
+            notified.await;
+        }
+    }
+}
+
+enum Pick {
+    Task(Task),
+    /// Requests wait for another worker; look again after this long.
+    NotYet(Duration),
+    Nothing,
+}

