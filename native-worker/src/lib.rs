@@ -5,3 +5,4 @@ pub mod cli;
 pub mod lean;
 pub mod process;
 pub mod run;
+pub mod setup;

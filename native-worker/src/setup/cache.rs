@@ -1,0 +1,262 @@
+//! The cache folder: where things lie, the lock, and folders that appear complete or not at all.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::SetupError;
+use super::progress::{Phase, Progress, Step};
+
+const MANIFEST: &str = "manifest.json";
+/// A folder under construction; what a killed run left of one is removed by the next.
+const NEW: &str = ".new-";
+/// A damaged folder on its way out.
+const OLD: &str = ".old-";
+
+/// The folder that all of stepwise's downloads live in.
+#[derive(Clone, Debug)]
+pub(super) struct Cache {
+    pub(super) root: PathBuf,
+}
+
+/// What a folder of the cache holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// Everything that its manifest names, with the right sizes.
+    Complete {
+        /// Their sum, in bytes.
+        bytes: u64,
+    },
+    /// It is not there.
+    Missing,
+    /// It is there, but not as it was made.
+    Damaged {
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+/// What a finished folder consists of. It is written last: a folder without one is not finished.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Manifest {
+    files: Vec<Entry>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    path: String,
+    bytes: u64,
+    sha256: String,
+}
+
+impl Cache {
+    /// Where downloaded tarballs are kept.
+    pub(super) fn downloads(&self) -> PathBuf {
+        self.root.join("downloads")
+    }
+
+    /// A finished folder.
+    pub(super) fn folder(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// Compares a folder with its manifest: names and sizes, and with `contents` every byte.
+    pub(super) fn condition(&self, name: &str, contents: bool) -> Condition {
+        let folder = self.folder(name);
+        if !folder.exists() {
+            return Condition::Missing;
+        }
+        let damaged = |what: String| Condition::Damaged { what };
+        let manifest: Manifest = match fs::read(folder.join(MANIFEST)).map(|text| serde_json::from_slice(&text)) {
+            Ok(Ok(manifest)) => manifest,
+            Ok(Err(error)) => return damaged(format!("{MANIFEST} is unreadable: {error}")),
+            Err(error) => return damaged(format!("{MANIFEST}: {error}")),
+        };
+        let mut bytes = 0;
+        for entry in &manifest.files {
+            let path = folder.join(&entry.path);
+            match fs::metadata(&path) {
+                Ok(metadata) if metadata.is_file() && metadata.len() == entry.bytes => bytes += entry.bytes,
+                Ok(metadata) => {
+                    let (found, wanted) = (metadata.len(), entry.bytes);
+                    return damaged(format!("{} has {found} bytes instead of {wanted}", entry.path));
+                }
+                Err(error) => return damaged(format!("{}: {error}", entry.path)),
+            }
+            if contents {
+                match hash_file(&path) {
+                    Ok(hash) if hash == entry.sha256 => {}
+                    Ok(_) => return damaged(format!("{} has changed", entry.path)),
+                    Err(error) => return damaged(format!("{}: {error}", entry.path)),
+                }
+            }
+        }
+        Condition::Complete { bytes }
+    }
+
+    /// Waits until no other process or thread writes to this cache. The lock goes when the file is dropped, or its
+    /// process ends in whatever way.
+    pub(super) fn lock(&self, progress: &dyn Progress) -> Result<File, SetupError> {
+        fs::create_dir_all(&self.root).map_err(|source| SetupError::io("create", &self.root, 0, source))?;
+        let path = self.root.join("lock");
+        let wrong = |source| SetupError::io("lock", &path, 0, source);
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(wrong)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                progress.report(&Step { phase: Phase::Waiting, package: String::new(), done: 0, total: 0 });
+                file.lock().map_err(wrong)?;
+            }
+            Err(TryLockError::Error(source)) => return Err(wrong(source)),
+        }
+        Ok(file)
+    }
+
+    /// Starts a folder that becomes visible under `name` when it is committed. The caller holds the lock.
+    /// `needed` is an upper bound on its size, for the message when the disk is full.
+    pub(super) fn stage(&self, name: &str, needed: u64) -> Result<Staging, SetupError> {
+        let staging = Staging {
+            temporary: self.root.join(format!("{NEW}{name}")),
+            aside: self.root.join(format!("{OLD}{name}")),
+            folder: self.folder(name),
+            manifest: Manifest::default(),
+            needed,
+            committed: false,
+        };
+        for leftover in [&staging.temporary, &staging.aside] {
+            remove_tree(leftover)?;
+        }
+        fs::create_dir_all(&staging.temporary).map_err(|source| staging.wrong(&staging.temporary, source))?;
+        Ok(staging)
+    }
+}
+
+/// A folder under construction.
+#[derive(Debug)]
+pub(super) struct Staging {
+    temporary: PathBuf,
+    aside: PathBuf,
+    folder: PathBuf,
+    manifest: Manifest,
+    needed: u64,
+    committed: bool,
+}
+
+/// Why a file could not be copied into a staging folder.
+pub(super) enum CopyError {
+    /// The source could not be read.
+    Source(io::Error),
+    /// The file could not be written.
+    Target(SetupError),
+}
+
+impl Staging {
+    /// Where a file lies until the commit.
+    pub(super) fn path(&self, path: &str) -> PathBuf {
+        self.temporary.join(path)
+    }
+
+    /// Copies everything from `source` into the file `path` (parts divided by `/`, all of them plain names).
+    pub(super) fn copy(&mut self, path: &str, source: &mut dyn Read) -> Result<(), CopyError> {
+        let target = self.path(path);
+        let wrong = |error| CopyError::Target(self.wrong(&target, error));
+        if let Some(parent) = target.parent() {
+            fs::create_dir_all(parent).map_err(wrong)?;
+        }
+        let mut file = File::create(&target).map_err(wrong)?;
+        let mut hash = Sha256::new();
+        let mut bytes = 0;
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            match source.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(n) => {
+                    file.write_all(&buffer[..n]).map_err(wrong)?;
+                    hash.update(&buffer[..n]);
+                    bytes += n as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(CopyError::Source(error)),
+            }
+        }
+        self.manifest.files.push(Entry { path: path.to_owned(), bytes, sha256: hex(hash) });
+        Ok(())
+    }
+
+    /// Writes a file whose contents are at hand.
+    pub(super) fn write(&mut self, path: &str, contents: &[u8]) -> Result<(), SetupError> {
+        self.copy(path, &mut &contents[..]).map_err(|error| match error {
+            CopyError::Source(source) => SetupError::io("read", &self.path(path), 0, source),
+            CopyError::Target(error) => error,
+        })
+    }
+
+    /// Lets the owner run a file that was written.
+    pub(super) fn make_executable(&self, path: &str) -> Result<(), SetupError> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let path = self.path(path);
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
+                .map_err(|source| self.wrong(&path, source))?;
+        }
+        #[cfg(not(unix))]
+        let _ = path;
+        Ok(())
+    }
+
+    /// Makes the folder visible, in place of a damaged one if there is one.
+    pub(super) fn commit(mut self) -> Result<PathBuf, SetupError> {
+        let path = self.temporary.join(MANIFEST);
+        let text = serde_json::to_vec(&self.manifest).map_err(|error| self.wrong(&path, error.into()))?;
+        let mut file = File::create(&path).map_err(|source| self.wrong(&path, source))?;
+        file.write_all(&text).and_then(|()| file.sync_all()).map_err(|source| self.wrong(&path, source))?;
+        drop(file);
+        if self.folder.exists() {
+            fs::rename(&self.folder, &self.aside).map_err(|source| self.wrong(&self.folder, source))?;
+        }
+        fs::rename(&self.temporary, &self.folder).map_err(|source| self.wrong(&self.folder, source))?;
+        self.committed = true;
+        remove_tree(&self.aside)?;
+        Ok(self.folder.clone())
+    }
+
+    fn wrong(&self, path: &Path, source: io::Error) -> SetupError {
+        SetupError::io("write", path, self.needed, source)
+    }
+}
+
+impl Drop for Staging {
+    /// Gives the space of an abandoned folder back at once: the disk may be full because of it.
+    fn drop(&mut self) {
+        if !self.committed {
+            let _ = fs::remove_dir_all(&self.temporary);
+        }
+    }
+}
+
+fn remove_tree(path: &Path) -> Result<(), SetupError> {
+    match fs::remove_dir_all(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(SetupError::io("remove", path, 0, source)),
+        _ => Ok(()),
+    }
+}
+
+fn hash_file(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex(hash)),
+            n => hash.update(&buffer[..n]),
+        }
+    }
+}
+
+fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,181 @@
+//! What is present, what is missing and what to do about it, for `stepwise doctor`.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::cache::Condition;
+use super::registry::Package;
+use super::{Node, OLDEST_MAJOR, Setup, SetupError, download, node, node_folder, unsupported};
+
+/// The state of the cache.
+#[derive(Debug)]
+pub struct Report {
+    /// The cache folder.
+    pub cache: PathBuf,
+    /// Lean, prepared.
+    pub lean: Part,
+    /// Node.
+    pub node: NodeReport,
+    /// Downloaded tarballs and their sizes in bytes, partial ones (`.part`) included. They are kept so that a repair or
+    /// a newer stepwise can prepare Lean again without network, and may be deleted.
+    pub downloads: Vec<(PathBuf, u64)>,
+    /// Folders of the cache that this version of stepwise does not use, with their sizes in bytes; they may be deleted.
+    pub unused: Vec<(PathBuf, u64)>,
+}
+
+/// The state of something that set-up brings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// It can be used.
+    Ready {
+        /// Its folder.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+    },
+    /// It is not there.
+    Missing {
+        /// Bytes that are still to be downloaded.
+        to_download: u64,
+    },
+    /// It is there, but not as it was installed.
+    Damaged {
+        /// Its folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+/// The Node that would run Lean.
+#[derive(Debug)]
+pub enum NodeReport {
+    /// The machine's own.
+    Own(Node),
+    /// The one that set-up brings. The machine's own, if it has one, is too old: it comes second.
+    Brought(Part, Option<Node>),
+    /// None can be used, and set-up cannot bring one either.
+    Unusable(SetupError),
+}
+
+impl Report {
+    /// Whether a host could start now.
+    pub fn is_ready(&self) -> bool {
+        let is_node_ready = match &self.node {
+            NodeReport::Own(_) => true,
+            NodeReport::Brought(part, _) => part.is_ready(),
+            NodeReport::Unusable(_) => false,
+        };
+        is_node_ready && self.lean.is_ready()
+    }
+}
+
+impl Part {
+    /// Whether it can be used.
+    pub fn is_ready(&self) -> bool {
+        matches!(self, Self::Ready { .. })
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready { path, bytes } => write!(f, "ready in {} ({} MB)", path.display(), megabytes(*bytes)),
+            Self::Missing { to_download: 0 } => write!(f, "downloaded but not unpacked; run `stepwise setup`"),
+            Self::Missing { to_download } => {
+                write!(f, "missing; run `stepwise setup`, which downloads {} MB", megabytes(*to_download))
+            }
+            Self::Damaged { path, what } => {
+                write!(f, "damaged in {} ({what}); run `stepwise setup` to repair it", path.display())
+            }
+        }
+    }
+}
+
+impl fmt::Display for NodeReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own(node) => write!(f, "Node {} in {}", node.version, node.path.display()),
+            Self::Brought(part, None) => write!(f, "{part}"),
+            Self::Brought(part, Some(old)) => write!(
+                f,
+                "{part}; Node {} in {} is older than {OLDEST_MAJOR} and is not used",
+                old.version,
+                old.path.display()
+            ),
+            Self::Unusable(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl Setup<'_> {
+    pub(super) fn inspect(&self) -> Report {
+        let lean_folder = self.lean_folder();
+        let mut used = vec![lean_folder.clone()];
+        used.extend(self.node.as_ref().map(node_folder));
+        let node = match (self.own_node(), self.node) {
+            (Ok(Some(node)), _) => NodeReport::Own(node),
+            (Ok(None), Some(package)) => {
+                let found = self.options.search_path.as_deref().and_then(node::on_path);
+                let old = found.and_then(|path| node::identify(&path, &self.cache.root).ok());
+                NodeReport::Brought(self.part(&package, &node_folder(&package)), old)
+            }
+            (Ok(None), None) => NodeReport::Unusable(unsupported()),
+            (Err(error), _) => NodeReport::Unusable(error),
+        };
+        let downloads = self.cache.downloads();
+        Report {
+            cache: self.cache.root.clone(),
+            lean: self.part(&self.lean, &lean_folder),
+            node,
+            downloads: children(&downloads).into_iter().map(|path| sized(path)).collect(),
+            unused: children(&self.cache.root)
+                .into_iter()
+                .filter(|path| path.is_dir() && *path != downloads && !used.iter().any(|name| path.ends_with(name)))
+                .map(sized)
+                .collect(),
+        }
+    }
+
+    fn part(&self, package: &Package, folder: &str) -> Part {
+        let path = self.cache.folder(folder);
+        match self.cache.condition(folder, self.options.check_contents) {
+            Condition::Complete { bytes } => Part::Ready { path, bytes },
+            Condition::Damaged { what } => Part::Damaged { path, what },
+            Condition::Missing => {
+                let downloads = self.cache.downloads();
+                let here = if downloads.join(package.tarball()).exists() {
+                    package.bytes
+                } else {
+                    fs::metadata(download::partial(package, &downloads)).map_or(0, |metadata| metadata.len())
+                };
+                Part::Missing { to_download: package.bytes.saturating_sub(here) }
+            }
+        }
+    }
+}
+
+fn children(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().map(|child| child.path()).collect();
+    paths.sort();
+    paths
+}
+
+fn sized(path: PathBuf) -> (PathBuf, u64) {
+    let bytes = size(&path);
+    (path, bytes)
+}
+
+/// Links are not followed: what they lead to is not the cache's.
+fn size(path: &Path) -> u64 {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => children(path).iter().map(|child| size(child)).sum(),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    }
+}
+
+fn megabytes(bytes: u64) -> u64 {
+    bytes.div_ceil(1_000_000)
+}

@@ -1,0 +1,211 @@
+//! Set-up: brings Lean compiled to WebAssembly, and a Node to run it, into the user's cache folder, once.
+//!
+//! The cache holds the verified tarballs (`downloads/`), one folder with Node, and one with Lean as a host runs it,
+//! whose name carries the recipe's version. Tarballs are kept, so that a new recipe or a repair needs no network.
+//! Every folder appears by one rename when it is complete; a process that is killed at any moment leaves a partial
+//! download that the next run goes on with, or a temporary folder that it removes.
+
+mod cache;
+mod download;
+mod error;
+mod inspect;
+mod node;
+mod patch;
+mod prepare;
+mod progress;
+mod registry;
+#[cfg(all(test, unix))] // The tests' stand-in for Node is a shell script.
+mod tests;
+mod unpack;
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cache::{Cache, Condition};
+pub use error::SetupError;
+pub use inspect::{NodeReport, Part, Report};
+pub use node::{Node, OLDEST_MAJOR};
+pub use prepare::{LIBRARIES, LIBRARY, POOLED_THREADS, RECIPE, RUNTIME_JS, WASM};
+pub use progress::{Phase, Progress, Silent, Step};
+pub use registry::{LEAN, Package, node_for};
+
+use registry::Registry;
+
+/// Where things come from and where they go.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The cache folder; the user's own (for example `~/.cache/stepwise`) if absent.
+    pub cache_dir: Option<PathBuf>,
+    /// The Node to use; it must be recent enough.
+    pub node: Option<PathBuf>,
+    /// Folders in which to look for a Node, in the form of PATH.
+    pub search_path: Option<OsString>,
+    /// The npm registry's address; the one of the user's npm configuration if absent.
+    pub registry: Option<String>,
+    /// The user's npm configuration file; `~/.npmrc` if absent.
+    pub npmrc: Option<PathBuf>,
+    /// Compare the contents of all files with what was installed, not their sizes only (about a second).
+    pub check_contents: bool,
+}
+
+impl Options {
+    /// What the environment says: STEPWISE_CACHE_DIR, STEPWISE_NODE, PATH, npm_config_registry, npm_config_userconfig.
+    pub fn from_env() -> Self {
+        let get = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+        // npm takes its own variables in either case.
+        let npm = |name: &str| {
+            get(&format!("npm_config_{name}")).or_else(|| get(&format!("NPM_CONFIG_{}", name.to_uppercase())))
+        };
+        Self {
+            cache_dir: get("STEPWISE_CACHE_DIR").map(PathBuf::from),
+            node: get("STEPWISE_NODE").map(PathBuf::from),
+            search_path: get("PATH"),
+            registry: npm("registry").and_then(|value| value.into_string().ok()),
+            npmrc: npm("userconfig").map(PathBuf::from),
+            check_contents: false,
+        }
+    }
+}
+
+/// Everything that a WebAssembly host needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// The Node that runs it.
+    pub node: Node,
+    /// The prepared folder: [`RUNTIME_JS`], [`WASM`], [`LIBRARY`].
+    pub runtime: PathBuf,
+    /// The package that it was made from, with its version.
+    pub lean_package: String,
+}
+
+/// Makes sure that everything is there, and brings what is not. When all is there it takes a few milliseconds, starts
+/// no process and uses no network.
+///
+/// It blocks; asynchronous callers give it a thread of its own.
+pub fn ensure(progress: &dyn Progress, options: &Options) -> Result<Installed, SetupError> {
+    Setup::new(options)?.ensure(progress)
+}
+
+/// What is there, what is missing and what is wrong, without network and without changing anything but the memory of
+/// Node versions.
+pub fn inspect(options: &Options) -> Result<Report, SetupError> {
+    Ok(Setup::new(options)?.inspect())
+}
+
+/// One set-up with everything it depends on, so that tests can put their own packages in.
+struct Setup<'a> {
+    options: &'a Options,
+    cache: Cache,
+    lean: Package,
+    /// Node for this platform.
+    node: Option<Package>,
+    /// After a broken connection; doubled each time.
+    first_pause: Duration,
+}
+
+impl<'a> Setup<'a> {
+    fn new(options: &'a Options) -> Result<Self, SetupError> {
+        let root = match &options.cache_dir {
+            Some(folder) => folder.clone(),
+            None => dirs::cache_dir().ok_or(SetupError::NoCacheFolder)?.join("stepwise"),
+        };
+        // Hosts run elsewhere than here, so a relative folder must not depend on the working folder.
+        let root = std::path::absolute(&root).map_err(|source| SetupError::io("find", &root, 0, source))?;
+        Ok(Self {
+            options,
+            cache: Cache { root },
+            lean: LEAN,
+            node: node_for(env::consts::OS, env::consts::ARCH),
+            first_pause: Duration::from_millis(500),
+        })
+    }
+
+    fn ensure(&self, progress: &dyn Progress) -> Result<Installed, SetupError> {
+        let choice = match (self.own_node()?, self.node) {
+            (Some(node), _) => NodeChoice::Own(node),
+            (None, Some(package)) => NodeChoice::Bring(package),
+            (None, None) => return Err(unsupported()),
+        };
+        if !self.is_complete(&choice) {
+            let _lock = self.cache.lock(progress)?;
+            // Another process may have finished some of the work while this one waited: each part is looked at again.
+            if let NodeChoice::Bring(package) = &choice
+                && !self.is_folder_complete(&node_folder(package))
+            {
+                let tarball = self.fetch(package, progress)?;
+                let mut staging = self.cache.stage(&node_folder(package), node::UNPACKED_BYTES)?;
+                node::unpack(package, &tarball, &mut staging, progress)?;
+                staging.commit()?;
+            }
+            if !self.is_folder_complete(&self.lean_folder()) {
+                let tarball = self.fetch(&self.lean, progress)?;
+                let mut staging = self.cache.stage(&self.lean_folder(), prepare::PREPARED_BYTES)?;
+                prepare::prepare(&self.lean, &tarball, &mut staging, progress)?;
+                staging.commit()?;
+            }
+        }
+        let node = match choice {
+            NodeChoice::Own(node) => node,
+            NodeChoice::Bring(package) => {
+                let path = self.cache.folder(&node_folder(&package)).join(node::PROGRAM);
+                node::identify(&path, &self.cache.root).map_err(|problem| SetupError::BroughtNode { path, problem })?
+            }
+        };
+        let runtime = self.cache.folder(&self.lean_folder());
+        Ok(Installed { node, runtime, lean_package: self.lean.to_string() })
+    }
+
+    fn is_complete(&self, choice: &NodeChoice) -> bool {
+        let is_node_ready = match choice {
+            NodeChoice::Own(_) => true,
+            NodeChoice::Bring(package) => self.is_folder_complete(&node_folder(package)),
+        };
+        is_node_ready && self.is_folder_complete(&self.lean_folder())
+    }
+
+    fn is_folder_complete(&self, folder: &str) -> bool {
+        matches!(self.cache.condition(folder, self.options.check_contents), Condition::Complete { .. })
+    }
+
+    /// The Node that the user names, or a recent one on the search path.
+    fn own_node(&self) -> Result<Option<Node>, SetupError> {
+        let cache = &self.cache.root;
+        if let Some(path) = &self.options.node {
+            let named = |problem| SetupError::NamedNode { path: path.clone(), problem };
+            let node = node::identify(path, cache).map_err(named)?;
+            if !node.is_recent() {
+                return Err(named(format!("which is Node {}", node.version)));
+            }
+            return Ok(Some(node));
+        }
+        let found = self.options.search_path.as_deref().and_then(node::on_path);
+        Ok(found.and_then(|path| node::identify(&path, cache).ok()).filter(Node::is_recent))
+    }
+
+    fn fetch(&self, package: &Package, progress: &dyn Progress) -> Result<PathBuf, SetupError> {
+        let registry = || Registry::configured(self.options.registry.as_deref(), self.options.npmrc.clone());
+        download::fetch(package, &self.cache.downloads(), registry, self.first_pause, progress)
+    }
+
+    fn lean_folder(&self) -> String {
+        format!("{}-{}-r{RECIPE}", self.lean.name, self.lean.version)
+    }
+}
+
+/// Where the Node comes from.
+enum NodeChoice {
+    /// It is on the machine.
+    Own(Node),
+    /// Set-up brings it.
+    Bring(Package),
+}
+
+fn unsupported() -> SetupError {
+    SetupError::UnsupportedPlatform { platform: format!("{}-{}", env::consts::OS, env::consts::ARCH) }
+}
+
+fn node_folder(package: &Package) -> String {
+    format!("{}-{}", package.name, package.version)
+}

@@ -1,0 +1,452 @@
+//! Set-up against a real HTTP server, through every fault that it promises to survive.
+
+mod fixture;
+mod server;
+
+use std::fs;
+use std::io;
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Mutex;
+use std::thread;
+
+use expect_test::{Expect, expect};
+use tar::EntryType;
+
+use self::fixture::{Fixture, LEAN_JS, Member, archive, file, lean_tarball, library};
+use self::server::Answer;
+use super::{NodeReport, Part, Phase, Progress, SetupError, Silent, Step, inspect};
+
+fn check(actual: impl std::fmt::Debug, expected: Expect) {
+    expected.assert_debug_eq(&actual);
+}
+
+fn check_error(fixture: &Fixture, expected: Expect) {
+    let error = fixture.ensure().unwrap_err();
+    expected.assert_eq(&fixture.line(&error));
+}
+
+const LEAN_PART: &str = "downloads/lean-test-1.0.0.tgz.part";
+const LEAN_TARBALL: &str = "downloads/lean-test-1.0.0.tgz";
+
+#[test]
+fn the_first_run_brings_everything_and_the_second_needs_no_network() {
+    let mut fixture = Fixture::new();
+    let first = fixture.ensure().unwrap();
+    check(
+        fixture.server.requests(),
+        expect![[r#"
+            [
+                "/node-test/-/node-test-1.0.0.tgz",
+                "/lean-test/-/lean-test-1.0.0.tgz",
+            ]
+        "#]],
+    );
+    check(
+        fixture.files(),
+        expect![[r#"
+            [
+                "downloads/lean-test-1.0.0.tgz",
+                "downloads/node-test-1.0.0.tgz",
+                "lean-test-1.0.0-r1/lean-host-runtime.cjs",
+                "lean-test-1.0.0-r1/lean.wasm",
+                "lean-test-1.0.0-r1/lib/lean/Init.olean",
+                "lean-test-1.0.0-r1/lib/lean/Init/Core.olean",
+                "lean-test-1.0.0-r1/lib/lean/Std/Data/Map.olean",
+                "lean-test-1.0.0-r1/manifest.json",
+                "lock",
+                "node-test-1.0.0/LICENSE",
+                "node-test-1.0.0/bin/node",
+                "node-test-1.0.0/manifest.json",
+                "node-versions.json",
+            ]
+        "#]],
+    );
+    assert_eq!(first.runtime, fixture.cache().join("lean-test-1.0.0-r1"));
+    assert_eq!(first.node.version, "26.10.0");
+    let js = fs::read_to_string(first.runtime.join(super::RUNTIME_JS)).unwrap();
+    expect![[r#"
+        var Module=globalThis.__leanModule||{};var pthreadPoolSize=2;function f(lib,symbol){if(lib.__of!==lib.exports){lib.__of=lib.exports;lib.__ix=new Map(Object.keys(lib.exports).map((k,i)=>[k,i]))}newSymIndex=lib.__ix.has(symbol)?lib.__ix.get(symbol):-1;}var _malloc,wasmTable;function assignWasmExports(wasmExports){_malloc=Module["_malloc"]=wasmExports["malloc"]}run();
+        ;globalThis.__lean={get memory(){return wasmMemory},get exports(){return wasmExports},get FS(){return FS},get NODEFS(){return NODEFS}};
+    "#]].assert_eq(&js);
+
+    fixture.options.registry = Some("http://127.0.0.1:1/".to_owned());
+    assert_eq!(fixture.ensure().unwrap(), first);
+    fixture.options.check_contents = true;
+    assert_eq!(fixture.ensure().unwrap(), first);
+}
+
+#[test]
+fn a_cut_connection_is_taken_up_where_it_broke() {
+    let fixture = Fixture::new();
+    fixture.server.script(&[Answer::Well, Answer::CutAfter(100_000), Answer::CutAfter(7), Answer::Status(503)]);
+    fixture.ensure().unwrap();
+    check(fixture.server.requests(), expect![[r#"
+        [
+            "/node-test/-/node-test-1.0.0.tgz",
+            "/lean-test/-/lean-test-1.0.0.tgz",
+            "/lean-test/-/lean-test-1.0.0.tgz from 100000",
+            "/lean-test/-/lean-test-1.0.0.tgz from 100007",
+            "/lean-test/-/lean-test-1.0.0.tgz from 100007",
+        ]
+    "#]]);
+}
+
+#[test]
+fn a_killed_download_is_taken_up_by_the_next_run() {
+    let fixture = Fixture::new();
+    fixture.server.script(&[Answer::Well, Answer::CutAfter(50_000), Answer::Status(403)]);
+    check_error(&fixture, expect!["REGISTRY answered 403 for lean-test@1.0.0; check that `registry` in .npmrc names a complete mirror and that its token is valid, then run `stepwise setup` again"]);
+    assert_eq!(fs::metadata(fixture.cache().join(LEAN_PART)).unwrap().len(), 50_000);
+    fixture.server.requests();
+    fixture.ensure().unwrap();
+    check(fixture.server.requests(), expect![[r#"
+        [
+            "/lean-test/-/lean-test-1.0.0.tgz from 50000",
+        ]
+    "#]]);
+}
+
+#[test]
+fn a_server_without_ranges_starts_over() {
+    let fixture = Fixture::new();
+    leave(&fixture, LEAN_PART, &[b'x'; 1000]);
+    fixture.server.script(&[Answer::Well, Answer::WithoutRanges]);
+    fixture.ensure().unwrap();
+    check(fixture.server.requests(), expect![[r#"
+        [
+            "/node-test/-/node-test-1.0.0.tgz",
+            "/lean-test/-/lean-test-1.0.0.tgz from 1000",
+        ]
+    "#]]);
+}
+
+#[test]
+fn a_partial_file_that_does_not_belong_is_thrown_away_once() {
+    let fixture = Fixture::new();
+    leave(&fixture, LEAN_PART, &[b'x'; 1000]);
+    fixture.ensure().unwrap();
+    check(fixture.server.requests(), expect![[r#"
+        [
+            "/node-test/-/node-test-1.0.0.tgz",
+            "/lean-test/-/lean-test-1.0.0.tgz from 1000",
+            "/lean-test/-/lean-test-1.0.0.tgz",
+        ]
+    "#]]);
+
+    let fixture = Fixture::new();
+    leave(&fixture, LEAN_PART, &vec![b'x'; 1 << 20]);
+    fixture.server.script(&[Answer::Well, Answer::Status(416)]);
+    fixture.ensure().unwrap();
+}
+
+#[test]
+fn wrong_bytes_are_never_used() {
+    let fixture = Fixture::new();
+    fixture.server.script(&[Answer::Well, Answer::Wrong]);
+    check_error(&fixture, expect!["what REGISTRY serves as lean-test@1.0.0 is not the package that stepwise was built for (its sha512 differs) and was thrown away; name another registry in .npmrc, or update stepwise"]);
+    check(fixture.files(), expect![[r#"
+        [
+            "downloads/node-test-1.0.0.tgz",
+            "lock",
+            "node-test-1.0.0/LICENSE",
+            "node-test-1.0.0/bin/node",
+            "node-test-1.0.0/manifest.json",
+        ]
+    "#]]);
+    fixture.ensure().unwrap();
+}
+
+#[test]
+fn an_answer_that_will_not_change_is_not_asked_for_again() {
+    let fixture = Fixture::new();
+    fixture.server.script(&[Answer::Status(401)]);
+    check_error(&fixture, expect!["REGISTRY answered 401 for node-test@1.0.0; check that `registry` in .npmrc names a complete mirror and that its token is valid, then run `stepwise setup` again"]);
+    assert_eq!(fixture.server.requests().len(), 1);
+}
+
+#[test]
+fn without_network_it_says_so() {
+    let mut fixture = Fixture::new();
+    // A port that was free a moment ago.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    fixture.options.registry = Some(format!("http://{address}"));
+    let line = fixture.line(&fixture.ensure().unwrap_err()).replace(&address.to_string(), "ADDRESS");
+    expect!["cannot download node-test@1.0.0 from http://ADDRESS (io: Connection refused (os error 111)); check the network, the proxy (HTTPS_PROXY) and `registry` in .npmrc, then run `stepwise setup` again, which goes on where it stopped"].assert_eq(&line);
+}
+
+#[test]
+fn the_registry_and_its_token_come_from_npmrc() {
+    let mut fixture = Fixture::new();
+    let address = fixture.server.address.clone();
+    let host = address.strip_prefix("http:").unwrap();
+    fixture.options.registry = None;
+    fs::write(fixture.options.npmrc.as_ref().unwrap(), format!("registry={address}\n{host}:_authToken=secret\n"))
+        .unwrap();
+    fixture.ensure().unwrap();
+    check(fixture.server.requests(), expect![[r#"
+        [
+            "/node-test/-/node-test-1.0.0.tgz as Bearer secret",
+            "/lean-test/-/lean-test-1.0.0.tgz as Bearer secret",
+        ]
+    "#]]);
+}
+
+#[test]
+fn several_at_once_download_once() {
+    let fixture = Fixture::new();
+    let phases = Phases::default();
+    thread::scope(|scope| {
+        let runs: Vec<_> = (0..4).map(|_| scope.spawn(|| fixture.setup().ensure(&Silent).unwrap())).collect();
+        for run in runs {
+            assert_eq!(run.join().unwrap().node.version, "26.10.0");
+        }
+    });
+    assert_eq!(fixture.server.requests().len(), 2);
+
+    // One that finds the lock taken says that it waits.
+    fs::remove_dir_all(fixture.cache().join("lean-test-1.0.0-r1")).unwrap();
+    let setup = fixture.setup();
+    let lock = setup.cache.lock(&Silent).unwrap();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| setup.ensure(&phases).unwrap());
+        while phases.seen().is_empty() {
+            thread::yield_now();
+        }
+        drop(lock);
+        waiting.join().unwrap();
+    });
+    check(phases.seen(), expect![[r#"
+        [
+            "waiting for another stepwise that is setting up",
+            "verifying lean-test@1.0.0: all",
+            "unpacking lean-test@1.0.0: all",
+        ]
+    "#]]);
+}
+
+#[test]
+fn what_a_killed_unpacking_left_is_removed() {
+    let fixture = Fixture::new();
+    leave(&fixture, ".new-lean-test-1.0.0-r1/lib/lean/Init/Half.olean", b"half");
+    leave(&fixture, ".old-lean-test-1.0.0-r1/lean.wasm", b"old");
+    // Killed between the two renames of a repair, or a folder that someone else made: no manifest.
+    leave(&fixture, "lean-test-1.0.0-r1/lean.wasm", b"?");
+    fixture.ensure().unwrap();
+    let files = fixture.files();
+    assert!(!files.iter().any(|file| file.starts_with(".new") || file.starts_with(".old")), "{files:?}");
+    assert!(!fs::exists(fixture.cache().join("lean-test-1.0.0-r1/lib/lean/Init/Half.olean")).unwrap());
+}
+
+#[test]
+fn a_damaged_folder_is_repaired_without_network() {
+    let mut fixture = Fixture::new();
+    let installed = fixture.ensure().unwrap();
+    fixture.options.registry = Some("http://127.0.0.1:1/".to_owned());
+    let olean = installed.runtime.join("lib/lean/Init/Core.olean");
+    for damage in [None, Some("longer than it was"), Some("")] {
+        match damage {
+            None => fs::remove_file(&olean).unwrap(),
+            Some(text) => fs::write(&olean, text).unwrap(),
+        }
+        assert!(!inspect_fixture(&fixture).lean.is_ready());
+        fixture.ensure().unwrap();
+        assert_eq!(fs::read_to_string(&olean).unwrap(), "core");
+    }
+    // The same size: only the contents tell.
+    fs::write(&olean, "CORE").unwrap();
+    fixture.ensure().unwrap();
+    assert_eq!(fs::read_to_string(&olean).unwrap(), "CORE");
+    fixture.options.check_contents = true;
+    let report = inspect_fixture(&fixture);
+    expect!["damaged in FOLDER/cache/lean-test-1.0.0-r1 (lib/lean/Init/Core.olean has changed); run `stepwise setup` to repair it"]
+        .assert_eq(&report.lean.to_string().replace(&fixture.folder.path().display().to_string(), "FOLDER"));
+    fixture.ensure().unwrap();
+    assert_eq!(fs::read_to_string(&olean).unwrap(), "core");
+
+    fs::write(installed.runtime.join("manifest.json"), "{").unwrap();
+    fixture.ensure().unwrap();
+}
+
+#[test]
+fn a_kept_tarball_is_verified_before_it_is_used_again() {
+    let fixture = Fixture::new();
+    let installed = fixture.ensure().unwrap();
+    fixture.server.requests();
+    fs::remove_dir_all(&installed.runtime).unwrap();
+    fs::write(fixture.cache().join(LEAN_TARBALL), "gone bad").unwrap();
+    fixture.ensure().unwrap();
+    check(fixture.server.requests(), expect![[r#"
+        [
+            "/lean-test/-/lean-test-1.0.0.tgz",
+        ]
+    "#]]);
+}
+
+#[test]
+fn archives_that_reach_outside_are_refused() {
+    let link = Member { path: "./Init/Link.olean", contents: b"", kind: EntryType::Symlink };
+    let unsafe_members = [
+        file("../../../evil", "x"),
+        file("/tmp/evil", "x"),
+        file("Init/../../../../evil", "x"),
+        file("c:\\evil", "x"),
+        link,
+    ];
+    let mut lines = Vec::new();
+    for member in unsafe_members {
+        let library = archive(&[file("Init.olean", "init"), member]);
+        let fixture = Fixture::with_lean(lean_tarball(LEAN_JS, &library));
+        lines.push(fixture.line(&fixture.ensure().unwrap_err()));
+        let files = fixture.files();
+        assert!(files.iter().all(|file| file.starts_with("downloads/") || file.starts_with("node") || file == "lock"));
+        assert!(!fs::exists(fixture.folder.path().join("evil")).unwrap());
+    }
+    check(lines, expect![[r#"
+        [
+            "cannot unpack lean-test@1.0.0: it holds the unsafe path ../../../evil; this needs a newer stepwise",
+            "cannot unpack lean-test@1.0.0: it holds the unsafe path /tmp/evil; this needs a newer stepwise",
+            "cannot unpack lean-test@1.0.0: it holds the unsafe path Init/../../../../evil; this needs a newer stepwise",
+            "cannot unpack lean-test@1.0.0: it holds the unsafe path c:\\evil; this needs a newer stepwise",
+            "cannot unpack lean-test@1.0.0: it holds Init/Link.olean, which is neither a file nor a folder (Symlink); this needs a newer stepwise",
+        ]
+    "#]]);
+}
+
+#[test]
+fn another_version_of_the_package_fails_loudly() {
+    let changed = LEAN_JS.replace("pthreadPoolSize=4", "pthreadPoolSize=8");
+    check_error(&Fixture::with_lean(lean_tarball(&changed, &library())), expect!["cannot prepare lean-test@1.0.0: patch `thread pool` must match exactly once and matches 0 times; this package needs a newer stepwise"]);
+    let without_library = lean_tarball(LEAN_JS, &archive(&[file("Mathlib.olean", "x")]));
+    check_error(&Fixture::with_lean(without_library), expect!["cannot unpack lean-test@1.0.0: it holds no library files in lean-lib.tar.gz; this needs a newer stepwise"]);
+    check_error(&Fixture::with_lean(lean_tarball(LEAN_JS, b"no archive")), expect!["cannot unpack lean-test@1.0.0: its archive is broken (invalid gzip header); this needs a newer stepwise"]);
+}
+
+#[test]
+fn a_recent_node_of_the_machine_is_used() {
+    let mut fixture = Fixture::new();
+    let old = fixture.install_node("20.20.2");
+    let recent = fixture.install_node("24.0.1");
+    fixture.options.search_path = Some(recent.clone().into());
+    let installed = fixture.ensure().unwrap();
+    assert_eq!((installed.node.path, installed.node.version.as_str()), (recent.join("node"), "24.0.1"));
+    assert_eq!(fixture.server.requests().len(), 1, "only Lean is downloaded");
+
+    // An old one on PATH gives way to the one that is brought; an old one that the user names is an error.
+    fixture.options.search_path = Some(old.clone().into());
+    assert_eq!(fixture.ensure().unwrap().node.version, "26.10.0");
+    fixture.options.node = Some(old.join("node"));
+    check_error(&fixture, expect!["STEPWISE_NODE names FOLDER/node-20.20.2/node, which is Node 20.20.2; name Node 24 or newer there, or unset it to let stepwise bring its own"]);
+    fixture.options.node = Some(fixture.folder.path().join("absent"));
+    check_error(&fixture, expect!["STEPWISE_NODE names FOLDER/absent, which cannot be read: No such file or directory (os error 2); name Node 24 or newer there, or unset it to let stepwise bring its own"]);
+
+    // The memory of versions notices a new program in the old place.
+    fs::copy(recent.join("node"), old.join("node")).unwrap();
+    fixture.options.node = Some(old.join("node"));
+    assert_eq!(fixture.ensure().unwrap().node.version, "24.0.1");
+}
+
+#[test]
+fn a_platform_without_a_node_says_what_to_install() {
+    let fixture = Fixture::new();
+    let mut setup = fixture.setup();
+    setup.node = None;
+    let line = setup.ensure(&Silent).unwrap_err().to_string();
+    assert!(line.starts_with("stepwise has no Node to bring for ") && line.contains("install Node 24"), "{line}");
+}
+
+#[test]
+fn inspect_tells_what_is_there() {
+    let fixture = Fixture::new();
+    let report = inspect_fixture(&fixture);
+    assert!(!report.is_ready());
+    assert!(matches!(report.lean, Part::Missing { to_download } if to_download == fixture.lean.bytes));
+    assert!(!fixture.cache().exists(), "looking changes nothing");
+
+    leave(&fixture, LEAN_PART, &[b'x'; 1000]);
+    leave(&fixture, "lean-test-0.9.0-r1/lean.wasm", b"older");
+    let report = inspect_fixture(&fixture);
+    assert!(matches!(report.lean, Part::Missing { to_download } if to_download == fixture.lean.bytes - 1000));
+
+    fixture.ensure().unwrap();
+    let report = inspect_fixture(&fixture);
+    assert!(report.is_ready());
+    assert!(matches!(&report.node, NodeReport::Brought(Part::Ready { .. }, None)));
+    let names = |list: &[(std::path::PathBuf, u64)]| -> Vec<String> {
+        list.iter().map(|(path, _)| Path::new(path).file_name().unwrap().to_string_lossy().into_owned()).collect()
+    };
+    check((names(&report.downloads), names(&report.unused)), expect![[r#"
+        (
+            [
+                "lean-test-1.0.0.tgz",
+                "node-test-1.0.0.tgz",
+            ],
+            [
+                "lean-test-0.9.0-r1",
+            ],
+        )
+    "#]]);
+    assert!(inspect(&fixture.options).is_ok());
+}
+
+#[test]
+fn progress_reaches_the_total_of_every_phase() {
+    let fixture = Fixture::new();
+    let phases = Phases::default();
+    fixture.ensure_with(&phases).unwrap();
+    check(phases.seen(), expect![[r#"
+        [
+            "downloading node-test@1.0.0: all",
+            "verifying node-test@1.0.0: all",
+            "unpacking node-test@1.0.0: all",
+            "downloading lean-test@1.0.0: all",
+            "verifying lean-test@1.0.0: all",
+            "unpacking lean-test@1.0.0: all",
+        ]
+    "#]]);
+}
+
+#[test]
+fn a_full_disk_says_what_to_do() {
+    let error = SetupError::io("write", Path::new("/cache/x"), 300_000_000, io::ErrorKind::StorageFull.into());
+    expect!["no room left on the disk of /cache/x; free about 300 MB and run `stepwise setup` again, which goes on where it stopped, or set STEPWISE_CACHE_DIR to a larger disk"].assert_eq(&error.to_string());
+}
+
+/// Remembers, per phase and package, the last report.
+#[derive(Default)]
+struct Phases(Mutex<Vec<Step>>);
+
+impl Phases {
+    fn seen(&self) -> Vec<String> {
+        let steps = self.0.lock().unwrap();
+        steps
+            .iter()
+            .map(|step| match step.phase {
+                Phase::Waiting => step.phase.to_string(),
+                _ if step.done == step.total => format!("{} {}: all", step.phase, step.package),
+                _ => format!("{} {}: {} of {}", step.phase, step.package, step.done, step.total),
+            })
+            .collect()
+    }
+}
+
+impl Progress for Phases {
+    fn report(&self, step: &Step) {
+        let mut steps = self.0.lock().unwrap();
+        match steps.last_mut() {
+            Some(last) if last.phase == step.phase && last.package == step.package => *last = step.clone(),
+            _ => steps.push(step.clone()),
+        }
+    }
+}
+
+fn inspect_fixture(fixture: &Fixture) -> super::Report {
+    fixture.setup().inspect()
+}
+
+/// Leaves a file in the cache, as an earlier run could have.
+fn leave(fixture: &Fixture, path: &str, contents: &[u8]) {
+    let path = fixture.cache().join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, contents).unwrap();
+}
