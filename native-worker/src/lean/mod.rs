@@ -2,4 +2,5 @@
 
 pub mod host;
 pub mod pool;
+pub mod repl;
 pub mod wasm;

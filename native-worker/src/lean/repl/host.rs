@@ -1,0 +1,214 @@
+//! A repl process as a [`LeanHost`].
+//!
+//! The program keeps every state and environment that it ever made and cannot interrupt a tactic: freeing does nothing,
+//! a late tactic costs the process, and the pool recycles by [`LeanHost::memory`].
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use stepwise_core::goal::Goal;
+use stepwise_core::outcome::{StepOutcome, Verdict};
+use stepwise_core::problem::Theorem;
+use stepwise_core::search::LeanCost;
+
+use super::conversation::Conversation;
+use super::protocol::Request;
+use super::reading::{self, CommandFailure, Root, Step};
+use super::recheck;
+use crate::lean::host::{Applied, Costed, HostDown, HostInfo, HostState, LeanHost, Opened, StepLimits};
+use crate::process::Spec;
+
+/// What a host needs to know besides its process.
+#[derive(Clone, Debug)]
+pub(super) struct HostConfig {
+    /// How to start the process; the recheck starts one of its own.
+    pub(super) spec: Spec,
+    /// Modules for theorems that name none.
+    pub(super) imports: Vec<String>,
+    /// What importing may take. Loading Mathlib takes longer than any step should, and is not the statement's fault.
+    pub(super) import_limit: Duration,
+    /// The version of Lean.
+    pub(super) lean_version: String,
+}
+
+/// One repl process.
+pub struct ReplHost {
+    config: HostConfig,
+    process: Conversation,
+    /// Environments by imports and preamble: each is elaborated once per process.
+    envs: HashMap<(Vec<String>, String), u64>,
+}
+
+impl ReplHost {
+    pub(super) fn new(config: HostConfig, process: Conversation) -> Self {
+        Self { config, process, envs: HashMap::new() }
+    }
+
+    /// Loads the modules that theorems without imports of their own get, so that the first statement need not wait.
+    pub(super) async fn import_defaults(&mut self) -> Result<Result<(), String>, HostDown> {
+        let theorem =
+            Theorem { name: String::new(), imports: Vec::new(), preamble: String::new(), statement: String::new() };
+        let mut cost = LeanCost::default();
+        Ok(self.base(&theorem, self.config.import_limit, &mut cost).await?.map(|_| ()))
+    }
+
+    /// The environment before the statement; `None` is the program's own fresh one. The inner error is Lean's message.
+    async fn base(
+        &mut self,
+        theorem: &Theorem,
+        limit: Duration,
+        cost: &mut LeanCost,
+    ) -> Result<Result<Option<u64>, String>, HostDown> {
+        let imports = effective_imports(theorem, &self.config.imports).to_vec();
+        let mut env = None;
+        let stages = [
+            (import_lines(&imports), String::new(), self.config.import_limit.max(limit)),
+            (theorem.preamble.trim().to_owned(), theorem.preamble.trim().to_owned(), limit),
+        ];
+        for (text, preamble, limit) in stages {
+            if text.is_empty() {
+                continue;
+            }
+            let key = (imports.clone(), preamble);
+            if let Some(known) = self.envs.get(&key) {
+                env = Some(*known);
+                continue;
+            }
+            let asked = self.process.ask(&Request::command(text, env), limit).await;
+            add(cost, asked.cost);
+            match reading::command(asked.answer?) {
+                Ok(answer) => {
+                    self.envs.insert(key, answer.env);
+                    env = Some(answer.env);
+                }
+                Err(CommandFailure::Rejected { message }) => return Ok(Err(message)),
+                Err(CommandFailure::Confused { detail }) => return Err(self.confused(detail).await),
+            }
+        }
+        Ok(Ok(env))
+    }
+
+    async fn confused(&mut self, detail: String) -> HostDown {
+        self.process.give_up(HostDown::Crashed { detail }).await
+    }
+}
+
+#[async_trait]
+impl LeanHost for ReplHost {
+    fn info(&self) -> HostInfo {
+        HostInfo {
+            backend: "lean-repl",
+            lean_version: self.config.lean_version.clone(),
+            pid: Some(self.process.child().pid()),
+        }
+    }
+
+    async fn open(&mut self, theorem: &Theorem, limits: StepLimits) -> Result<Costed<Opened>, HostDown> {
+        let mut cost = LeanCost::default();
+        let env = match self.base(theorem, limits.wall, &mut cost).await? {
+            Ok(env) => env,
+            Err(message) => return Ok(Costed { value: Opened::Rejected { message }, cost }),
+        };
+        let request = Request::command(format!("{} := by sorry", theorem.statement.trim_end()), env);
+        let asked = self.process.ask(&request, limits.wall).await;
+        add(&mut cost, asked.cost);
+        let value = match reading::root(asked.answer?) {
+            Root::Open { state, goal } => Opened::Root { state: HostState(state), goals: vec![Goal::parse(&goal)] },
+            Root::Rejected { message } => Opened::Rejected { message },
+            Root::Confused { detail } => return Err(self.confused(detail).await),
+        };
+        Ok(Costed { value, cost })
+    }
+
+    async fn apply(&mut self, state: HostState, tactics: &[String], limits: StepLimits) -> Applied {
+        let mut applied =
+            Applied { outcomes: Vec::with_capacity(tactics.len()), cost: LeanCost::default(), down: None };
+        for tactic in tactics {
+            let request = Request::Step { proof_state: state.0, tactic: as_one_tactic(tactic) };
+            let asked = self.process.ask(&request, limits.wall).await;
+            add(&mut applied.cost, asked.cost);
+            let response = match asked.answer {
+                Ok(response) => response,
+                Err(down) => {
+                    applied.down = Some(down);
+                    break;
+                }
+            };
+            applied.outcomes.push(match reading::step(response) {
+                Step::Proved => StepOutcome::Proved,
+                Step::Open { state, goals } => StepOutcome::Open {
+                    state: HostState(state),
+                    goals: goals.iter().map(|goal| Goal::parse(goal)).collect(),
+                },
+                Step::Failed { message } => StepOutcome::Failed { message },
+                Step::Confused { detail } => {
+                    applied.down = Some(self.confused(detail).await);
+                    break;
+                }
+            });
+        }
+        applied
+    }
+
+    async fn free(&mut self, _states: &[HostState]) -> Result<(), HostDown> {
+        Ok(())
+    }
+
+    /// Judges in a process of its own, started for this one proof: what the proof does to its process harms nothing else.
+    async fn recheck(
+        &mut self,
+        theorem: &Theorem,
+        proof: &[String],
+        limits: StepLimits,
+    ) -> Result<Costed<Verdict>, HostDown> {
+        let mut checker = Conversation::start(&self.config.spec)?;
+        let imports = effective_imports(theorem, &self.config.imports);
+        let theorem = Theorem { imports: imports.to_vec(), ..theorem.clone() };
+        let result = recheck::judge(&mut checker, &theorem, proof, &self.config, limits).await;
+        checker.give_up(HostDown::Crashed { detail: "the recheck is over".into() }).await;
+        result
+    }
+
+    /// Without the pages of mapped `.olean` files: those of Mathlib are gigabytes that all hosts share.
+    fn memory(&self) -> Option<u64> {
+        self.process.child().private_memory()
+    }
+
+    async fn shutdown(&mut self) {
+        self.process.give_up(HostDown::Crashed { detail: "it was shut down".into() }).await;
+    }
+}
+
+/// The import lines of a header.
+pub(super) fn import_lines(imports: &[String]) -> String {
+    let lines: Vec<String> = imports.iter().map(|module| format!("import {module}")).collect();
+    lines.join("\n")
+}
+
+pub(super) fn add(total: &mut LeanCost, cost: LeanCost) {
+    total.cpu_us += cost.cpu_us;
+    total.wall_us += cost.wall_us;
+}
+
+fn effective_imports<'a>(theorem: &'a Theorem, defaults: &'a [String]) -> &'a [String] {
+    if theorem.imports.is_empty() { defaults } else { &theorem.imports }
+}
+
+/// The program parses a single tactic; parentheses make one of a sequence. The line breaks keep a comment at the end
+/// from swallowing the parenthesis, and the columns as they are.
+fn as_one_tactic(tactic: &str) -> String {
+    if tactic.contains(['\n', ';']) { format!("(\n{tactic}\n)") } else { tactic.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequences_become_one_tactic() {
+        assert_eq!(as_one_tactic("exact h -- done"), "exact h -- done");
+        assert_eq!(as_one_tactic("intro x; simp"), "(\nintro x; simp\n)");
+        assert_eq!(as_one_tactic("cases h with\n| inl a => b"), "(\ncases h with\n| inl a => b\n)");
+    }
+}
