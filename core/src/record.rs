@@ -1,1 +1,346 @@
-//! Records: what one search leaves behind, as versioned JSON lines.
+//! Records: what one search leaves behind, as versioned JSON lines, and what an eval says about all of them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::outcome::Verdict;
+use crate::problem::Problem;
+use crate::search::{CostLedger, Search, SearchConfig, SearchEnd, log};
+use crate::stats;
+
+/// The version of the record format that this code writes, and the only one that it reads.
+pub const VERSION: u32 = 1;
+
+/// How a problem ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// A proof passed the recheck.
+    Proved,
+    /// No open state was left.
+    Exhausted,
+    /// A budget ran out; [`ProblemRecord::detail`] says which.
+    OutOfBudget,
+    /// The statement does not elaborate; the detail is Lean's message.
+    BadStatement,
+    /// Lean could not open the statement; the detail says why.
+    HostFailed,
+    /// It was interrupted.
+    Cancelled,
+}
+
+/// One line of an eval's results.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProblemRecord {
+    /// The format's version.
+    pub stepwise_record: u32,
+    /// The problem's name in its file.
+    pub name: String,
+    /// [`Theorem::hash`](crate::problem::Theorem::hash) of what was to be proved.
+    pub statement_sha256: String,
+    /// [`Run::hash`] of what proved it.
+    pub config_sha256: String,
+    /// How it ended.
+    pub status: Status,
+    /// More about the end: the budget, or a message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The proof's tactics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Vec<String>>,
+    /// Tactics in the proof.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof_length: Option<u64>,
+    /// The complete Lean file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The recheck's judgement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// What it cost.
+    pub ledger: CostLedger,
+    /// Wall time, in seconds.
+    pub seconds: f64,
+    /// What ran.
+    pub run: Run,
+}
+
+/// What a search ran with: all that a result depends on besides the problem.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// The search's configuration, as the log writes it.
+    pub config: serde_json::Value,
+    /// The policy's name and version.
+    pub policy: String,
+    /// The Lean.
+    pub lean: String,
+}
+
+/// Why a file of records cannot be read. The caller knows its name and adds it.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// A line is no record.
+    #[error("line {line} is not a record: {source}; remove the line, or write the results to another file")]
+    Damaged {
+        /// 1-based.
+        line: usize,
+        /// What the JSON reader said.
+        source: serde_json::Error,
+    },
+    /// A line of another version.
+    #[error(
+        "line {line} has record version {found}, and this stepwise reads version {VERSION}: write the results to another file"
+    )]
+    Version {
+        /// 1-based.
+        line: usize,
+        /// Its version.
+        found: u32,
+    },
+}
+
+/// Records, read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Records {
+    /// All records, in the file's order.
+    pub records: Vec<ProblemRecord>,
+    /// Length of the complete lines, in bytes: where a writer goes on.
+    pub good_bytes: usize,
+    /// True when a torn line follows the good bytes.
+    pub torn: bool,
+}
+
+/// What a resumed eval has still to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resumption {
+    /// Records that count, each with the index of its problem; at most one per problem.
+    pub done: Vec<(usize, ProblemRecord)>,
+    /// Indices of the problems that have to be run.
+    pub to_do: Vec<usize>,
+    /// Records that do not belong to this eval, one line each for the user; nothing of them is used.
+    pub mismatches: Vec<String>,
+}
+
+/// What an eval says about all of its problems; the cost totals are sums over the problems.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EvalSummary {
+    /// Problems proved.
+    pub solved: u64,
+    /// Problems tried.
+    pub total: u64,
+    /// `solved / total`.
+    pub pass_rate: f64,
+    /// Lower bound of the 95% Wilson interval of the pass rate.
+    pub pass_rate_low: f64,
+    /// Its upper bound.
+    pub pass_rate_high: f64,
+    /// CPU time of Lean, in seconds.
+    pub lean_cpu_s: f64,
+    /// Wall time of the eval, in seconds; the caller measures it, because problems run side by side.
+    pub wall_s: f64,
+    /// Wall time of the searches, summed, in seconds.
+    pub search_s: f64,
+    /// Median wall time of the problems that were proved, in seconds.
+    pub median_solved_s: Option<f64>,
+    /// States expanded.
+    pub expansions: u64,
+    /// Tactics run.
+    pub tactics: u64,
+    /// Tokens generated.
+    pub tokens: u64,
+    /// Tactics that timed out.
+    pub timeouts: u64,
+    /// Tactics that crashed Lean.
+    pub crashes: u64,
+    /// Rechecks made.
+    pub rechecks: u64,
+    /// How many problems ended how.
+    pub by_status: BTreeMap<Status, u64>,
+    /// How many proofs have how many tactics.
+    pub proof_lengths: BTreeMap<u64, u64>,
+}
+
+impl Run {
+    /// What a search runs with.
+    #[must_use]
+    pub fn new(config: &SearchConfig, policy: &str, lean: &str) -> Self {
+        Self { config: log::config_value(config), policy: policy.to_owned(), lean: lean.to_owned() }
+    }
+
+    /// SHA-256 of all of it, in hexadecimal.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        // Sorted here, because a dependency may make serde_json keep the order in which fields were written.
+        let config: BTreeMap<&str, String> = match &self.config {
+            serde_json::Value::Object(fields) => {
+                fields.iter().map(|(name, value)| (name.as_str(), value.to_string())).collect()
+            }
+            other => BTreeMap::from([("", other.to_string())]),
+        };
+        let config = config.iter().flat_map(|(name, value)| [*name, value.as_str()]);
+        sha256_of_parts([self.policy.as_str(), &self.lean].into_iter().chain(config))
+    }
+}
+
+impl ProblemRecord {
+    /// The record of a search that has ended; `None` while it has not.
+    #[must_use]
+    pub fn of(name: &str, search: &Search, run: &Run) -> Option<Self> {
+        let end = search.end()?;
+        let theorem = search.theorem();
+        let (status, detail) = match end {
+            SearchEnd::Proved { .. } => (Status::Proved, None),
+            SearchEnd::Exhausted => (Status::Exhausted, None),
+            SearchEnd::OutOfBudget { what } => (Status::OutOfBudget, Some((*what).to_owned())),
+            SearchEnd::BadStatement { message } => (Status::BadStatement, Some(message.clone())),
+            SearchEnd::HostFailed { message } => (Status::HostFailed, Some(message.clone())),
+            SearchEnd::Cancelled => (Status::Cancelled, None),
+        };
+        let (proof, verdict) = match end {
+            SearchEnd::Proved { proof, verdict } => (Some(proof), Some(verdict.clone())),
+            _ => (None, None),
+        };
+        let ledger = search.ledger();
+        Some(Self {
+            stepwise_record: VERSION,
+            name: name.to_owned(),
+            statement_sha256: theorem.hash(),
+            config_sha256: run.hash(),
+            status,
+            detail,
+            proof: proof.cloned(),
+            proof_length: proof.map(|proof| proof.len() as u64),
+            file: proof.map(|proof| theorem.file(proof)),
+            verdict,
+            ledger,
+            seconds: ledger.wall_ms as f64 / 1e3,
+            run: run.clone(),
+        })
+    }
+
+    /// The record as a line, line feed included.
+    #[must_use]
+    pub fn to_line(&self) -> String {
+        let mut line = serde_json::to_string(self).expect("records have string keys and cannot fail to serialise");
+        line.push('\n');
+        line
+    }
+}
+
+/// Reads records. A last line without its line feed is what a killed process left: it is not read.
+pub fn read(bytes: &[u8]) -> Result<Records, RecordError> {
+    #[derive(Deserialize)]
+    struct Version {
+        stepwise_record: u32,
+    }
+    let good_bytes = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    let mut records = Vec::new();
+    for (line_idx, text) in bytes[..good_bytes].split_inclusive(|byte| *byte == b'\n').enumerate() {
+        if text.trim_ascii().is_empty() {
+            continue;
+        }
+        let line = line_idx + 1;
+        let damaged = |source| RecordError::Damaged { line, source };
+        // The version comes first: a later version's record may have other fields.
+        let Version { stepwise_record: found } = serde_json::from_slice(text).map_err(damaged)?;
+        if found != VERSION {
+            return Err(RecordError::Version { line, found });
+        }
+        records.push(serde_json::from_slice(text).map_err(damaged)?);
+    }
+    Ok(Records { records, good_bytes, torn: good_bytes < bytes.len() })
+}
+
+/// Says which problems a resumed eval has still to run.
+///
+/// A record counts for a problem when name, statement and run agree. One that was cancelled, or whose Lean could not
+/// open the statement, is run again. Of two records for one problem the later one counts.
+#[must_use]
+pub fn resume(problems: &[Problem], records: Vec<ProblemRecord>, run: &Run) -> Resumption {
+    let config_sha256 = run.hash();
+    let places: BTreeMap<&str, usize> =
+        problems.iter().enumerate().map(|(idx, problem)| (problem.name.as_str(), idx)).collect();
+    let mut done = BTreeMap::new();
+    let mut mismatches = Vec::new();
+    for record in records {
+        let Some(idx) = places.get(record.name.as_str()).copied() else {
+            mismatches.push(format!("{}: no problem of this name in this eval", record.name));
+            continue;
+        };
+        if record.statement_sha256 != problems[idx].theorem.hash() {
+            mismatches.push(format!("{}: recorded for another statement", record.name));
+        } else if record.config_sha256 != config_sha256 {
+            mismatches.push(format!("{}: recorded with another configuration, policy or Lean", record.name));
+        } else if matches!(record.status, Status::Cancelled | Status::HostFailed) {
+            done.remove(&idx);
+        } else {
+            done.insert(idx, record);
+        }
+    }
+    let to_do = (0..problems.len()).filter(|idx| !done.contains_key(idx)).collect();
+    Resumption { done: done.into_iter().collect(), to_do, mismatches }
+}
+
+impl EvalSummary {
+    /// The summary of these records, one per problem.
+    #[must_use]
+    pub fn of<'a>(records: impl IntoIterator<Item = &'a ProblemRecord>, wall_s: f64) -> Self {
+        let mut by_status: BTreeMap<Status, u64> = BTreeMap::new();
+        let mut costs = CostLedger::default();
+        let mut search_s = 0.0;
+        let mut solved_s = Vec::new();
+        let mut lengths = Vec::new();
+        for record in records {
+            *by_status.entry(record.status).or_default() += 1;
+            costs.add(&record.ledger);
+            search_s += record.seconds;
+            if record.status == Status::Proved {
+                solved_s.push(record.seconds);
+                lengths.extend(record.proof_length);
+            }
+        }
+        let total: u64 = by_status.values().sum();
+        let solved = by_status.get(&Status::Proved).copied().unwrap_or(0);
+        let (pass_rate_low, pass_rate_high) = stats::wilson(solved, total);
+        Self {
+            solved,
+            total,
+            pass_rate: if total == 0 { 0.0 } else { solved as f64 / total as f64 },
+            pass_rate_low,
+            pass_rate_high,
+            lean_cpu_s: costs.lean_cpu_us as f64 / 1e6,
+            wall_s,
+            search_s,
+            median_solved_s: stats::median(&solved_s),
+            expansions: costs.expansions,
+            tactics: costs.tactics,
+            tokens: costs.tokens,
+            timeouts: costs.timeouts,
+            crashes: costs.crashes,
+            rechecks: costs.rechecks,
+            by_status,
+            proof_lengths: stats::counts(lengths),
+        }
+    }
+
+    /// The summary as the last line of `--json`: `{"summary": {..}}`, line feed included.
+    #[must_use]
+    pub fn to_line(&self) -> String {
+        format!("{}\n", serde_json::json!({ "summary": self }))
+    }
+}
+
+/// SHA-256, in hexadecimal, over texts each preceded by its length, so that no two lists of texts collide.
+pub(crate) fn sha256_of_parts<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests;

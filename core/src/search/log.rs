@@ -89,6 +89,11 @@ pub fn event_line(event: &TimedEvent) -> String {
     wire::line(&wire::Event::from(event))
 }
 
+/// A configuration as the header writes it; records keep and hash it.
+pub(crate) fn config_value(config: &SearchConfig) -> serde_json::Value {
+    serde_json::to_value(wire::Config::from(config)).expect("wire types have string keys and cannot fail to serialise")
+}
+
 /// Reads a log. Bytes, because a torn line may end within a character.
 pub fn read(bytes: &[u8]) -> Result<Log, LogError> {
     let good_bytes = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);

@@ -176,7 +176,7 @@ pub struct ReplayArgs {
 /// `stepwise setup`.
 #[derive(Debug, Args)]
 pub struct SetupArgs {
-    /// Bring everything again, also what is present
+    /// Compare every file with what was installed, and repair what differs
     #[arg(long)]
     pub force: bool,
 }
@@ -281,16 +281,16 @@ pub struct LeanArgs {
     /// Wall clock per tactic in seconds
     #[arg(long, value_name = "SECS", env = "STEPWISE_STEP_TIMEOUT", default_value = "10", value_parser = parse_step)]
     pub step_timeout: Duration,
-    /// Lean commands before the statement: a text, `@FILE`, `none`, or `auto`: the notation ℕ ℤ ℚ for the built-in
-    /// Lean and `import Mathlib` for a project
+    /// Imports and commands before a statement without any: a text, `@FILE`, `none`, or `auto`: the notation ℕ ℤ ℚ for
+    /// the built-in Lean, `import Mathlib` for a project that has it
     #[arg(long, value_name = "TEXT | @FILE", env = "STEPWISE_PREAMBLE", default_value = "auto")]
     pub preamble: String,
     /// Use native Lean in this Lake project, so that Mathlib works (needs `repl`)
     #[arg(long, value_name = "DIR", env = "STEPWISE_LEAN_PROJECT", value_hint = ValueHint::DirPath)]
     pub lean_project: Option<PathBuf>,
-    /// The command that runs the `repl` of a project
-    #[arg(long, value_name = "CMD", env = "STEPWISE_REPL")]
-    pub repl: Option<String>,
+    /// The `repl` program for the project [default: the one that the project built, or `repl` on Lake's path]
+    #[arg(long, value_name = "CMD", env = "STEPWISE_REPL", value_hint = ValueHint::ExecutablePath)]
+    pub repl: Option<PathBuf>,
 }
 
 /// A length of time that may be unlimited.

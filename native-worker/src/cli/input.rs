@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow, bail};
 use stepwise_core::problem::{CORE_NOTATION, Defaults, Task, parse_statement, split_sorries};
 
 use super::args::LeanArgs;
+use super::lean::has_mathlib;
 
 /// What the user wants proved.
 #[derive(Clone, Debug)]
@@ -69,9 +70,11 @@ pub(super) fn read_text(path: &Path) -> anyhow::Result<String> {
 pub(super) fn defaults(lean: &LeanArgs) -> anyhow::Result<Defaults> {
     let text = match lean.preamble.as_str() {
         "none" => return Ok(Defaults::default()),
-        // A project's hosts import Mathlib for theorems that name no module.
-        "auto" if lean.lean_project.is_some() => return Ok(Defaults::default()),
-        "auto" => CORE_NOTATION.to_owned(),
+        "auto" => match &lean.lean_project {
+            Some(project) if has_mathlib(project) => "import Mathlib".to_owned(),
+            Some(_) => return Ok(Defaults::default()),
+            None => CORE_NOTATION.to_owned(),
+        },
         text => match text.strip_prefix('@') {
             Some(path) => read_text(Path::new(path)).context("--preamble")?,
             None => text.to_owned(),

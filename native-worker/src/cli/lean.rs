@@ -6,9 +6,11 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 
 use super::args::LeanArgs;
+use super::input;
 use super::progress::SetupProgress;
 use crate::lean::host::Launch;
 use crate::lean::pool::{Pool, PoolConfig};
+use crate::lean::repl::ReplLauncher;
 use crate::lean::wasm::{WasmLauncher, WasmSettings, install_driver};
 use crate::setup;
 
@@ -43,7 +45,7 @@ fn pool_config(args: &LeanArgs) -> PoolConfig {
 /// What starts the hosts.
 pub(super) async fn launcher(args: &LeanArgs) -> anyhow::Result<Arc<dyn Launch>> {
     match &args.lean_project {
-        Some(project) => native(project, args.repl.as_deref()),
+        Some(project) => native(project, args),
         None => wasm().await,
     }
 }
@@ -73,10 +75,15 @@ pub(super) async fn ensure_setup(options: setup::Options) -> anyhow::Result<setu
     Ok(work.await.context("set-up died")??)
 }
 
-fn native(project: &Path, repl: Option<&str>) -> anyhow::Result<Arc<dyn Launch>> {
+fn native(project: &Path, args: &LeanArgs) -> anyhow::Result<Arc<dyn Launch>> {
     if !project.is_dir() {
         bail!("no folder {}: --lean-project takes the folder of a Lake project", project.display());
     }
-    let _ = repl;
-    bail!("--lean-project is not connected yet")
+    let launcher = ReplLauncher::in_project(project, args.repl.clone());
+    Ok(Arc::new(launcher.imports(input::defaults(args)?.imports)))
+}
+
+/// Whether Mathlib is among the project's packages, or the project is Mathlib.
+pub(super) fn has_mathlib(project: &Path) -> bool {
+    project.join(".lake/packages/mathlib").is_dir() || project.join("Mathlib.lean").is_file()
 }

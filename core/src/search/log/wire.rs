@@ -29,9 +29,9 @@ pub(super) struct Header {
     lean: String,
 }
 
-/// A search's configuration as JSON; records hash it, so its fields keep their order.
+/// A search's configuration as JSON. Records keep and hash it: a new field makes old records another configuration's.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Config {
+pub(super) struct Config {
     rule: Rule,
     passes: u32,
     samples: u32,

@@ -1,0 +1,75 @@
+//! Problems: theorems to be proved, read from JSON lines (miniF2F, ProofNet, PutnamBench, Lean-Workbook), plain
+//! statements, and `.lean` files with `sorry`.
+
+mod dataset;
+mod lean_file;
+mod statement;
+
+pub use dataset::{DatasetError, Problem, read_jsonl};
+pub use lean_file::{LeanFileError, Task, fill, split_sorries};
+pub use statement::{Defaults, StatementError, parse_statement};
+
+/// Notation that Mathlib's statements use and core Lean lacks: `ℕ`, `ℤ` and `ℚ`. A preamble for hosts without Mathlib.
+pub const CORE_NOTATION: &str = "local notation \"ℕ\" => Nat\nlocal notation \"ℤ\" => Int\nlocal notation \"ℚ\" => Rat";
+
+/// The name of a theorem whose statement came as a bare proposition.
+pub const BARE_NAME: &str = "stepwise_goal";
+
+/// A theorem to be proved, split into what we own and what the proof fills in.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Theorem {
+    /// The name as written in the statement; `example` for an `example`.
+    pub name: String,
+    /// Modules that the header imports, in order; empty means what the host has loaded.
+    pub imports: Vec<String>,
+    /// Commands before the statement: notation, `open`, `namespace`, `variable`, earlier declarations.
+    pub preamble: String,
+    /// The statement, from its keyword (`theorem`, `lemma`, `example`, `def`) to before `:=`. What belongs to the same
+    /// command and precedes the keyword is part of it: `open Nat in`, `@[simp]`, `private`.
+    pub statement: String,
+}
+
+impl Theorem {
+    /// The whole file with these tactics (without indentation) as the proof, ready for Lean.
+    ///
+    /// Every line of a tactic is indented by two spaces; blank lines stay blank. Without tactics the body is `skip`,
+    /// so that Lean reports the goals instead of a syntax error.
+    #[must_use]
+    pub fn file(&self, tactics: &[String]) -> String {
+        let mut file = String::new();
+        for module in &self.imports {
+            file.push_str(&format!("import {module}\n"));
+        }
+        if !self.imports.is_empty() {
+            file.push('\n');
+        }
+        let preamble = self.preamble.trim_matches('\n');
+        if !preamble.trim().is_empty() {
+            file.push_str(preamble);
+            file.push_str("\n\n");
+        }
+        file.push_str(self.statement.trim_end());
+        file.push_str(" := by\n");
+        if tactics.is_empty() {
+            file.push_str("  skip\n");
+        }
+        for line in tactics.iter().flat_map(|tactic| tactic.lines()) {
+            if !line.trim().is_empty() {
+                file.push_str("  ");
+                file.push_str(line);
+            }
+            file.push('\n');
+        }
+        file
+    }
+
+    /// SHA-256 of imports, preamble and statement, in hexadecimal: what tells two problems of one name apart.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        let parts = self.imports.iter().chain([&self.preamble, &self.statement]);
+        crate::record::sha256_of_parts(parts.map(String::as_str))
+    }
+}
+
+#[cfg(test)]
+mod tests;
