@@ -55,6 +55,9 @@ pub fn tokens(source: &str) -> Vec<Token> {
     while lexer.skip_white_space() {
         lexer.token();
     }
+    for hole in lexer.holes {
+        lexer.tokens[hole.piece_idx].kind = TokenKind::Unclosed;
+    }
     lexer.tokens
 }
 
@@ -68,8 +71,15 @@ struct Lexer<'a> {
     source: &'a str,
     at: usize,
     tokens: Vec<Token>,
-    /// For each interpolation hole that is open, the braces open in it.
-    holes: Vec<u32>,
+    /// The interpolation holes that are open, outermost first.
+    holes: Vec<Hole>,
+}
+
+struct Hole {
+    /// Braces open within it.
+    depth: u32,
+    /// The token of the string's piece before it.
+    piece_idx: usize,
 }
 
 impl<'a> Lexer<'a> {
@@ -149,7 +159,7 @@ impl<'a> Lexer<'a> {
                 }
                 '{' if interpolated => {
                     self.at += offset + 1;
-                    self.holes.push(0);
+                    self.holes.push(Hole { depth: 0, piece_idx: self.tokens.len() });
                     return TokenKind::Str;
                 }
                 _ => {}
@@ -239,14 +249,14 @@ impl<'a> Lexer<'a> {
         let longer = LONGER.into_iter().find(|symbol| self.rest().starts_with(symbol));
         self.at += longer.map_or(first.len_utf8(), str::len);
         match (first, self.holes.last_mut()) {
-            ('{', Some(depth)) => *depth += 1,
-            ('}', Some(0)) => {
+            ('{', Some(hole)) => hole.depth += 1,
+            ('}', Some(Hole { depth: 0, .. })) => {
                 // The hole closes and the string goes on.
                 self.holes.pop();
                 let kind = self.string(true);
                 return self.push(kind, start);
             }
-            ('}', Some(depth)) => *depth -= 1,
+            ('}', Some(hole)) => hole.depth -= 1,
             _ => {}
         }
         self.push(TokenKind::Symbol, start);

@@ -103,6 +103,13 @@ fn strings_and_characters() {
         Str "}\""
         Word "z""#]],
     );
+    check(
+        "s!\"a{b",
+        &expect![[r#"
+        Word "s!"
+        Unclosed "\"a{"
+        Word "b""#]],
+    );
     check("\"open", &expect![[r#"Unclosed "\"open""#]]);
 }
 

@@ -57,10 +57,10 @@ pub fn split_sorries(text: &str) -> Result<Vec<Task>, LeanFileError> {
 
 /// The text with each proof in its task's place; every other byte stays as it is.
 ///
-/// The tasks are those that [`split_sorries`] found in this very text.
+/// The tasks are those that [`split_sorries`] found in this very text. One without tactics keeps its `sorry`.
 #[must_use]
 pub fn fill(text: &str, proofs: &[(&Task, &[String])]) -> String {
-    let mut proofs = proofs.to_vec();
+    let mut proofs: Vec<_> = proofs.iter().filter(|(_, tactics)| !tactics.is_empty()).collect();
     proofs.sort_by_key(|(task, _)| task.body.start);
     let mut filled = String::new();
     let mut done = 0;
@@ -89,8 +89,8 @@ fn task(source: &Source<'_>, declaration: &Declaration, sorry: usize) -> Task {
     }
 }
 
-/// What replaces which bytes. A `sorry` on a line of its own keeps its indentation; any other proof goes on the lines
-/// below, two spaces deeper than the declaration.
+/// What replaces which bytes. Behind a `by`, a `sorry` on a line of its own gives its place to the tactics; any other
+/// proof goes on the lines below, two spaces deeper than the line of a term's `sorry` or else than the declaration.
 fn block(text: &str, task: &Task, tactics: &[String]) -> (Range<usize>, String) {
     let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let body = &text[task.body.clone()];
@@ -101,8 +101,8 @@ fn block(text: &str, task: &Task, tactics: &[String]) -> (Range<usize>, String) 
         let line = |line: &&str| if line.trim().is_empty() { String::new() } else { format!("{indent}{line}") };
         lines.iter().map(line).collect::<Vec<_>>().join(line_end)
     };
-    if body != "sorry" && text[line_start..sorry].trim().is_empty() {
-        let indent = &text[line_start..sorry];
+    let own_indent = Some(&text[line_start..sorry]).filter(|before| before.trim().is_empty());
+    if let (Some(indent), false) = (own_indent, body == "sorry") {
         return (sorry..task.body.end, with_indent(indent, &lines).trim_start().to_owned());
     }
     // Of `by /- a comment -/ sorry` the comment stays where it is.
@@ -110,7 +110,7 @@ fn block(text: &str, task: &Task, tactics: &[String]) -> (Range<usize>, String) 
         Some("") | None => "by",
         Some(before) => before.trim_end(),
     };
-    let indent = format!("{}  ", declaration_indent(text, task));
+    let indent = format!("{}  ", own_indent.unwrap_or_else(|| declaration_indent(text, task)));
     (task.body.clone(), format!("{kept}{line_end}{}", with_indent(&indent, &lines)))
 }
 

@@ -380,11 +380,11 @@ fn proofs_go_in_their_places() {
           @[simp] theorem two
               (p : Prop) (h : p := by trivial) : p ∨ ¬p := -- here
             by
-            intro x
-            cases x with
-            | a => rfl
+              intro x
+              cases x with
+              | a => rfl
 
-            | b => rfl
+              | b => rfl
           lemma three : let x := 1; x = 1 := by
             -- think
             intro x
@@ -406,7 +406,7 @@ fn proofs_go_in_their_places() {
     assert_eq!(fill(FILE, &[]), FILE);
     let crlf = "theorem t : 1 = 1 :=\r\n  sorry\r\n-- end\r\n";
     let tasks = split_sorries(crlf).unwrap();
-    expect![[r#""theorem t : 1 = 1 :=\r\n  by\r\n  intro x\r\n-- end\r\n""#]]
+    expect![[r#""theorem t : 1 = 1 :=\r\n  by\r\n    intro x\r\n-- end\r\n""#]]
         .assert_eq(&format!("{:?}", fill(crlf, &[(&tasks[0], &proof[..1])])));
 }
 

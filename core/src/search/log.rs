@@ -1,9 +1,9 @@
 //! The event log: a search's memory on disk, as JSON lines, from which the same tree is rebuilt exactly.
 //!
 //! The first line is a header that names the theorem, the configuration, the policy and the Lean; every further line is
-//! one [`TimedEvent`]. Writers append whole lines and sync them before they act on the event's commands. A process that
-//! is killed while writing leaves a last line without its line feed: the reader leaves that line out and says how many
-//! bytes are good, so that the writer can truncate the file there and go on. Any other damage is an error.
+//! one [`TimedEvent`], in the order in which the machine took them in. A process that is killed while writing leaves a
+//! last line without its line feed: the reader leaves that line out and says how many bytes are good, so that the writer
+//! can truncate the file there and go on. What a lost line told happens again. Any other damage is an error.
 
 mod wire;
 

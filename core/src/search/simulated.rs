@@ -23,7 +23,7 @@ pub(super) struct SimulatedExecutor {
 
 impl SimulatedExecutor {
     pub(super) fn new(seed: u64) -> Self {
-        Self { seed, n_states: 40, proved_every: 97, refuse_every: 2, queue: VecDeque::new(), at_ms: 0 }
+        Self { seed, n_states: 200, proved_every: 97, refuse_every: 2, queue: VecDeque::new(), at_ms: 0 }
     }
 
     /// Runs the search to its end from where it stands. Returns every event with the commands that it led to.
@@ -74,7 +74,8 @@ impl SimulatedExecutor {
                 Event::Checked { node: *node, outcomes, cost }
             }
             Command::Recheck { node, proof } => {
-                let accepted = self.refuse_every == 0 || self.draw(&format!("{proof:?}")) % self.refuse_every != 0;
+                let accepted =
+                    self.refuse_every == 0 || !self.draw(&format!("{proof:?}")).is_multiple_of(self.refuse_every);
                 Event::Rechecked {
                     node: *node,
                     verdict: verdict(accepted),
@@ -91,10 +92,10 @@ impl SimulatedExecutor {
             return StepOutcome::Proved;
         }
         match draw / 97 % 16 {
-            0..=5 => StepOutcome::Failed { message: format!("{tactic} failed\n  at ‹node {}›", node.0) },
-            6 => StepOutcome::Timeout,
-            7 => StepOutcome::Crashed { detail: "INTERNAL PANIC".into() },
-            8 => StepOutcome::OutOfMemory,
+            0..=2 => StepOutcome::Failed { message: format!("{tactic} failed\n  at ‹node {}›", node.0) },
+            3 => StepOutcome::Timeout,
+            4 => StepOutcome::Crashed { detail: "INTERNAL PANIC".into() },
+            5 => StepOutcome::OutOfMemory,
             _ => StepOutcome::Open { state: (), goals: vec![goal(draw / 2000 % self.n_states)] },
         }
     }

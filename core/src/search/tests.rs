@@ -538,3 +538,48 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_simulation_meets_every_kind_of_end_and_edge() {
+    let mut kinds = std::collections::BTreeMap::<String, u32>::new();
+    for seed in 0..400_u64 {
+        let limit = |every: u64, limit: u64| seed.is_multiple_of(every).then_some(limit);
+        let budget = Budget {
+            passes: 2,
+            samples: 6,
+            expansions: 12,
+            wall_ms: limit(5, 20),
+            tactics: limit(7, 30),
+            lean_cpu_ms: limit(11, 12),
+        };
+        let mut search = Search::new(theorem(), SearchConfig { budget, in_flight: 2, ..config() });
+        SimulatedExecutor::new(seed).run(&mut search);
+        let end = match search.end() {
+            Some(SearchEnd::OutOfBudget { what }) => (*what).to_owned(),
+            Some(end) => format!("{end:?}"),
+            None => "none".into(),
+        };
+        let edges = search.tree().edges().iter().map(|edge| format!("{:?}", edge.outcome));
+        for kind in edges.chain([end]) {
+            let word = kind.split(|c: char| !c.is_alphanumeric() && c != '-').next().unwrap_or_default();
+            *kinds.entry(word.to_owned()).or_default() += 1;
+        }
+    }
+    expect![[r#"
+        {
+            "Child": 7050,
+            "Crashed": 718,
+            "Duplicate": 334,
+            "Exhausted": 96,
+            "Failed": 2196,
+            "OutOfMemory": 767,
+            "Proved": 191,
+            "Timeout": 694,
+            "expansions": 158,
+            "lean-cpu": 20,
+            "tactics": 22,
+            "wall": 45,
+        }
+    "#]]
+    .assert_debug_eq(&kinds);
+}

@@ -36,6 +36,16 @@ pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome>
             .with_context(|| format!("cannot make the folder {} for logs", folder.display()))?;
     }
     let begun = Instant::now();
+    let config = search_config(&args.budget, 1);
+    // When everything is recorded already, Lean need not start to say so.
+    if let Some(first) = recorded.first() {
+        let run = Run::new(&config, Portfolio.name(), &first.run.lean);
+        let resumption = resumption(args, &problems, recorded.clone(), &run)?;
+        if resumption.to_do.is_empty() {
+            let records = tell_recorded(args, resumption.done)?;
+            return finish(args, &records, begun, problems.len(), false);
+        }
+    }
     let progress = Progress::new(verbose);
     let stop = {
         let progress = progress.clone();
@@ -44,29 +54,19 @@ pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome>
     let pool = lean::start_pool(&args.lean).await?;
     progress.update(|| "starting Lean".to_owned());
     let info = pool.info().await?;
-    let n_hosts = lean::n_hosts(&args.lean);
     let eval = Eval {
         pool: pool.clone(),
         policy: Arc::new(Portfolio) as Arc<dyn Policy>,
-        config: search_config(&args.budget, 1),
+        config,
         lean: format!("{} {}", info.backend, info.lean_version),
         // One more than hosts, so that a host never waits for the bookkeeping of a search.
-        concurrency: args.concurrency.map_or(n_hosts + 1, |n| n as usize),
+        concurrency: args.concurrency.map_or(lean::n_hosts(&args.lean) + 1, |n| n as usize),
         logs: args.logs.clone(),
         stop,
     };
-    let Resumption { done, to_do } = resumption(args, &problems, recorded, &eval.run())?;
-    if !done.is_empty() {
-        progress.say(&format!("{} of {} problems are recorded already", done.len(), problems.len()));
-    }
+    let Resumption { done, to_do, .. } = resumption(args, &problems, recorded, &eval.run())?;
     let tally = Arc::new(Tally::new(problems.len(), &done));
-    let mut records: Vec<(usize, ProblemRecord)> = Vec::new();
-    for (problem_idx, record) in done {
-        if args.json {
-            output::print_json(&record)?;
-        }
-        records.push((problem_idx, record));
-    }
+    let mut records = tell_recorded(args, done)?;
     let show: Arc<dyn Fn(Step) + Send + Sync> = {
         let (tally, progress) = (Arc::clone(&tally), progress.clone());
         Arc::new(move |step| {
@@ -83,30 +83,53 @@ pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome>
         }
         tally.ended(problem_idx, &record);
         progress.say(&record_line(&record));
-        records.push((problem_idx, record));
+        records.push(record);
         Ok(())
     };
     let ran = eval.run_all(&problems, &to_do, sink, show).await;
     progress.finish();
     drop(eval);
     pool.shutdown().await;
-    let interrupted = ran?;
-    records.sort_by_key(|(problem_idx, _)| *problem_idx);
-    let summary = EvalSummary::of(records.iter().map(|(_, record)| record), begun.elapsed().as_secs_f64());
+    finish(args, &records, begun, problems.len(), ran?)
+}
+
+/// Prints the records of an earlier run, and passes them on.
+fn tell_recorded(args: &EvalArgs, done: Vec<(usize, ProblemRecord)>) -> anyhow::Result<Vec<ProblemRecord>> {
+    let records: Vec<ProblemRecord> = done.into_iter().map(|(_, record)| record).collect();
+    if !records.is_empty() {
+        output::eprint(&format!("{} problems are recorded already and are not run again", records.len()));
+    }
+    if args.json {
+        for record in &records {
+            output::print_json(record)?;
+        }
+    }
+    Ok(records)
+}
+
+/// Prints the summary and says how the eval ended.
+fn finish(
+    args: &EvalArgs,
+    records: &[ProblemRecord],
+    begun: Instant,
+    n_problems: usize,
+    interrupted: bool,
+) -> anyhow::Result<Outcome> {
+    let summary = EvalSummary::of(records, begun.elapsed().as_secs_f64());
     if args.json {
         output::print(&summary.to_line())?;
     } else {
-        output::print(&report(&summary, &problems, interrupted))?;
+        output::print(&report(&summary, n_problems, interrupted))?;
     }
-    if interrupted {
-        let how = match (&args.results, &args.logs) {
-            (Some(_), _) | (_, Some(_)) => "the same command goes on from here",
-            _ => "with --results and --logs it could go on from here",
-        };
-        output::eprint(&format!("interrupted after {} of {} problems; {how}", summary.total, problems.len()));
-        return Ok(Outcome::Interrupted);
+    if !interrupted {
+        return Ok(Outcome::Proved);
     }
-    Ok(Outcome::Proved)
+    let how = match (&args.results, &args.logs) {
+        (None, None) => "with --results and --logs it could go on from here",
+        _ => "the same command goes on from here",
+    };
+    output::eprint(&format!("interrupted after {} of {n_problems} problems; {how}", summary.total));
+    Ok(Outcome::Interrupted)
 }
 
 fn problems(args: &EvalArgs) -> anyhow::Result<Vec<Problem>> {
@@ -221,7 +244,7 @@ fn record_line(record: &ProblemRecord) -> String {
 }
 
 /// The summary as a person reads it.
-fn report(summary: &EvalSummary, problems: &[Problem], interrupted: bool) -> String {
+fn report(summary: &EvalSummary, n_problems: usize, interrupted: bool) -> String {
     let percent = |share: f64| format!("{:.1}%", 100.0 * share);
     let mut rows = vec![
         vec!["proved".to_owned(), format!("{} of {}", summary.solved, summary.total)],
@@ -236,7 +259,7 @@ fn report(summary: &EvalSummary, problems: &[Problem], interrupted: bool) -> Str
         ],
     ];
     if interrupted {
-        rows.push(vec!["not run".to_owned(), (problems.len() as u64 - summary.total).to_string()]);
+        rows.push(vec!["not run".to_owned(), (n_problems as u64).saturating_sub(summary.total).to_string()]);
     }
     for (status, n) in &summary.by_status {
         let name = match status {

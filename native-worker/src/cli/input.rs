@@ -80,9 +80,17 @@ pub(super) fn defaults(lean: &LeanArgs) -> anyhow::Result<Defaults> {
             None => text.to_owned(),
         },
     };
-    // The parser of statements knows how to tell imports from commands.
-    let probe = format!("{text}\ntheorem stepwise_probe : True");
-    let theorem = parse_statement(&probe, &Defaults::default()).context("--preamble")?;
+    split_imports(&text).context("--preamble")
+}
+
+/// Tells a file's imports from its commands.
+///
+/// # Errors
+/// When a comment or a string in it is never closed.
+pub(super) fn split_imports(text: &str) -> anyhow::Result<Defaults> {
+    // The parser of statements knows where imports end; the file becomes the header of a last statement.
+    let probe = format!("{text}\n\ntheorem stepwise_probe : True");
+    let theorem = parse_statement(&probe, &Defaults::default())?;
     Ok(Defaults { imports: theorem.imports, preamble: theorem.preamble })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use stepwise_core::outcome::Verdict;
-use stepwise_core::problem::{Task, Theorem, fill, parse_statement, split_sorries};
+use stepwise_core::problem::{Defaults, Task, Theorem, fill, split_sorries};
 use stepwise_core::search::log::LogHeader;
 use stepwise_core::search::{CostLedger, Search, SearchConfig, SearchEnd};
 
@@ -193,8 +193,8 @@ impl Prover<'_> {
 
     /// Elaborates the finished file once more as a whole.
     async fn recheck(&self, text: &str) -> anyhow::Result<FileVerdict> {
-        let probe = parse_statement(text, &stepwise_core::problem::Defaults::default())?;
-        Ok(self.pool.check_file(&probe.imports, text).await?.value)
+        let Defaults { imports, preamble } = input::split_imports(text)?;
+        Ok(self.pool.check_file(&imports, &preamble).await?.value)
     }
 
     async fn search(&self, theorem: Theorem, log: Option<&Path>, prefix: &str) -> anyhow::Result<(Proved, bool)> {

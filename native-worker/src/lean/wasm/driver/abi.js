@@ -7,8 +7,12 @@
 
 globalThis.StepwiseLean ??= {};
 
+/**
+ * @param runtime {memory, table, functions, address}: `functions` has every compiled function as a property (undefined
+ *                where there is none), `address(name)` is the place of a compiled constant
+ */
 StepwiseLean.createAbi = (runtime) => {
-  const x = runtime.exports;
+  const x = runtime.functions;
   const memory = runtime.memory;
   const encoder = new TextEncoder();
   const decoder = new TextDecoder();
@@ -132,7 +136,7 @@ StepwiseLean.createAbi = (runtime) => {
   };
 
   /** The value of a compiled constant such as `Lean.MessageLog.empty` (borrowed). */
-  const constant = (name) => word(x[`l_${name}`].value);
+  const constant = (name) => word(runtime.address(`l_${name}`));
 
   /** Splits an `EIO` result: {ok} or {error}, the payload owned by the caller; the box is released. */
   const split = (result) => {

@@ -1,5 +1,5 @@
 // One Lean process under Node: requests as JSON lines on stdin, answers as JSON lines on stdout (protocol.rs is the twin).
-//   node host.cjs RUNTIME_DIR MODULE...
+//   node host.cjs RUNTIME_DIR
 "use strict";
 
 const fs = require("node:fs");
@@ -85,10 +85,10 @@ const serve = (driver, { recheck, checkFile }) => {
 
 const main = () => {
   const started = performance.now();
-  const [directory, ...modules] = process.argv.slice(2);
+  const [directory] = process.argv.slice(2);
   const runtime = loadRuntime(path.resolve(directory));
   const abi = StepwiseLean.createAbi(runtime);
-  const env = StepwiseLean.boot(abi, runtime.root, modules);
+  const { env } = runtime.roots;
   const driver = StepwiseLean.createDriver(abi, env, StepwiseLean.createWatchdog(runtime.memory, startThread));
   const judge = StepwiseLean.createRecheck(abi, driver);
   say({ ready: true, version: driver.version, ms: Math.round(performance.now() - started) });

@@ -1,0 +1,77 @@
+//! Collects drafted tactics and turns them into ranked candidates with a normalised prior.
+
+use super::view::View;
+use crate::policy::{Candidate, ProposalRequest};
+
+/// Tactics with weights, in the order in which they were drafted.
+#[derive(Debug, Default)]
+pub(super) struct Drafts {
+    items: Vec<Draft>,
+}
+
+#[derive(Clone, Debug)]
+struct Draft {
+    weight: f64,
+    tactic: String,
+}
+
+/// A tactic that begins like this changes nothing or loops when it is run twice with the same text.
+const ONCE: &[&str] = &[
+    "have",
+    "suffices",
+    "by_cases",
+    "exfalso",
+    "false_or_by_contra",
+    "symm",
+    "specialize",
+    "induction",
+    "apply",
+    "ext",
+];
+
+impl Drafts {
+    /// Adds a tactic; a repeated one keeps the larger weight.
+    pub(super) fn add(&mut self, weight: f64, tactic: impl Into<String>) {
+        let tactic = tactic.into();
+        match self.items.iter_mut().find(|item| item.tactic == tactic) {
+            Some(item) => item.weight = item.weight.max(weight),
+            None => self.items.push(Draft { weight, tactic }),
+        }
+    }
+
+    /// The candidates: what the history rules out is dropped, the rest is ordered by weight and cut to the number
+    /// asked for, and the weights that remain become probabilities.
+    pub(super) fn rank(self, view: &View, request: &ProposalRequest) -> Vec<Candidate> {
+        let mut items = self.items;
+        items.retain(|item| item.weight > 0.0 && !(runs_once(&item.tactic) && view.history.contains(&item.tactic)));
+        if request.pass > 0 {
+            for (idx, item) in items.iter_mut().enumerate() {
+                item.weight *= jitter(request.seed, request.pass, idx);
+            }
+        }
+        // The sort is stable: equal weights keep the order of drafting.
+        items.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        items.truncate(usize::try_from(request.samples).unwrap_or(usize::MAX));
+        let total: f64 = items.iter().map(|item| item.weight).sum();
+        items
+            .into_iter()
+            .map(|item| Candidate { tactic: item.tactic, logprob: (item.weight / total).ln().min(0.0), n_tokens: 0 })
+            .collect()
+    }
+}
+
+fn runs_once(tactic: &str) -> bool {
+    let word = tactic.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+    ONCE.contains(&word)
+}
+
+/// A factor between 1/3 and 3 that depends on nothing but its arguments (SplitMix64).
+fn jitter(seed: u64, pass: u32, idx: usize) -> f64 {
+    let mut z = seed ^ (u64::from(pass) << 32) ^ (idx as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    z = z.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^= z >> 31;
+    let unit = (z >> 11) as f64 / (1_u64 << 53) as f64;
+    3.0_f64.powf(2.0 * unit - 1.0)
+}

@@ -1,0 +1,321 @@
+//! What the templates know about a proof state: hypotheses by kind, the target taken apart, names that are free.
+
+use std::cell::Cell;
+
+use super::arith::{Prop, Rel, Term};
+use crate::goal::{Goal, is_name_part};
+
+/// What a hypothesis is, as far as its printed type tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Nat,
+    Int,
+    Rat,
+    Bool,
+    List,
+    Option,
+    Pair,
+    /// A proposition as a variable: `p : Prop`.
+    Proposition,
+    Function,
+    /// A proof: the type is a proposition.
+    Proof,
+    Other,
+}
+
+/// One named hypothesis.
+#[derive(Clone, Debug)]
+pub(super) struct Hyp {
+    pub(super) name: String,
+    /// The type with white space folded.
+    pub(super) ty: String,
+    pub(super) kind: Kind,
+    /// The type read as arithmetic, for proofs.
+    pub(super) prop: Option<Prop>,
+    /// False for names with a dagger, which no tactic can mention.
+    pub(super) accessible: bool,
+}
+
+/// A leading binder of a proposition: `∀ (x : T), `, `A → `, `¬ `.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Binder {
+    /// The name that Lean printed, if any.
+    pub(super) name: Option<String>,
+    /// The type, or the premise.
+    pub(super) ty: String,
+}
+
+/// The first goal, read.
+#[derive(Debug)]
+pub(super) struct View<'a> {
+    pub(super) hyps: Vec<Hyp>,
+    /// The target with white space folded.
+    pub(super) target: String,
+    pub(super) target_prop: Option<Prop>,
+    pub(super) n_goals: usize,
+    pub(super) history: &'a [String],
+    n_fresh: Cell<usize>,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(goal: &Goal, n_goals: usize, history: &'a [String]) -> Self {
+        let mut hyps: Vec<Hyp> = Vec::new();
+        for hypothesis in &goal.hypotheses {
+            let ty = fold(&hypothesis.ty);
+            for name in &hypothesis.names {
+                let kind = kind_of(&ty, &hyps);
+                let prop = (kind == Kind::Proof).then(|| Prop::parse(&ty)).flatten();
+                let accessible = !name.contains('✝');
+                hyps.push(Hyp { name: name.clone(), ty: ty.clone(), kind, prop, accessible });
+            }
+        }
+        // A later hypothesis of the same name shadows the earlier one, which Lean then prints with a dagger.
+        let target = fold(&goal.target);
+        let target_prop = Prop::parse(&target);
+        Self { hyps, target, target_prop, n_goals, history, n_fresh: Cell::new(0) }
+    }
+
+    /// Accessible proofs, newest first: what was introduced last is what the goal is about.
+    pub(super) fn proofs(&self) -> impl Iterator<Item = &Hyp> {
+        self.hyps.iter().rev().filter(|hyp| hyp.kind == Kind::Proof && hyp.accessible)
+    }
+
+    /// Accessible variables of one kind, in order.
+    pub(super) fn vars(&self, kind: Kind) -> impl Iterator<Item = &Hyp> {
+        self.hyps.iter().filter(move |hyp| hyp.kind == kind && hyp.accessible)
+    }
+
+    /// The hypothesis of this name.
+    pub(super) fn hyp(&self, name: &str) -> Option<&Hyp> {
+        self.hyps.iter().rev().find(|hyp| hyp.name == name)
+    }
+
+    /// True when `name` stands in the target as a whole word.
+    pub(super) fn in_target(&self, name: &str) -> bool {
+        mentions(&self.target, name)
+    }
+
+    /// True when no hypothesis stands in the target.
+    pub(super) fn target_is_closed(&self) -> bool {
+        !self.hyps.iter().any(|hyp| self.in_target(&hyp.name))
+    }
+
+    /// True when the target or a proof speaks of natural numbers or integers, so that `omega` may know something.
+    pub(super) fn is_arithmetic(&self) -> bool {
+        let arithmetic = |prop: &Option<Prop>| {
+            let mut found = false;
+            if let Some(prop) = prop {
+                prop.visit_relations(&mut |_, _, _| found = true);
+            }
+            found
+        };
+        arithmetic(&self.target_prop) || self.hyps.iter().any(|hyp| arithmetic(&hyp.prop))
+    }
+
+    /// A name that no hypothesis has and that was not handed out before: `base`, `base1`, `base2`, ...
+    pub(super) fn fresh(&self, base: &str, taken: &[String]) -> String {
+        let is_free =
+            |name: &str| self.hyps.iter().all(|hyp| hyp.name != name) && taken.iter().all(|other| other != name);
+        if is_free(base) {
+            return base.to_owned();
+        }
+        let mut idx = 1_usize;
+        loop {
+            let name = format!("{base}{idx}");
+            if is_free(&name) {
+                self.n_fresh.set(self.n_fresh.get() + 1);
+                return name;
+            }
+            idx += 1;
+        }
+    }
+
+    /// How many tactics of the history begin with `word`.
+    pub(super) fn n_used(&self, word: &str) -> usize {
+        self.history.iter().filter(|tactic| tactic.starts_with(word)).count()
+    }
+
+    /// Everything known that reads as arithmetic: conjuncts of the proofs.
+    pub(super) fn facts(&self) -> Vec<&Prop> {
+        self.hyps.iter().filter_map(|hyp| hyp.prop.as_ref()).flat_map(Prop::conjuncts).collect()
+    }
+
+    /// All terms of target and proofs, outermost first.
+    pub(super) fn terms(&self) -> Vec<&Term> {
+        let mut out = Vec::new();
+        if let Some(prop) = &self.target_prop {
+            prop.visit_terms(&mut |term| out.push(term));
+        }
+        for hyp in &self.hyps {
+            if let Some(prop) = &hyp.prop {
+                prop.visit_terms(&mut |term| out.push(term));
+            }
+        }
+        out
+    }
+
+    /// The target's relation, when it is one.
+    pub(super) fn target_relation(&self) -> Option<(Rel, &Term, &Term)> {
+        match &self.target_prop {
+            Some(Prop::Rel(rel, left, right)) => Some((*rel, left, right)),
+            _ => None,
+        }
+    }
+}
+
+/// Folds white space, so that a text that Lean broke over lines is one line.
+pub(super) fn fold(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// True when `name` stands in `text` as a whole word; `n` is not mentioned by `n✝` or `h.n`, but it is by `n.succ`.
+pub(super) fn mentions(text: &str, name: &str) -> bool {
+    if name.is_empty() {
+        return false;
+    }
+    let mut from = 0;
+    while let Some(at) = text[from..].find(name) {
+        let (start, end) = (from + at, from + at + name.len());
+        let before = text[..start].chars().next_back();
+        let after = text[end..].chars().next();
+        let free_before = !before.is_some_and(is_name_part);
+        let free_after = !after.is_some_and(|c| (is_name_part(c) && c != '.') || c == '✝');
+        if free_before && free_after {
+            return true;
+        }
+        from = end;
+    }
+    false
+}
+
+/// The byte offset of `needle` in `text` outside all brackets.
+pub(super) fn find_top_level(text: &str, needle: &str) -> Option<usize> {
+    let mut depth = 0_i32;
+    for (at, c) in text.char_indices() {
+        if depth == 0 && text[at..].starts_with(needle) {
+            return Some(at);
+        }
+        match c {
+            '(' | '[' | '{' | '⟨' => depth += 1,
+            ')' | ']' | '}' | '⟩' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Splits `∃ x y, body` or `∃ (x : T), body` into binder names and body.
+pub(super) fn split_exists(text: &str) -> Option<(Vec<Binder>, &str)> {
+    let rest = text.strip_prefix("∃ ")?;
+    let comma = find_top_level(rest, ",")?;
+    Some((parse_binders(&rest[..comma]), rest[comma + 1..].trim_start()))
+}
+
+/// Takes the leading binders off a proposition: `∀ x, `, `∀ x ≥ 3, `, `A → `; a final `¬` or `≠` is left alone.
+pub(super) fn telescope(text: &str) -> (Vec<Binder>, &str) {
+    let mut binders = Vec::new();
+    let mut rest = text.trim();
+    loop {
+        if let Some(body) = rest.strip_prefix("∀ ") {
+            let Some(comma) = find_top_level(body, ",") else { break };
+            binders.extend(parse_binders(&body[..comma]));
+            rest = body[comma + 1..].trim_start();
+            continue;
+        }
+        // A quantifier or `fun` takes everything to its right, arrows included; `↔` binds looser than `→`.
+        if rest.starts_with('∃') || rest.starts_with("fun ") || rest.starts_with("let ") || rest.starts_with("if ") {
+            break;
+        }
+        let Some(arrow) = find_top_level(rest, " → ") else { break };
+        let premise = &rest[..arrow];
+        if find_top_level(rest, " ↔ ").is_some_and(|iff| iff < arrow)
+            || find_top_level(premise, "∃").is_some()
+            || find_top_level(premise, "∀").is_some()
+        {
+            break;
+        }
+        binders.push(Binder { name: None, ty: premise.trim().to_owned() });
+        rest = rest[arrow + " → ".len()..].trim_start();
+    }
+    (binders, rest)
+}
+
+/// Binders between a quantifier and its comma: `x y`, `(x y : T) {z : U}`, `x : T`, `n ≥ 3`, `x ∈ l`.
+fn parse_binders(text: &str) -> Vec<Binder> {
+    let text = text.trim();
+    let mut out = Vec::new();
+    if text.starts_with(['(', '{', '[', '⦃']) {
+        for group in text.split(['(', ')', '{', '}', '⦃', '⦄']).map(str::trim).filter(|group| !group.is_empty()) {
+            match group.split_once(" : ") {
+                Some((names, ty)) => out.extend(
+                    names
+                        .split_whitespace()
+                        .map(|name| Binder { name: Some(name.to_owned()), ty: ty.trim().to_owned() }),
+                ),
+                None => out.push(Binder { name: None, ty: group.to_owned() }),
+            }
+        }
+        return out;
+    }
+    if let Some((names, ty)) = text.split_once(" : ") {
+        return names
+            .split_whitespace()
+            .map(|name| Binder { name: Some(name.to_owned()), ty: ty.trim().to_owned() })
+            .collect();
+    }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    if words.len() > 2 && words[1..].iter().any(|word| matches!(*word, "≥" | "≤" | "<" | ">" | "∈" | "≠" | "∉" | "⊆"))
+    {
+        out.push(Binder { name: Some(words[0].to_owned()), ty: String::new() });
+        out.push(Binder { name: None, ty: text.to_owned() });
+        return out;
+    }
+    words.iter().map(|name| Binder { name: Some((*name).to_owned()), ty: String::new() }).collect()
+}
+
+/// Symbols that make a type a proposition wherever they stand.
+const PROPOSITIONAL: &[&str] = &[
+    " = ", " ≠ ", " < ", " ≤ ", " > ", " ≥ ", " ∣ ", " ∧ ", " ∨ ", "¬", " ↔ ", "∃", " ∈ ", " ∉ ", " ⊆ ", "∀", " ~ ",
+    " <+",
+];
+
+fn kind_of(ty: &str, earlier: &[Hyp]) -> Kind {
+    match ty {
+        "ℕ" | "Nat" => return Kind::Nat,
+        "ℤ" | "Int" => return Kind::Int,
+        "ℚ" | "Rat" => return Kind::Rat,
+        "Bool" => return Kind::Bool,
+        "Prop" => return Kind::Proposition,
+        "True" | "False" => return Kind::Proof,
+        _ => {}
+    }
+    if PROPOSITIONAL.iter().any(|symbol| ty.contains(symbol)) {
+        return Kind::Proof;
+    }
+    // `p`, `p → q` and `P x` are proofs when the last head is a proposition or a predicate.
+    let conclusion = ty.rsplit(" → ").next().unwrap_or(ty).trim_start_matches('(');
+    let head = conclusion.split_whitespace().next().unwrap_or("").trim_end_matches(')');
+    if let Some(owner) = earlier.iter().rev().find(|hyp| hyp.name == head)
+        && (owner.kind == Kind::Proposition || owner.ty.ends_with("→ Prop"))
+    {
+        return Kind::Proof;
+    }
+    if ty.contains(" → ") {
+        return Kind::Function;
+    }
+    if ty.starts_with("List ") || ty.starts_with("Array ") {
+        return if ty.starts_with("List ") { Kind::List } else { Kind::Other };
+    }
+    if ty.starts_with("Option ") {
+        return Kind::Option;
+    }
+    if ty.contains(" × ") {
+        return Kind::Pair;
+    }
+    // `Even n`, `l.Nodup`, `Nat.Coprime m n`: an application to a variable in scope is nearly always a proposition.
+    let applied = head.contains('.') || earlier.iter().any(|hyp| hyp.kind != Kind::Other && mentions(ty, &hyp.name));
+    if applied && !ty.starts_with("Fin ") && !ty.starts_with("BitVec ") && !ty.starts_with("Vector ") {
+        return Kind::Proof;
+    }
+    Kind::Other
+}

@@ -1,0 +1,55 @@
+//! `check` and `test`: what must hold before a commit.
+
+use anyhow::Result;
+
+use crate::shell::{cargo, command, find_program, step, succeeds};
+use crate::{wasm, web};
+
+/// Format, lints, all tests, the wasm build and the licences; the cheap ones first.
+pub(crate) fn check() -> Result<()> {
+    step("format", cargo().args(["fmt", "--all", "--check"]))?;
+    step("lints", cargo().args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]))?;
+    let toolchain = wasm::build(wasm::Choice::Auto)?;
+    toolchain.lint()?;
+    test()?;
+    if succeeds(cargo().args(["deny", "--version"])) {
+        step("licences, duplicates and advisories", cargo().args(["deny", "--workspace", "check"]))?;
+    } else {
+        eprintln!("not checked: licences and duplicates (`cargo install cargo-deny` brings the tool)");
+    }
+    eprintln!("check: all passed");
+    Ok(())
+}
+
+/// All tests. Sets up Lean first, so that the tests that run real Lean find it.
+pub(crate) fn test() -> Result<()> {
+    set_up()?;
+    step("tests", cargo().args(["test", "--workspace", "--quiet"]))?;
+    browser_test()?;
+    eprintln!("test: all passed");
+    Ok(())
+}
+
+/// Brings Lean into the user's cache folder, unless it is there already.
+pub(crate) fn set_up() -> Result<()> {
+    step("set up Lean", cargo().args(["run", "--quiet", "--package", "stepwise-worker", "--", "setup"]))
+}
+
+/// Packs the page and walks through it in headless Chromium, by keyboard alone.
+fn browser_test() -> Result<()> {
+    let Some(chromium) = find_program(&["chromium", "chromium-browser", "google-chrome"]) else {
+        eprintln!("not tested: the page in a browser, because there is no Chromium (Debian: apt install chromium)");
+        return Ok(());
+    };
+    if find_program(&["npm"]).is_none() {
+        eprintln!("not tested: the page in a browser, because there is no npm (Debian: apt install npm)");
+        return Ok(());
+    }
+    let dist = web::pack()?;
+    let folder = crate::shell::root().join("tests/web");
+    step(
+        "browser test's driver",
+        command("npm").args(["ci", "--silent", "--no-fund", "--no-audit"]).current_dir(&folder),
+    )?;
+    step("browser test", command("node").arg("--test").current_dir(&folder).env("CHROMIUM", chromium).env("DIST", dist))
+}

@@ -1,0 +1,149 @@
+//! Builds core and web for wasm32, with whichever toolchain the machine has.
+//!
+//! rustup's is the ordinary way. Where rustup cannot bring the target (no network to its server, or Rust from a
+//! distribution), Debian's web toolchain does: it has the standard library's sources, which `-Zbuild-std` compiles.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::str::FromStr;
+
+use anyhow::{Result, bail};
+
+use crate::shell::{cargo, command, output, root, step, succeeds};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+const DISTRIBUTION_CARGO: &str = "/usr/bin/cargo";
+const DISTRIBUTION_RUSTC: &str = "/usr/bin/rustc";
+/// The profile of the page: small code. The check uses it too, so that one cold build serves both.
+const PROFILE: &str = "web";
+
+/// Which toolchain is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// rustup's if it has or can bring the target, else the distribution's.
+    Auto,
+    /// rustup's or nothing.
+    Rustup,
+    /// The distribution's or nothing.
+    Distribution,
+}
+
+impl FromStr for Choice {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Ok(match text {
+            "auto" => Self::Auto,
+            "rustup" => Self::Rustup,
+            "distribution" => Self::Distribution,
+            _ => bail!("`{text}` is no toolchain; choose auto, rustup or distribution"),
+        })
+    }
+}
+
+/// A toolchain that can build for wasm32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Toolchain {
+    /// The cargo that runs xtask, with the target installed.
+    Rustup,
+    /// Debian's packages `rustc-web`, `cargo-web` and `rust-web-src`.
+    Distribution,
+}
+
+/// Builds core and web, and says which toolchain did.
+pub(crate) fn build(choice: Choice) -> Result<Toolchain> {
+    let toolchain = find(choice)?;
+    step(
+        &format!("wasm build ({})", toolchain.name()),
+        toolchain.cargo("build").args(["--quiet", "--package", "stepwise-core", "--package", "stepwise-web"]),
+    )?;
+    Ok(toolchain)
+}
+
+impl Toolchain {
+    /// The page's wasm file, once built.
+    pub(crate) fn page(self) -> PathBuf {
+        self.target_folder().join(TARGET).join(PROFILE).join("stepwise-web.wasm")
+    }
+
+    /// Lints the page's code that exists on wasm32 only. The distribution's toolchain has no clippy.
+    pub(crate) fn lint(self) -> Result<()> {
+        match self {
+            Self::Rustup => step(
+                "lints (wasm)",
+                self.cargo("clippy").args(["--quiet", "--package", "stepwise-web", "--", "--deny", "warnings"]),
+            ),
+            Self::Distribution => {
+                eprintln!(
+                    "not checked: lints of the page's wasm code (`rustup target add {TARGET}` makes it possible)"
+                );
+                Ok(())
+            }
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Rustup => "rustup's toolchain",
+            Self::Distribution => "the distribution's toolchain",
+        }
+    }
+
+    fn cargo(self, verb: &str) -> Command {
+        let mut command = match self {
+            Self::Rustup => cargo(),
+            Self::Distribution => {
+                let mut command = command(DISTRIBUTION_CARGO);
+                // rustup's cargo sets these for its children; they would lead back to rustup's compiler.
+                command.env_remove("RUSTUP_TOOLCHAIN").env_remove("RUSTUP_HOME").env_remove("CARGO");
+                command.env("RUSTC", DISTRIBUTION_RUSTC).env("RUSTC_BOOTSTRAP", "1");
+                command
+            }
+        };
+        command.arg(verb).args(["--target", TARGET, "--profile", PROFILE]);
+        command.arg("--target-dir").arg(self.target_folder());
+        if self == Self::Distribution {
+            command.arg("-Zbuild-std=std,panic_abort");
+        }
+        command
+    }
+
+    /// Each toolchain keeps its own folder: sharing one would rebuild everything at every change of toolchain.
+    fn target_folder(self) -> PathBuf {
+        match self {
+            Self::Rustup => root().join("target"),
+            Self::Distribution => root().join("target/distribution"),
+        }
+    }
+}
+
+fn find(choice: Choice) -> Result<Toolchain> {
+    if choice != Choice::Distribution && rustup_has_target() {
+        return Ok(Toolchain::Rustup);
+    }
+    if choice != Choice::Rustup && distribution_has_sources() {
+        return Ok(Toolchain::Distribution);
+    }
+    bail!(
+        "no Rust toolchain here can build for wasm32; either run `rustup target add {TARGET}`, \
+         or on Debian `apt install rustc-web cargo-web rust-web-src`"
+    )
+}
+
+fn rustup_has_target() -> bool {
+    let has = || {
+        output(command("rustup").args(["target", "list", "--installed"]))
+            .is_ok_and(|targets| targets.lines().any(|target| target.trim() == TARGET))
+    };
+    let rustup_present = succeeds(command("rustup").arg("--version"));
+    rustup_present && (has() || (succeeds(command("rustup").args(["target", "add", TARGET])) && has()))
+}
+
+/// Whether the distribution's compiler is there together with the standard library's sources.
+fn distribution_has_sources() -> bool {
+    if !Path::new(DISTRIBUTION_CARGO).is_file() || !Path::new(DISTRIBUTION_RUSTC).is_file() {
+        return false;
+    }
+    let Ok(sysroot) = output(command(DISTRIBUTION_RUSTC).args(["--print", "sysroot"])) else { return false };
+    Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/std/Cargo.toml").is_file()
+}
