@@ -39,6 +39,8 @@ pub struct Spec {
     pub max_line: usize,
     /// Resident memory that ends the child while we wait for a line, in bytes. Only watched where it can be read.
     pub memory_limit: Option<u64>,
+    /// Whether pages that are shared with files and other processes count towards that limit.
+    pub limit_shared: bool,
 }
 
 impl Spec {
@@ -52,6 +54,7 @@ impl Spec {
             cwd: None,
             max_line: 16 << 20,
             memory_limit: None,
+            limit_shared: true,
         }
     }
 
@@ -102,7 +105,7 @@ pub enum ProcessError {
     /// It went past [`Spec::memory_limit`] and was killed.
     #[error("the process used {used} bytes of memory, more than its limit of {limit}, and was stopped")]
     OutOfMemory {
-        /// Resident bytes when it was caught.
+        /// Bytes in use when it was caught.
         used: u64,
         /// The limit.
         limit: u64,
@@ -173,6 +176,7 @@ pub struct Child {
     torn: bool,
     max_line: usize,
     memory_limit: Option<u64>,
+    limit_shared: bool,
 }
 
 impl Child {
@@ -203,6 +207,7 @@ impl Child {
             torn: false,
             max_line: spec.max_line,
             memory_limit: spec.memory_limit,
+            limit_shared: spec.limit_shared,
         })
     }
 
@@ -254,7 +259,8 @@ impl Child {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => return Err(error.into()),
                 Err(_) => {
-                    if let (Some(limit), Some(used)) = (self.memory_limit, self.memory())
+                    let used = if self.limit_shared { self.memory() } else { self.private_memory() };
+                    if let (Some(limit), Some(used)) = (self.memory_limit, used)
                         && used > limit
                     {
                         self.kill().await;
@@ -454,5 +460,5 @@ mod measure {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
 //! Children tested with the shell: framing, limits, and that nothing is left behind.
+#![cfg(unix)]
 
 use std::time::Duration;
 

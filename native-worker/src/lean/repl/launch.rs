@@ -73,7 +73,8 @@ impl ReplLauncher {
         self
     }
 
-    /// Resident memory, shared pages included, that ends a host in the middle of a tactic.
+    /// Resident memory that ends a host in the middle of a tactic, in bytes. Mapped `.olean` files do not count: those of
+    /// Mathlib are gigabytes, and shared.
     #[must_use]
     pub fn memory_limit(mut self, bytes: Option<u64>) -> Self {
         self.memory_limit = bytes;
@@ -96,6 +97,7 @@ impl ReplLauncher {
             Source::Project { dir, repl } => in_lake_project(dir, repl.as_deref()).await.map_err(cannot_start)?,
         };
         spec.memory_limit = self.memory_limit.or(spec.memory_limit);
+        spec.limit_shared = false;
         Ok(spec)
     }
 }

@@ -1,0 +1,199 @@
+//! The repl host over a real process that plays recorded sessions (`recorded-peer`): framing, states, faults. Nothing
+//! here says anything about Lean.
+
+use std::time::{Duration, Instant};
+
+use stepwise_core::outcome::StepOutcome;
+use stepwise_core::problem::Theorem;
+use stepwise_tests::transcripts;
+use stepwise_worker::lean::host::{Applied, HostDown, HostState, Launch, LeanHost, Opened, StepLimits};
+use stepwise_worker::lean::repl::ReplLauncher;
+use stepwise_worker::process::Spec;
+
+const LIMITS: StepLimits = StepLimits { wall: Duration::from_secs(20) };
+const CONJUNCTION: &str = "theorem complex_and (p q r : Prop) (h1 : p ∧ q) (h2 : q → r) : p ∧ r";
+
+/// A host that talks to the recording `name`; `None`, with a line that says so, when the recordings are not here.
+async fn host(name: &str, fault: Option<(&str, usize)>) -> Option<Box<dyn LeanHost>> {
+    let Some(folder) = transcripts::folder() else {
+        stepwise_tests::say_skipped("repl host", "../shared/data/repl-transcripts is not there");
+        return None;
+    };
+    let mut spec = Spec::new(env!("CARGO_BIN_EXE_recorded-peer"));
+    spec.args = vec![folder.into(), name.into()];
+    if let Some((fault, n)) = fault {
+        spec.args.extend([fault.into(), n.to_string().into()]);
+    }
+    spec.max_line = 1 << 16;
+    let launcher = ReplLauncher::with_command(spec, Some("of the recording".into()));
+    Some(launcher.launch().await.unwrap())
+}
+
+fn theorem(statement: &str) -> Theorem {
+    let name = statement.split_whitespace().nth(1).unwrap_or_default().to_owned();
+    Theorem { name, imports: Vec::new(), preamble: String::new(), statement: statement.to_owned() }
+}
+
+async fn open(host: &mut dyn LeanHost, statement: &str) -> HostState {
+    match host.open(&theorem(statement), LIMITS).await.unwrap().value {
+        Opened::Root { state, goals } => {
+            assert_eq!(goals.len(), 1);
+            state
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn apply(host: &mut dyn LeanHost, state: HostState, tactics: &[&str]) -> Applied {
+    let tactics: Vec<String> = tactics.iter().map(|&tactic| tactic.to_owned()).collect();
+    host.apply(state, &tactics, LIMITS).await
+}
+
+/// The state and goals that one tactic leaves open.
+async fn step(host: &mut dyn LeanHost, state: HostState, tactic: &str) -> (HostState, Vec<String>) {
+    let applied = apply(host, state, &[tactic]).await;
+    match applied.outcomes.as_slice() {
+        [StepOutcome::Open { state, goals }] => (*state, goals.iter().map(|goal| goal.text.clone()).collect()),
+        _ => panic!("{applied:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_proof_is_found_step_by_step() {
+    let Some(mut host) = host("proof_branching", None).await else { return };
+    let root = open(&mut *host, CONJUNCTION).await;
+    let (split, goals) = step(&mut *host, root, "apply And.intro").await;
+    assert_eq!(goals.len(), 2);
+    let (right, _) = step(&mut *host, split, "exact h1.left").await;
+    let (last, goals) = step(&mut *host, right, "apply h2").await;
+    assert_eq!(goals, ["case right\np q r : Prop\nh1 : p ∧ q\nh2 : q → r\n⊢ q"]);
+    let applied = apply(&mut *host, last, &["exact h1.right"]).await;
+    assert_eq!(applied.outcomes, [StepOutcome::Proved]);
+    assert!(applied.down.is_none() && applied.cost.wall_us > 0);
+    assert_eq!(host.free(&[root, split]).await, Ok(()));
+    host.shutdown().await;
+    assert!(apply(&mut *host, root, &["rfl"]).await.down.is_some());
+}
+
+#[tokio::test]
+async fn siblings_start_from_the_same_state() {
+    let Some(mut host) = host("by_cases", None).await else { return };
+    let root = open(&mut *host, "theorem foo (x : Int) : x = x").await;
+    let (cases, _) = step(&mut *host, root, "by_cases h : x < 0").await;
+    let applied = apply(&mut *host, cases, &["case pos => rfl", "all_goals sorry"]).await;
+    let [StepOutcome::Open { goals, .. }, StepOutcome::Failed { message }] = applied.outcomes.as_slice() else {
+        panic!("{applied:?}")
+    };
+    assert_eq!((goals.len(), message.as_str()), (1, "the tactic uses `sorry`"));
+}
+
+#[tokio::test]
+async fn imports_come_first_and_their_environment_is_used() {
+    let Some(mut host) = host("pickle_proof_state_1", None).await else { return };
+    let with_import = Theorem { imports: vec!["Lean".into()], ..theorem("def f : Nat") };
+    let opened = host.open(&with_import, LIMITS).await.unwrap().value;
+    assert!(matches!(opened, Opened::Root { state: HostState(0), .. }), "{opened:?}");
+}
+
+#[tokio::test]
+async fn lean_s_refusals_are_failures() {
+    for (name, statement, tactic, message) in [
+        ("unknown_tactic", "def f : Nat", "exat 42", "<input>:1:1: unknown tactic"),
+        (
+            "invalid_tactic",
+            "theorem my_theorem (x : Nat) : x = x",
+            "exact my_fake_premise",
+            "Unknown identifier `my_fake_premise`",
+        ),
+        ("tactic_mode_sorry", "def f : Nat", "sorry", "the tactic uses `sorry`"),
+    ] {
+        let Some(mut host) = host(name, None).await else { return };
+        let root = open(&mut *host, statement).await;
+        let applied = apply(&mut *host, root, &[tactic]).await;
+        assert_eq!(applied.outcomes, [StepOutcome::Failed { message: message.into() }], "{name}");
+    }
+}
+
+/// A process that does not know a state which it should have is not the one that we think it is.
+#[tokio::test]
+async fn a_lost_state_ends_the_host() {
+    let Some(mut host) = host("unknown_proof_state", None).await else { return };
+    open(&mut *host, "def f : Nat").await;
+    let applied = apply(&mut *host, HostState(1), &["exact 42"]).await;
+    assert_eq!(applied.down, Some(HostDown::Crashed { detail: "Unknown proof state.".into() }));
+}
+
+/// Opens the conjunction and runs its first tactic against a fault.
+async fn fault(fault: &str) -> Option<(HostDown, Box<dyn LeanHost>)> {
+    let mut host = host("proof_branching", Some((fault, 1))).await?;
+    let root = open(&mut *host, CONJUNCTION).await;
+    let applied = apply(&mut *host, root, &["apply And.intro", "never sent"]).await;
+    assert!(applied.outcomes.is_empty());
+    let down = applied.down.unwrap();
+    // Whatever it was, the host stays down and says the same again, at once.
+    assert_eq!(apply(&mut *host, root, &["apply And.intro"]).await.down, Some(down.clone()));
+    Some((down, host))
+}
+
+async fn crash(name: &str) -> String {
+    match fault(name).await {
+        Some((HostDown::Crashed { detail }, _)) => detail,
+        Some((other, _)) => panic!("{other:?}"),
+        None => String::new(),
+    }
+}
+
+#[tokio::test]
+async fn death_in_the_middle_of_an_answer_is_a_crash_with_last_words() {
+    if transcripts::folder().is_some() {
+        let detail = crash("die").await;
+        assert!(detail.starts_with("the process ended (exit status: 1)"), "{detail}");
+        assert!(detail.ends_with("it said: recorded-peer: died in the middle of an answer, as told"), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn nonsense_and_floods_are_crashes() {
+    if transcripts::folder().is_some() {
+        assert!(crash("garbage").await.starts_with("the answer is not JSON"));
+        assert_eq!(crash("long-line").await, "its answer is longer than 65536 bytes");
+        assert_eq!(crash("long-answer").await, "its answer is longer than 65536 bytes");
+    }
+}
+
+#[tokio::test]
+async fn requests_that_differ_from_the_recording_are_noticed() {
+    let Some(mut host) = host("proof_branching", None).await else { return };
+    let root = open(&mut *host, CONJUNCTION).await;
+    match apply(&mut *host, root, &["apply Or.inl"]).await.down {
+        Some(HostDown::Crashed { detail }) => assert!(detail.contains("request 1 differs from the recording")),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn silence_is_a_timeout_in_time_and_the_process_is_gone() {
+    let Some(mut host) = host("proof_branching", Some(("silence", 1))).await else { return };
+    let root = open(&mut *host, CONJUNCTION).await;
+    let pid = host.info().pid.unwrap();
+    let began = Instant::now();
+    let limits = StepLimits { wall: Duration::from_millis(300) };
+    let applied = host.apply(root, &["apply And.intro".into()], limits).await;
+    assert_eq!(applied.down, Some(HostDown::Timeout));
+    assert!(began.elapsed() < Duration::from_millis(2300));
+    assert!(applied.cost.wall_us >= 300_000);
+    if cfg!(target_os = "linux") {
+        assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+    }
+}
+
+#[tokio::test]
+async fn an_abandoned_request_cannot_answer_the_next_one() {
+    let Some(mut host) = host("proof_branching", Some(("silence", 1))).await else { return };
+    let root = open(&mut *host, CONJUNCTION).await;
+    let patience = Duration::from_millis(100);
+    let abandoned = tokio::time::timeout(patience, apply(&mut *host, root, &["apply And.intro"])).await;
+    assert!(abandoned.is_err());
+    let detail = "an earlier request was abandoned unanswered".into();
+    assert_eq!(apply(&mut *host, root, &["apply And.intro"]).await.down, Some(HostDown::Crashed { detail }));
+}

@@ -1,0 +1,103 @@
+//! The repl host against a real repl: the one that `STEPWISE_REPL` names, in the Lake project that
+//! `STEPWISE_LEAN_PROJECT` names or, without one, with what the binary finds by itself.
+
+use std::time::Duration;
+
+use stepwise_core::outcome::{StepOutcome, Verdict};
+use stepwise_core::problem::Theorem;
+use stepwise_worker::lean::host::{HostDown, HostState, Launch, LeanHost, Opened, StepLimits};
+use stepwise_worker::lean::repl::{REPL_VARIABLE, ReplLauncher};
+use stepwise_worker::process::Spec;
+
+const LIMITS: StepLimits = StepLimits { wall: Duration::from_secs(60) };
+
+async fn live() -> Option<Box<dyn LeanHost>> {
+    let Some(repl) = std::env::var_os(REPL_VARIABLE) else {
+        stepwise_tests::say_skipped("live repl", "STEPWISE_REPL names none");
+        return None;
+    };
+    let launcher = match std::env::var_os("STEPWISE_LEAN_PROJECT") {
+        Some(project) => ReplLauncher::in_project(project, Some(repl.into())),
+        None => ReplLauncher::with_command(Spec::new(repl), None),
+    };
+    Some(launcher.launch().await.unwrap())
+}
+
+fn theorem(preamble: &str, name: &str, rest: &str) -> Theorem {
+    let statement = format!("theorem {name} {rest}");
+    Theorem { name: name.into(), imports: Vec::new(), preamble: preamble.into(), statement }
+}
+
+async fn open(host: &mut dyn LeanHost, theorem: &Theorem) -> Opened {
+    host.open(theorem, LIMITS).await.unwrap().value
+}
+
+async fn root(host: &mut dyn LeanHost, theorem: &Theorem) -> HostState {
+    match open(host, theorem).await {
+        Opened::Root { state, .. } => state,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn recheck(host: &mut dyn LeanHost, theorem: &Theorem, proof: &[&str]) -> Verdict {
+    let proof: Vec<String> = proof.iter().map(|&tactic| tactic.to_owned()).collect();
+    host.recheck(theorem, &proof, LIMITS).await.unwrap().value
+}
+
+#[tokio::test]
+async fn statements_are_opened_and_rejected() {
+    let Some(mut host) = live().await else { return };
+    assert!(host.info().lean_version.starts_with("4."));
+    let good = theorem("local notation \"ℕ\" => Nat\nnamespace A", "t", "(n : ℕ) : n + 0 = n");
+    let Opened::Root { goals, .. } = open(&mut *host, &good).await else { panic!("rejected") };
+    assert_eq!(goals[0].target, "n + 0 = n");
+    for bad in
+        [theorem("", "t", ": nonsense"), theorem("", "t", ": (sorry : Prop)"), theorem("#nonsense", "t", ": True")]
+    {
+        assert!(matches!(open(&mut *host, &bad).await, Opened::Rejected { .. }), "{bad:?}");
+    }
+}
+
+#[tokio::test]
+async fn tactics_have_their_outcomes() {
+    let Some(mut host) = live().await else { return };
+    let root = root(&mut *host, &theorem("", "t", "(p q : Prop) (h : p ∧ q) : q ∧ p")).await;
+    let tactics = ["constructor", "exact ⟨h.2, h.1⟩", "sorry", "exact h", "exat", "obtain ⟨a, b⟩ := h; exact ⟨b, a⟩"];
+    let tactics: Vec<String> = tactics.map(str::to_owned).to_vec();
+    let applied = host.apply(root, &tactics, LIMITS).await;
+    let kinds: Vec<&str> = applied
+        .outcomes
+        .iter()
+        .map(|outcome| match outcome {
+            StepOutcome::Proved => "proved",
+            StepOutcome::Open { .. } => "open",
+            StepOutcome::Failed { .. } => "failed",
+            _ => "other",
+        })
+        .collect();
+    assert_eq!(kinds, ["open", "proved", "failed", "failed", "failed", "proved"]);
+}
+
+#[tokio::test]
+async fn an_endless_tactic_costs_the_process_and_no_more() {
+    let Some(mut host) = live().await else { return };
+    let root = root(&mut *host, &theorem("", "t", ": True")).await;
+    let limits = StepLimits { wall: Duration::from_secs(2) };
+    let applied = host.apply(root, &["repeat (have : True := trivial)".into()], limits).await;
+    assert!(applied.down == Some(HostDown::Timeout) || applied.outcomes.len() == 1, "{applied:?}");
+}
+
+#[tokio::test]
+async fn the_recheck_accepts_proofs_and_nothing_else() {
+    let Some(mut host) = live().await else { return };
+    let t = theorem("namespace A\nvariable (n : Nat)", "t", ": n + 0 = n ∧ (True ∨ False)");
+    let verdict = recheck(&mut *host, &t, &["constructor", "· rfl", "· exact Or.inl trivial"]).await;
+    assert!(verdict.accepted, "{verdict:?}");
+    assert!(verdict.axioms.is_empty());
+    let verdict = recheck(&mut *host, &theorem("", "t", "(p : Prop) : p ∨ ¬p"), &["exact Classical.em p"]).await;
+    assert!(verdict.accepted && verdict.axioms.contains(&"Classical.choice".to_owned()), "{verdict:?}");
+    for proof in [&["sorry"][..], &["native_decide"], &["exact rfl", "trivial"], &["decide", "", "#exit"]] {
+        let verdict = recheck(&mut *host, &theorem("", "t", ": 2 + 2 = 5"), proof).await;
+        assert!(!verdict.accepted && !verdict.reasons.is_empty(), "{verdict:?}");
+    }
+}
