@@ -32,7 +32,8 @@ struct Finding {
 }
 
 pub(super) async fn doctor(args: &DoctorArgs) -> anyhow::Result<Outcome> {
-    let report = tokio::task::spawn_blocking(|| setup::inspect(&Options::from_env())).await.context("doctor died")??;
+    let report =
+        tokio::task::spawn_blocking(|| setup::inspect(&Options::from_env())).await.context("doctor died")??;
     let mut findings = vec![
         Finding { what: "cache", is_good: true, is_needed: true, text: report.cache.display().to_string() },
         Finding {
@@ -98,7 +99,9 @@ fn memory(n_hosts: usize) -> Finding {
     let (is_good, text) = match available.map(|kib| kib / 1024) {
         Some(mib) if mib < wanted_mib => (
             false,
-            format!("{mib} MiB free, and {n_hosts} hosts and the recheck may want {wanted_mib}; use fewer with --hosts"),
+            format!(
+                "{mib} MiB free, and {n_hosts} hosts and the recheck may want {wanted_mib}; use fewer with --hosts"
+            ),
         ),
         Some(mib) => (true, format!("{mib} MiB free for {n_hosts} hosts and the recheck")),
         None => (true, "unknown on this system".to_owned()),
@@ -110,7 +113,8 @@ fn memory(n_hosts: usize) -> Finding {
 async fn native(args: &DoctorArgs) -> Finding {
     let what = "Lean (native)";
     if args.lean.lean_project.is_none() {
-        let text = format!("not asked for; name a Lake project with --lean-project (and its repl with {REPL_VARIABLE})");
+        let text =
+            format!("not asked for; name a Lake project with --lean-project (and its repl with {REPL_VARIABLE})");
         return Finding { what, is_good: false, is_needed: false, text };
     }
     let started = async {

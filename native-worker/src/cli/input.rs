@@ -100,11 +100,9 @@ pub(super) fn split_imports(text: &str) -> anyhow::Result<Defaults> {
 /// When it cannot.
 pub(super) fn check_writable(path: &Path) -> anyhow::Result<()> {
     let existed = path.exists();
-    std::fs::OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(path)
-        .with_context(|| format!("cannot write {}; name a file in a folder that exists and can be written", path.display()))?;
+    std::fs::OpenOptions::new().append(true).create(true).open(path).with_context(|| {
+        format!("cannot write {}; name a file in a folder that exists and can be written", path.display())
+    })?;
     if !existed {
         // An empty file left behind would look like a result.
         std::fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))?;

@@ -38,7 +38,7 @@ pub(super) fn n_hosts(args: &LeanArgs) -> usize {
     }
 }
 
-fn pool_config(args: &LeanArgs) -> PoolConfig {
+pub(super) fn pool_config(args: &LeanArgs) -> PoolConfig {
     PoolConfig { hosts: n_hosts(args), step_limit: args.step_timeout, ..PoolConfig::default() }
 }
 

@@ -81,8 +81,9 @@ fn wanted(args: &ProveArgs) -> anyhow::Result<Wanted> {
         return Ok(Wanted::Statement(Box::new(log_file::read(path)?.header.theorem)));
     }
     let wanted = input::wanted(args.input.as_deref(), &args.lean)?;
-    let wanted =
-        wanted.context("nothing to prove: give a statement, a .lean file, or a text on standard input; see `stepwise prove --help`")?;
+    let wanted = wanted.context(
+        "nothing to prove: give a statement, a .lean file, or a text on standard input; see `stepwise prove --help`",
+    )?;
     if let (Some(path), false) = (&args.log, args.resume) {
         let n = match &wanted {
             Wanted::Statement(_) => 1,

@@ -81,7 +81,9 @@ fn a_cut_connection_is_taken_up_where_it_broke() {
     let fixture = Fixture::new();
     fixture.server.script(&[Answer::Well, Answer::CutAfter(100_000), Answer::CutAfter(7), Answer::Status(503)]);
     fixture.ensure().unwrap();
-    check(fixture.server.requests(), expect![[r#"
+    check(
+        fixture.server.requests(),
+        expect![[r#"
         [
             "/node-test/-/node-test-1.0.0.tgz",
             "/lean-test/-/lean-test-1.0.0.tgz",
@@ -89,22 +91,31 @@ fn a_cut_connection_is_taken_up_where_it_broke() {
             "/lean-test/-/lean-test-1.0.0.tgz from 100007",
             "/lean-test/-/lean-test-1.0.0.tgz from 100007",
         ]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_killed_download_is_taken_up_by_the_next_run() {
     let fixture = Fixture::new();
     fixture.server.script(&[Answer::Well, Answer::CutAfter(50_000), Answer::Status(403)]);
-    check_error(&fixture, expect!["REGISTRY answered 403 for lean-test@1.0.0; check that `registry` in .npmrc names a complete mirror and that its token is valid, then run `stepwise setup` again"]);
+    check_error(
+        &fixture,
+        expect![
+            "REGISTRY answered 403 for lean-test@1.0.0; check that `registry` in .npmrc names a complete mirror and that its token is valid, then run `stepwise setup` again"
+        ],
+    );
     assert_eq!(fs::metadata(fixture.cache().join(LEAN_PART)).unwrap().len(), 50_000);
     fixture.server.requests();
     fixture.ensure().unwrap();
-    check(fixture.server.requests(), expect![[r#"
+    check(
+        fixture.server.requests(),
+        expect![[r#"
         [
             "/lean-test/-/lean-test-1.0.0.tgz from 50000",
         ]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -113,12 +124,15 @@ fn a_server_without_ranges_starts_over() {
     leave(&fixture, LEAN_PART, &[b'x'; 1000]);
     fixture.server.script(&[Answer::Well, Answer::WithoutRanges]);
     fixture.ensure().unwrap();
-    check(fixture.server.requests(), expect![[r#"
+    check(
+        fixture.server.requests(),
+        expect![[r#"
         [
             "/node-test/-/node-test-1.0.0.tgz",
             "/lean-test/-/lean-test-1.0.0.tgz from 1000",
         ]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -126,13 +140,16 @@ fn a_partial_file_that_does_not_belong_is_thrown_away_once() {
     let fixture = Fixture::new();
     leave(&fixture, LEAN_PART, &[b'x'; 1000]);
     fixture.ensure().unwrap();
-    check(fixture.server.requests(), expect![[r#"
+    check(
+        fixture.server.requests(),
+        expect![[r#"
         [
             "/node-test/-/node-test-1.0.0.tgz",
             "/lean-test/-/lean-test-1.0.0.tgz from 1000",
             "/lean-test/-/lean-test-1.0.0.tgz",
         ]
-    "#]]);
+    "#]],
+    );
 
     let fixture = Fixture::new();
     leave(&fixture, LEAN_PART, &vec![b'x'; 1 << 20]);
@@ -144,8 +161,15 @@ fn a_partial_file_that_does_not_belong_is_thrown_away_once() {
 fn wrong_bytes_are_never_used() {
     let fixture = Fixture::new();
     fixture.server.script(&[Answer::Well, Answer::Wrong]);
-    check_error(&fixture, expect!["what REGISTRY serves as lean-test@1.0.0 is not the package that stepwise was built for (its sha512 differs) and was thrown away; name another registry in .npmrc, or update stepwise"]);
-    check(fixture.files(), expect![[r#"
+    check_error(
+        &fixture,
+        expect![
+            "what REGISTRY serves as lean-test@1.0.0 is not the package that stepwise was built for (its sha512 differs) and was thrown away; name another registry in .npmrc, or update stepwise"
+        ],
+    );
+    check(
+        fixture.files(),
+        expect![[r#"
         [
             "downloads/node-test-1.0.0.tgz",
             "lock",
@@ -153,7 +177,8 @@ fn wrong_bytes_are_never_used() {
             "node-test-1.0.0/bin/node",
             "node-test-1.0.0/manifest.json",
         ]
-    "#]]);
+    "#]],
+    );
     fixture.ensure().unwrap();
 }
 
@@ -161,7 +186,12 @@ fn wrong_bytes_are_never_used() {
 fn an_answer_that_will_not_change_is_not_asked_for_again() {
     let fixture = Fixture::new();
     fixture.server.script(&[Answer::Status(401)]);
-    check_error(&fixture, expect!["REGISTRY answered 401 for node-test@1.0.0; check that `registry` in .npmrc names a complete mirror and that its token is valid, then run `stepwise setup` again"]);
+    check_error(
+        &fixture,
+        expect![
+            "REGISTRY answered 401 for node-test@1.0.0; check that `registry` in .npmrc names a complete mirror and that its token is valid, then run `stepwise setup` again"
+        ],
+    );
     assert_eq!(fixture.server.requests().len(), 1);
 }
 
@@ -184,12 +214,15 @@ fn the_registry_and_its_token_come_from_npmrc() {
     fs::write(fixture.options.npmrc.as_ref().unwrap(), format!("registry={address}\n{host}:_authToken=secret\n"))
         .unwrap();
     fixture.ensure().unwrap();
-    check(fixture.server.requests(), expect![[r#"
+    check(
+        fixture.server.requests(),
+        expect![[r#"
         [
             "/node-test/-/node-test-1.0.0.tgz as Bearer secret",
             "/lean-test/-/lean-test-1.0.0.tgz as Bearer secret",
         ]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -216,13 +249,16 @@ fn several_at_once_download_once() {
         drop(lock);
         waiting.join().unwrap();
     });
-    check(phases.seen(), expect![[r#"
+    check(
+        phases.seen(),
+        expect![[r#"
         [
             "waiting for another stepwise that is setting up",
             "verifying lean-test@1.0.0: all",
             "unpacking lean-test@1.0.0: all",
         ]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -276,11 +312,14 @@ fn a_kept_tarball_is_verified_before_it_is_used_again() {
     fs::remove_dir_all(&installed.runtime).unwrap();
     fs::write(fixture.cache().join(LEAN_TARBALL), "gone bad").unwrap();
     fixture.ensure().unwrap();
-    check(fixture.server.requests(), expect![[r#"
+    check(
+        fixture.server.requests(),
+        expect![[r#"
         [
             "/lean-test/-/lean-test-1.0.0.tgz",
         ]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -302,7 +341,9 @@ fn archives_that_reach_outside_are_refused() {
         assert!(files.iter().all(|file| file.starts_with("downloads/") || file.starts_with("node") || file == "lock"));
         assert!(!fs::exists(fixture.folder.path().join("evil")).unwrap());
     }
-    check(lines, expect![[r#"
+    check(
+        lines,
+        expect![[r#"
         [
             "cannot unpack lean-test@1.0.0: it holds the unsafe path ../../../evil; this needs a newer stepwise",
             "cannot unpack lean-test@1.0.0: it holds the unsafe path /tmp/evil; this needs a newer stepwise",
@@ -310,16 +351,32 @@ fn archives_that_reach_outside_are_refused() {
             "cannot unpack lean-test@1.0.0: it holds the unsafe path c:\\evil; this needs a newer stepwise",
             "cannot unpack lean-test@1.0.0: it holds Init/Link.olean, which is neither a file nor a folder (Symlink); this needs a newer stepwise",
         ]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn another_version_of_the_package_fails_loudly() {
     let changed = LEAN_JS.replace("pthreadPoolSize=4", "pthreadPoolSize=8");
-    check_error(&Fixture::with_lean(lean_tarball(&changed, &library())), expect!["cannot prepare lean-test@1.0.0: patch `thread pool` must match exactly once and matches 0 times; this package needs a newer stepwise"]);
+    check_error(
+        &Fixture::with_lean(lean_tarball(&changed, &library())),
+        expect![
+            "cannot prepare lean-test@1.0.0: patch `thread pool` must match exactly once and matches 0 times; this package needs a newer stepwise"
+        ],
+    );
     let without_library = lean_tarball(LEAN_JS, &archive(&[file("Mathlib.olean", "x")]));
-    check_error(&Fixture::with_lean(without_library), expect!["cannot unpack lean-test@1.0.0: it holds no library files in lean-lib.tar.gz; this needs a newer stepwise"]);
-    check_error(&Fixture::with_lean(lean_tarball(LEAN_JS, b"no archive")), expect!["cannot unpack lean-test@1.0.0: its archive is broken (invalid gzip header); this needs a newer stepwise"]);
+    check_error(
+        &Fixture::with_lean(without_library),
+        expect![
+            "cannot unpack lean-test@1.0.0: it holds no library files in lean-lib.tar.gz; this needs a newer stepwise"
+        ],
+    );
+    check_error(
+        &Fixture::with_lean(lean_tarball(LEAN_JS, b"no archive")),
+        expect![
+            "cannot unpack lean-test@1.0.0: its archive is broken (invalid gzip header); this needs a newer stepwise"
+        ],
+    );
 }
 
 #[test]
@@ -336,9 +393,19 @@ fn a_recent_node_of_the_machine_is_used() {
     fixture.options.search_path = Some(old.clone().into());
     assert_eq!(fixture.ensure().unwrap().node.version, "26.10.0");
     fixture.options.node = Some(old.join("node"));
-    check_error(&fixture, expect!["STEPWISE_NODE names FOLDER/node-20.20.2/node, which is Node 20.20.2; name Node 24 or newer there, or unset it to let stepwise bring its own"]);
+    check_error(
+        &fixture,
+        expect![
+            "STEPWISE_NODE names FOLDER/node-20.20.2/node, which is Node 20.20.2; name Node 24 or newer there, or unset it to let stepwise bring its own"
+        ],
+    );
     fixture.options.node = Some(fixture.folder.path().join("absent"));
-    check_error(&fixture, expect!["STEPWISE_NODE names FOLDER/absent, which cannot be read: No such file or directory (os error 2); name Node 24 or newer there, or unset it to let stepwise bring its own"]);
+    check_error(
+        &fixture,
+        expect![
+            "STEPWISE_NODE names FOLDER/absent, which cannot be read: No such file or directory (os error 2); name Node 24 or newer there, or unset it to let stepwise bring its own"
+        ],
+    );
 
     // The memory of versions notices a new program in the old place.
     fs::copy(recent.join("node"), old.join("node")).unwrap();
@@ -375,7 +442,9 @@ fn inspect_tells_what_is_there() {
     let names = |list: &[(std::path::PathBuf, u64)]| -> Vec<String> {
         list.iter().map(|(path, _)| Path::new(path).file_name().unwrap().to_string_lossy().into_owned()).collect()
     };
-    check((names(&report.downloads), names(&report.unused)), expect![[r#"
+    check(
+        (names(&report.downloads), names(&report.unused)),
+        expect![[r#"
         (
             [
                 "lean-test-1.0.0.tgz",
@@ -385,7 +454,8 @@ fn inspect_tells_what_is_there() {
                 "lean-test-0.9.0-r1",
             ],
         )
-    "#]]);
+    "#]],
+    );
     assert!(inspect(&fixture.options).is_ok());
 }
 
@@ -394,7 +464,9 @@ fn progress_reaches_the_total_of_every_phase() {
     let fixture = Fixture::new();
     let phases = Phases::default();
     fixture.ensure_with(&phases).unwrap();
-    check(phases.seen(), expect![[r#"
+    check(
+        phases.seen(),
+        expect![[r#"
         [
             "downloading node-test@1.0.0: all",
             "verifying node-test@1.0.0: all",
@@ -403,7 +475,8 @@ fn progress_reaches_the_total_of_every_phase() {
             "verifying lean-test@1.0.0: all",
             "unpacking lean-test@1.0.0: all",
         ]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
