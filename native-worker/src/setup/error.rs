@@ -125,8 +125,7 @@ pub enum SetupError {
     },
     /// The Node that was brought does not run here.
     #[error(
-        "the Node in {} does not run on this system ({problem}); install Node {} or newer and put it on PATH, or name it in \
-         STEPWISE_NODE",
+        "stepwise brought {}, {problem}; install Node {} or newer and put it on PATH, or name it in STEPWISE_NODE",
         path.display(),
         super::node::OLDEST_MAJOR
     )]

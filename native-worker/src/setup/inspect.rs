@@ -129,7 +129,7 @@ impl Setup<'_> {
             cache: self.cache.root.clone(),
             lean: self.part(&self.lean, &lean_folder),
             node,
-            downloads: children(&downloads).into_iter().map(|path| sized(path)).collect(),
+            downloads: children(&downloads).into_iter().map(sized).collect(),
             unused: children(&self.cache.root)
                 .into_iter()
                 .filter(|path| path.is_dir() && *path != downloads && !used.iter().any(|name| path.ends_with(name)))

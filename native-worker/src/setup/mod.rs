@@ -14,7 +14,8 @@ mod patch;
 mod prepare;
 mod progress;
 mod registry;
-#[cfg(all(test, unix))] // The tests' stand-in for Node is a shell script.
+#[cfg(test)]
+#[cfg(unix)] // The tests' stand-in for Node is a shell script.
 mod tests;
 mod unpack;
 
@@ -128,33 +129,36 @@ impl<'a> Setup<'a> {
             (None, Some(package)) => NodeChoice::Bring(package),
             (None, None) => return Err(unsupported()),
         };
-        if !self.is_complete(&choice) {
-            let _lock = self.cache.lock(progress)?;
-            // Another process may have finished some of the work while this one waited: each part is looked at again.
-            if let NodeChoice::Bring(package) = &choice
-                && !self.is_folder_complete(&node_folder(package))
-            {
-                let tarball = self.fetch(package, progress)?;
-                let mut staging = self.cache.stage(&node_folder(package), node::UNPACKED_BYTES)?;
-                node::unpack(package, &tarball, &mut staging, progress)?;
-                staging.commit()?;
-            }
-            if !self.is_folder_complete(&self.lean_folder()) {
-                let tarball = self.fetch(&self.lean, progress)?;
-                let mut staging = self.cache.stage(&self.lean_folder(), prepare::PREPARED_BYTES)?;
-                prepare::prepare(&self.lean, &tarball, &mut staging, progress)?;
-                staging.commit()?;
-            }
-        }
+        let lean_folder = self.lean_folder();
+        // Dropping the lock's file gives it back.
+        let _lock = if self.is_complete(&choice) { None } else { Some(self.cache.lock(progress)?) };
+        // Another process may have finished some of the work while this one waited: each part is looked at (again).
+        // Node comes first: one that does not run here is found out before the larger download.
         let node = match choice {
             NodeChoice::Own(node) => node,
-            NodeChoice::Bring(package) => {
-                let path = self.cache.folder(&node_folder(&package)).join(node::PROGRAM);
-                node::identify(&path, &self.cache.root).map_err(|problem| SetupError::BroughtNode { path, problem })?
-            }
+            NodeChoice::Bring(package) => self.bring_node(&package, progress)?,
         };
-        let runtime = self.cache.folder(&self.lean_folder());
-        Ok(Installed { node, runtime, lean_package: self.lean.to_string() })
+        if !self.is_folder_complete(&lean_folder) {
+            let tarball = self.fetch(&self.lean, progress)?;
+            let mut staging = self.cache.stage(&lean_folder, prepare::PREPARED_BYTES)?;
+            prepare::prepare(&self.lean, &tarball, &mut staging, progress)?;
+            staging.commit()?;
+        }
+        Ok(Installed { node, runtime: self.cache.folder(&lean_folder), lean_package: self.lean.to_string() })
+    }
+
+    /// Unpacks the package's Node unless it is there, and makes sure that it runs. If anything is missing the caller
+    /// holds the lock.
+    fn bring_node(&self, package: &Package, progress: &dyn Progress) -> Result<Node, SetupError> {
+        let folder = node_folder(package);
+        if !self.is_folder_complete(&folder) {
+            let tarball = self.fetch(package, progress)?;
+            let mut staging = self.cache.stage(&folder, node::UNPACKED_BYTES)?;
+            node::unpack(package, &tarball, &mut staging, progress)?;
+            staging.commit()?;
+        }
+        let path = self.cache.folder(&folder).join(node::PROGRAM);
+        node::identify(&path, &self.cache.root).map_err(|problem| SetupError::BroughtNode { path, problem })
     }
 
     fn is_complete(&self, choice: &NodeChoice) -> bool {

@@ -132,6 +132,8 @@ impl Stamp {
     }
 }
 
+/// One question, one answer, on the blocking thread that set-up has: not a child to converse with, such as the process
+/// module's.
 fn ask(program: &Path) -> Result<Node, String> {
     let mut command = Command::new(program);
     command

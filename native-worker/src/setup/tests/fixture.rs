@@ -101,11 +101,14 @@ impl Fixture {
     }
 
     pub(super) fn with_lean(lean_tarball: Vec<u8>) -> Self {
-        let node_tarball = archive(&[
-            file("package/LICENSE", "MIT"),
-            file("package/bin/node", &node_script("26.10.0")),
-            file("package/include/node.h", "unused"),
-        ]);
+        Self::with(lean_tarball, node_tarball())
+    }
+
+    pub(super) fn with_node(node_tarball: &[u8]) -> Self {
+        Self::with(lean_tarball(LEAN_JS, &library()), node_tarball.to_vec())
+    }
+
+    fn with(lean_tarball: Vec<u8>, node_tarball: Vec<u8>) -> Self {
         let lean = package("lean-test", &lean_tarball);
         let node = package("node-test", &node_tarball);
         let server = Server::start(HashMap::from([
@@ -153,7 +156,7 @@ impl Fixture {
         error.to_string().replace(&folder, "FOLDER").replace(self.server.address.trim_end_matches('/'), "REGISTRY")
     }
 
-    /// Every file under the cache folder but the lock, with its size.
+    /// Every file under the cache folder.
     pub(super) fn files(&self) -> Vec<String> {
         fn walk(folder: &Path, root: &Path, files: &mut Vec<String>) {
             for entry in fs::read_dir(folder).into_iter().flatten() {
@@ -180,6 +183,14 @@ impl Fixture {
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         folder
     }
+}
+
+fn node_tarball() -> Vec<u8> {
+    archive(&[
+        file("package/LICENSE", "MIT"),
+        file("package/bin/node", &node_script("26.10.0")),
+        file("package/include/node.h", "unused"),
+    ])
 }
 
 fn package(name: &'static str, tarball: &[u8]) -> Package {
