@@ -50,17 +50,25 @@ impl Theorem {
         }
         file.push_str(self.statement.trim_end());
         file.push_str(" := by\n");
+        file.push_str(&self.proof_body(tactics));
+        file
+    }
+
+    /// The lines below `by`: every line of every tactic, indented by two spaces and ended.
+    #[must_use]
+    pub fn proof_body(&self, tactics: &[String]) -> String {
         if tactics.is_empty() {
-            file.push_str("  skip\n");
+            return "  skip\n".to_owned();
         }
+        let mut body = String::new();
         for line in tactics.iter().flat_map(|tactic| tactic.lines()) {
             if !line.trim().is_empty() {
-                file.push_str("  ");
-                file.push_str(line);
+                body.push_str("  ");
+                body.push_str(line);
             }
-            file.push('\n');
+            body.push('\n');
         }
-        file
+        body
     }
 
     /// SHA-256 of imports, preamble and statement, in hexadecimal: what tells two problems of one name apart.

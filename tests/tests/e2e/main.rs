@@ -1,6 +1,8 @@
 //! The one integration binary: a module per subject.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking; clippy exempts test functions but not their helpers")]
 
+mod lean;
+mod nasty;
 mod repl_host;
 mod repl_live;
 mod repl_transcripts;

@@ -16,7 +16,7 @@ use super::conversation::Conversation;
 use super::protocol::Request;
 use super::reading::{self, CommandFailure, Root, Step};
 use super::recheck;
-use crate::lean::host::{Applied, Costed, HostDown, HostInfo, HostState, LeanHost, Opened, StepLimits};
+use crate::lean::host::{Applied, Costed, FileVerdict, HostDown, HostInfo, HostState, LeanHost, Opened, StepLimits};
 use crate::process::Spec;
 
 /// What a host needs to know besides its process.
@@ -168,6 +168,17 @@ impl LeanHost for ReplHost {
         let result = recheck::judge(&mut checker, &theorem, proof, &self.config, limits).await;
         checker.give_up(HostDown::Crashed { detail: "the recheck is over".into() }).await;
         result
+    }
+
+    /// Not offered: Lake compiles the files of a project itself, and knows their dependencies better than we do.
+    async fn check_file(
+        &mut self,
+        _imports: &[String],
+        _text: &str,
+        _limits: StepLimits,
+    ) -> Result<Costed<FileVerdict>, HostDown> {
+        let errors = vec!["a file of a Lake project is checked by `lake env lean FILE` in that project".to_owned()];
+        Ok(Costed { value: FileVerdict { errors, theorems: Vec::new() }, cost: LeanCost::default() })
     }
 
     /// Without the pages of mapped `.olean` files: those of Mathlib are gigabytes that all hosts share.

@@ -1,0 +1,41 @@
+//! Real Lean for the tests: the zero-install host, as `stepwise setup` lays it down.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use stepwise_core::problem::Theorem;
+use stepwise_worker::lean::host::Launch;
+use stepwise_worker::lean::pool::{Pool, PoolConfig, Session, SessionStart};
+use stepwise_worker::lean::wasm::{WasmLauncher, WasmSettings};
+
+/// A launcher for hosts whose processes may use `memory_limit` bytes.
+pub(crate) fn launcher(memory_limit: u64) -> Arc<dyn Launch> {
+    let var = |n: &str| PathBuf::from(std::env::var(n).expect(n));
+    Arc::new(WasmLauncher::new(WasmSettings {
+        node: var("DEV_NODE"),
+        entry: var("DEV_ENTRY"),
+        runtime: var("DEV_RUNTIME"),
+        modules: vec!["Init".to_owned()],
+        memory_limit,
+    }))
+}
+
+/// A pool of `hosts` processes with this limit per tactic.
+pub(crate) fn pool(hosts: usize, step_limit: Duration) -> Pool {
+    Pool::start(launcher(1500 << 20), PoolConfig { hosts, step_limit, ..PoolConfig::default() })
+}
+
+/// `statement` without a preamble.
+pub(crate) fn theorem(statement: &str) -> Theorem {
+    let name = statement.split_whitespace().nth(1).unwrap_or_default().to_owned();
+    Theorem { name, imports: Vec::new(), preamble: String::new(), statement: statement.to_owned() }
+}
+
+/// Opens a statement that is known to be good.
+pub(crate) async fn open(pool: &Pool, statement: &str) -> Session {
+    match pool.open(theorem(statement)).await.expect("Lean runs").value {
+        SessionStart::Open { session, .. } => session,
+        other => panic!("{statement}: {other:?}"),
+    }
+}
