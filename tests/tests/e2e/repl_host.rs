@@ -8,7 +8,7 @@ use stepwise_core::problem::Theorem;
 use stepwise_tests::transcripts;
 use stepwise_worker::lean::host::{Applied, HostDown, HostState, Launch, LeanHost, Opened, StepLimits};
 use stepwise_worker::lean::repl::ReplLauncher;
-use stepwise_worker::process::Spec;
+use stepwise_worker::process::{Spec, run_to_end};
 
 const LIMITS: StepLimits = StepLimits { wall: Duration::from_secs(20) };
 const CONJUNCTION: &str = "theorem complex_and (p q r : Prop) (h1 : p ∧ q) (h2 : q → r) : p ∧ r";
@@ -196,4 +196,17 @@ async fn an_abandoned_request_cannot_answer_the_next_one() {
     assert!(abandoned.is_err());
     let detail = "an earlier request was abandoned unanswered".into();
     assert_eq!(apply(&mut *host, root, &["apply And.intro"]).await.down, Some(HostDown::Crashed { detail }));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_kill_from_outside_is_told_from_a_crash() {
+    let Some(mut host) = host("proof_branching", Some(("silence", 1))).await else { return };
+    let root = open(&mut *host, CONJUNCTION).await;
+    let mut kill = Spec::new("kill");
+    kill.args = vec!["-9".into(), host.info().pid.unwrap().to_string().into()];
+    let soon = tokio::time::Instant::now() + LIMITS.wall;
+    let (applied, killed) = tokio::join!(apply(&mut *host, root, &["apply And.intro"]), run_to_end(&kill, soon));
+    assert!(killed.unwrap().status.success());
+    assert_eq!(applied.down, Some(HostDown::Killed));
 }

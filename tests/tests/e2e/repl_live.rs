@@ -101,3 +101,14 @@ async fn the_recheck_accepts_proofs_and_nothing_else() {
         assert!(!verdict.accepted && !verdict.reasons.is_empty(), "{verdict:?}");
     }
 }
+
+#[tokio::test]
+async fn a_file_is_judged_theorem_by_theorem() {
+    let Some(mut host) = live().await else { return };
+    let file = "namespace A\ntheorem t : 1 = 1 := rfl\nend A\ntheorem u : 1 = 2 := sorry\n";
+    let verdict = host.check_file(&[], file, LIMITS).await.unwrap().value;
+    assert!(verdict.errors.is_empty(), "{verdict:?}");
+    let judged: Vec<(&str, bool)> = verdict.theorems.iter().map(|t| (t.name.as_str(), t.verdict.accepted)).collect();
+    assert_eq!(judged, [("A.t", true), ("u", false)]);
+    assert_eq!(verdict.theorems[1].verdict.reasons, ["the proof uses `sorry`"]);
+}

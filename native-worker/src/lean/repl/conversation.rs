@@ -1,5 +1,6 @@
 //! One repl process and the strict alternation of request and answer with it.
 
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use stepwise_core::search::LeanCost;
@@ -110,9 +111,21 @@ fn went_down(error: ProcessError) -> HostDown {
         {
             HostDown::OutOfMemory
         }
+        ProcessError::Ended { status, .. } if killed_from_outside(status) => HostDown::Killed,
         ProcessError::LineTooLong { limit } => {
             HostDown::Crashed { detail: format!("its answer is longer than {limit} bytes") }
         }
         other => HostDown::Crashed { detail: other.to_string() },
     }
+}
+
+/// We reap after our own kills and never come here then, so the signal was somebody else's.
+#[cfg(unix)]
+fn killed_from_outside(status: Option<ExitStatus>) -> bool {
+    status.is_some_and(|status| std::os::unix::process::ExitStatusExt::signal(&status) == Some(9))
+}
+
+#[cfg(not(unix))]
+fn killed_from_outside(_status: Option<ExitStatus>) -> bool {
+    false
 }

@@ -38,11 +38,37 @@ pub struct ReplHost {
     process: Conversation,
     /// Environments by imports and preamble: each is elaborated once per process.
     envs: HashMap<(Vec<String>, String), u64>,
+    used_for: Use,
+}
+
+/// What the process has been used for so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    /// Nothing that anybody wrote: it imported modules at most.
+    Nothing,
+    /// It holds states.
+    Search,
+    /// It has run a finished proof.
+    Judging,
 }
 
 impl ReplHost {
     pub(super) fn new(config: HostConfig, process: Conversation) -> Self {
-        Self { config, process, envs: HashMap::new() }
+        Self { config, process, envs: HashMap::new(), used_for: Use::Nothing }
+    }
+
+    /// A process that has run no search and no other proof: our own where that costs nobody a state.
+    async fn checker(&mut self) -> Result<Checker<'_>, HostDown> {
+        if self.used_for == Use::Search {
+            return Conversation::start(&self.config.spec).map(|process| Checker::Own(Box::new(process)));
+        }
+        if self.used_for == Use::Judging {
+            self.process.give_up(HostDown::Crashed { detail: "it was replaced after a recheck".into() }).await;
+            self.process = Conversation::start(&self.config.spec)?;
+            self.envs.clear();
+        }
+        self.used_for = Use::Judging;
+        Ok(Checker::Hosts(&mut self.process))
     }
 
     /// Loads the modules that theorems without imports of their own get, so that the first statement need not wait.
@@ -60,7 +86,7 @@ impl ReplHost {
         limit: Duration,
         cost: &mut LeanCost,
     ) -> Result<Result<Option<u64>, String>, HostDown> {
-        let imports = effective_imports(theorem, &self.config.imports).to_vec();
+        let imports = effective_imports(&theorem.imports, &self.config.imports).to_vec();
         let mut env = None;
         let stages = [
             (import_lines(&imports), String::new(), self.config.import_limit.max(limit)),
@@ -94,6 +120,21 @@ impl ReplHost {
     }
 }
 
+/// The process that a proof is judged in; one of its own dies with this value.
+enum Checker<'a> {
+    Hosts(&'a mut Conversation),
+    Own(Box<Conversation>),
+}
+
+impl Checker<'_> {
+    fn get(&mut self) -> &mut Conversation {
+        match self {
+            Self::Hosts(process) => process,
+            Self::Own(process) => process,
+        }
+    }
+}
+
 #[async_trait]
 impl LeanHost for ReplHost {
     fn info(&self) -> HostInfo {
@@ -105,6 +146,7 @@ impl LeanHost for ReplHost {
     }
 
     async fn open(&mut self, theorem: &Theorem, limits: StepLimits) -> Result<Costed<Opened>, HostDown> {
+        self.used_for = Use::Search;
         let mut cost = LeanCost::default();
         let env = match self.base(theorem, limits.wall, &mut cost).await? {
             Ok(env) => env,
@@ -155,30 +197,28 @@ impl LeanHost for ReplHost {
         Ok(())
     }
 
-    /// Judges in a process of its own, started for this one proof: what the proof does to its process harms nothing else.
+    /// Judges in a process that has run nothing else: what one proof does to its process cannot help another.
     async fn recheck(
         &mut self,
         theorem: &Theorem,
         proof: &[String],
         limits: StepLimits,
     ) -> Result<Costed<Verdict>, HostDown> {
-        let mut checker = Conversation::start(&self.config.spec)?;
-        let imports = effective_imports(theorem, &self.config.imports);
-        let theorem = Theorem { imports: imports.to_vec(), ..theorem.clone() };
-        let result = recheck::judge(&mut checker, &theorem, proof, &self.config, limits).await;
-        checker.give_up(HostDown::Crashed { detail: "the recheck is over".into() }).await;
-        result
+        let imports = effective_imports(&theorem.imports, &self.config.imports).to_vec();
+        let theorem = Theorem { imports, ..theorem.clone() };
+        let config = self.config.clone();
+        recheck::judge(self.checker().await?.get(), &theorem, proof, &config, limits).await
     }
 
-    /// Not offered: Lake compiles the files of a project itself, and knows their dependencies better than we do.
     async fn check_file(
         &mut self,
-        _imports: &[String],
-        _text: &str,
-        _limits: StepLimits,
+        imports: &[String],
+        text: &str,
+        limits: StepLimits,
     ) -> Result<Costed<FileVerdict>, HostDown> {
-        let errors = vec!["a file of a Lake project is checked by `lake env lean FILE` in that project".to_owned()];
-        Ok(Costed { value: FileVerdict { errors, theorems: Vec::new() }, cost: LeanCost::default() })
+        let config = self.config.clone();
+        let imports = effective_imports(imports, &config.imports);
+        recheck::judge_file(self.checker().await?.get(), imports, text, &config, limits).await
     }
 
     /// Without the pages of mapped `.olean` files: those of Mathlib are gigabytes that all hosts share.
@@ -202,8 +242,8 @@ pub(super) fn add(total: &mut LeanCost, cost: LeanCost) {
     total.wall_us += cost.wall_us;
 }
 
-fn effective_imports<'a>(theorem: &'a Theorem, defaults: &'a [String]) -> &'a [String] {
-    if theorem.imports.is_empty() { defaults } else { &theorem.imports }
+fn effective_imports<'a>(imports: &'a [String], defaults: &'a [String]) -> &'a [String] {
+    if imports.is_empty() { defaults } else { imports }
 }
 
 /// The program parses a single tactic; parentheses make one of a sequence. The line breaks keep a comment at the end

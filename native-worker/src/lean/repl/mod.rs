@@ -4,6 +4,7 @@
 //! very cost that a pickle should save) and loses notation and simp sets, which preambles consist of.
 
 mod conversation;
+mod declared;
 mod host;
 mod launch;
 pub mod protocol;

@@ -135,6 +135,8 @@ pub fn command(response: Response) -> Result<CommandResponse, CommandFailure> {
     }
 }
 
-fn errors(messages: &[Message]) -> Vec<&str> {
+/// The texts of the errors among messages.
+#[must_use]
+pub fn errors(messages: &[Message]) -> Vec<&str> {
     messages.iter().filter(|message| message.severity == Severity::Error).map(|message| message.data.as_str()).collect()
 }

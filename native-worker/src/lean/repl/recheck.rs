@@ -14,39 +14,28 @@
 //! forge any answer of this process. Against code that gets past the filter only a kernel replay in another process
 //! would hold, which this protocol does not offer.
 
+use stepwise_core::lexer::{self, Token, TokenKind};
 use stepwise_core::outcome::Verdict;
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::LeanCost;
 
 use super::conversation::Conversation;
+use super::declared;
 use super::host::{HostConfig, add, import_lines};
-use super::protocol::{CommandResponse, Request};
+use super::protocol::{CommandResponse, Request, Response};
 use super::reading::{self, CommandFailure};
-use crate::lean::host::{Costed, HostDown, StepLimits};
+use crate::lean::host::{Costed, FileVerdict, HostDown, StepLimits, TheoremVerdict};
 
 /// The axioms that a proof may rest on.
 const ALLOWED_AXIOMS: [&str; 3] = ["Classical.choice", "Quot.sound", "propext"];
 /// The statement as it was asked for.
-const REFERENCE: &str = "_root_.stepwise_reference";
+const REFERENCE: &str = "stepwise_reference";
 /// The theorem that says that the right thing was proved.
-const SAME: &str = "_root_.stepwise_same";
+const SAME: &str = "stepwise_same";
 /// The name that an `example` is judged under.
 const EXAMPLE: &str = "stepwise_example";
 
-/// Words that no block of tactics needs: commands, meta-programs, and ways around the kernel. Each is a keyword or an
-/// option's name, so that no variable can be called so.
-#[rustfmt::skip]
-const REFUSED: &[&str] = &[
-    "abbrev", "add_decl_doc", "admit", "attribute", "axiom", "builtin_initialize", "by_elab", "class", "csimp",
-    "debug.skipKernelTC", "declare_syntax_cat", "def", "deriving", "elab", "elab_rules", "end", "example", "export",
-    "extern", "implemented_by", "import", "include_str", "inductive", "infix", "infixl", "infixr", "initialize",
-    "instance", "lemma", "macro", "macro_rules", "mutual", "namespace", "native_decide", "notation", "notation3",
-    "opaque", "partial", "postfix", "prefix", "private", "protected", "register_option", "run_cmd", "run_elab",
-    "run_meta", "run_tac", "scoped", "section", "simproc", "sorry", "structure", "syntax", "theorem", "universe",
-    "unsafe", "variable",
-];
-
-/// Judges a proof in `checker`, which has done nothing yet.
+/// Judges a proof in `checker`, which has run no other proof.
 pub(super) async fn judge(
     checker: &mut Conversation,
     theorem: &Theorem,
@@ -54,31 +43,71 @@ pub(super) async fn judge(
     config: &HostConfig,
     limits: StepLimits,
 ) -> Result<Costed<Verdict>, HostDown> {
-    let mut bench = Bench { checker, cost: LeanCost::default(), limit: config.import_limit.max(limits.wall), limits };
-    let mut reasons = refused_words(theorem, proof);
-    let mut axioms = Vec::new();
-    if reasons.is_empty() {
+    let mut bench = Bench::new(checker, config, limits);
+    let refused = refused_unread(theorem, proof);
+    let value = if refused.is_empty() {
         match bench.run(theorem, proof).await? {
-            Ok(found) => {
-                reasons.extend(
-                    found
-                        .iter()
-                        .filter(|axiom| !ALLOWED_AXIOMS.contains(&axiom.as_str()))
-                        .map(|axiom| format!("the proof rests on the axiom {axiom}")),
-                );
-                axioms = found;
-            }
-            Err(reason) => reasons.push(reason),
+            Ok(axioms) => verdict(axioms, Vec::new(), config),
+            Err(reason) => verdict(Vec::new(), vec![reason], config),
         }
+    } else {
+        verdict(Vec::new(), refused, config)
+    };
+    Ok(Costed { value, cost: bench.cost })
+}
+
+/// Judges every theorem of a file that somebody else wrote, in `checker`, which has run no other proof.
+pub(super) async fn judge_file(
+    checker: &mut Conversation,
+    imports: &[String],
+    text: &str,
+    config: &HostConfig,
+    limits: StepLimits,
+) -> Result<Costed<FileVerdict>, HostDown> {
+    let mut bench = Bench::new(checker, config, limits);
+    let asked = bench.ask(format!("{}\n{text}", import_lines(imports)), None).await;
+    let (env, mut errors) = match asked? {
+        Response::Command(answer) => {
+            let errors = reading::errors(&answer.messages).into_iter().map(str::to_owned).collect();
+            (Some(answer.env), errors)
+        }
+        Response::Error { message } => (None, vec![message]),
+        Response::Step(_) => (None, vec!["the repl answered a file as a tactic".to_owned()]),
+    };
+    if declared::an_axiom(text) {
+        errors.push("the file declares an axiom".into());
     }
-    let value = Verdict {
+    let mut theorems = Vec::new();
+    for name in declared::theorems(text) {
+        let verdict = match env {
+            None => verdict(Vec::new(), vec!["the file was not elaborated".into()], config),
+            Some(_) => match bench.axioms(&name, env).await? {
+                Ok(axioms) => {
+                    let reasons = if errors.is_empty() { Vec::new() } else { vec!["the file has errors".into()] };
+                    verdict(axioms, reasons, config)
+                }
+                Err(reason) => verdict(Vec::new(), vec![reason], config),
+            },
+        };
+        theorems.push(TheoremVerdict { name, verdict });
+    }
+    Ok(Costed { value: FileVerdict { errors, theorems }, cost: bench.cost })
+}
+
+fn verdict(axioms: Vec<String>, mut reasons: Vec<String>, config: &HostConfig) -> Verdict {
+    for axiom in axioms.iter().filter(|axiom| !ALLOWED_AXIOMS.contains(&axiom.as_str())) {
+        reasons.push(match axiom.as_str() {
+            "sorryAx" => "the proof uses `sorry`".to_owned(),
+            other => format!("the proof rests on the axiom {other}"),
+        });
+    }
+    Verdict {
         accepted: reasons.is_empty(),
         reasons,
         checker: format!("leanprover-community/repl on Lean {}, whole file in a fresh process", config.lean_version),
         lean_version: config.lean_version.clone(),
         axioms,
-    };
-    Ok(Costed { value, cost: bench.cost })
+    }
 }
 
 struct Bench<'a> {
@@ -89,7 +118,19 @@ struct Bench<'a> {
     limits: StepLimits,
 }
 
-impl Bench<'_> {
+impl<'a> Bench<'a> {
+    fn new(checker: &'a mut Conversation, config: &HostConfig, limits: StepLimits) -> Self {
+        Self { checker, cost: LeanCost::default(), limit: config.import_limit.max(limits.wall), limits }
+    }
+
+    /// Requests without an environment import modules and have the time for it.
+    async fn ask(&mut self, text: String, env: Option<u64>) -> Result<Response, HostDown> {
+        let limit = if env.is_none() { self.limit } else { self.limits.wall };
+        let asked = self.checker.ask(&Request::command(text, env), limit).await;
+        add(&mut self.cost, asked.cost);
+        asked.answer
+    }
+
     /// The axioms, or the first reason to refuse.
     async fn run(&mut self, theorem: &Theorem, proof: &[String]) -> Result<Result<Vec<String>, String>, HostDown> {
         let Some(plan) = Plan::new(theorem, proof) else {
@@ -112,18 +153,25 @@ impl Bench<'_> {
                 Err(message) => return Ok(Err(format!("{what}: {message}"))),
             }
         }
-        let axioms = match self.command(plan.axioms, env, Sorry::Refused).await? {
-            Ok(answer) => match answer.messages.as_slice() {
-                [message] => match parse_axioms(&message.data) {
-                    Some(axioms) => axioms,
-                    None => return Ok(Err(format!("cannot read the list of axioms: {}", message.data))),
-                },
-                many => return Ok(Err(format!("`#print axioms` gave {} messages instead of one", many.len()))),
-            },
-            Err(message) => return Ok(Err(format!("Lean refuses to list the axioms: {message}"))),
+        let axioms = match self.axioms(SAME, env).await? {
+            Ok(axioms) => axioms,
+            Err(reason) => return Ok(Err(reason)),
         };
         let file = self.command(theorem.file(proof), None, Sorry::Refused).await?;
         Ok(file.map(|_| axioms).map_err(|message| format!("Lean refuses the whole file: {message}")))
+    }
+
+    /// The axioms that a constant rests on, or why they are not known.
+    async fn axioms(&mut self, name: &str, env: Option<u64>) -> Result<Result<Vec<String>, String>, HostDown> {
+        let answer = match self.command(format!("#print axioms _root_.{name}"), env, Sorry::Expected).await? {
+            Ok(answer) => answer,
+            Err(message) => return Ok(Err(format!("Lean does not list the axioms of `{name}`: {message}"))),
+        };
+        Ok(match answer.messages.as_slice() {
+            [message] => parse_axioms(name, &message.data)
+                .ok_or_else(|| format!("cannot read the list of axioms: {}", message.data)),
+            many => Err(format!("`#print axioms` gave {} messages instead of one", many.len())),
+        })
     }
 
     async fn command(
@@ -132,10 +180,7 @@ impl Bench<'_> {
         env: Option<u64>,
         sorry: Sorry,
     ) -> Result<Result<CommandResponse, String>, HostDown> {
-        let limit = if env.is_none() { self.limit } else { self.limits.wall };
-        let asked = self.checker.ask(&Request::command(text, env), limit).await;
-        add(&mut self.cost, asked.cost);
-        match reading::command(asked.answer?) {
+        match reading::command(self.ask(text, env).await?) {
             Ok(answer) if sorry == Sorry::Refused && uses_sorry(&answer) => Ok(Err("it uses `sorry`".into())),
             Ok(answer) => Ok(Ok(answer)),
             Err(CommandFailure::Rejected { message }) => Ok(Err(message)),
@@ -164,91 +209,71 @@ struct Plan {
     reference: String,
     proved: String,
     same: String,
-    axioms: String,
 }
 
 impl Plan {
     fn new(theorem: &Theorem, proof: &[String]) -> Option<Self> {
-        let (keyword, name, tail) = split_statement(theorem)?;
+        let Split { before, scope, keyword, name, tail } = split_statement(theorem)?;
         let judged = Theorem {
             name: name.to_owned(),
             imports: Vec::new(),
             preamble: String::new(),
-            statement: format!("{keyword} {name}{tail}"),
+            statement: format!("{before}{keyword} {name}{tail}"),
         };
         let header = import_lines(&theorem.imports);
         Some(Self {
             base: format!("{header}\n{}", theorem.preamble).trim().to_owned(),
-            reference: format!("{keyword} {REFERENCE}{tail} := sorry"),
+            reference: format!("{scope} {keyword} _root_.{REFERENCE}{tail} := sorry").trim_start().to_owned(),
             proved: judged.file(proof).trim().to_owned(),
-            same: format!("theorem {SAME} : type_of% @{REFERENCE} := @{name}"),
-            axioms: format!("#print axioms {SAME}"),
+            same: format!("theorem _root_.{SAME} : type_of% @_root_.{REFERENCE} := @{name}"),
         })
     }
 }
 
-/// The statement's keyword, name, and what follows the name. An example has no name to be printed or compared by, so it
-/// becomes a theorem with one of ours.
-fn split_statement(theorem: &Theorem) -> Option<(&str, &str, String)> {
-    let statement = theorem.statement.trim();
-    let (keyword, rest) = statement.split_once(char::is_whitespace)?;
-    let rest = rest.trim_start();
-    if keyword == "example" {
-        return Some(("theorem", EXAMPLE, format!(" {rest}")));
-    }
-    let name = theorem.name.as_str();
-    let tail = rest.strip_prefix(name).filter(|_| !name.is_empty())?;
-    let name_ends = tail.starts_with(".{") || !tail.starts_with(is_name_char);
-    name_ends.then(|| (keyword, name, tail.to_owned()))
+/// A statement, taken apart around its name.
+#[derive(Debug, PartialEq, Eq)]
+struct Split<'a> {
+    /// All before the keyword: `open Nat in @[simp] private `.
+    before: &'a str,
+    /// As much of that as the reference gets: `open Nat in`. An attribute would make it known to the tactics of the
+    /// proof, and `private` would hide it from the comparison.
+    scope: &'a str,
+    keyword: &'a str,
+    name: &'a str,
+    tail: &'a str,
 }
 
-fn is_name_char(c: char) -> bool {
-    c.is_alphanumeric() || "_'!?.«»".contains(c)
+/// An example has no name to be printed or compared by, so it becomes a theorem with one of ours.
+fn split_statement(theorem: &Theorem) -> Option<Split<'_>> {
+    let text = theorem.statement.trim();
+    let tokens = lexer::tokens(text);
+    let words: Vec<&Token> = tokens.iter().filter(|token| token.kind == TokenKind::Word).collect();
+    let at =
+        words.iter().position(|word| ["theorem", "lemma", "def", "abbrev", "example"].contains(&word.text(text)))?;
+    let keyword = words[at];
+    let before = &text[..keyword.span.start];
+    let scope = words[..at].iter().rfind(|word| word.text(text) == "in").map_or("", |word| &text[..word.span.end]);
+    if keyword.text(text) == "example" {
+        let tail = &text[keyword.span.end..];
+        return Some(Split { before, scope, keyword: "theorem", name: EXAMPLE, tail });
+    }
+    let name = words.get(at + 1).filter(|name| name.text(text) == theorem.name)?;
+    let tail = &text[name.span.end..];
+    Some(Split { before, scope, keyword: keyword.text(text), name: name.text(text), tail })
 }
 
 /// Reasons to refuse the proof unread. The preamble is the user's own and may declare what it likes, but no axiom.
-fn refused_words(theorem: &Theorem, proof: &[String]) -> Vec<String> {
-    let mut reasons: Vec<String> = Vec::new();
-    let mut refuse = |reason: String| {
-        if !reasons.contains(&reason) {
-            reasons.push(reason);
-        }
-    };
-    for line in proof {
-        for word in words(line).filter(|word| REFUSED.contains(word)) {
-            refuse(format!("the proof contains `{word}`"));
-        }
-        if let Some(command) = hash_command(line) {
-            refuse(format!("the proof contains the command `{command}`"));
-        }
-        if line.contains('\0') {
-            refuse("the proof contains a NUL byte".into());
-        }
-    }
-    if words(&theorem.preamble).any(|word| word == "axiom") {
-        refuse("the preamble declares an axiom".into());
+fn refused_unread(theorem: &Theorem, proof: &[String]) -> Vec<String> {
+    let mut reasons: Vec<String> =
+        proof.iter().flat_map(|tactic| lexer::forbidden(tactic)).map(|found| found.to_string()).collect();
+    if declared::an_axiom(&theorem.preamble) {
+        reasons.push("the preamble declares an axiom".into());
     }
     reasons
 }
 
-/// The words of a text, comments and strings included: what is in them need not be told from what is not, because a
-/// tactic that was written to prove something has none of the refused words there either.
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c| !is_name_char(c)).map(|word| word.trim_matches(['.', '!', '?'])).filter(|word| !word.is_empty())
-}
-
-/// A command like `#eval` or `#exit`; `#[1, 2]` is an array and `#v[1]` a vector.
-fn hash_command(text: &str) -> Option<&str> {
-    text.match_indices('#').find_map(|(at, _)| {
-        let rest = &text[at + 1..];
-        let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
-        (end > 0 && !rest[end..].starts_with('[')).then(|| &text[at..at + 1 + end])
-    })
-}
-
-/// Reads what `#print axioms` says: `'n' depends on axioms: [a, b]` or `'n' does not depend on any axioms`.
-fn parse_axioms(text: &str) -> Option<Vec<String>> {
-    let name = SAME.strip_prefix("_root_.")?;
+/// Reads what `#print axioms` says of `name`: `'name' depends on axioms: [a, b]` or `'name' does not depend on any axioms`.
+fn parse_axioms(name: &str, text: &str) -> Option<Vec<String>> {
     let said = text.strip_prefix(&format!("'{name}' "))?;
     if said == "does not depend on any axioms" {
         return Some(Vec::new());
