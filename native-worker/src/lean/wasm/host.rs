@@ -76,9 +76,12 @@ impl Launch for WasmLauncher {
         let hello: Hello = serde_json::from_str(&line)
             .map_err(|_| HostDown::CannotStart { message: format!("Lean under Node said something odd: {line}") })?;
         match (hello.version, hello.fatal) {
-            (Some(version), None) => {
-                Ok(Box::new(WasmHost { child, version, modules: self.settings.modules.clone(), next_id: 1 }))
-            }
+            (Some(version), None) => Ok(Box::new(WasmHost {
+                child,
+                version,
+                modules: self.settings.modules.clone(),
+                next_id: 1,
+            })),
             (_, fatal) => Err(HostDown::CannotStart {
                 message: format!(
                     "Lean does not start under Node: {}; `stepwise setup --force` lays it down afresh",
@@ -103,11 +106,7 @@ impl WasmHost {
     }
 
     /// The next answer to request `id`; a trap or a missed deadline ends the process.
-    async fn receive<T: DeserializeOwned + Default>(
-        &mut self,
-        id: u64,
-        deadline: Instant,
-    ) -> Result<Envelope<T>, HostDown> {
+    async fn receive<T: DeserializeOwned + Default>(&mut self, id: u64, deadline: Instant) -> Result<Envelope<T>, HostDown> {
         let line = match self.child.next_line(deadline).await {
             Ok(line) => line,
             Err(error) => {
@@ -141,11 +140,8 @@ impl WasmHost {
 
     /// Imports that this host has not loaded, as a message, if there are any.
     fn missing_imports(&self, imports: &[String]) -> Option<String> {
-        let missing: Vec<&str> = imports
-            .iter()
-            .map(String::as_str)
-            .filter(|i| !self.modules.iter().any(|m| m == i) && *i != "Init")
-            .collect();
+        let missing: Vec<&str> =
+            imports.iter().map(String::as_str).filter(|i| !self.modules.iter().any(|m| m == i) && *i != "Init").collect();
         (!missing.is_empty()).then(|| {
             format!(
                 "this Lean has {} only, and the file imports {}; give `--lean-project DIR` for a project that has it",
@@ -276,8 +272,10 @@ impl LeanHost for WasmHost {
             refuse(format!("the whole file takes longer than {} s", limits.wall.as_secs_f32()))
         } else {
             let FileAnswer { errors, theorems } = answer.answer;
-            let theorems =
-                theorems.into_iter().map(|t| TheoremVerdict { name: t.name, verdict: self.verdict(t.judge) }).collect();
+            let theorems = theorems
+                .into_iter()
+                .map(|t| TheoremVerdict { name: t.name, verdict: self.verdict(t.judge) })
+                .collect();
             FileVerdict { errors, theorems }
         };
         Ok(Costed { value, cost })
