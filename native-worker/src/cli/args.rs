@@ -13,8 +13,6 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 #[command(
     name = "stepwise",
     version,
-    about,
-    propagate_version = true,
     subcommand_required = true,
     arg_required_else_help = true,
     after_help = "Exit codes: 0 proved (eval: ran to the end), 1 ran but not proved, 2 error, 130 interrupted"

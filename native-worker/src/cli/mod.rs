@@ -96,7 +96,21 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> anyhow::Result<Outcome> 
 
 /// Tells the user what went wrong, in one line.
 pub fn report(error: &anyhow::Error) {
-    output::eprint(&format!("{}: {error:#}", output::styled(output::BAD, "error")));
+    output::eprint(&format!("{}: {}", output::styled(output::BAD, "error"), one_line(error)));
+}
+
+/// The error and its causes, outermost first. Many errors name their cause in their own text already; it is not said
+/// twice then.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if line.is_empty() {
+            line = cause;
+        } else if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line
 }
 
 /// `--color` as it stands on the line; a wrong value is the parser's business.

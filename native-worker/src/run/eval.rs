@@ -177,6 +177,11 @@ mod tests {
     fn log_names_are_plain_and_distinct() {
         let names = ["imo_1964_p1_2", "a/../b", "a/..%b", "", "ℕ"];
         let paths: Vec<String> = names.iter().map(|n| log_path(Path::new("logs"), n).display().to_string()).collect();
-        expect![[""]].assert_eq(&paths.join("\n"));
+        expect![[r#"
+            logs/imo_1964_p1_2.jsonl
+            logs/a____b.900ea8b7.jsonl
+            logs/a____b.ae957fb0.jsonl
+            logs/.e3b0c442.jsonl
+            logs/_.8261ba12.jsonl"#]].assert_eq(&paths.join("\n"));
     }
 }
