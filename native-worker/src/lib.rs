@@ -1,6 +1,8 @@
 //! Native side of stepwise: hosts that run Lean, the pool over them, the executor that carries out a search's commands,
 //! set-up, and the command line.
 
+pub mod cli;
 pub mod lean;
 pub mod process;
+pub mod run;
 pub mod setup;

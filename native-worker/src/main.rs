@@ -1,3 +1,15 @@
-//! The `stepwise` command.
+//! The `stepwise` command: parses, runs, and maps the outcome to an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use stepwise_worker::cli;
+
+fn main() -> ExitCode {
+    match cli::run(std::env::args_os()) {
+        Ok(outcome) => outcome.into(),
+        Err(error) => {
+            cli::report(&error);
+            ExitCode::from(2)
+        }
+    }
+}

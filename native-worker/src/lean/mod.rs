@@ -1,5 +1,6 @@
 //! Hosting Lean: one trait, two backends, a pool.
 
+pub mod bench;
 pub mod host;
 pub mod pool;
 pub mod repl;

@@ -1,0 +1,361 @@
+//! The one definition of the command line: parser, help, man pages and completions are made from it.
+//!
+//! Every setting that may also come from the environment or the configuration file is a flag of [`BudgetArgs`] or
+//! [`LeanArgs`]; its long name is its key everywhere.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+/// Stepwise proof search for Lean 4: statement in, Lean-checked proof out.
+#[derive(Debug, Parser)]
+#[command(
+    name = "stepwise",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 proved (eval: ran to the end), 1 ran but not proved, 2 error, 130 interrupted"
+)]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+pub struct GlobalArgs {
+    /// When to colour the output (NO_COLOR is honoured too)
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = false)]
+    pub color: ColorWhen,
+    /// Log to standard error: -v what happens, -vv in detail, -vvv everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// When to colour the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Prove a statement, or every `sorry` of a .lean file
+    Prove(Box<ProveArgs>),
+    /// Try every problem of a JSON-lines file and report the pass rate
+    Eval(Box<EvalArgs>),
+    /// Recheck a file of proofs in a fresh Lean
+    Check(CheckArgs),
+    /// Rebuild the search tree from an event log, and print it
+    Replay(ReplayArgs),
+    /// Bring Lean and what runs it into the cache folder
+    Setup(SetupArgs),
+    /// Say what is present, what is missing and what to do
+    Doctor(DoctorArgs),
+    /// Measure this machine
+    #[command(subcommand)]
+    Bench(BenchCommand),
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page, or write one page per command into a folder
+    Man {
+        /// Folder to write the pages into
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        out: Option<PathBuf>,
+    },
+}
+
+/// `stepwise prove`.
+#[derive(Debug, Args)]
+pub struct ProveArgs {
+    /// A statement, a .lean file with `sorry`, or `-` for standard input
+    ///
+    /// A statement is what Lean takes after the header, for example `theorem t (p : Prop) (h : p) : p`; a trailing
+    /// `:= by sorry` may be left out. Without this argument, standard input is read unless it is a terminal.
+    #[arg(value_name = "STATEMENT | FILE.lean | -", value_hint = ValueHint::FilePath, allow_hyphen_values = false)]
+    pub input: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub budget: BudgetArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub lean: LeanArgs,
+    /// Write the event log of the search here (a file with several `sorry`: one log each, numbered)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub log: Option<PathBuf>,
+    /// Go on from the log of an earlier, interrupted search
+    #[arg(long, requires = "log")]
+    pub resume: bool,
+    /// Write the proved file here instead of to standard output
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `stepwise eval`.
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// Problems, one JSON object a line (field names of miniF2F, ProofNet, PutnamBench or Lean-Workbook)
+    #[arg(value_name = "FILE.jsonl", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub budget: BudgetArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub lean: LeanArgs,
+    /// Append one record per problem here; problems recorded with the same configuration are not run again
+    #[arg(long, value_name = "OUT.jsonl", value_hint = ValueHint::FilePath)]
+    pub results: Option<PathBuf>,
+    /// Keep the event log of every search in this folder; an interrupted search goes on from its log
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub logs: Option<PathBuf>,
+    /// Only the first N problems (after --filter)
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub limit: Option<u32>,
+    /// Only problems whose name matches this regular expression (a plain word matches as a substring)
+    #[arg(long, value_name = "REGEX")]
+    pub filter: Option<String>,
+    /// Problems searched at once [default: hosts + 1]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub concurrency: Option<u32>,
+    /// Print one JSON object per problem on standard output, and a summary last
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `stepwise check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The file of proofs
+    #[arg(value_name = "FILE.lean", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub lean: LeanArgs,
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `stepwise replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The event log
+    #[arg(value_name = "LOG", value_hint = ValueHint::FilePath)]
+    pub log: PathBuf,
+    /// Stop after this many events
+    #[arg(long, value_name = "N")]
+    pub at: Option<usize>,
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `stepwise setup`.
+#[derive(Debug, Args)]
+pub struct SetupArgs {
+    /// Compare every file with what was installed, and repair what differs
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `stepwise doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub lean: LeanArgs,
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `stepwise bench`.
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Time to ready, memory, and the cost of steps through the pool
+    Lean(BenchLeanArgs),
+}
+
+/// `stepwise bench lean`.
+#[derive(Debug, Args)]
+pub struct BenchLeanArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub lean: LeanArgs,
+    /// Measured runs of each row, after the warm-up
+    #[arg(long, value_name = "N", default_value = "30", value_parser = at_least_one)]
+    pub runs: u32,
+    /// Only rows whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `stepwise config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print every setting, its value and where it comes from
+    Show(Box<ConfigShowArgs>),
+}
+
+/// `stepwise config show`.
+#[derive(Debug, Args)]
+pub struct ConfigShowArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub budget: BudgetArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub lean: LeanArgs,
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a search may spend and in which order it goes.
+#[derive(Clone, Debug, PartialEq, Args)]
+#[command(next_help_heading = "Search")]
+pub struct BudgetArgs {
+    /// Independent searches from the root
+    #[arg(long, value_name = "P", env = "STEPWISE_PASSES", default_value = "1", value_parser = at_least_one)]
+    pub passes: u32,
+    /// Tactics tried per expansion
+    #[arg(long, value_name = "S", env = "STEPWISE_SAMPLES", default_value = "16", value_parser = at_least_one)]
+    pub samples: u32,
+    /// Expansions per pass
+    #[arg(long, value_name = "K", env = "STEPWISE_EXPANSIONS", default_value = "100", value_parser = at_least_one)]
+    pub expansions: u32,
+    /// Wall clock per problem in seconds, or `none`
+    #[arg(long, value_name = "SECS", env = "STEPWISE_TIMEOUT", default_value = "600", value_parser = parse_seconds)]
+    pub timeout: Seconds,
+    /// Tactics run per problem, or `none`
+    #[arg(long, value_name = "N", env = "STEPWISE_MAX_TACTICS", default_value = "none", value_parser = parse_count)]
+    pub max_tactics: Count,
+    /// Lean CPU time per problem in seconds, or `none`
+    #[arg(long, value_name = "SECS", env = "STEPWISE_MAX_LEAN_CPU", default_value = "none", value_parser = parse_seconds)]
+    pub max_lean_cpu: Seconds,
+    /// Which open state is expanded next: by the sum of the path's log-probabilities, their average, or the sum
+    /// divided by length^alpha
+    #[arg(long, value_name = "RULE", env = "STEPWISE_PRIORITY", default_value = "sum")]
+    pub priority: Priority,
+    /// The exponent of `--priority length`, 0 (sum) to 1 (average)
+    #[arg(long, value_name = "ALPHA", env = "STEPWISE_ALPHA", default_value = "0.5", value_parser = parse_alpha)]
+    pub alpha: f64,
+    /// Seed that policies derive theirs from
+    #[arg(long, value_name = "N", env = "STEPWISE_SEED", default_value = "0")]
+    pub seed: u64,
+}
+
+/// Which Lean runs and how.
+#[derive(Clone, Debug, PartialEq, Args)]
+#[command(next_help_heading = "Lean")]
+pub struct LeanArgs {
+    /// Lean processes at once, or `auto`: one per core
+    #[arg(long, value_name = "N", env = "STEPWISE_HOSTS", default_value = "auto", value_parser = parse_hosts)]
+    pub hosts: Hosts,
+    /// Wall clock per tactic in seconds
+    #[arg(long, value_name = "SECS", env = "STEPWISE_STEP_TIMEOUT", default_value = "10", value_parser = parse_step)]
+    pub step_timeout: Duration,
+    /// Imports and commands before a statement without any: a text, `@FILE`, `none`, or `auto`: the notation ℕ ℤ ℚ for
+    /// the built-in Lean, `import Mathlib` for a project that has it
+    #[arg(long, value_name = "TEXT | @FILE", env = "STEPWISE_PREAMBLE", default_value = "auto")]
+    pub preamble: String,
+    /// Use native Lean in this Lake project, so that Mathlib works (needs `repl`)
+    #[arg(long, value_name = "DIR", env = "STEPWISE_LEAN_PROJECT", value_hint = ValueHint::DirPath)]
+    pub lean_project: Option<PathBuf>,
+    /// The `repl` program for the project [default: the one that the project built, or `repl` on Lake's path]
+    #[arg(long, value_name = "CMD", env = "STEPWISE_REPL", value_hint = ValueHint::ExecutablePath)]
+    pub repl: Option<PathBuf>,
+}
+
+/// A length of time that may be unlimited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seconds(pub Option<Duration>);
+
+/// A number that may be unlimited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count(pub Option<u64>);
+
+/// How many Lean processes run; `None` is one per core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hosts(pub Option<u32>);
+
+/// The published orders of expansion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Priority {
+    /// Sum of the path's log-probabilities.
+    Sum,
+    /// Their average.
+    Average,
+    /// The sum divided by length^alpha.
+    Length,
+}
+
+fn at_least_one(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(n) if n >= 1 => Ok(n),
+        _ => Err("give a whole number of at least 1".into()),
+    }
+}
+
+fn parse_hosts(text: &str) -> Result<Hosts, String> {
+    if text == "auto" {
+        return Ok(Hosts(None));
+    }
+    at_least_one(text).map(|n| Hosts(Some(n))).map_err(|e| format!("{e}, or `auto`"))
+}
+
+fn parse_count(text: &str) -> Result<Count, String> {
+    if text == "none" {
+        return Ok(Count(None));
+    }
+    match text.parse() {
+        Ok(n) if n >= 1 => Ok(Count(Some(n))),
+        _ => Err("give a whole number of at least 1, or `none`".into()),
+    }
+}
+
+fn parse_seconds(text: &str) -> Result<Seconds, String> {
+    if text == "none" {
+        return Ok(Seconds(None));
+    }
+    parse_step(text).map(|d| Seconds(Some(d))).map_err(|e| format!("{e}, or `none`"))
+}
+
+/// Below a millisecond the log could not tell the times apart; above a year a clock sum could overflow.
+fn parse_step(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(s) if (0.001..=31_536_000.0).contains(&s) => Ok(Duration::from_secs_f64(s)),
+        _ => Err("give a number of seconds above 0".into()),
+    }
+}
+
+fn parse_alpha(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(a) if (0.0..=1.0).contains(&a) => Ok(a),
+        _ => Err("give a number from 0 to 1".into()),
+    }
+}

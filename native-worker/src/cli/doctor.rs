@@ -1,0 +1,131 @@
+//! `stepwise setup` and `stepwise doctor`: bring what is needed, and say what is there.
+
+use anyhow::Context;
+
+use super::Outcome;
+use super::args::{DoctorArgs, SetupArgs};
+use super::lean;
+use super::output::{self, BAD, FAINT, GOOD, styled};
+use crate::lean::repl::REPL_VARIABLE;
+use crate::setup::{self, Options};
+
+pub(super) async fn setup(args: &SetupArgs) -> anyhow::Result<Outcome> {
+    let options = Options { check_contents: args.force, ..Options::from_env() };
+    let installed = lean::ensure_setup(options).await?;
+    output::print(&format!(
+        "ready: {} in {}, Node {} in {}\n",
+        installed.lean_package,
+        installed.runtime.display(),
+        installed.node.version,
+        installed.node.path.display()
+    ))?;
+    Ok(Outcome::Proved)
+}
+
+/// One thing that doctor looks at.
+struct Finding {
+    what: &'static str,
+    is_good: bool,
+    /// A thing that is only needed for some uses does not make the machine unready.
+    is_needed: bool,
+    text: String,
+}
+
+pub(super) async fn doctor(args: &DoctorArgs) -> anyhow::Result<Outcome> {
+    let report =
+        tokio::task::spawn_blocking(|| setup::inspect(&Options::from_env())).await.context("doctor died")??;
+    let mut findings = vec![
+        Finding { what: "cache", is_good: true, is_needed: true, text: report.cache.display().to_string() },
+        Finding {
+            what: "Lean (WebAssembly)",
+            is_good: report.lean.is_ready(),
+            is_needed: args.lean.lean_project.is_none(),
+            text: report.lean.to_string(),
+        },
+        Finding {
+            what: "Node",
+            is_good: report.is_ready() || !report.lean.is_ready() && node_is_ready(&report.node),
+            is_needed: args.lean.lean_project.is_none(),
+            text: report.node.to_string(),
+        },
+        memory(lean::n_hosts(&args.lean)),
+        native(args).await,
+    ];
+    for (path, bytes) in &report.unused {
+        findings.push(Finding {
+            what: "unused",
+            is_good: true,
+            is_needed: false,
+            text: format!("{} ({} MB) may be deleted", path.display(), bytes / 1_000_000),
+        });
+    }
+    let is_ready = findings.iter().all(|finding| finding.is_good || !finding.is_needed);
+    if args.json {
+        let findings: Vec<_> = findings
+            .iter()
+            .map(|f| serde_json::json!({ "what": f.what, "good": f.is_good, "needed": f.is_needed, "text": f.text }))
+            .collect();
+        output::print_json(&serde_json::json!({ "stepwise_doctor": 1, "ready": is_ready, "findings": findings }))?;
+    } else {
+        let mut text = String::new();
+        for finding in &findings {
+            let mark = match (finding.is_good, finding.is_needed) {
+                (true, _) => styled(GOOD, "ok     "),
+                (false, true) => styled(BAD, "missing"),
+                (false, false) => styled(FAINT, "absent "),
+            };
+            text.push_str(&format!("{mark}  {:<20}{}\n", finding.what, finding.text));
+        }
+        output::print(&text)?;
+    }
+    Ok(if is_ready { Outcome::Proved } else { Outcome::NotProved })
+}
+
+fn node_is_ready(node: &setup::NodeReport) -> bool {
+    match node {
+        setup::NodeReport::Own(_) => true,
+        setup::NodeReport::Brought(part, _) => part.is_ready(),
+        setup::NodeReport::Unusable(_) => false,
+    }
+}
+
+/// Too little memory is the most common reason for hosts that die for no visible cause.
+fn memory(n_hosts: usize) -> Finding {
+    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let available = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:")?.trim().strip_suffix(" kB"));
+    let available: Option<u64> = available.and_then(|kib| kib.trim().parse().ok());
+    // One more process rechecks.
+    let wanted_mib = (n_hosts as u64 + 1) * 1536;
+    let (is_good, text) = match available.map(|kib| kib / 1024) {
+        Some(mib) if mib < wanted_mib => (
+            false,
+            format!(
+                "{mib} MiB free, and {n_hosts} hosts and the recheck may want {wanted_mib}; use fewer with --hosts"
+            ),
+        ),
+        Some(mib) => (true, format!("{mib} MiB free for {n_hosts} hosts and the recheck")),
+        None => (true, "unknown on this system".to_owned()),
+    };
+    Finding { what: "memory", is_good, is_needed: false, text }
+}
+
+/// The native backend is asked for with --lean-project; then it has to start.
+async fn native(args: &DoctorArgs) -> Finding {
+    let what = "Lean (native)";
+    if args.lean.lean_project.is_none() {
+        let text =
+            format!("not asked for; name a Lake project with --lean-project (and its repl with {REPL_VARIABLE})");
+        return Finding { what, is_good: false, is_needed: false, text };
+    }
+    let started = async {
+        let mut host = lean::launcher(&args.lean).await?.launch().await?;
+        let info = host.info();
+        host.shutdown().await;
+        anyhow::Ok(info)
+    };
+    let (is_good, text) = match started.await {
+        Ok(info) => (true, format!("{} with Lean {}", info.backend, info.lean_version)),
+        Err(e) => (false, format!("{e:#}")),
+    };
+    Finding { what, is_good, is_needed: true, text }
+}

@@ -1,0 +1,295 @@
+//! `stepwise eval`: every problem of a file, a record for each, and a summary.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use regex_lite::Regex;
+use stepwise_core::problem::{Problem, read_jsonl};
+use stepwise_core::record::{EvalSummary, ProblemRecord, Resumption, Run, Status, resume};
+use stepwise_core::stats;
+
+use super::Outcome;
+use super::args::EvalArgs;
+use super::output::{self, BAD, GOOD, styled};
+use super::progress::Progress;
+use super::prove::search_config;
+use super::{input, interrupt, lean};
+use crate::run::eval::{Eval, Step};
+use crate::run::policy::{Policy, Portfolio};
+use crate::run::results::ResultsFile;
+
+pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome> {
+    let problems = problems(args)?;
+    // Opened before Lean starts: a file that cannot be written should be known at once.
+    let (mut results, recorded) = match &args.results {
+        Some(path) => {
+            let opened = ResultsFile::open(path).with_context(|| format!("cannot use {}", path.display()))?;
+            let (file, records) = opened.with_context(|| path.display().to_string())?;
+            (Some(file), records)
+        }
+        None => (None, Vec::new()),
+    };
+    if let Some(folder) = &args.logs {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {} for logs", folder.display()))?;
+    }
+    let begun = Instant::now();
+    let config = search_config(&args.budget, 1);
+    // When everything is recorded already, Lean need not start to say so.
+    if let Some(first) = recorded.first() {
+        let run = Run::new(&config, Portfolio.name(), &first.run.lean);
+        let resumption = resumption(args, &problems, recorded.clone(), &run)?;
+        if resumption.to_do.is_empty() {
+            let records = tell_recorded(args, resumption.done)?;
+            return finish(args, &records, begun, problems.len(), false);
+        }
+    }
+    let progress = Progress::new(verbose);
+    let stop = {
+        let progress = progress.clone();
+        interrupt::listen(move |line| progress.say(line)).context("cannot listen for Ctrl-C")?
+    };
+    let pool = lean::start_pool(&args.lean).await?;
+    progress.update(|| "starting Lean".to_owned());
+    let info = pool.info().await?;
+    let eval = Eval {
+        pool: pool.clone(),
+        policy: Arc::new(Portfolio) as Arc<dyn Policy>,
+        config,
+        lean: format!("{} {}", info.backend, info.lean_version),
+        // One more than hosts, so that a host never waits for the bookkeeping of a search.
+        concurrency: args.concurrency.map_or(lean::n_hosts(&args.lean) + 1, |n| n as usize),
+        logs: args.logs.clone(),
+        stop,
+    };
+    let Resumption { done, to_do, .. } = resumption(args, &problems, recorded, &eval.run())?;
+    let tally = Arc::new(Tally::new(problems.len(), &done));
+    let mut records = tell_recorded(args, done)?;
+    let show: Arc<dyn Fn(Step) + Send + Sync> = {
+        let (tally, progress) = (Arc::clone(&tally), progress.clone());
+        Arc::new(move |step| {
+            tally.step(step);
+            progress.update(|| tally.line(begun));
+        })
+    };
+    let sink = |problem_idx: usize, record: ProblemRecord| -> std::io::Result<()> {
+        if let Some(file) = &mut results {
+            file.append(&record)?;
+        }
+        if args.json {
+            output::print_json(&record).map_err(std::io::Error::other)?;
+        }
+        tally.ended(problem_idx, &record);
+        progress.say(&record_line(&record));
+        records.push(record);
+        Ok(())
+    };
+    let ran = eval.run_all(&problems, &to_do, sink, show).await;
+    progress.finish();
+    drop(eval);
+    pool.shutdown().await;
+    finish(args, &records, begun, problems.len(), ran?)
+}
+
+/// Prints the records of an earlier run, and passes them on.
+fn tell_recorded(args: &EvalArgs, done: Vec<(usize, ProblemRecord)>) -> anyhow::Result<Vec<ProblemRecord>> {
+    let records: Vec<ProblemRecord> = done.into_iter().map(|(_, record)| record).collect();
+    if !records.is_empty() {
+        output::eprint(&format!("{} problems are recorded already and are not run again", records.len()));
+    }
+    if args.json {
+        for record in &records {
+            output::print_json(record)?;
+        }
+    }
+    Ok(records)
+}
+
+/// Prints the summary and says how the eval ended.
+fn finish(
+    args: &EvalArgs,
+    records: &[ProblemRecord],
+    begun: Instant,
+    n_problems: usize,
+    interrupted: bool,
+) -> anyhow::Result<Outcome> {
+    let summary = EvalSummary::of(records, begun.elapsed().as_secs_f64());
+    if args.json {
+        output::print(&summary.to_line())?;
+    } else {
+        output::print(&report(&summary, n_problems, interrupted))?;
+    }
+    if !interrupted {
+        return Ok(Outcome::Proved);
+    }
+    let how = match (&args.results, &args.logs) {
+        (None, None) => "with --results and --logs it could go on from here",
+        _ => "the same command goes on from here",
+    };
+    output::eprint(&format!("interrupted after {} of {n_problems} problems; {how}", summary.total));
+    Ok(Outcome::Interrupted)
+}
+
+fn problems(args: &EvalArgs) -> anyhow::Result<Vec<Problem>> {
+    let text = input::read_text(&args.file)?;
+    let mut problems = read_jsonl(&args.file.display().to_string(), &text, &input::defaults(&args.lean)?)?;
+    if let Some(filter) = &args.filter {
+        let regex = Regex::new(filter).with_context(|| format!("--filter {filter} is no regular expression"))?;
+        problems.retain(|problem| regex.is_match(&problem.name));
+        if problems.is_empty() {
+            bail!("no problem's name matches --filter {filter}");
+        }
+    }
+    if let Some(limit) = args.limit {
+        problems.truncate(limit as usize);
+    }
+    Ok(problems)
+}
+
+/// What is recorded and what is still to do. A results file of another configuration is refused as a whole: mixing two
+/// configurations in one file would spoil its summary.
+fn resumption(
+    args: &EvalArgs,
+    problems: &[Problem],
+    recorded: Vec<ProblemRecord>,
+    run: &Run,
+) -> anyhow::Result<Resumption> {
+    let config = run.hash();
+    let path = args.results.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+    if let Some(other) = recorded.iter().find(|record| record.config_sha256 != config) {
+        bail!(
+            "{path} holds results of another configuration ({}, {}, {}), and this one is ({}, {}, {}); name another file \
+             with --results",
+            other.run.policy,
+            other.run.lean,
+            other.run.config,
+            run.policy,
+            run.lean,
+            run.config,
+        );
+    }
+    // Records of problems that --filter or --limit leave out are no mistake.
+    let mut resumption = resume(problems, recorded, run);
+    resumption.mismatches.retain(|line| !line.ends_with("no problem of this name in this eval"));
+    if let Some(mismatch) = resumption.mismatches.first() {
+        bail!("{path} does not belong to {}: {mismatch}; name another file with --results", args.file.display());
+    }
+    Ok(resumption)
+}
+
+/// What the progress line counts.
+struct Tally {
+    total: usize,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    ended: usize,
+    solved: usize,
+    /// Tactics of the searches that run, by problem.
+    running: std::collections::BTreeMap<usize, u64>,
+    tactics_of_ended: u64,
+}
+
+impl Tally {
+    fn new(total: usize, done: &[(usize, ProblemRecord)]) -> Self {
+        let solved = done.iter().filter(|(_, record)| record.status == Status::Proved).count();
+        Self { total, counts: Mutex::new(Counts { ended: done.len(), solved, ..Counts::default() }) }
+    }
+
+    fn step(&self, step: Step) {
+        if let Ok(mut counts) = self.counts.lock() {
+            counts.running.insert(step.problem_idx, step.tactics);
+        }
+    }
+
+    fn ended(&self, problem_idx: usize, record: &ProblemRecord) {
+        if let Ok(mut counts) = self.counts.lock() {
+            counts.running.remove(&problem_idx);
+            counts.tactics_of_ended += record.ledger.tactics;
+            counts.ended += 1;
+            counts.solved += usize::from(record.status == Status::Proved);
+        }
+    }
+
+    fn line(&self, begun: Instant) -> String {
+        let Ok(counts) = self.counts.lock() else { return String::new() };
+        let tactics = counts.tactics_of_ended + counts.running.values().sum::<u64>();
+        format!(
+            "{} proved, {} of {} done, {} running, {tactics} tactics, {:.0} s",
+            counts.solved,
+            counts.ended,
+            self.total,
+            counts.running.len(),
+            begun.elapsed().as_secs_f64()
+        )
+    }
+}
+
+fn record_line(record: &ProblemRecord) -> String {
+    let end = match record.status {
+        Status::Proved => styled(GOOD, format!("proved in {} tactics", record.proof_length.unwrap_or(0))),
+        Status::Exhausted => "no open state left".to_owned(),
+        Status::OutOfBudget => format!("budget of {} used up", record.detail.as_deref().unwrap_or("something")),
+        Status::BadStatement | Status::HostFailed => {
+            let detail = record.detail.as_deref().unwrap_or_default();
+            styled(BAD, detail.lines().next().unwrap_or_default())
+        }
+        Status::Cancelled => "cancelled".to_owned(),
+    };
+    format!("{}: {end} ({:.1} s)", record.name, record.seconds)
+}
+
+/// The summary as a person reads it.
+fn report(summary: &EvalSummary, n_problems: usize, interrupted: bool) -> String {
+    let percent = |share: f64| format!("{:.1}%", 100.0 * share);
+    let mut rows = vec![
+        vec!["proved".to_owned(), format!("{} of {}", summary.solved, summary.total)],
+        vec![
+            "pass rate".to_owned(),
+            format!(
+                "{} (95% interval {} to {})",
+                percent(summary.pass_rate),
+                percent(summary.pass_rate_low),
+                percent(summary.pass_rate_high)
+            ),
+        ],
+    ];
+    if interrupted {
+        rows.push(vec!["not run".to_owned(), (n_problems as u64).saturating_sub(summary.total).to_string()]);
+    }
+    for (status, n) in &summary.by_status {
+        let name = match status {
+            Status::Proved => continue,
+            Status::Exhausted => "no open state left",
+            Status::OutOfBudget => "out of budget",
+            Status::BadStatement => "bad statement",
+            Status::HostFailed => "Lean failed",
+            Status::Cancelled => "cancelled",
+        };
+        rows.push(vec![name.to_owned(), n.to_string()]);
+    }
+    rows.extend([
+        vec!["expansions".to_owned(), summary.expansions.to_string()],
+        vec![
+            "tactics".to_owned(),
+            format!("{} ({} timed out, {} crashed)", summary.tactics, summary.timeouts, summary.crashes),
+        ],
+        vec!["rechecks".to_owned(), summary.rechecks.to_string()],
+        vec!["tokens".to_owned(), summary.tokens.to_string()],
+        vec!["Lean CPU".to_owned(), format!("{:.1} s", summary.lean_cpu_s)],
+        vec!["wall".to_owned(), format!("{:.1} s", summary.wall_s)],
+    ]);
+    if let Some(median) = summary.median_solved_s {
+        rows.push(vec!["median proved".to_owned(), format!("{median:.1} s")]);
+    }
+    let mut text = output::table(&rows, &[]);
+    if !summary.proof_lengths.is_empty() {
+        let _ = writeln!(text, "\nproofs by number of tactics");
+        text.push_str(&stats::histogram(&summary.proof_lengths, 40));
+    }
+    text
+}

@@ -1,0 +1,89 @@
+//! From the settings to a running pool: which Lean, how many processes, which limits.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+
+use super::args::LeanArgs;
+use super::input;
+use super::progress::SetupProgress;
+use crate::lean::host::Launch;
+use crate::lean::pool::{Pool, PoolConfig};
+use crate::lean::repl::ReplLauncher;
+use crate::lean::wasm::{WasmLauncher, WasmSettings, install_driver};
+use crate::setup;
+
+/// Modules that a WebAssembly host imports when it starts.
+const WASM_MODULES: [&str; 1] = ["Init"];
+
+/// Resident memory that ends a WebAssembly host. The pool replaces idle ones far below this; it only stops a tactic
+/// that eats memory while it runs.
+const WASM_MEMORY_LIMIT: u64 = 3 << 30;
+
+/// Starts the pool that the settings ask for, and sets up the built-in Lean first if it is not there yet.
+///
+/// # Errors
+/// When set-up fails or the settings contradict each other.
+pub(super) async fn start_pool(args: &LeanArgs) -> anyhow::Result<Pool> {
+    let launch = launcher(args).await?;
+    Ok(Pool::start(launch, pool_config(args)))
+}
+
+/// How many Lean processes run.
+pub(super) fn n_hosts(args: &LeanArgs) -> usize {
+    match args.hosts.0 {
+        Some(n) => n as usize,
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    }
+}
+
+pub(super) fn pool_config(args: &LeanArgs) -> PoolConfig {
+    PoolConfig { hosts: n_hosts(args), step_limit: args.step_timeout, ..PoolConfig::default() }
+}
+
+/// What starts the hosts.
+pub(super) async fn launcher(args: &LeanArgs) -> anyhow::Result<Arc<dyn Launch>> {
+    match &args.lean_project {
+        Some(project) => native(project, args),
+        None => wasm().await,
+    }
+}
+
+async fn wasm() -> anyhow::Result<Arc<dyn Launch>> {
+    let installed = ensure_setup(setup::Options::from_env()).await?;
+    let cache = installed.runtime.parent().context("the cache folder has no parent; set STEPWISE_CACHE_DIR")?;
+    let entry = install_driver(cache)
+        .with_context(|| format!("cannot write below {}; check its permissions", cache.display()))?;
+    Ok(Arc::new(WasmLauncher::new(WasmSettings {
+        node: installed.node.path,
+        entry,
+        runtime: installed.runtime,
+        modules: WASM_MODULES.map(String::from).to_vec(),
+        memory_limit: WASM_MEMORY_LIMIT,
+    })))
+}
+
+/// Brings what is missing, with a progress bar; a few milliseconds when nothing is.
+pub(super) async fn ensure_setup(options: setup::Options) -> anyhow::Result<setup::Installed> {
+    let work = tokio::task::spawn_blocking(move || {
+        let progress = SetupProgress::new();
+        let installed = setup::ensure(&progress, &options);
+        progress.finish();
+        installed
+    });
+    Ok(work.await.context("set-up died")??)
+}
+
+fn native(project: &Path, args: &LeanArgs) -> anyhow::Result<Arc<dyn Launch>> {
+    if !project.is_dir() {
+        bail!("no folder {}: --lean-project takes the folder of a Lake project", project.display());
+    }
+    let launcher = ReplLauncher::in_project(project, args.repl.clone());
+    Ok(Arc::new(launcher.imports(input::defaults(args)?.imports)))
+}
+
+/// Whether Mathlib is among the project's packages, or the project is Mathlib.
+pub(super) fn has_mathlib(project: &Path) -> bool {
+    project.join(".lake/packages/mathlib").is_dir() || project.join("Mathlib.lean").is_file()
+}

@@ -1,0 +1,171 @@
+//! The command line `stepwise`: its definition, its settings, and one file per command.
+
+pub mod args;
+pub mod config;
+
+mod bench;
+mod check;
+mod docs;
+mod doctor;
+mod eval;
+mod input;
+mod interrupt;
+mod lean;
+mod output;
+mod progress;
+mod prove;
+mod replay;
+
+use std::ffi::{OsStr, OsString};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{ArgMatches, FromArgMatches, ValueEnum};
+
+use self::args::{BenchCommand, Cli, ColorWhen, Command, ConfigCommand, ConfigShowArgs};
+use self::config::ConfigFile;
+
+/// How a command ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Proved, or whatever else was asked for is done.
+    Proved,
+    /// It ran, and what was asked for does not hold: not proved, not accepted, something is missing.
+    NotProved,
+    /// The user stopped it.
+    Interrupted,
+    /// The command line was wrong, and the user was told.
+    Usage,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Proved => Self::SUCCESS,
+            Outcome::NotProved => Self::from(1),
+            Outcome::Usage => Self::from(2),
+            Outcome::Interrupted => Self::from(130),
+        }
+    }
+}
+
+/// Parses a command line, its program's name first, and does what it asks.
+///
+/// # Errors
+/// When it could not be done; [`report`] tells the user.
+pub fn run(line: impl IntoIterator<Item = OsString>) -> anyhow::Result<Outcome> {
+    let line: Vec<OsString> = line.into_iter().collect();
+    // Before anything is parsed, because errors and help have colours too.
+    let color = color_of(&line);
+    output::set_color(color);
+    let from_env = std::env::var_os("STEPWISE_CONFIG").filter(|path| !path.is_empty());
+    let named_by_user = from_env.is_some();
+    let file = ConfigFile::load(config::config_path(from_env).as_deref(), named_by_user)?;
+    let command = file.command().color(match color {
+        ColorWhen::Auto => clap::ColorChoice::Auto,
+        ColorWhen::Always => clap::ColorChoice::Always,
+        ColorWhen::Never => clap::ColorChoice::Never,
+    });
+    let parsed = command.clone().try_get_matches_from(&line).and_then(|matches| {
+        let cli = Cli::from_arg_matches(&matches)?;
+        Ok((matches, cli))
+    });
+    let (matches, cli) = match parsed {
+        Ok(parsed) => parsed,
+        Err(e) => {
+            // Nobody is left to be told when that fails.
+            let _ = e.print();
+            return Ok(if e.use_stderr() { Outcome::Usage } else { Outcome::Proved });
+        }
+    };
+    log_to_stderr(cli.global.verbose);
+    let verbose = cli.global.verbose;
+    match &cli.command {
+        Command::Prove(args) => block_on(prove::run(args, verbose)),
+        Command::Eval(args) => block_on(eval::run(args, verbose)),
+        Command::Check(args) => block_on(check::run(args, verbose)),
+        Command::Replay(args) => replay::run(args),
+        Command::Setup(args) => block_on(doctor::setup(args)),
+        Command::Doctor(args) => block_on(doctor::doctor(args)),
+        Command::Bench(BenchCommand::Lean(args)) => block_on(bench::lean(args, verbose)),
+        Command::Config(ConfigCommand::Show(args)) => show_config(&file, &matches, args),
+        Command::Completions { shell } => docs::completions(command, *shell).map(|()| Outcome::Proved),
+        Command::Man { out } => docs::man(command, out.as_deref()).map(|()| Outcome::Proved),
+    }
+}
+
+/// Tells the user what went wrong, in one line.
+pub fn report(error: &anyhow::Error) {
+    output::eprint(&format!("{}: {}", output::styled(output::BAD, "error"), one_line(error)));
+}
+
+/// The error and its causes, outermost first. Many errors name their cause in their own text already; it is not said
+/// twice then.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if line.is_empty() {
+            line = cause;
+        } else if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line
+}
+
+/// `--color` as it stands on the line; a wrong value is the parser's business.
+fn color_of(line: &[OsString]) -> ColorWhen {
+    let mut values = line.iter().enumerate().filter_map(|(idx, word)| {
+        let word = word.to_str()?;
+        match word.strip_prefix("--color")? {
+            "" => line.get(idx + 1).and_then(|next| next.to_str()),
+            rest => rest.strip_prefix('='),
+        }
+    });
+    values.next_back().and_then(|value| ColorWhen::from_str(value, false).ok()).unwrap_or(ColorWhen::Auto)
+}
+
+fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => tracing::Level::INFO,
+        2 => tracing::Level::DEBUG,
+        _ => tracing::Level::TRACE,
+    };
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| value != OsStr::new(""));
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(!no_color && output::is_watched());
+    // It fails only when there is one already, as in a test that runs two commands.
+    let _ = subscriber.try_init();
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<Outcome>>) -> anyhow::Result<Outcome> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    let outcome = runtime.block_on(work);
+    // Without waiting: a blocked thread must not keep an interrupted command alive. Child processes die with their
+    // owners, which are dropped here.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    outcome
+}
+
+fn show_config(file: &ConfigFile, matches: &ArgMatches, args: &ConfigShowArgs) -> anyhow::Result<Outcome> {
+    let show = matches.subcommand().and_then(|(_, config)| config.subcommand()).context("no subcommand")?.1;
+    let settings = file.settings(show);
+    if args.json {
+        let settings: serde_json::Map<String, serde_json::Value> = settings
+            .into_iter()
+            .map(|s| (s.key, serde_json::json!({ "value": s.value, "origin": s.origin.to_string() })))
+            .collect();
+        let path = config::config_path(std::env::var_os("STEPWISE_CONFIG"));
+        output::print_json(&serde_json::json!({ "stepwise_config": 1, "file": path, "settings": settings }))?;
+    } else {
+        let rows: Vec<Vec<String>> = settings
+            .into_iter()
+            .map(|s| vec![s.key, s.value.unwrap_or_else(|| "-".into()), s.origin.to_string()])
+            .collect();
+        output::print(&output::table(&rows, &[]))?;
+    }
+    Ok(Outcome::Proved)
+}

@@ -1,0 +1,318 @@
+//! `stepwise prove`: one statement, or every `sorry` of a file, to a file that Lean accepts.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use stepwise_core::outcome::Verdict;
+use stepwise_core::problem::{Defaults, Task, Theorem, fill, split_sorries};
+use stepwise_core::search::log::LogHeader;
+use stepwise_core::search::{CostLedger, Search, SearchConfig, SearchEnd};
+
+use super::Outcome;
+use super::args::{BudgetArgs, ProveArgs};
+use super::input::{self, Wanted};
+use super::output::{self, BAD, GOOD, styled};
+use super::progress::Progress;
+use super::replay::{describe, end_word, ledger_line};
+use super::{interrupt, lean};
+use crate::lean::host::FileVerdict;
+use crate::lean::pool::Pool;
+use crate::run::log_file::{self, LogFile};
+use crate::run::policy::{Policy, Portfolio};
+use crate::run::stop::{Stop, StopLevel};
+use crate::run::{Job, Ran, run_search};
+
+pub(super) async fn run(args: &ProveArgs, verbose: u8) -> anyhow::Result<Outcome> {
+    if let Some(path) = &args.output {
+        input::check_writable(path)?;
+    }
+    let wanted = wanted(args)?;
+    let pool = lean::start_pool(&args.lean).await?;
+    let progress = Progress::new(verbose);
+    let stop = {
+        let progress = progress.clone();
+        interrupt::listen(move |line| progress.say(line)).context("cannot listen for Ctrl-C")?
+    };
+    let prover = Prover { args, pool, policy: Arc::new(Portfolio), stop, progress };
+    let report = match wanted {
+        Wanted::Statement(theorem) => prover.statement(*theorem).await,
+        Wanted::File { text, tasks } => prover.file(text, tasks).await,
+    };
+    prover.progress.finish();
+    prover.pool.shutdown().await;
+    let report = report?;
+    tell(args, &report)?;
+    Ok(report.outcome())
+}
+
+/// The search's configuration from the flags.
+pub(super) fn search_config(budget: &BudgetArgs, in_flight: usize) -> SearchConfig {
+    use stepwise_core::search::{Budget, PriorityRule};
+
+    use super::args::Priority;
+    let millis = |limit: Option<std::time::Duration>| limit.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
+    SearchConfig {
+        rule: match budget.priority {
+            Priority::Sum => PriorityRule::Sum,
+            Priority::Average => PriorityRule::Average,
+            Priority::Length => PriorityRule::LengthNormalised { alpha: budget.alpha },
+        },
+        budget: Budget {
+            passes: budget.passes,
+            samples: budget.samples,
+            expansions: budget.expansions,
+            wall_ms: millis(budget.timeout.0),
+            tactics: budget.max_tactics.0,
+            lean_cpu_ms: millis(budget.max_lean_cpu.0),
+        },
+        in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
+        seed: budget.seed,
+    }
+}
+
+/// What is to be proved; a resumed search knows it itself.
+fn wanted(args: &ProveArgs) -> anyhow::Result<Wanted> {
+    let from_log = match (&args.log, args.resume, &args.input) {
+        (Some(path), true, None) => Some(path),
+        _ => None,
+    };
+    if let Some(path) = from_log {
+        return Ok(Wanted::Statement(Box::new(log_file::read(path)?.header.theorem)));
+    }
+    let wanted = input::wanted(args.input.as_deref(), &args.lean)?;
+    let wanted = wanted.context(
+        "nothing to prove: give a statement, a .lean file, or a text on standard input; see `stepwise prove --help`",
+    )?;
+    if let (Some(path), false) = (&args.log, args.resume) {
+        let n = match &wanted {
+            Wanted::Statement(_) => 1,
+            Wanted::File { tasks, .. } => tasks.len(),
+        };
+        for idx in 0..n {
+            let path = input::numbered(path, idx, n);
+            if path.exists() {
+                bail!(log_file::LogFileError::Exists { path });
+            }
+            input::check_writable(&path)?;
+        }
+    }
+    Ok(wanted)
+}
+
+/// What became of one theorem.
+struct Proved {
+    theorem: Theorem,
+    /// `None` when the search was interrupted.
+    end: Option<SearchEnd>,
+    ledger: CostLedger,
+}
+
+/// What became of everything.
+struct Report {
+    theorems: Vec<Proved>,
+    /// The Lean file, with whatever was proved filled in.
+    file: Option<String>,
+    /// The recheck of a file as a whole.
+    recheck: Option<FileVerdict>,
+    interrupted: bool,
+}
+
+impl Report {
+    fn is_proved(&self) -> bool {
+        let refused = self.recheck.as_ref().is_some_and(|verdict| !is_accepted(verdict));
+        let all = self.theorems.iter().all(|theorem| theorem.proof().is_some());
+        all && !refused && !self.interrupted
+    }
+
+    fn outcome(&self) -> Outcome {
+        match (self.interrupted, self.is_proved()) {
+            (true, _) => Outcome::Interrupted,
+            (false, true) => Outcome::Proved,
+            (false, false) => Outcome::NotProved,
+        }
+    }
+}
+
+impl Proved {
+    fn proof(&self) -> Option<(&[String], &Verdict)> {
+        match &self.end {
+            Some(SearchEnd::Proved { proof, verdict }) => Some((proof, verdict)),
+            _ => None,
+        }
+    }
+}
+
+fn is_accepted(verdict: &FileVerdict) -> bool {
+    verdict.errors.is_empty() && verdict.theorems.iter().all(|theorem| theorem.verdict.accepted)
+}
+
+struct Prover<'a> {
+    args: &'a ProveArgs,
+    pool: Pool,
+    policy: Arc<dyn Policy>,
+    stop: Stop,
+    progress: Progress,
+}
+
+impl Prover<'_> {
+    async fn statement(&self, theorem: Theorem) -> anyhow::Result<Report> {
+        let (proved, interrupted) = self.search(theorem, self.args.log.as_deref(), "").await?;
+        let file = proved.proof().map(|(proof, _)| proved.theorem.file(proof));
+        Ok(Report { theorems: vec![proved], file, recheck: None, interrupted })
+    }
+
+    /// Proves the `sorry`s in order; each sees the proofs of those before it, as it will in the finished file.
+    async fn file(&self, mut text: String, tasks: Vec<Task>) -> anyhow::Result<Report> {
+        let n = tasks.len();
+        let mut theorems: Vec<Proved> = Vec::new();
+        let mut interrupted = false;
+        let mut task = tasks.into_iter().next();
+        while let Some(current) = task.take() {
+            let idx = theorems.len();
+            let log = self.args.log.as_deref().map(|path| input::numbered(path, idx, n));
+            let prefix = if n > 1 { format!("{} of {n}, ", idx + 1) } else { String::new() };
+            let (proved, was_interrupted) = self.search(current.theorem.clone(), log.as_deref(), &prefix).await?;
+            if let Some((proof, _)) = proved.proof() {
+                text = fill(&text, &[(&current, proof)]);
+            }
+            theorems.push(proved);
+            if was_interrupted {
+                interrupted = true;
+                break;
+            }
+            // What stands before the next `sorry` has changed, so the file is read again. Unproved ones stay in it.
+            let n_left_behind = theorems.iter().filter(|theorem| theorem.proof().is_none()).count();
+            if theorems.len() < n {
+                task = split_sorries(&text)?.into_iter().nth(n_left_behind);
+            }
+        }
+        let n_proved = theorems.iter().filter(|theorem| theorem.proof().is_some()).count();
+        let recheck = if n_proved == n && !interrupted { Some(self.recheck(&text).await?) } else { None };
+        Ok(Report { theorems, file: (n_proved > 0).then_some(text), recheck, interrupted })
+    }
+
+    /// Elaborates the finished file once more as a whole.
+    async fn recheck(&self, text: &str) -> anyhow::Result<FileVerdict> {
+        let Defaults { imports, preamble } = input::split_imports(text)?;
+        Ok(self.pool.check_file(&imports, &preamble).await?.value)
+    }
+
+    async fn search(&self, theorem: Theorem, log: Option<&Path>, prefix: &str) -> anyhow::Result<(Proved, bool)> {
+        if self.stop.level() != StopLevel::Run {
+            return Ok((Proved { theorem, end: None, ledger: CostLedger::default() }, true));
+        }
+        self.progress.update(|| format!("{prefix}{}: starting Lean", theorem.name));
+        let job = self.job(theorem.clone(), log).await?;
+        let name = theorem.name.clone();
+        let show = |search: &Search| {
+            self.progress.update(|| {
+                let ledger = search.ledger();
+                format!(
+                    "{prefix}{name}: {} expansions, {} tactics, depth {}, {:.0} s",
+                    ledger.expansions,
+                    ledger.tactics,
+                    search.tree().depth(),
+                    ledger.wall_ms as f64 / 1e3
+                )
+            });
+        };
+        let Ran { search, interrupted } = run_search(job, &self.pool, &self.policy, self.stop.clone(), &show).await?;
+        Ok((Proved { theorem, end: search.end().cloned(), ledger: search.ledger() }, interrupted))
+    }
+
+    async fn job(&self, theorem: Theorem, log: Option<&Path>) -> anyhow::Result<Job> {
+        let config = search_config(&self.args.budget, lean::n_hosts(&self.args.lean));
+        let Some(path) = log else { return Ok(Job::new(theorem, config, None)) };
+        let info = self.pool.info().await?;
+        let header = LogHeader {
+            theorem,
+            config,
+            policy: self.policy.name().to_owned(),
+            lean: format!("{} {}", info.backend, info.lean_version),
+        };
+        if self.args.resume && path.exists() {
+            let (file, log) = LogFile::resume(path)?;
+            belongs(path, &log.header, &header)?;
+            return Ok(Job::resume(file, &log));
+        }
+        let file = LogFile::create(path, &header)?;
+        Ok(Job::new(header.theorem, header.config, Some(file)))
+    }
+}
+
+/// A log goes on only with what it was begun with; its own budget and seed hold, since its tree depends on them.
+pub(super) fn belongs(path: &Path, log: &LogHeader, now: &LogHeader) -> anyhow::Result<()> {
+    let path = path.display();
+    if log.theorem != now.theorem {
+        bail!("{path} is the log of {}, stated otherwise: resume it without naming a statement", log.theorem.name);
+    }
+    if log.policy != now.policy {
+        bail!("{path} was begun with the policy {} and this is {}: start a new log", log.policy, now.policy);
+    }
+    if log.lean != now.lean {
+        bail!("{path} was begun on {} and this is {}: start a new log", log.lean, now.lean);
+    }
+    Ok(())
+}
+
+/// Tells the outcome: the file or the JSON on standard output, the words on standard error.
+fn tell(args: &ProveArgs, report: &Report) -> anyhow::Result<()> {
+    for theorem in &report.theorems {
+        let (style, text) = match &theorem.end {
+            Some(end @ SearchEnd::Proved { .. }) => (GOOD, describe(end)),
+            Some(end) => (BAD, describe(end)),
+            None => (BAD, "interrupted".to_owned()),
+        };
+        output::eprint(&format!("{}: {}", theorem.theorem.name, styled(style, text)));
+        output::eprint(ledger_line(&theorem.ledger).trim_end());
+    }
+    if let Some(verdict) = report.recheck.as_ref().filter(|verdict| !is_accepted(verdict)) {
+        let refused = verdict.theorems.iter().filter(|theorem| !theorem.verdict.accepted);
+        let reasons = refused.map(|theorem| format!("{}: {}", theorem.name, theorem.verdict.reasons.join("; ")));
+        for reason in verdict.errors.iter().cloned().chain(reasons) {
+            output::eprint(&styled(BAD, format!("the whole file is refused: {reason}")));
+        }
+    }
+    if let Some(path) = args.log.as_ref().filter(|_| report.interrupted) {
+        output::eprint(&format!("`stepwise prove --log {} --resume` goes on from here", path.display()));
+    }
+    // A refused file is no result, and a half-filled one only helps where there was more than one thing to do.
+    let file = report.file.as_ref().filter(|_| report.is_proved() || report.theorems.len() > 1);
+    if let (Some(path), Some(file)) = (&args.output, file) {
+        std::fs::write(path, file).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if args.json {
+        return output::print_json(&json(report));
+    }
+    match (file, &args.output) {
+        (Some(file), None) => output::print(file),
+        _ => Ok(()),
+    }
+}
+
+fn json(report: &Report) -> serde_json::Value {
+    let theorems: Vec<_> = report
+        .theorems
+        .iter()
+        .map(|theorem| {
+            let proof = theorem.proof();
+            serde_json::json!({
+                "name": theorem.theorem.name,
+                "statement": theorem.theorem.statement,
+                "end": theorem.end.as_ref().map_or("interrupted", end_word),
+                "message": theorem.end.as_ref().map(describe),
+                "proof": proof.map(|(tactics, _)| tactics),
+                "verdict": proof.map(|(_, verdict)| verdict),
+                "ledger": theorem.ledger,
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "stepwise_prove": 1,
+        "proved": report.is_proved(),
+        "interrupted": report.interrupted,
+        "file": report.file,
+        "theorems": theorems,
+    })
+}

@@ -1,0 +1,187 @@
+//! Many problems over one pool: several searches at once, records in the order in which they end, resumable.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use stepwise_core::problem::Problem;
+use stepwise_core::record::{ProblemRecord, Run};
+use stepwise_core::search::log::LogHeader;
+use stepwise_core::search::{Search, SearchConfig};
+use tokio::task::JoinSet;
+
+use super::executor::{Job, Ran, RunError, run_search};
+use super::log_file::{LogFile, LogFileError};
+use super::policy::Policy;
+use super::stop::{Stop, StopLevel};
+use crate::lean::pool::Pool;
+
+/// What an eval runs with.
+pub struct Eval {
+    /// The Lean hosts, shared by all searches.
+    pub pool: Pool,
+    /// Who proposes.
+    pub policy: Arc<dyn Policy>,
+    /// The configuration of each search.
+    pub config: SearchConfig,
+    /// The Lean, as logs name it.
+    pub lean: String,
+    /// Problems searched at once.
+    pub concurrency: usize,
+    /// Where logs are kept, if they are.
+    pub logs: Option<PathBuf>,
+    /// The caller's wish to stop.
+    pub stop: Stop,
+}
+
+/// What one problem's search has come to while it runs; for progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The problem.
+    pub problem_idx: usize,
+    /// States expanded so far.
+    pub expansions: u64,
+    /// Tactics run so far.
+    pub tactics: u64,
+}
+
+/// Why an eval stopped. What was recorded stays recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum EvalError {
+    /// A search could not run.
+    #[error("{problem}: {source}")]
+    Run {
+        /// The problem's name.
+        problem: String,
+        /// Why not.
+        source: RunError,
+    },
+    /// A log is not this problem's.
+    #[error("{} is the log of another problem, configuration, policy or Lean: give --logs another folder", .path.display())]
+    ForeignLog {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The caller could not take a record.
+    #[error(transparent)]
+    Sink(std::io::Error),
+    /// A part of this program died; its message is on standard error.
+    #[error("a search died: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl Eval {
+    /// What the records say that they were run with.
+    #[must_use]
+    pub fn run(&self) -> Run {
+        Run::new(&self.config, self.policy.name(), &self.lean)
+    }
+
+    /// Runs these problems and gives `sink` each record as its search ends. Returns true when the caller stopped it.
+    ///
+    /// # Errors
+    /// When a search cannot run, a log belongs to something else, or `sink` fails; the other searches are then stopped,
+    /// and their logs can be gone on with.
+    pub async fn run_all(
+        &self,
+        problems: &[Problem],
+        to_do: &[usize],
+        mut sink: impl FnMut(usize, ProblemRecord) -> std::io::Result<()>,
+        progress: Arc<dyn Fn(Step) + Send + Sync>,
+    ) -> Result<bool, EvalError> {
+        let run = self.run();
+        let mut waiting: VecDeque<usize> = to_do.iter().copied().collect();
+        let mut searches: JoinSet<(usize, Result<Ran, EvalError>)> = JoinSet::new();
+        let mut interrupted = false;
+        loop {
+            while searches.len() < self.concurrency.max(1) && self.stop.level() == StopLevel::Run {
+                let Some(problem_idx) = waiting.pop_front() else { break };
+                let search = self.search(problem_idx, &problems[problem_idx], Arc::clone(&progress));
+                searches.spawn(async move { (problem_idx, search.await) });
+            }
+            let Some(ended) = searches.join_next().await else { break };
+            let (problem_idx, ran) = ended?;
+            let Ran { search, interrupted: was_interrupted } = ran?;
+            interrupted |= was_interrupted;
+            if let Some(record) = ProblemRecord::of(&problems[problem_idx].name, &search, &run) {
+                sink(problem_idx, record).map_err(EvalError::Sink)?;
+            }
+        }
+        Ok(interrupted || !waiting.is_empty())
+    }
+
+    fn search(
+        &self,
+        problem_idx: usize,
+        problem: &Problem,
+        progress: Arc<dyn Fn(Step) + Send + Sync>,
+    ) -> impl Future<Output = Result<Ran, EvalError>> + Send + use<> {
+        let header = LogHeader {
+            theorem: problem.theorem.clone(),
+            config: self.config.clone(),
+            policy: self.policy.name().to_owned(),
+            lean: self.lean.clone(),
+        };
+        let path = self.logs.as_deref().map(|folder| log_path(folder, &problem.name));
+        let (pool, policy, stop) = (self.pool.clone(), Arc::clone(&self.policy), self.stop.clone());
+        let name = problem.name.clone();
+        async move {
+            let job = job(header, path.as_deref(), &name)?;
+            let show = move |search: &Search| {
+                let ledger = search.ledger();
+                progress(Step { problem_idx, expansions: ledger.expansions, tactics: ledger.tactics });
+            };
+            run_search(job, &pool, &policy, stop, &show)
+                .await
+                .map_err(|source| EvalError::Run { problem: name, source })
+        }
+    }
+}
+
+/// Where a problem's log is kept. Names come from outside, so only plain characters pass; a hash keeps two names apart
+/// that differ in the others only.
+#[must_use]
+pub fn log_path(folder: &Path, name: &str) -> PathBuf {
+    use sha2::{Digest, Sha256};
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if name.chars().all(is_plain) && !name.is_empty() && name.len() <= 100 {
+        return folder.join(format!("{name}.jsonl"));
+    }
+    let plain: String = name.chars().take(60).map(|c| if is_plain(c) { c } else { '_' }).collect();
+    let hash: String = Sha256::digest(name).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    folder.join(format!("{plain}.{hash}.jsonl"))
+}
+
+/// A new search, or one that goes on from its log.
+fn job(header: LogHeader, path: Option<&Path>, name: &str) -> Result<Job, EvalError> {
+    let Some(path) = path else { return Ok(Job::new(header.theorem, header.config, None)) };
+    let failed = |source: LogFileError| EvalError::Run { problem: name.to_owned(), source: source.into() };
+    if !path.exists() {
+        let file = LogFile::create(path, &header).map_err(failed)?;
+        return Ok(Job::new(header.theorem, header.config, Some(file)));
+    }
+    let (file, log) = LogFile::resume(path).map_err(failed)?;
+    if log.header != header {
+        return Err(EvalError::ForeignLog { path: path.to_owned() });
+    }
+    Ok(Job::resume(file, &log))
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn log_names_are_plain_and_distinct() {
+        let names = ["imo_1964_p1_2", "a/../b", "a/..%b", "", "ℕ"];
+        let paths: Vec<String> = names.iter().map(|n| log_path(Path::new("logs"), n).display().to_string()).collect();
+        expect![[r#"
+            logs/imo_1964_p1_2.jsonl
+            logs/a____b.900ea8b7.jsonl
+            logs/a____b.ae957fb0.jsonl
+            logs/.e3b0c442.jsonl
+            logs/_.8261ba12.jsonl"#]].assert_eq(&paths.join("\n"));
+    }
+}

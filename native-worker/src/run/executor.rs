@@ -1,0 +1,332 @@
+//! The executor: carries out a search's commands with the pool and the policy, and tells the search what happened.
+//!
+//! Every event is in the log before the search sees it, so that whatever the search decided can be decided again.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use stepwise_core::outcome::{StepOutcome, Verdict};
+use stepwise_core::policy::Candidate;
+use stepwise_core::problem::Theorem;
+use stepwise_core::search::log::Log;
+use stepwise_core::search::{Command, Event, LeanCost, NodeId, Search, SearchConfig, TimedEvent};
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+use super::log_file::{LogFile, LogFileError};
+use super::policy::{Policy, PolicyError};
+use super::states::{self, States};
+use super::stop::{Stop, StopLevel};
+use crate::lean::host::Costed;
+use crate::lean::pool::{Pool, PoolError, SessionStart, StateId};
+
+/// While nothing happens the search is told the time this often, so that its wall-clock budget acts.
+const TICK: Duration = Duration::from_millis(250);
+
+/// A search that is to be run.
+#[derive(Debug)]
+pub struct Job {
+    search: Search,
+    log: Option<LogFile>,
+    /// Commands that a resumed search has to do again; `None` for a search that has not started.
+    again: Option<Vec<Command>>,
+    base_ms: u64,
+}
+
+impl Job {
+    /// A search that starts now.
+    #[must_use]
+    pub fn new(theorem: Theorem, config: SearchConfig, log: Option<LogFile>) -> Self {
+        Self { search: Search::new(theorem, config), log, again: None, base_ms: 0 }
+    }
+
+    /// A search that goes on where its log ends.
+    #[must_use]
+    pub fn resume(file: LogFile, log: &Log) -> Self {
+        let search = log.replay();
+        let again = (!log.events.is_empty()).then(|| search.outstanding());
+        Self { search, log: Some(file), again, base_ms: log.last_ms() }
+    }
+}
+
+/// How a run came to its end.
+#[derive(Debug)]
+pub struct Ran {
+    /// The search; [`Search::end`] says how it ended.
+    pub search: Search,
+    /// True when the caller stopped it first. Its log, if it has one, can be gone on with.
+    pub interrupted: bool,
+}
+
+/// What kept a search from running; nothing about the theorem.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The pool failed.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The policy failed.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The log cannot be written.
+    #[error(transparent)]
+    Log(#[from] LogFileError),
+    /// A resumed search's theorem does not open any more.
+    #[error("Lean opened the statement when the search began, but not now: {message}")]
+    Reopen {
+        /// What it said now.
+        message: String,
+    },
+    /// A part of this program died; its message is on standard error.
+    #[error("a task of the search died: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// Runs a search to its end, or until the caller stops it.
+///
+/// `progress` is called after every event.
+///
+/// # Errors
+/// When the machine, not the theorem, is at fault. The log stays good for a resume.
+pub async fn run_search(
+    job: Job,
+    pool: &Pool,
+    policy: &Arc<dyn Policy>,
+    mut stop: Stop,
+    progress: &(dyn Fn(&Search) + Send + Sync),
+) -> Result<Ran, RunError> {
+    let Job { search, log, again, base_ms } = job;
+    let mut run = Run {
+        search,
+        log,
+        states: None,
+        extra_cost: LeanCost::default(),
+        tasks: JoinSet::new(),
+        pool: pool.clone(),
+        policy: Arc::clone(policy),
+        base_ms,
+        since: Instant::now(),
+    };
+    if run.search.end().is_some() {
+        return Ok(Ran { search: run.search, interrupted: false });
+    }
+    let mut waiting = match again {
+        None => run.feed(Event::Started)?,
+        Some(commands) => {
+            if !run.search.tree().nodes().is_empty() {
+                tokio::select! {
+                    reopened = run.reopen() => reopened?,
+                    () = stop.reached(StopLevel::Abort) => return Ok(Ran { search: run.search, interrupted: true }),
+                }
+            }
+            commands
+        }
+    };
+    let mut tick = tokio::time::interval_at(tokio::time::Instant::now() + TICK, TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut drain_asked = stop.clone();
+    loop {
+        progress(&run.search);
+        if run.search.end().is_some() {
+            return Ok(Ran { search: run.search, interrupted: false });
+        }
+        if stop.level() == StopLevel::Run {
+            for command in std::mem::take(&mut waiting) {
+                run.carry_out(command);
+            }
+        } else if run.tasks.is_empty() {
+            return Ok(Ran { search: run.search, interrupted: true });
+        }
+        waiting.extend(tokio::select! {
+            biased;
+            () = stop.reached(StopLevel::Abort) => return Ok(Ran { search: run.search, interrupted: true }),
+            Some(answer) = run.tasks.join_next() => {
+                tick.reset();
+                run.take_in(answer??)?
+            }
+            () = drain_asked.reached(StopLevel::Drain), if stop.level() == StopLevel::Run => Vec::new(),
+            _ = tick.tick() => run.feed(Event::Tick)?,
+        });
+    }
+}
+
+/// Whether the search waits for this event; true for those that answer nothing.
+#[must_use]
+pub fn is_asked_for(search: &Search, event: &Event) -> bool {
+    let outstanding = search.outstanding();
+    let mut asked = outstanding.iter();
+    match event {
+        Event::Started => search.tree().nodes().is_empty() && outstanding.is_empty(),
+        Event::Opened { .. } => asked.any(|command| matches!(command, Command::Open)),
+        Event::Proposed { node, .. } => {
+            asked.any(|command| matches!(command, Command::Propose { node: asked, .. } if asked == node))
+        }
+        Event::Checked { node, outcomes, .. } => asked.any(|command| {
+            matches!(command, Command::Check { node: asked, tactics }
+                if asked == node && tactics.len() == outcomes.len())
+        }),
+        Event::Rechecked { node, .. } => {
+            asked.any(|command| matches!(command, Command::Recheck { node: asked, .. } if asked == node))
+        }
+        Event::Tick | Event::Cancelled => true,
+    }
+}
+
+struct Run {
+    search: Search,
+    log: Option<LogFile>,
+    /// Once the theorem is open.
+    states: Option<States>,
+    /// What Lean spent outside the search's own commands, charged to the next one.
+    extra_cost: LeanCost,
+    tasks: JoinSet<Result<Answer, RunError>>,
+    pool: Pool,
+    policy: Arc<dyn Policy>,
+    base_ms: u64,
+    since: Instant,
+}
+
+/// What became of a command, before it is an event.
+enum Answer {
+    Opened(Costed<SessionStart>),
+    Proposed {
+        node: NodeId,
+        candidates: Vec<Candidate>,
+    },
+    Checked {
+        node: NodeId,
+        /// States that were made again on the way.
+        made: Vec<(NodeId, StateId)>,
+        outcomes: Vec<StepOutcome<StateId>>,
+        cost: LeanCost,
+    },
+    Rechecked {
+        node: NodeId,
+        verdict: Costed<Verdict>,
+    },
+}
+
+impl Run {
+    /// Logs an event, then feeds it. An answer that the search no longer waits for, because its time ran out
+    /// meanwhile, is dropped: the log holds only what counted.
+    fn feed(&mut self, event: Event) -> Result<Vec<Command>, RunError> {
+        if !is_asked_for(&self.search, &event) {
+            return Ok(Vec::new());
+        }
+        let elapsed = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let event = TimedEvent { at_ms: self.base_ms.saturating_add(elapsed), event };
+        if let Some(log) = &mut self.log {
+            log.append(&event)?;
+        }
+        Ok(self.search.handle(event))
+    }
+
+    /// Opens the theorem of a resumed search again.
+    async fn reopen(&mut self) -> Result<(), RunError> {
+        let Costed { value, cost } = self.pool.open(self.search.theorem().clone()).await?;
+        self.extra_cost = cost;
+        match value {
+            SessionStart::Open { session, .. } => {
+                self.states = Some(States::new(session));
+                Ok(())
+            }
+            SessionStart::Rejected { message } | SessionStart::HostFailed { message } => {
+                Err(RunError::Reopen { message })
+            }
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Open => {
+                let (pool, theorem) = (self.pool.clone(), self.search.theorem().clone());
+                self.tasks.spawn(async move { Ok(Answer::Opened(pool.open(theorem).await?)) });
+            }
+            Command::Propose { node, request } => {
+                let policy = Arc::clone(&self.policy);
+                self.tasks
+                    .spawn(async move { Ok(Answer::Proposed { node, candidates: policy.propose(&request).await? }) });
+            }
+            Command::Check { node, tactics } => {
+                let Some(states) = &self.states else {
+                    debug_assert!(false, "a check comes after the statement was opened");
+                    return;
+                };
+                let (session, route) = (states.session(), states.route(&self.search, node));
+                let extra = std::mem::take(&mut self.extra_cost);
+                self.tasks.spawn(async move {
+                    let walked = route.walk(&session).await?;
+                    let (outcomes, cost) = match walked.state {
+                        Ok(state) => {
+                            let Costed { value, cost } = session.apply(state, &tactics).await?;
+                            (value, cost)
+                        }
+                        Err(detail) => {
+                            let lost = StepOutcome::Crashed { detail: format!("this state is lost: {detail}") };
+                            (vec![lost; tactics.len()], LeanCost::default())
+                        }
+                    };
+                    let cost = states::add(extra, states::add(walked.cost, cost));
+                    Ok(Answer::Checked { node, made: walked.made, outcomes, cost })
+                });
+            }
+            Command::Recheck { node, proof } => {
+                let (pool, theorem) = (self.pool.clone(), self.search.theorem().clone());
+                self.tasks.spawn(async move {
+                    Ok(Answer::Rechecked { node, verdict: pool.recheck(&theorem, &proof).await? })
+                });
+            }
+            Command::Forget { node } => {
+                if let Some(states) = &self.states {
+                    states.forget(node);
+                }
+            }
+            // The loop sees the end of the search itself.
+            Command::Finish { .. } => {}
+        }
+    }
+
+    fn take_in(&mut self, answer: Answer) -> Result<Vec<Command>, RunError> {
+        match answer {
+            Answer::Opened(Costed { value, cost }) => {
+                let outcome = match value {
+                    SessionStart::Open { session, goals } => {
+                        self.states = Some(States::new(session));
+                        StepOutcome::Open { state: (), goals }
+                    }
+                    SessionStart::Rejected { message } => StepOutcome::Failed { message },
+                    SessionStart::HostFailed { message } => StepOutcome::Crashed { detail: message },
+                };
+                self.feed(Event::Opened { outcome, cost })
+            }
+            Answer::Proposed { node, candidates } => self.feed(Event::Proposed { node, candidates }),
+            Answer::Checked { node, made, outcomes, cost } => {
+                let (outcomes, new): (Vec<_>, Vec<_>) = outcomes.into_iter().map(split).unzip();
+                let event = Event::Checked { node, outcomes, cost };
+                let is_asked = is_asked_for(&self.search, &event);
+                let commands = self.feed(event)?;
+                let children = if is_asked { self.search.children_of_check(node) } else { Vec::new() };
+                let children = children.into_iter().chain(std::iter::repeat(None));
+                if let Some(states) = &mut self.states {
+                    states.note(made.into_iter().map(|(node, state)| (Some(node), state)));
+                    states.note(new.into_iter().zip(children).filter_map(|(state, child)| Some((child, state?))));
+                }
+                Ok(commands)
+            }
+            Answer::Rechecked { node, verdict: Costed { value, cost } } => {
+                self.feed(Event::Rechecked { node, verdict: value, cost })
+            }
+        }
+    }
+}
+
+/// The outcome as the search sees it, and the live state that it does not see.
+fn split(outcome: StepOutcome<StateId>) -> (StepOutcome<()>, Option<StateId>) {
+    match outcome {
+        StepOutcome::Open { state, goals } => (StepOutcome::Open { state: (), goals }, Some(state)),
+        StepOutcome::Proved => (StepOutcome::Proved, None),
+        StepOutcome::Failed { message } => (StepOutcome::Failed { message }, None),
+        StepOutcome::Timeout => (StepOutcome::Timeout, None),
+        StepOutcome::Crashed { detail } => (StepOutcome::Crashed { detail }, None),
+        StepOutcome::OutOfMemory => (StepOutcome::OutOfMemory, None),
+    }
+}

@@ -1,0 +1,11 @@
+//! Running searches: the executor that carries out a search's commands, its log, and the runner of whole problem sets.
+
+pub mod eval;
+pub mod executor;
+pub mod log_file;
+pub mod policy;
+pub mod results;
+mod states;
+pub mod stop;
+
+pub use executor::{Job, Ran, RunError, is_asked_for, run_search};
