@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking; clippy exempts test functions but not their helpers")]
 
 mod lean;
+mod live_states;
 mod nasty;
 mod repl_host;
 mod repl_live;

@@ -39,7 +39,7 @@ const startThread = (source) => {
   return thread;
 };
 
-const serve = (driver, { recheck, checkFile }) => {
+const serve = (driver, { recheck, elaborate, checkFile }) => {
   const answer = (request) => {
     const { id, op } = request;
     const cpu = cpuMicros();
@@ -53,6 +53,7 @@ const serve = (driver, { recheck, checkFile }) => {
         return say({ id, done: true, ...cost() });
       case "free": return driver.free(request.states);
       case "recheck": return say({ id, ...recheck(request), ...cost() });
+      case "elaborate": return say({ id, ...elaborate(request), ...cost() });
       case "check_file": return say({ id, ...checkFile(request), ...cost() });
       default: return say({ id, unknown: op });
     }
