@@ -359,8 +359,8 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     const inside = enter(session, parts);
     const stop = (exception) => {
       const left = inside.leave();
-      // An internal exception (tag 1) says no more than that an error was logged before it.
-      const logged = tag(exception) === 1 ? loggedErrors(left[3]) : [];
+      // What was logged first is what Lean would print first; an exception after it may say nothing of its own.
+      const logged = loggedErrors(left[3]);
       left.forEach(release);
       const text = exceptionText(exception);
       return { failed: logged[0] ?? text };
