@@ -352,11 +352,7 @@ impl Parser<'_> {
 
     fn term(&mut self, least: u8) -> Option<Term> {
         self.descend(|this| {
-            let mut left = if this.eat("-") {
-                Term::Neg(Box::new(this.term(75)?))
-            } else {
-                this.application()?
-            };
+            let mut left = if this.eat("-") { Term::Neg(Box::new(this.term(75)?)) } else { this.application()? };
             loop {
                 let (op, level, right_level) = match this.peek() {
                     Some("+") => (Op::Add, 65, 66),

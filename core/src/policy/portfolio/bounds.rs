@@ -102,9 +102,7 @@ impl Bounds {
     /// Some range is empty, or some relation fails for all values in the ranges.
     fn is_contradictory(&self) -> bool {
         let empty = |range: Range| matches!((range.lo, range.hi), (Some(lo), Some(hi)) if lo > hi);
-        let above = |a: &Term, b: &Term, slack: i128| {
-            matches!((self.lower(a), self.upper(b)), (Some(lo), Some(hi)) if lo > hi - slack)
-        };
+        let above = |a: &Term, b: &Term, slack: i128| matches!((self.lower(a), self.upper(b)), (Some(lo), Some(hi)) if lo > hi - slack);
         self.atoms.iter().any(|atom| empty(atom.range))
             || self.constraints.iter().any(|poly| self.most(poly).is_some_and(|most| most < 0))
             || self.relations.iter().any(|(rel, left, right)| match rel {

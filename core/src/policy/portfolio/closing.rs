@@ -45,7 +45,10 @@ pub(super) fn draft(view: &View, options: Options, drafts: &mut Drafts) {
         drafts.add(6.0, "contradiction");
     }
     if view.n_goals >= 3 {
-        drafts.add(3.0, if numeric { "all_goals first | omega | grind" } else { "all_goals first | simp_all; done | grind" });
+        drafts.add(
+            3.0,
+            if numeric { "all_goals first | omega | grind" } else { "all_goals first | simp_all; done | grind" },
+        );
     }
     drafts.add(0.9, "exact?");
     if options.mathlib {
@@ -75,7 +78,8 @@ fn fitting_hypotheses(view: &View, drafts: &mut Drafts) {
                 drafts.add(2.5, format!("apply {}", hyp.name));
             }
         }
-        if view.target == "False" && (hyp.ty.starts_with('¬') || hyp.ty.contains('≠') || hyp.ty.ends_with("→ False")) {
+        if view.target == "False" && (hyp.ty.starts_with('¬') || hyp.ty.contains('≠') || hyp.ty.ends_with("→ False"))
+        {
             drafts.add(3.0, format!("apply {}", hyp.name));
         }
     }
@@ -97,7 +101,8 @@ fn contradictory(view: &View) -> bool {
     view.hyps.iter().filter(|hyp| hyp.kind == Kind::Proof).any(|hyp| {
         let denied = fold(hyp.ty.trim_start_matches('¬'));
         hyp.ty == "False"
-            || (hyp.ty.starts_with('¬') && view.hyps.iter().any(|other| other.ty == denied || other.ty == format!("({denied})")))
+            || (hyp.ty.starts_with('¬')
+                && view.hyps.iter().any(|other| other.ty == denied || other.ty == format!("({denied})")))
             || match &hyp.prop {
                 Some(Prop::Rel(Rel::Ne, left, right)) => left == right,
                 Some(Prop::Rel(Rel::Eq, Term::Num(left), Term::Num(right))) => left != right,

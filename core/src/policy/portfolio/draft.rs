@@ -16,8 +16,18 @@ struct Draft {
 }
 
 /// A tactic that begins like this changes nothing or loops when it is run twice with the same text.
-const ONCE: &[&str] =
-    &["have", "suffices", "by_cases", "exfalso", "false_or_by_contra", "symm", "specialize", "induction", "apply", "ext"];
+const ONCE: &[&str] = &[
+    "have",
+    "suffices",
+    "by_cases",
+    "exfalso",
+    "false_or_by_contra",
+    "symm",
+    "specialize",
+    "induction",
+    "apply",
+    "ext",
+];
 
 impl Drafts {
     /// Adds a tactic; a repeated one keeps the larger weight.

@@ -27,13 +27,19 @@ pub(super) fn draft(view: &View, drafts: &mut Drafts) {
         }
         n_variables += 1;
     }
-    let bools: Vec<String> =
-        view.vars(Kind::Bool).filter(|hyp| view.in_target(&hyp.name)).map(|hyp| format!("cases {}", hyp.name)).collect();
+    let bools: Vec<String> = view
+        .vars(Kind::Bool)
+        .filter(|hyp| view.in_target(&hyp.name))
+        .map(|hyp| format!("cases {}", hyp.name))
+        .collect();
     if bools.len() > 1 && bools.len() <= 5 {
         drafts.add(5.0, format!("{} <;> simp_all", bools.join(" <;> ")));
     }
-    let options: Vec<String> =
-        view.vars(Kind::Option).filter(|hyp| view.in_target(&hyp.name)).map(|hyp| format!("cases {}", hyp.name)).collect();
+    let options: Vec<String> = view
+        .vars(Kind::Option)
+        .filter(|hyp| view.in_target(&hyp.name))
+        .map(|hyp| format!("cases {}", hyp.name))
+        .collect();
     if options.len() > 1 && options.len() <= 3 {
         drafts.add(4.0, format!("{} <;> simp_all", options.join(" <;> ")));
     }
@@ -76,7 +82,10 @@ fn natural(view: &View, hyp: &Hyp, n_variables: usize, drafts: &mut Drafts) {
     if !others.is_empty() {
         drafts.add(
             1.2 * weight,
-            format!("induction {n} generalizing {} with\n| zero => simp_all\n| succ {n} {ih} => grind", others.join(" ")),
+            format!(
+                "induction {n} generalizing {} with\n| zero => simp_all\n| succ {n} {ih} => grind",
+                others.join(" ")
+            ),
         );
     }
     if view.n_used("cases") < 3 {

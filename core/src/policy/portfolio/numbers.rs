@@ -67,7 +67,8 @@ fn ranged<'a>(view: &'a View, linear: &Bounds, negate_target: bool) -> Vec<Range
         .filter(|hyp| used(view, hyp))
         .map(|hyp| {
             let name = &hyp.name;
-            let limits = [linear.of(name).hi.map(|hi| hi + 1), full.of(name).hi.map(|hi| hi + 1), linear.ceiling(name, 1000)];
+            let limits =
+                [linear.of(name).hi.map(|hi| hi + 1), full.of(name).hi.map(|hi| hi + 1), linear.ceiling(name, 1000)];
             Ranged { hyp, linear: linear.of(name), limit: limits.into_iter().flatten().min() }
         })
         .collect()
@@ -201,7 +202,9 @@ fn product_bound(view: &View, term: &Term, bounds: &Bounds) -> Option<String> {
             })
         }
         Term::Bin(Op::Pow, base, exponent) if !integers => match (base.numeral(), exponent.numeral()) {
-            (_, Some(exponent)) => Some(format!("(Nat.pow_le_pow_left {} {exponent})", product_bound(view, base, bounds)?)),
+            (_, Some(exponent)) => {
+                Some(format!("(Nat.pow_le_pow_left {} {exponent})", product_bound(view, base, bounds)?))
+            }
             (Some(base), None) if base > 0 => Some(format!(
                 "(Nat.pow_le_pow_right (n := {base}) (by decide) {})",
                 product_bound(view, exponent, bounds)?
@@ -349,8 +352,7 @@ fn common_divisors(view: &View, drafts: &mut Drafts) {
             return;
         }
         // c * s - a * t has no variable left; the larger side goes first, because naturals truncate.
-        let (first, second, f, g) =
-            if c * b >= a * d { (&left, &right, c, a) } else { (&right, &left, a, c) };
+        let (first, second, f, g) = if c * b >= a * d { (&left, &right, c, a) } else { (&right, &left, a, c) };
         let rest = (c * b - a * d).abs();
         if rest == 0 {
             return;
@@ -478,13 +480,14 @@ fn products(view: &View, drafts: &mut Drafts) {
             facts.push(format!("have hm{} := Int.mul_nonneg {a} {b}", facts.len() + 1));
         }
     }
-    let variables: Vec<&str> = view.vars(Kind::Int).filter(|hyp| used(view, hyp)).map(|hyp| hyp.name.as_str()).collect();
+    let variables: Vec<&str> =
+        view.vars(Kind::Int).filter(|hyp| used(view, hyp)).map(|hyp| hyp.name.as_str()).collect();
     let mut squares: Vec<String> = Vec::new();
     for (idx, x) in variables.iter().take(3).enumerate() {
         for y in variables.iter().take(3).skip(idx + 1) {
-            squares.push(format!("have hq{} := Int.mul_self_nonneg ({x} - {y})", squares.len() + 1));
+            squares.push(square(&format!("{x} - {y}"), squares.len() + 1));
         }
-        squares.push(format!("have hq{} := Int.mul_self_nonneg {x}", squares.len() + 1));
+        squares.push(square(x, squares.len() + 1));
     }
     let order = matches!(view.target_relation(), Some((Rel::Le | Rel::Lt, ..))) || view.target == "False";
     if !facts.is_empty() {
@@ -493,6 +496,14 @@ fn products(view: &View, drafts: &mut Drafts) {
     if order && !squares.is_empty() {
         drafts.add(3.0, format!("{}\ngrind", squares.join("\n")));
     }
+}
+
+/// `have : 0 ≤ t * t`; core Lean has no name for it.
+fn square(term: &str, nth: usize) -> String {
+    format!(
+        "have hq{nth} : 0 ≤ ({term}) * ({term}) := by\n  rcases Int.le_total 0 ({term}) with h | h\n  \
+         · exact Int.mul_nonneg h h\n  · exact Int.mul_nonneg_of_nonpos_of_nonpos h h"
+    )
 }
 
 /// `a ∣ t` over a ring: cofactors that the goal's own terms suggest.

@@ -323,10 +323,7 @@ fn splits(view: &View, moduli: &[i128], drafts: &mut Drafts) {
                 3.0 * weight,
                 format!("{have_x}\n{have_y}\n{cases_x} <;> {cases_y} <;> simp [{fact}, {other}, {lemmas}]"),
             );
-            drafts.add(
-                2.0 * weight,
-                format!("{have_x}\n{have_y}\n{cases_x} <;> {cases_y} <;> simp_all [{lemmas}]"),
-            );
+            drafts.add(2.0 * weight, format!("{have_x}\n{have_y}\n{cases_x} <;> {cases_y} <;> simp_all [{lemmas}]"));
         }
     }
 }

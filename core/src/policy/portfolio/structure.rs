@@ -25,13 +25,15 @@ fn introduce(view: &View, drafts: &mut Drafts) {
         let name = view.fresh(&base, &names);
         names.push(name);
     }
-    let negation = rest.starts_with('¬') && find_top_level(rest, " ∧ ").is_none() && find_top_level(rest, " ∨ ").is_none();
+    let negation =
+        rest.starts_with('¬') && find_top_level(rest, " ∧ ").is_none() && find_top_level(rest, " ∨ ").is_none();
     let negation = (negation && find_top_level(rest, " ↔ ").is_none())
         || matches!(Prop::parse(rest), Some(Prop::Rel(Rel::Ne, _, _) | Prop::Not(_)));
     if !names.is_empty() {
         drafts.add(16.0, format!("intro {}", names.join(" ")));
         // A premise that is a conjunction or an existential can be taken apart on the way in.
-        let patterns: Vec<String> = binders.iter().zip(&names).map(|(binder, name)| pattern(view, &binder.ty, name)).collect();
+        let patterns: Vec<String> =
+            binders.iter().zip(&names).map(|(binder, name)| pattern(view, &binder.ty, name)).collect();
         if patterns != names {
             drafts.add(5.0, format!("rintro {}", patterns.join(" ")));
         }
@@ -44,6 +46,8 @@ fn introduce(view: &View, drafts: &mut Drafts) {
 
 /// An `rintro` pattern for a premise: a bracket for `∧` and `∃`, the name for everything else.
 fn pattern(view: &View, ty: &str, name: &str) -> String {
+    let bracketed = ty.starts_with('(') && find_top_level(ty, ") ").is_none() && ty.ends_with(')');
+    let ty = if bracketed { &ty[1..ty.len() - 1] } else { ty };
     if let Some((binders, _)) = split_exists(ty) {
         let mut parts: Vec<String> = Vec::new();
         for binder in &binders {
@@ -66,7 +70,8 @@ fn letter(idx: usize) -> char {
 
 /// How many conjuncts stand side by side at the top of a type; 1 when another connective is on top.
 fn conjuncts(ty: &str) -> usize {
-    if ty.starts_with(['∃', '∀']) || [" → ", " ↔ ", " ∨ "].iter().any(|symbol| find_top_level(ty, symbol).is_some()) {
+    if ty.starts_with(['∃', '∀']) || [" → ", " ↔ ", " ∨ "].iter().any(|symbol| find_top_level(ty, symbol).is_some())
+    {
         return 1;
     }
     let (mut n, mut rest) = (1, ty);
@@ -79,7 +84,8 @@ fn conjuncts(ty: &str) -> usize {
 
 fn split_target(view: &View, drafts: &mut Drafts) {
     let target = view.target.as_str();
-    if target.starts_with(['∀', '∃']) || find_top_level(target, " → ").is_some_and(|_| !telescope(target).0.is_empty()) {
+    if target.starts_with(['∀', '∃']) || find_top_level(target, " → ").is_some_and(|_| !telescope(target).0.is_empty())
+    {
         return;
     }
     if find_top_level(target, " ↔ ").is_some() {
@@ -110,11 +116,10 @@ fn witnesses(view: &View, drafts: &mut Drafts) {
     let Some((binders, body)) = split_exists(&view.target) else { return };
     let Some(first) = binders.first() else { return };
     let name = first.name.clone().unwrap_or_default();
-    let more = ", ?_".repeat(1);
     for term in solved_witnesses(&name, body) {
         drafts.add(8.0, format!("exact ⟨{term}, by omega⟩"));
         drafts.add(5.0, format!("exact ⟨{term}, by grind⟩"));
-        drafts.add(4.0, format!("refine ⟨{term}{more}⟩"));
+        drafts.add(4.0, format!("refine ⟨{term}, ?_⟩"));
     }
     let mut seen = 0;
     for hyp in view.hyps.iter().rev().filter(|hyp| hyp.accessible) {
@@ -124,25 +129,22 @@ fn witnesses(view: &View, drafts: &mut Drafts) {
         };
         if fits && seen < 3 {
             seen += 1;
-            drafts.add(5.0, format!("refine ⟨{}{more}⟩", hyp.name));
+            drafts.add(5.0, format!("refine ⟨{}, ?_⟩", hyp.name));
             if matches!(hyp.kind, Kind::Nat | Kind::Int) && body.contains(['<', '≤', '>', '≥']) {
-                drafts.add(3.0, format!("refine ⟨{} + 1{more}⟩", hyp.name));
+                drafts.add(3.0, format!("refine ⟨{} + 1, ?_⟩", hyp.name));
             }
         }
     }
     if matches!(first.ty.as_str(), "" | "ℕ" | "ℤ" | "ℚ" | "Nat" | "Int" | "Rat") {
         for numeral in 0..3 {
             drafts.add(3.0 - f64::from(numeral) * 0.5, format!("exact ⟨{numeral}, by simp_all⟩"));
-            drafts.add(1.2, format!("refine ⟨{numeral}{more}⟩"));
+            drafts.add(1.2, format!("refine ⟨{numeral}, ?_⟩"));
         }
     }
-    if let Some((domain, range)) = first.ty.split_once(" → ")
-        && !range.contains(" → ")
-    {
-        let _ = domain;
-        drafts.add(4.0, format!("refine ⟨fun x => x{more}⟩"));
-        drafts.add(2.0, format!("refine ⟨fun _ => 0{more}⟩"));
-        drafts.add(1.5, format!("refine ⟨fun x => x + 1{more}⟩"));
+    if first.ty.split_once(" → ").is_some_and(|(_, range)| !range.contains(" → ")) {
+        drafts.add(4.0, "refine ⟨fun x => x, ?_⟩");
+        drafts.add(2.0, "refine ⟨fun _ => 0, ?_⟩");
+        drafts.add(1.5, "refine ⟨fun x => x + 1, ?_⟩");
     }
     drafts.add(3.0, "refine ⟨_, rfl⟩");
     for hyp in view.proofs().take(4) {
@@ -212,7 +214,8 @@ fn take_apart(view: &View, drafts: &mut Drafts) {
         }
         let n_parts = conjuncts(&hyp.ty);
         if n_parts > 1 {
-            let parts: Vec<String> = (0..n_parts).map(|idx| view.fresh(&format!("{name}{}", letter(idx)), &[])).collect();
+            let parts: Vec<String> =
+                (0..n_parts).map(|idx| view.fresh(&format!("{name}{}", letter(idx)), &[])).collect();
             drafts.add(2.5, format!("obtain ⟨{}⟩ := {name}", parts.join(", ")));
         } else if find_top_level(&hyp.ty, " ↔ ").is_some() {
             drafts.add(0.8, format!("rw [{name}]"));
@@ -280,8 +283,11 @@ fn extensionality(view: &View, drafts: &mut Drafts) {
             || view.hyp(side).is_some_and(|hyp| hyp.kind == Kind::Function)
     });
     let is_proposition = sides.iter().any(|side| {
-        view.hyp(side).is_some_and(|hyp| hyp.kind == Kind::Proposition) || side.starts_with("(¬") || side.contains(" ∧ ")
-            || *side == "True" || *side == "False"
+        view.hyp(side).is_some_and(|hyp| hyp.kind == Kind::Proposition)
+            || side.starts_with("(¬")
+            || side.contains(" ∧ ")
+            || *side == "True"
+            || *side == "False"
     });
     if is_function {
         drafts.add(8.0, format!("funext {}", view.fresh("x", &[])));

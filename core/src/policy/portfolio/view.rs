@@ -1,7 +1,5 @@
 //! What the templates know about a proof state: hypotheses by kind, the target taken apart, names that are free.
 
-use std::cell::Cell;
-
 use super::arith::{Prop, Rel, Term};
 use crate::goal::{Goal, is_name_part};
 
@@ -54,7 +52,6 @@ pub(super) struct View<'a> {
     pub(super) target_prop: Option<Prop>,
     pub(super) n_goals: usize,
     pub(super) history: &'a [String],
-    n_fresh: Cell<usize>,
 }
 
 impl<'a> View<'a> {
@@ -72,7 +69,7 @@ impl<'a> View<'a> {
         // A later hypothesis of the same name shadows the earlier one, which Lean then prints with a dagger.
         let target = fold(&goal.target);
         let target_prop = Prop::parse(&target);
-        Self { hyps, target, target_prop, n_goals, history, n_fresh: Cell::new(0) }
+        Self { hyps, target, target_prop, n_goals, history }
     }
 
     /// Accessible proofs, newest first: what was introduced last is what the goal is about.
@@ -114,9 +111,8 @@ impl<'a> View<'a> {
 
     /// A name that no hypothesis has and that was not handed out before: `base`, `base1`, `base2`, ...
     pub(super) fn fresh(&self, base: &str, taken: &[String]) -> String {
-        let is_free = |name: &str| {
-            self.hyps.iter().all(|hyp| hyp.name != name) && taken.iter().all(|other| other != name)
-        };
+        let is_free =
+            |name: &str| self.hyps.iter().all(|hyp| hyp.name != name) && taken.iter().all(|other| other != name);
         if is_free(base) {
             return base.to_owned();
         }
@@ -124,7 +120,6 @@ impl<'a> View<'a> {
         loop {
             let name = format!("{base}{idx}");
             if is_free(&name) {
-                self.n_fresh.set(self.n_fresh.get() + 1);
                 return name;
             }
             idx += 1;
@@ -265,7 +260,8 @@ fn parse_binders(text: &str) -> Vec<Binder> {
             .collect();
     }
     let words: Vec<&str> = text.split_whitespace().collect();
-    if words.len() > 2 && words[1..].iter().any(|word| matches!(*word, "≥" | "≤" | "<" | ">" | "∈" | "≠" | "∉" | "⊆")) {
+    if words.len() > 2 && words[1..].iter().any(|word| matches!(*word, "≥" | "≤" | "<" | ">" | "∈" | "≠" | "∉" | "⊆"))
+    {
         out.push(Binder { name: Some(words[0].to_owned()), ty: String::new() });
         out.push(Binder { name: None, ty: text.to_owned() });
         return out;
@@ -274,8 +270,10 @@ fn parse_binders(text: &str) -> Vec<Binder> {
 }
 
 /// Symbols that make a type a proposition wherever they stand.
-const PROPOSITIONAL: &[&str] =
-    &[" = ", " ≠ ", " < ", " ≤ ", " > ", " ≥ ", " ∣ ", " ∧ ", " ∨ ", "¬", " ↔ ", "∃", " ∈ ", " ∉ ", " ⊆ ", "∀", " ~ ", " <+"];
+const PROPOSITIONAL: &[&str] = &[
+    " = ", " ≠ ", " < ", " ≤ ", " > ", " ≥ ", " ∣ ", " ∧ ", " ∨ ", "¬", " ↔ ", "∃", " ∈ ", " ∉ ", " ⊆ ", "∀", " ~ ",
+    " <+",
+];
 
 fn kind_of(ty: &str, earlier: &[Hyp]) -> Kind {
     match ty {
