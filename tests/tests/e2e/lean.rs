@@ -36,6 +36,6 @@ pub(crate) fn theorem(statement: &str) -> Theorem {
 pub(crate) async fn open(pool: &Pool, statement: &str) -> Session {
     match pool.open(theorem(statement)).await.expect("Lean runs").value {
         SessionStart::Open { session, .. } => session,
-        other => panic!("{statement}: {other:?}"),
+        other => panic!("{}: {other:?}", statement.chars().take(200).collect::<String>()),
     }
 }

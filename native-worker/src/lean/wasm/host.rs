@@ -19,7 +19,7 @@ use crate::lean::host::{
 use crate::process::{Child, ProcessError, Spec};
 
 /// How long past its limit a tactic may take to notice that it was told to stop, before the process is killed.
-const GRACE: Duration = Duration::from_millis(1500);
+const GRACE: Duration = Duration::from_millis(1000);
 /// How long a process may take to become ready, on a machine that is busy with other things.
 const START: Duration = Duration::from_secs(120);
 /// V8's stack. Wasm frames of Lean's elaborator are deep; Lean's own recursion guard has to speak before V8 does.
