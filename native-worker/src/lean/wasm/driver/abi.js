@@ -8,8 +8,8 @@
 globalThis.StepwiseLean ??= {};
 
 /**
- * @param runtime {memory, table, functions, address}: `functions` has every compiled function as a property (undefined
- *                where there is none), `address(name)` is the place of a compiled constant
+ * @param runtime {memory, table, functions, address, slot}: `functions` has every compiled function as a property (undefined
+ *                where there is none), `address(name)` is the place of a compiled constant, `slot(name)` a function's in the table
  */
 StepwiseLean.createAbi = (runtime) => {
   const x = runtime.functions;
@@ -179,13 +179,6 @@ StepwiseLean.createAbi = (runtime) => {
     return o;
   };
 
-  /** Every slot of the function table that holds `f`. */
-  const tableSlots = (f) => {
-    const slots = [];
-    for (let i = 0; i < runtime.table.length; i++) if (runtime.table.get(i) === f) slots.push(i);
-    return slots;
-  };
-
   /** `Name` from its dotted parts. */
   const name = (...parts) => parts.reduce((parent, part) => call("Lean_Name_str___override", parent, toLean(part)), box(0));
 
@@ -197,7 +190,7 @@ StepwiseLean.createAbi = (runtime) => {
   return {
     x, memory, table: runtime.table, box, unbox, isBoxed, word, tag, nFields, sizeOf, field, byte, retain, release, construct, withFields,
     setByte, setWord, toLean, toJs, takeString, isString, truth, arraySize, arrayItem, emptyArray, some, listItems, call, constant,
-    split, io, wasmFunction, closure, tableSlots, name,
+    split, io, wasmFunction, closure, name, slot: runtime.slot,
     ok: (o) => construct(0, [o]),
     unit: box(0),
   };

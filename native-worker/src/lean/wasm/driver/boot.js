@@ -13,10 +13,37 @@ StepwiseLean.STACK_INFO = { initialised: 56, size: 60, base: 64, threshold: 68 }
 
 /** Initialises Lean and imports `modules` from below `root`, a folder of the runtime's disk. Returns the environment. */
 StepwiseLean.boot = (runtime, abi, root, modules) => {
-  const { x, box, field, retain, release, call, io } = abi;
-  moveStack(runtime, abi);
+  const { x, box, field, retain, release, call, io, word, byte, setWord } = abi;
+
+  /** The build gives the one thread 64 KiB of stack and checks nothing: deeper recursion would overwrite data in silence. */
+  const moveStack = () => {
+    const ALIGNMENT = 16;
+    const end = (x.malloc(StepwiseLean.STACK_BYTES + ALIGNMENT) + ALIGNMENT - 1) & -ALIGNMENT;
+    const base = end + StepwiseLean.STACK_BYTES;
+    x.emscripten_stack_set_limits(base, end);
+    x._emscripten_stack_restore(base);
+  };
+
+  /**
+   * Lean's guard against deep recursion takes the stack's end for its base here: it comes out with a negative size and
+   * never fires. Verifies exactly that, because the places are not exported, and puts the right figures in.
+   */
+  const setGuard = () => {
+    const info = StepwiseLean.STACK_INFO;
+    const at = runtime.global("threadLocal").value;
+    const base = runtime.global("stackBase").value;
+    const found = [byte(at + info.initialised), word(at + info.size), word(at + info.base), word(at + info.threshold)];
+    const known = [1, -StepwiseLean.STACK_BYTES >>> 0, base, 0];
+    if (found.join() !== known.join()) {
+      throw new Error(`Lean's guard of its stack is not what it was in Lean 4.28: ${found} instead of ${known}`);
+    }
+    setWord(at + info.size, StepwiseLean.GUARDED_BYTES);
+    setWord(at + info.threshold, base - StepwiseLean.GUARDED_BYTES);
+  };
+
+  moveStack();
   x.lean_initialize();
-  setGuard(runtime, abi);
+  setGuard();
 
   io(x.l_Lean_initSearchPath(abi.toLean(root), box(0)), "the search path");
   io(x.lean_enable_initializer_execution(), "initialisers");
@@ -38,30 +65,4 @@ StepwiseLean.boot = (runtime, abi, root, modules) => {
   release(processed);
   release(parsed);
   return env;
-
-  /** The build gives the one thread 64 KiB of stack and checks nothing: deeper recursion would overwrite data in silence. */
-  function moveStack(r, { x: f }) {
-    const ALIGNMENT = 16;
-    const end = (f.malloc(StepwiseLean.STACK_BYTES + ALIGNMENT) + ALIGNMENT - 1) & -ALIGNMENT;
-    const base = end + StepwiseLean.STACK_BYTES;
-    f.emscripten_stack_set_limits(base, end);
-    f._emscripten_stack_restore(base);
-  }
-
-  /**
-   * Lean's guard against deep recursion takes the stack's end for its base here: it comes out with a negative size and
-   * never fires. Verifies exactly that, because the places are not exported, and puts the right figures in.
-   */
-  function setGuard(r, { word, byte, setWord }) {
-    const info = StepwiseLean.STACK_INFO;
-    const at = r.global("threadLocal").value;
-    const base = r.global("stackBase").value;
-    const found = [byte(at + info.initialised), word(at + info.size), word(at + info.base), word(at + info.threshold)];
-    const known = [1, -StepwiseLean.STACK_BYTES >>> 0, base, 0];
-    if (found.join() !== known.join()) {
-      throw new Error(`Lean's guard of its stack is not what it was in Lean 4.28: ${found} instead of ${known}`);
-    }
-    setWord(at + info.size, StepwiseLean.GUARDED_BYTES);
-    setWord(at + info.threshold, base - StepwiseLean.GUARDED_BYTES);
-  }
 };

@@ -64,11 +64,11 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
 
   let capture = null; // set while `open` elaborates: receives the contexts
   const HOOKED = "Lean_Elab_Tactic_evalTraceState";
-  const slots = abi.tableSlots(x[`l_${HOOKED}___boxed`]);
-  if (slots.length !== 1) throw new Error(`the elaborator of trace_state stands ${slots.length} times in the function table, not once`);
-  const original = abi.table.get(slots[0]);
+  const slot = abi.slot(`l_${HOOKED}___boxed`); // its only one: wasm-rewrite.cjs has verified it
+  if (slot === undefined) throw new Error("this build of Lean has no elaborator of trace_state");
+  const original = abi.table.get(slot);
   // stx, then context and state reference of Tactic, Term, Meta and Core, then the world token.
-  abi.table.set(slots[0], abi.wasmFunction(10, (...args) => {
+  abi.table.set(slot, abi.wasmFunction(10, (...args) => {
     if (capture === null) return original(...args);
     capture(args);
     args.forEach(release);

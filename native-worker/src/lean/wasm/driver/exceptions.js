@@ -9,6 +9,16 @@ globalThis.StepwiseLean ??= {};
 // Offsets from the address of the thrown object.
 StepwiseLean.EXCEPTION_HEADER = { type: -20, destructor: -16, caught: -12, rethrown: -11, adjusted: -8 };
 
+/** The type of the exception at `address`, and what it says about itself. */
+StepwiseLean.exceptionText = (views, table, address) => {
+  const type = views.word(address + StepwiseLean.EXCEPTION_HEADER.type);
+  const name = views.text(views.word(type + 4));
+  // std::exception and lean::throwable both have what() in their virtual tables behind the two destructors.
+  if (!/^(St|N4lean)/.test(name)) return name;
+  const what = table.get(views.word(views.word(address) + 8));
+  return `${name}: ${views.text(what(address))}`;
+};
+
 /**
  * @param views     what createViews returned
  * @param raise     the helper module's `throw(address)`

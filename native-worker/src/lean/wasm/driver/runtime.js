@@ -145,8 +145,7 @@ StepwiseLean.createRuntime = ({ parts, snapshot, pages, sources, disk }) => {
   const describe = (error) => {
     let text = String(error?.stack ?? error);
     if (error instanceof WebAssembly.Exception && error.is(helper.tag)) {
-      const type = views.word(error.getArg(helper.tag, 0) + StepwiseLean.EXCEPTION_HEADER.type);
-      text = `uncaught C++ exception ${views.text(views.word(type + 4))}`;
+      text = `uncaught C++ exception ${StepwiseLean.exceptionText(views, table, error.getArg(helper.tag, 0))}`;
     }
     const size = memory.buffer.byteLength >>> 20;
     return refusedGrowth ? `out of memory: Lean has ${size} MiB and may not have more (${text})` : text;

@@ -44,6 +44,9 @@ const PATCHES = [
   { name: "lean_mark_mt", why: "reference counts stay unshared", from: "23 8d 02 41 d0 00 6b 22 04 24 8d 02", to: "0f 01 01 41 d0 00 6b 22 04 24 8d 02" },
 ];
 
+/** Functions that driver.js replaces in the table: Lean must reach each through one slot only. */
+const HOOKED = ["l_Lean_Elab_Tactic_evalTraceState___boxed"];
+
 /** The parts of the module that matter here. `bytes` is patched in place later, through `bodyOf`. */
 const parse = (bytes) => {
   const sections = readSections(bytes);
@@ -100,12 +103,16 @@ const parse = (bytes) => {
   return { sections, functionImports, got, memory, globals, exports, elements, functionNamed, bodyOf };
 };
 
-const verify = ({ bodyOf, exports }) => {
+const verify = ({ bodyOf, exports, elements, functionNamed }) => {
   for (const [name, body] of Object.entries(LANDMARKS)) {
     expect(bodyOf(name).equals(unhex(body)), `the body of ${name} is ${hex(bodyOf(name).subarray(0, 40))}`);
   }
   const stackPointer = exports.find((e) => e.name === "__stack_pointer");
   expect(stackPointer?.kind === KIND.global && stackPointer.index === IMPORTED_GLOBALS, "__stack_pointer is not its first own global");
+  for (const name of HOOKED) {
+    const slots = elements.filter((f) => f === functionNamed.get(name)).length;
+    expect(slots === 1, `${name} stands ${slots} times in the table, not once`);
+  }
 };
 
 const patch = ({ bodyOf }) => {
@@ -140,20 +147,21 @@ const assignSlots = ({ elements, exports, globals, functionImports, functionName
   return { table, symbols, got: Object.fromEntries(gotValues) };
 };
 
-/** `body` is a vector; the result is the same vector with `extra` items appended and the first `skip` bytes dropped. */
-const editVector = (body, { extra = [], skip = 0 }) => {
+/** The vector `body` with the items of `extra` after its own. */
+const appended = (body, extra) => {
   const reader = new Reader(body);
   const n = reader.unsigned();
-  return Buffer.concat([Buffer.from(unsigned(n + extra.length - (skip > 0 ? 1 : 0))), body.subarray(reader.at + skip), Buffer.from(extra.flat())]);
+  return Buffer.concat([Buffer.from(unsigned(n + extra.length)), body.subarray(reader.at), Buffer.from(extra.flat())]);
 };
 
-const firstGlobalLength = (body) => {
+/** The vector of globals `body` without its first one. */
+const withoutFirstGlobal = (body) => {
   const reader = new Reader(body);
-  reader.unsigned();
-  const start = reader.at;
-  reader.take(3);
+  const n = reader.unsigned();
+  reader.take(3); // type, mutability, i32.const
   reader.signed32();
-  return reader.at + 1 - start;
+  reader.take(1); // end
+  return Buffer.concat([Buffer.from(unsigned(n - 1)), body.subarray(reader.at)]);
 };
 
 /**
@@ -172,13 +180,11 @@ const rewrite = (bytes) => {
     [SECTION.custom]: () => null, // dylink.0, for a dynamic linker that is not there
     [SECTION.table]: () => null, // imported instead
     // The stack pointer becomes the last imported global. It was the first own one: every number stays as it is.
-    [SECTION.import]: (body) => editVector(body, {
-      extra: [
-        [...text("env"), ...text("table"), KIND.table, TYPE.funcref, 0, ...unsigned(tableSize)],
-        [...text("env"), ...text("stackPointer"), KIND.global, TYPE.i32, 1],
-      ],
-    }),
-    [SECTION.global]: (body) => editVector(body, { skip: firstGlobalLength(body) }),
+    [SECTION.import]: (body) => appended(body, [
+      [...text("env"), ...text("table"), KIND.table, TYPE.funcref, 0, ...unsigned(tableSize)],
+      [...text("env"), ...text("stackPointer"), KIND.global, TYPE.i32, 1],
+    ]),
+    [SECTION.global]: withoutFirstGlobal,
     [SECTION.export]: () => vector(Array.from({ length: MUTABLE_GLOBALS }, (_, i) => [...text(`global${i}`), KIND.global, ...unsigned(IMPORTED_GLOBALS + i)])),
     [SECTION.element]: () => Buffer.concat([unhex("01 00 41 01 0b"), Buffer.from(vector(table.map(unsigned)))]),
   };
