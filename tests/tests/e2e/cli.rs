@@ -222,10 +222,10 @@ fn standard_input_gives_json() {
 fn what_is_not_proved_exits_with_1() {
     let _turn = lean_turn();
     let dir = TempDir::new().unwrap();
-    let output = run(dir.path(), &["prove", "--hosts", "1", "theorem wrong (n : Nat) : n = undefined_thing"]);
+    let output = run(dir.path(), &["prove", "--hosts", "1", "theorem wrong (n : Nat) : n = Nat.no_such_thing n"]);
     assert_exit(&output, 1);
     assert_eq!(stdout(&output), "");
-    assert!(stderr(&output).contains("undefined_thing"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("no_such_thing"), "{}", stderr(&output));
     let output = run(dir.path(), &["prove", "--hosts", "1", "--expansions", "2", "theorem no (p q : Prop) : p → q"]);
     assert_exit(&output, 1);
     assert_eq!(stdout(&output), "");
