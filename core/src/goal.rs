@@ -160,7 +160,7 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
             out.push(Token::Space);
             rest = &rest[end..];
             after_term = false;
-        } else if is_name_start(first) || first.is_numeric() {
+        } else if is_name_part(first) {
             let end = rest.find(|c: char| !is_name_part(c)).unwrap_or(rest.len());
             let (name, tail) = rest.split_at(end);
             if let Some(tail) = tail.strip_prefix('✝') {

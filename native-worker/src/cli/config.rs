@@ -188,7 +188,10 @@ mod tests {
 
     #[test]
     fn a_flag_beats_the_file_and_the_file_beats_the_default() {
-        check_settings("samples = 8\ntimeout = \"none\"\nalpha = 0.25\n", &["--samples", "4"], expect![[r#"
+        check_settings(
+            "samples = 8\ntimeout = \"none\"\nalpha = 0.25\n",
+            &["--samples", "4"],
+            expect![[r#"
             passes = 1 (default)
             samples = 4 (command line)
             expansions = 100 (default)
@@ -203,27 +206,44 @@ mod tests {
             preamble = auto (default)
             lean-project = - (default)
             repl = - (default)
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn a_wrong_file_is_told_what_is_wrong() {
-        check_settings("samples = 0", &[], expect![[r#"
+        check_settings(
+            "samples = 0",
+            &[],
+            expect![[r#"
             `samples = 0`: invalid value '0' for '--samples <S>': give a whole number of at least 1
-        "#]]);
-        check_settings("sample = 3", &[], expect![[r#"
+        "#]],
+        );
+        check_settings(
+            "sample = 3",
+            &[],
+            expect![[r#"
             `sample` is no setting; `stepwise config show` lists them
-        "#]]);
-        check_settings("samples = [1]", &[], expect![[r#"
+        "#]],
+        );
+        check_settings(
+            "samples = [1]",
+            &[],
+            expect![[r#"
             `samples` must be a text or a number, not a array
-        "#]]);
-        check_settings("samples", &[], expect![[r#"
+        "#]],
+        );
+        check_settings(
+            "samples",
+            &[],
+            expect![[r#"
             it is not TOML: TOML parse error at line 1, column 8
               |
             1 | samples
               |        ^
             key with no value, expected `=`
 
-        "#]]);
+        "#]],
+        );
     }
 }

@@ -139,6 +139,15 @@ pub trait LeanHost: Send {
         limits: StepLimits,
     ) -> Result<Costed<Verdict>, HostDown>;
 
+    /// Elaborates `theorem` with this proof as one text, from nothing, and gives Lean's errors: what live states are held
+    /// against. Judges nothing.
+    async fn elaborate(
+        &mut self,
+        theorem: &Theorem,
+        proof: &[String],
+        limits: StepLimits,
+    ) -> Result<Costed<Vec<String>>, HostDown>;
+
     /// Elaborates a whole file (imports split off) and judges every theorem that it declares.
     async fn check_file(
         &mut self,

@@ -182,6 +182,7 @@ mod tests {
             logs/a____b.900ea8b7.jsonl
             logs/a____b.ae957fb0.jsonl
             logs/.e3b0c442.jsonl
-            logs/_.8261ba12.jsonl"#]].assert_eq(&paths.join("\n"));
+            logs/_.8261ba12.jsonl"#]]
+        .assert_eq(&paths.join("\n"));
     }
 }

@@ -3,6 +3,7 @@
 
 mod cli;
 mod lean;
+mod live_states;
 mod nasty;
 mod repl_host;
 mod repl_live;

@@ -377,11 +377,17 @@ impl Parser<'_> {
     fn application(&mut self) -> Option<Term> {
         let start = self.at;
         let head = self.primary()?;
-        let head_is_name = self.tokens[start].kind == Kind::Name && matches!(head, Term::Atom(_));
+        let mut head_is_name = self.tokens[start].kind == Kind::Name && matches!(head, Term::Atom(_));
+        let mut arguments = 0;
+        // `(n + 7).gcd`: a function in the name space of the bracket's type.
+        while self.peek() == Some(".") && self.tokens.get(self.at + 1).is_some_and(|token| token.kind == Kind::Name) {
+            self.at += 2;
+            head_is_name = true;
+            arguments += 1;
+        }
         if !head_is_name {
             return Some(head);
         }
-        let mut arguments = 0;
         while let Some(token) = self.tokens.get(self.at) {
             let starts_argument = matches!(token.kind, Kind::Name | Kind::Number) || matches!(token.text, "(" | "↑");
             if !starts_argument {

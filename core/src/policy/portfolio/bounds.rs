@@ -17,17 +17,13 @@ pub(super) struct Range {
     pub(super) hi: Option<i128>,
 }
 
-impl Range {
-    /// How many values there are.
-    pub(super) fn size(self) -> Option<i128> {
-        Some((self.hi? - self.lo? + 1).max(0))
-    }
-}
-
 /// Ranges of the atoms of a goal.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Bounds {
     atoms: Vec<Atom>,
+    constraints: Vec<Poly>,
+    /// The relations as they stand, for bounds of products that are not multiplied out.
+    relations: Vec<(Rel, Term, Term)>,
 }
 
 #[derive(Clone, Debug)]
@@ -55,17 +51,77 @@ impl Bounds {
         if negate_target && let Some(target) = &view.target_prop {
             this.add_fact(view, target, true, &mut constraints);
         }
+        this.constraints = constraints;
+        this.settle(linear);
+        this
+    }
+
+    /// Propagates until nothing changes, or for a few rounds.
+    fn settle(&mut self, linear: bool) {
+        let constraints = std::mem::take(&mut self.constraints);
         for _ in 0..12 {
-            let before: Vec<Range> = this.atoms.iter().map(|atom| atom.range).collect();
+            let before: Vec<Range> = self.atoms.iter().map(|atom| atom.range).collect();
             for constraint in &constraints {
-                this.propagate(constraint, linear);
+                self.propagate(constraint, linear);
             }
-            this.link_powers(linear);
-            if before.iter().eq(this.atoms.iter().map(|atom| &atom.range)) {
+            self.link_powers(linear);
+            if before.iter().eq(self.atoms.iter().map(|atom| &atom.range)) {
                 break;
             }
         }
-        this
+        self.constraints = constraints;
+    }
+
+    /// These bounds with `name ≥ least` added, propagated as `omega` would.
+    pub(super) fn assuming(&self, name: &str, least: i128) -> Self {
+        let mut out = self.clone();
+        if let Some(atom) = out.atoms.iter_mut().find(|atom| matches!(&atom.term, Term::Atom(text) if text == name)) {
+            atom.range.lo = Some(atom.range.lo.map_or(least, |lo| lo.max(least)));
+        }
+        out.settle(true);
+        out
+    }
+
+    /// The least `limit` up to `most` for which lower bounds of products contradict `name ≥ limit`.
+    ///
+    /// `self` has to be linear: these are the bounds that `omega` can prove about the factors.
+    pub(super) fn ceiling(&self, name: &str, most: i128) -> Option<i128> {
+        let lo = self.of(name).lo.unwrap_or(0).max(0);
+        let mut high = lo + 1;
+        while !self.assuming(name, high).is_contradictory() {
+            high = high.checked_mul(2).filter(|high| *high <= 2 * most)?;
+        }
+        let mut low = lo;
+        while low + 1 < high {
+            let middle = i128::midpoint(low, high);
+            if self.assuming(name, middle).is_contradictory() { high = middle } else { low = middle }
+        }
+        (high <= most).then_some(high)
+    }
+
+    /// Some range is empty, or some relation fails for all values in the ranges.
+    fn is_contradictory(&self) -> bool {
+        let empty = |range: Range| matches!((range.lo, range.hi), (Some(lo), Some(hi)) if lo > hi);
+        let above = |a: &Term, b: &Term, slack: i128| matches!((self.lower(a), self.upper(b)), (Some(lo), Some(hi)) if lo > hi - slack);
+        self.atoms.iter().any(|atom| empty(atom.range))
+            || self.constraints.iter().any(|poly| self.most(poly).is_some_and(|most| most < 0))
+            || self.relations.iter().any(|(rel, left, right)| match rel {
+                Rel::Eq => above(left, right, 0) || above(right, left, 0),
+                Rel::Le => above(left, right, 0),
+                Rel::Lt => above(left, right, 1),
+                Rel::Ne | Rel::Dvd => false,
+            })
+    }
+
+    /// The largest value of a polynomial, products bounded by their factors.
+    fn most(&self, poly: &Poly) -> Option<i128> {
+        let mut sum = 0_i128;
+        for (monomial, c) in poly {
+            let range = self.monomial(monomial, false);
+            let value = c.checked_mul(if *c > 0 { range.hi } else { range.lo }?)?;
+            sum = sum.checked_add(value).filter(|sum| sum.abs() < LIMIT)?;
+        }
+        Some(sum)
     }
 
     /// The range of a variable.
@@ -76,24 +132,23 @@ impl Bounds {
             .map_or_else(Range::default, |atom| atom.range)
     }
 
-    /// The least value of a term, by interval arithmetic, with `name` assumed to be at least `at_least`.
-    pub(super) fn lower(&self, term: &Term, name: &str, at_least: i128) -> Option<i128> {
+    /// The least value of a term, by interval arithmetic along the term.
+    pub(super) fn lower(&self, term: &Term) -> Option<i128> {
         let value = match term {
             Term::Num(n) => *n,
-            Term::Atom(atom) if atom == name => at_least.max(self.of(atom).lo.unwrap_or(at_least)),
             Term::Atom(atom) => self.of(atom).lo?,
-            Term::Cast(inner) => self.lower(inner, name, at_least)?,
-            Term::Bin(Op::Add, a, b) => self.lower(a, name, at_least)? + self.lower(b, name, at_least)?,
-            Term::Bin(Op::Sub, a, b) => self.lower(a, name, at_least)? - self.upper(b)?,
+            Term::Cast(inner) => self.lower(inner)?,
+            Term::Bin(Op::Add, a, b) => self.lower(a)? + self.lower(b)?,
+            Term::Bin(Op::Sub, a, b) => self.lower(a)? - self.upper(b)?,
             Term::Bin(Op::Mul, a, b) => {
-                let (a, b) = (self.lower(a, name, at_least)?, self.lower(b, name, at_least)?);
+                let (a, b) = (self.lower(a)?, self.lower(b)?);
                 if a < 0 || b < 0 {
                     return None;
                 }
                 a.checked_mul(b)?
             }
             Term::Bin(Op::Pow, a, b) => {
-                let (a, b) = (self.lower(a, name, at_least)?, self.lower(b, name, at_least)?);
+                let (a, b) = (self.lower(a)?, self.lower(b)?);
                 if a < 0 {
                     return None;
                 }
@@ -104,13 +159,17 @@ impl Bounds {
         (value.abs() < LIMIT).then_some(value)
     }
 
+    /// The largest value of a term, where that is plain.
     fn upper(&self, term: &Term) -> Option<i128> {
-        match term {
-            Term::Num(n) => Some(*n),
-            Term::Atom(atom) => self.of(atom).hi,
-            Term::Cast(inner) => self.upper(inner),
-            _ => None,
-        }
+        let value = match term {
+            Term::Num(n) => *n,
+            Term::Atom(atom) => self.of(atom).hi?,
+            Term::Cast(inner) => self.upper(inner)?,
+            Term::Bin(Op::Add, a, b) => self.upper(a)? + self.upper(b)?,
+            Term::Bin(Op::Pow, a, b) => a.numeral()?.checked_pow(u32::try_from(b.numeral()?).ok()?)?,
+            _ => return None,
+        };
+        (value.abs() < LIMIT).then_some(value)
     }
 
     fn add_fact(&mut self, view: &View, fact: &Prop, negated: bool, out: &mut Vec<Poly>) {
@@ -125,6 +184,9 @@ impl Bounds {
                 self.add_fact(view, b, true, out);
             }
             Prop::Rel(rel, left, right) => {
+                if !negated {
+                    self.relations.push((*rel, left.clone(), right.clone()));
+                }
                 let (Some(left), Some(right)) = (self.poly(view, left), self.poly(view, right)) else { return };
                 match (rel, negated) {
                     (Rel::Eq, false) | (Rel::Ne, true) => {

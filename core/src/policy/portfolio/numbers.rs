@@ -9,6 +9,8 @@ use super::view::{Hyp, Kind, View, mentions};
 const MAX_CASES: i128 = 48;
 /// The most combinations that the kernel is asked to decide: about a millisecond each.
 const MAX_DECIDE: i128 = 6000;
+/// The largest bound of one quantifier: the kernel recurses once per value, and its stack under WebAssembly is small.
+const MAX_DEPTH: i128 = 200;
 
 pub(super) fn draft(view: &View, drafts: &mut Drafts) {
     finite_ranges(view, drafts);
@@ -19,38 +21,57 @@ pub(super) fn draft(view: &View, drafts: &mut Drafts) {
     divisibility_witness(view, drafts);
 }
 
-/// A variable with its ranges: what `omega` can prove, and what interval arithmetic over products gives.
+/// A variable with the values that it can have.
 struct Ranged<'a> {
     hyp: &'a Hyp,
+    /// What `omega` can prove.
     linear: Range,
-    full: Range,
+    /// The least number that it stays below, products of hypotheses taken into account.
+    limit: Option<i128>,
+}
+
+impl Ranged<'_> {
+    /// `omega` alone proves the limit.
+    fn is_linear(&self) -> bool {
+        matches!((self.linear.hi, self.limit), (Some(hi), Some(limit)) if hi < limit)
+    }
+
+    /// How many values lie between the lower end and the limit.
+    fn n_values(&self) -> Option<i128> {
+        Some(self.limit? - self.linear.lo?)
+    }
 }
 
 fn finite_ranges(view: &View, drafts: &mut Drafts) {
-    let linear = Bounds::new(view, true, false);
-    let full = Bounds::new(view, false, false);
-    let ranged = |linear: &Bounds, full: &Bounds| -> Vec<Ranged<'_>> {
-        view.hyps
-            .iter()
-            .filter(|hyp| hyp.accessible && matches!(hyp.kind, Kind::Nat | Kind::Int))
-            .filter(|hyp| used(view, hyp))
-            .map(|hyp| Ranged { hyp, linear: linear.of(&hyp.name), full: full.of(&hyp.name) })
-            .collect()
-    };
-    let variables = ranged(&linear, &full);
-    case_splits(view, &variables, drafts);
+    let bounds = Bounds::new(view, true, false);
+    let variables = ranged(view, &bounds, false);
+    case_splits(view, &variables, &bounds, drafts);
     for variable in &variables {
-        upper_bound(view, variable, &full, drafts);
+        upper_bound(view, variable, &bounds, drafts);
     }
-    decide_all(view, &variables, &full, false, drafts);
+    decide_all(view, &variables, &bounds, false, drafts);
     // By contradiction: the negated target may bound what the hypotheses do not.
     let bounded_by_target = matches!(view.target_relation(), Some((Rel::Le | Rel::Lt | Rel::Ne, ..)))
         || matches!(view.target_prop, Some(Prop::Not(_)));
     if bounded_by_target {
-        let (linear, full) = (Bounds::new(view, true, true), Bounds::new(view, false, true));
-        let variables = ranged(&linear, &full);
-        decide_all(view, &variables, &full, true, drafts);
+        let bounds = Bounds::new(view, true, true);
+        decide_all(view, &ranged(view, &bounds, true), &bounds, true, drafts);
     }
+}
+
+fn ranged<'a>(view: &'a View, linear: &Bounds, negate_target: bool) -> Vec<Ranged<'a>> {
+    let full = Bounds::new(view, false, negate_target);
+    view.hyps
+        .iter()
+        .filter(|hyp| hyp.accessible && matches!(hyp.kind, Kind::Nat | Kind::Int))
+        .filter(|hyp| used(view, hyp))
+        .map(|hyp| {
+            let name = &hyp.name;
+            let limits =
+                [linear.of(name).hi.map(|hi| hi + 1), full.of(name).hi.map(|hi| hi + 1), linear.ceiling(name, 1000)];
+            Ranged { hyp, linear: linear.of(name), limit: limits.into_iter().flatten().min() }
+        })
+        .collect()
 }
 
 /// The variable stands in the target or in a proof.
@@ -60,9 +81,9 @@ fn used(view: &View, hyp: &Hyp) -> bool {
 }
 
 /// All values of a variable, one by one.
-fn case_splits(view: &View, variables: &[Ranged], drafts: &mut Drafts) {
+fn case_splits(view: &View, variables: &[Ranged], bounds: &Bounds, drafts: &mut Drafts) {
     let mut sized: Vec<(i128, &Ranged)> =
-        variables.iter().filter_map(|variable| Some((variable.linear.size()?, variable))).collect();
+        variables.iter().filter_map(|variable| Some((variable.n_values()?, variable))).collect();
     sized.retain(|(size, _)| (2..=MAX_CASES).contains(size));
     sized.sort_by_key(|(size, _)| *size);
     // Where everything is linear, `omega` has no need of cases.
@@ -70,11 +91,12 @@ fn case_splits(view: &View, variables: &[Ranged], drafts: &mut Drafts) {
     for (nth, (size, variable)) in sized.iter().take(2).enumerate() {
         let weight = weight * if nth == 0 { 1.0 } else { 0.6 };
         let name = &variable.hyp.name;
-        let (Some(lo), Some(hi)) = (variable.linear.lo, variable.linear.hi) else { continue };
-        let cases: Vec<String> = (lo..=hi).map(|value| format!("{name} = {value}")).collect();
+        let (Some(lo), Some(limit)) = (variable.linear.lo, variable.limit) else { continue };
+        let Some(bound) = bound_script(view, variable, bounds) else { continue };
+        let cases: Vec<String> = (lo..limit).map(|value| format!("{name} = {value}")).collect();
         let fact = view.fresh("hc", &[]);
         let script = format!(
-            "have {fact} : {} := by omega\nrcases {fact} with {}",
+            "{bound}have {fact} : {} := by omega\nrcases {fact} with {}",
             cases.join(" ∨ "),
             vec!["rfl"; cases.len()].join(" | ")
         );
@@ -85,6 +107,16 @@ fn case_splits(view: &View, variables: &[Ranged], drafts: &mut Drafts) {
             drafts.add(1.5 * weight, format!("{script} <;> try omega"));
         }
     }
+}
+
+/// `have : x < limit := ..` and a line end, or nothing where `omega` sees the bound by itself.
+fn bound_script(view: &View, variable: &Ranged, bounds: &Bounds) -> Option<String> {
+    if variable.is_linear() {
+        return Some(String::new());
+    }
+    let limit = variable.limit?;
+    let proof = bound_proof(view, variable.hyp, limit, bounds)?;
+    Some(format!("have hlt_{0} : {0} < {limit} := by\n{proof}\n", variable.hyp.name))
 }
 
 /// A product or power of variables stands somewhere.
@@ -98,17 +130,12 @@ fn is_nonlinear(view: &View) -> bool {
     })
 }
 
-/// `have : x < N` where products bound `x` and `omega` alone does not see it.
+/// `have : x < limit` where products bound `x` and `omega` alone does not see it.
 fn upper_bound(view: &View, variable: &Ranged, bounds: &Bounds, drafts: &mut Drafts) {
-    let (Some(hi), Range { lo, .. }) = (variable.full.hi, variable.full) else { return };
-    if variable.linear.hi.is_some_and(|linear| linear <= hi) || hi > 100_000 {
-        return;
+    if let Some(script) = bound_script(view, variable, bounds).filter(|script| !script.is_empty()) {
+        let small = variable.n_values().is_some_and(|n| n <= MAX_CASES);
+        drafts.add(if small { 3.0 } else { 2.0 }, script.trim_end());
     }
-    let Some(proof) = bound_proof(view, variable.hyp, hi + 1, bounds) else { return };
-    let name = view.fresh("hlt", &[]);
-    let small = (hi - lo.unwrap_or(0)) <= MAX_CASES;
-    drafts
-        .add(if small { 7.0 } else { 2.5 }, format!("have {name} : {} < {} := by\n{proof}", variable.hyp.name, hi + 1));
 }
 
 /// The script, indented by two, that proves `x < limit` by contradiction: lower bounds of all products that `x` is in.
@@ -118,6 +145,7 @@ fn bound_proof(view: &View, hyp: &Hyp, limit: i128, bounds: &Bounds) -> Option<S
         Kind::Int => ("Int.lt_of_not_ge", false),
         _ => return None,
     };
+    let bounds = &bounds.assuming(&hyp.name, limit);
     let mut facts = String::new();
     let mut seen: Vec<String> = Vec::new();
     for term in view.facts().iter().flat_map(|fact| nonlinear_terms(fact)) {
@@ -125,13 +153,13 @@ fn bound_proof(view: &View, hyp: &Hyp, limit: i128, bounds: &Bounds) -> Option<S
         if seen.contains(&text) || !mentions(&text, &hyp.name) {
             continue;
         }
-        if let Some(proof) = product_bound(view, term, hyp, limit, bounds) {
+        if let Some(proof) = product_bound(view, term, bounds) {
             seen.push(text);
             facts.push_str(&format!("  have hb{} := {proof}\n", seen.len()));
         }
     }
     let fallback = if substitution {
-        format!("first | omega | grind | (obtain ⟨k, rfl⟩ := Nat.exists_eq_add_of_le hge; grind)")
+        "first | omega | grind | (obtain ⟨k, rfl⟩ := Nat.exists_eq_add_of_le hge; grind)".to_owned()
     } else {
         "first | omega | grind".to_owned()
     };
@@ -162,33 +190,40 @@ fn nonlinear_terms(fact: &Prop) -> Vec<&Term> {
 }
 
 /// A proof term of `L ≤ term`, built along the term; leaves are `omega`'s.
-fn product_bound(view: &View, term: &Term, hyp: &Hyp, limit: i128, bounds: &Bounds) -> Option<String> {
+fn product_bound(view: &View, term: &Term, bounds: &Bounds) -> Option<String> {
     let integers = speaks_of_integers(view, term);
     match term {
         Term::Bin(Op::Mul, a, b) => {
-            let (left, right) =
-                (product_bound(view, a, hyp, limit, bounds)?, product_bound(view, b, hyp, limit, bounds)?);
-            if integers {
-                Some(format!("Int.mul_le_mul {left} {right} (by omega) (by omega)"))
+            let (left, right) = (product_bound(view, a, bounds)?, product_bound(view, b, bounds)?);
+            Some(if integers {
+                format!("(Int.mul_le_mul {left} {right} (by decide) (Int.le_trans (by decide) {left}))")
             } else {
-                Some(format!("Nat.mul_le_mul {left} {right}"))
-            }
-            .map(|proof| format!("({proof})"))
+                format!("(Nat.mul_le_mul {left} {right})")
+            })
         }
         Term::Bin(Op::Pow, base, exponent) if !integers => match (base.numeral(), exponent.numeral()) {
             (_, Some(exponent)) => {
-                Some(format!("(Nat.pow_le_pow_left {} {exponent})", product_bound(view, base, hyp, limit, bounds)?))
+                Some(format!("(Nat.pow_le_pow_left {} {exponent})", product_bound(view, base, bounds)?))
             }
             (Some(base), None) if base > 0 => Some(format!(
                 "(Nat.pow_le_pow_right (n := {base}) (by decide) {})",
-                product_bound(view, exponent, hyp, limit, bounds)?
+                product_bound(view, exponent, bounds)?
             )),
             _ => None,
         },
         _ => {
-            let least = bounds.lower(term, &hyp.name, limit)?;
-            Some(format!("(by omega : {least} ≤ {})", term.show()))
+            let least = bounds.lower(term).filter(|least| *least >= 0)?;
+            Some(format!("(by omega : {least} ≤ {})", with_typed_casts(term).show()))
         }
+    }
+}
+
+/// `↑n` alone does not say where the cast goes to, and nothing around a leaf does.
+fn with_typed_casts(term: &Term) -> Term {
+    match term {
+        Term::Cast(inner) => Term::Atom(format!("({}:Int)", inner.show().replace(' ', ""))),
+        Term::Bin(op, a, b) => Term::Bin(*op, Box::new(with_typed_casts(a)), Box::new(with_typed_casts(b))),
+        other => other.clone(),
     }
 }
 
@@ -210,20 +245,19 @@ fn decide_all(view: &View, variables: &[Ranged], bounds: &Bounds, negated: bool,
     let mut script = String::new();
     let mut combinations = 1_i128;
     for variable in variables {
-        let Some(hi) = variable.full.hi.filter(|hi| *hi >= 0) else { return };
-        combinations = combinations.saturating_mul(hi + 1);
+        let Some(limit) = variable.limit.filter(|limit| (0..=MAX_DEPTH).contains(limit)) else { return };
+        combinations = combinations.saturating_mul(limit);
         if combinations > MAX_DECIDE {
             return;
         }
         let name = &variable.hyp.name;
-        let linear = variable.linear.hi.is_some_and(|linear| linear <= hi);
-        let proof = if linear {
+        let proof = if variable.is_linear() {
             " omega".to_owned()
         } else {
-            let Some(proof) = bound_proof(view, variable.hyp, hi + 1, bounds) else { return };
+            let Some(proof) = bound_proof(view, variable.hyp, limit, bounds) else { return };
             format!("\n{proof}")
         };
-        script.push_str(&format!("have hlt_{name} : {name} < {} := by{proof}\n", hi + 1));
+        script.push_str(&format!("have hlt_{name} : {name} < {limit} := by{proof}\n"));
     }
     // Only proofs over the bounded variables in decidable words can be carried along.
     let (mut kept, mut dropped) = (Vec::new(), Vec::new());
@@ -279,15 +313,18 @@ fn divisors(view: &View, drafts: &mut Drafts) {
                     format!("⟨{}, {equation}.symm⟩", cofactor.show())
                 };
                 let divides = divides.replace(".symm.symm", "");
+                // The list of candidates is checked as a Boolean: the kernel evaluates it without deep recursion.
                 drafts.add(
                     5.0,
                     format!(
                         "have {fact} : {name} ∣ {n} := {divides}\n\
-                         have {fact} : {name} ∈ [{list}] :=\n  \
-                         (by decide +kernel : ∀ d, d < {} → d ∣ {n} → d ∈ [{list}]) {name}\n    \
-                         (Nat.lt_succ_of_le (Nat.le_of_dvd (by decide) {fact})) {fact}\n\
+                         have {fact} : {name} ∈ [{list}] := by\n  \
+                         have hall : (List.range {}).all (fun d => !decide (d ∣ {n}) || decide (d ∈ [{list}])) = true := by decide +kernel\n  \
+                         have hlt : {name} < {} := Nat.lt_succ_of_le (Nat.le_of_dvd (by decide) {fact})\n  \
+                         simpa [{fact}] using List.all_eq_true.mp hall {name} (List.mem_range.mpr hlt)\n\
                          simp only [List.mem_cons, List.not_mem_nil, or_false] at {fact}\n\
                          rcases {fact} with {} <;> omega",
+                        n + 1,
                         n + 1,
                         vec!["rfl"; cases.len()].join(" | ")
                     ),
@@ -448,9 +485,9 @@ fn products(view: &View, drafts: &mut Drafts) {
     let mut squares: Vec<String> = Vec::new();
     for (idx, x) in variables.iter().take(3).enumerate() {
         for y in variables.iter().take(3).skip(idx + 1) {
-            squares.push(format!("have hq{} := Int.mul_self_nonneg ({x} - {y})", squares.len() + 1));
+            squares.push(square(&format!("{x} - {y}"), squares.len() + 1));
         }
-        squares.push(format!("have hq{} := Int.mul_self_nonneg {x}", squares.len() + 1));
+        squares.push(square(x, squares.len() + 1));
     }
     let order = matches!(view.target_relation(), Some((Rel::Le | Rel::Lt, ..))) || view.target == "False";
     if !facts.is_empty() {
@@ -459,6 +496,14 @@ fn products(view: &View, drafts: &mut Drafts) {
     if order && !squares.is_empty() {
         drafts.add(3.0, format!("{}\ngrind", squares.join("\n")));
     }
+}
+
+/// `have : 0 ≤ t * t`; core Lean has no name for it.
+fn square(term: &str, nth: usize) -> String {
+    format!(
+        "have hq{nth} : 0 ≤ ({term}) * ({term}) := by\n  rcases Int.le_total 0 ({term}) with h | h\n  \
+         · exact Int.mul_nonneg h h\n  · exact Int.mul_nonneg_of_nonpos_of_nonpos h h"
+    )
 }
 
 /// `a ∣ t` over a ring: cofactors that the goal's own terms suggest.

@@ -23,29 +23,34 @@ pub(super) fn draft(view: &View, drafts: &mut Drafts) {
 /// Numerals that something is divided by with a remainder: those of the target first, then those of the proofs.
 fn moduli(view: &View) -> Vec<i128> {
     let mut out = Vec::new();
-    let mut push = |n: i128| {
-        if n > 1 && !out.contains(&n) {
-            out.push(n);
-        }
-    };
     let props = view.target_prop.iter().chain(view.hyps.iter().filter_map(|hyp| hyp.prop.as_ref()));
-    for prop in props {
+    for (nth, prop) in props.enumerate() {
+        // The target's own moduli are the ones that matter, where it has any.
+        if nth == 1 && view.target_prop.is_some() && !out.is_empty() && view.target != "False" {
+            break;
+        }
         prop.visit_terms(&mut |term| {
             if let Term::Bin(Op::Mod, _, modulus) = term
                 && let Some(n) = modulus.numeral()
             {
-                push(n);
+                push(&mut out, n);
             }
         });
         prop.visit_relations(&mut |rel, left, _| {
             if rel == Rel::Dvd
                 && let Some(n) = left.numeral()
             {
-                push(n);
+                push(&mut out, n);
             }
         });
     }
     out
+}
+
+fn push(moduli: &mut Vec<i128>, n: i128) {
+    if n > 1 && !moduli.contains(&n) {
+        moduli.push(n);
+    }
 }
 
 fn speaks_of_integers(view: &View) -> bool {
@@ -78,7 +83,7 @@ fn residue_facts(view: &View, drafts: &mut Drafts) {
         return;
     }
     let lemmas = push_lemmas(speaks_of_integers(view));
-    drafts.add(3.5, format!("simp [{lemmas}, {}]", known.join(", ")));
+    drafts.add(5.5, format!("simp [{lemmas}, {}]", known.join(", ")));
 }
 
 /// `k = closed term`, too large to compute with: its residues are facts that the kernel decides.
@@ -86,7 +91,7 @@ fn large_values(view: &View, moduli: &[i128], drafts: &mut Drafts) {
     for hyp in view.proofs() {
         let Some(Prop::Rel(Rel::Eq, Term::Atom(name), value)) = &hyp.prop else { continue };
         let has_operation = matches!(value, Term::Bin(..));
-        if !value.is_closed() || !has_operation || !view.in_target(name) {
+        if !value.is_closed() || !has_operation || !view.in_target(name) || residue_is_known(view, name) {
             continue;
         }
         let mut wanted: Vec<i128> = Vec::new();
@@ -115,6 +120,13 @@ fn large_values(view: &View, moduli: &[i128], drafts: &mut Drafts) {
             ),
         );
     }
+}
+
+/// Some proof already says what `name` leaves modulo something.
+fn residue_is_known(view: &View, name: &str) -> bool {
+    view.facts().iter().any(|fact| {
+        matches!(fact, Prop::Rel(Rel::Eq, Term::Bin(Op::Mod, a, _), Term::Num(_)) if **a == Term::Atom(name.to_owned()))
+    })
 }
 
 /// Numerals `b` for which `b ^ e` stands somewhere with `name` in `e`.
@@ -248,11 +260,20 @@ fn powers(view: &View, moduli: &[i128], drafts: &mut Drafts) {
         if n_facts == 0 {
             continue;
         }
-        drafts.add(9.0, format!("{script}omega"));
+        // A power whose residue is already known has been here before.
+        let weight = if known_power(view) { 0.1 } else { 1.0 };
+        drafts.add(9.0 * weight, format!("{script}omega"));
         if n_facts <= 2 {
-            drafts.add(5.0, format!("{script}{closing} <;> try omega"));
+            drafts.add(5.0 * weight, format!("{script}{closing} <;> try omega"));
         }
     }
+}
+
+/// Some proof already gives the residue of a power.
+fn known_power(view: &View) -> bool {
+    view.facts().iter().any(|fact| {
+        matches!(fact, Prop::Rel(Rel::Eq, Term::Bin(Op::Mod, a, _), Term::Num(_)) if matches!(**a, Term::Bin(Op::Pow, ..)))
+    })
 }
 
 /// `x % m = 0 ∨ x % m = 1 ∨ ..` for the variables at hand.

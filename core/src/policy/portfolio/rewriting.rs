@@ -80,6 +80,26 @@ fn instantiate(view: &View, hyp: &Hyp, binders: &[Binder], drafts: &mut Drafts) 
             drafts.add(1.0, format!("{}\nsimp_all", facts.join("\n")));
         }
     }
+    if numeric && n_named == 2 && binders.len() == 2 {
+        // A functional equation: its values at 0 and 1 settle most of what is asked about it.
+        let facts: Vec<String> = [(0, 0), (0, 1), (1, 0), (1, 1)]
+            .iter()
+            .map(|(a, b)| format!("have hi{a}{b} := {} {a} {b}", hyp.name))
+            .collect();
+        drafts.add(3.0, format!("{}\ngrind", facts.join("\n")));
+        drafts.add(1.5, facts[0].clone());
+        for var in view.vars(Kind::Nat).filter(|var| view.in_target(&var.name)).take(1) {
+            let n = &var.name;
+            let ih = view.fresh("ih", &[]);
+            drafts.add(
+                3.0,
+                format!(
+                    "{}\ninduction {n} with\n| zero => grind\n| succ {n} {ih} => have hs := {} {n} 1; grind",
+                    facts[0], hyp.name
+                ),
+            );
+        }
+    }
     let mut n_terms = 0;
     for var in view.hyps.iter().rev().filter(|var| var.accessible && !matches!(var.kind, Kind::Proof)) {
         if n_named == 1 && (first.ty == var.ty || (first.ty.is_empty() && matches!(var.kind, Kind::Nat | Kind::Int))) {

@@ -46,6 +46,8 @@ fn introduce(view: &View, drafts: &mut Drafts) {
 
 /// An `rintro` pattern for a premise: a bracket for `∧` and `∃`, the name for everything else.
 fn pattern(view: &View, ty: &str, name: &str) -> String {
+    let bracketed = ty.starts_with('(') && find_top_level(ty, ") ").is_none() && ty.ends_with(')');
+    let ty = if bracketed { &ty[1..ty.len() - 1] } else { ty };
     if let Some((binders, _)) = split_exists(ty) {
         let mut parts: Vec<String> = Vec::new();
         for binder in &binders {
@@ -114,11 +116,10 @@ fn witnesses(view: &View, drafts: &mut Drafts) {
     let Some((binders, body)) = split_exists(&view.target) else { return };
     let Some(first) = binders.first() else { return };
     let name = first.name.clone().unwrap_or_default();
-    let more = ", ?_".repeat(1);
     for term in solved_witnesses(&name, body) {
         drafts.add(8.0, format!("exact ⟨{term}, by omega⟩"));
         drafts.add(5.0, format!("exact ⟨{term}, by grind⟩"));
-        drafts.add(4.0, format!("refine ⟨{term}{more}⟩"));
+        drafts.add(4.0, format!("refine ⟨{term}, ?_⟩"));
     }
     let mut seen = 0;
     for hyp in view.hyps.iter().rev().filter(|hyp| hyp.accessible) {
@@ -128,25 +129,22 @@ fn witnesses(view: &View, drafts: &mut Drafts) {
         };
         if fits && seen < 3 {
             seen += 1;
-            drafts.add(5.0, format!("refine ⟨{}{more}⟩", hyp.name));
+            drafts.add(5.0, format!("refine ⟨{}, ?_⟩", hyp.name));
             if matches!(hyp.kind, Kind::Nat | Kind::Int) && body.contains(['<', '≤', '>', '≥']) {
-                drafts.add(3.0, format!("refine ⟨{} + 1{more}⟩", hyp.name));
+                drafts.add(3.0, format!("refine ⟨{} + 1, ?_⟩", hyp.name));
             }
         }
     }
     if matches!(first.ty.as_str(), "" | "ℕ" | "ℤ" | "ℚ" | "Nat" | "Int" | "Rat") {
         for numeral in 0..3 {
             drafts.add(3.0 - f64::from(numeral) * 0.5, format!("exact ⟨{numeral}, by simp_all⟩"));
-            drafts.add(1.2, format!("refine ⟨{numeral}{more}⟩"));
+            drafts.add(1.2, format!("refine ⟨{numeral}, ?_⟩"));
         }
     }
-    if let Some((domain, range)) = first.ty.split_once(" → ")
-        && !range.contains(" → ")
-    {
-        let _ = domain;
-        drafts.add(4.0, format!("refine ⟨fun x => x{more}⟩"));
-        drafts.add(2.0, format!("refine ⟨fun _ => 0{more}⟩"));
-        drafts.add(1.5, format!("refine ⟨fun x => x + 1{more}⟩"));
+    if first.ty.split_once(" → ").is_some_and(|(_, range)| !range.contains(" → ")) {
+        drafts.add(4.0, "refine ⟨fun x => x, ?_⟩");
+        drafts.add(2.0, "refine ⟨fun _ => 0, ?_⟩");
+        drafts.add(1.5, "refine ⟨fun x => x + 1, ?_⟩");
     }
     drafts.add(3.0, "refine ⟨_, rfl⟩");
     for hyp in view.proofs().take(4) {

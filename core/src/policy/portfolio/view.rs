@@ -1,7 +1,5 @@
 //! What the templates know about a proof state: hypotheses by kind, the target taken apart, names that are free.
 
-use std::cell::Cell;
-
 use super::arith::{Prop, Rel, Term};
 use crate::goal::{Goal, is_name_part};
 
@@ -54,7 +52,6 @@ pub(super) struct View<'a> {
     pub(super) target_prop: Option<Prop>,
     pub(super) n_goals: usize,
     pub(super) history: &'a [String],
-    n_fresh: Cell<usize>,
 }
 
 impl<'a> View<'a> {
@@ -72,7 +69,7 @@ impl<'a> View<'a> {
         // A later hypothesis of the same name shadows the earlier one, which Lean then prints with a dagger.
         let target = fold(&goal.target);
         let target_prop = Prop::parse(&target);
-        Self { hyps, target, target_prop, n_goals, history, n_fresh: Cell::new(0) }
+        Self { hyps, target, target_prop, n_goals, history }
     }
 
     /// Accessible proofs, newest first: what was introduced last is what the goal is about.
@@ -123,7 +120,6 @@ impl<'a> View<'a> {
         loop {
             let name = format!("{base}{idx}");
             if is_free(&name) {
-                self.n_fresh.set(self.n_fresh.get() + 1);
                 return name;
             }
             idx += 1;

@@ -248,9 +248,13 @@ impl Schedule {
             let Some((since, job)) = session.queue.front() else { continue };
             let state = job.state();
             let mine = session.live[index].contains_key(&state);
-            let elsewhere =
-                session.live.iter().enumerate().any(|(w, live)| w != index && !inner.idle[w] && live.contains_key(&state));
-            let idle_holder = session.live.iter().enumerate().any(|(w, live)| inner.idle[w] && live.contains_key(&state));
+            let elsewhere = session
+                .live
+                .iter()
+                .enumerate()
+                .any(|(w, live)| w != index && !inner.idle[w] && live.contains_key(&state));
+            let idle_holder =
+                session.live.iter().enumerate().any(|(w, live)| inner.idle[w] && live.contains_key(&state));
             let waited = since.elapsed();
             if !mine && (elsewhere || idle_holder) && waited < PATIENCE {
                 let left = PATIENCE - waited;

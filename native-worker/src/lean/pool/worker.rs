@@ -57,7 +57,8 @@ impl Worker {
     async fn tidy(&mut self) {
         let garbage = self.schedule.collect(self.index, self.config.live_states);
         let Some(host) = self.host.as_mut() else { return };
-        let worn = self.served >= self.config.recycle_after || host.memory().is_some_and(|m| m > self.config.host_memory);
+        let worn =
+            self.served >= self.config.recycle_after || host.memory().is_some_and(|m| m > self.config.host_memory);
         if worn {
             self.schedule.count(|s| s.recycled += 1);
             self.drop_host().await;

@@ -210,6 +210,28 @@ impl LeanHost for ReplHost {
         recheck::judge(self.checker().await?.get(), &theorem, proof, &config, limits).await
     }
 
+    async fn elaborate(
+        &mut self,
+        theorem: &Theorem,
+        proof: &[String],
+        limits: StepLimits,
+    ) -> Result<Costed<Vec<String>>, HostDown> {
+        let mut cost = LeanCost::default();
+        let env = match self.base(theorem, limits.wall, &mut cost).await? {
+            Ok(env) => env,
+            Err(message) => return Ok(Costed { value: vec![message], cost }),
+        };
+        let text = format!("{} := by\n{}", theorem.statement.trim_end(), theorem.proof_body(proof));
+        let asked = self.process.ask(&Request::command(text, env), limits.wall).await;
+        add(&mut cost, asked.cost);
+        let value = match reading::command(asked.answer?) {
+            Ok(_) => Vec::new(),
+            Err(CommandFailure::Rejected { message }) => vec![message],
+            Err(CommandFailure::Confused { detail }) => return Err(self.confused(detail).await),
+        };
+        Ok(Costed { value, cost })
+    }
+
     async fn check_file(
         &mut self,
         imports: &[String],

@@ -6,13 +6,24 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 /// The scripts, by file name. `host.cjs` is the entry under Node.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 18] = [
     ("abi.js", include_str!("driver/abi.js")),
     ("boot.js", include_str!("driver/boot.js")),
     ("driver.js", include_str!("driver/driver.js")),
+    ("exceptions.js", include_str!("driver/exceptions.js")),
     ("host.cjs", include_str!("driver/host.cjs")),
+    ("prepare.cjs", include_str!("driver/prepare.cjs")),
     ("recheck.js", include_str!("driver/recheck.js")),
     ("runtime.cjs", include_str!("driver/runtime.cjs")),
+    ("runtime.js", include_str!("driver/runtime.js")),
+    ("selftest.cjs", include_str!("driver/selftest.cjs")),
+    ("snapshot.js", include_str!("driver/snapshot.js")),
+    ("symbols.js", include_str!("driver/symbols.js")),
+    ("system.js", include_str!("driver/system.js")),
+    ("views.js", include_str!("driver/views.js")),
+    ("wasm-format.cjs", include_str!("driver/wasm-format.cjs")),
+    ("wasm-helper.cjs", include_str!("driver/wasm-helper.cjs")),
+    ("wasm-rewrite.cjs", include_str!("driver/wasm-rewrite.cjs")),
     ("watchdog.js", include_str!("driver/watchdog.js")),
 ];
 

@@ -76,12 +76,9 @@ impl Launch for WasmLauncher {
         let hello: Hello = serde_json::from_str(&line)
             .map_err(|_| HostDown::CannotStart { message: format!("Lean under Node said something odd: {line}") })?;
         match (hello.version, hello.fatal) {
-            (Some(version), None) => Ok(Box::new(WasmHost {
-                child,
-                version,
-                modules: self.settings.modules.clone(),
-                next_id: 1,
-            })),
+            (Some(version), None) => {
+                Ok(Box::new(WasmHost { child, version, modules: self.settings.modules.clone(), next_id: 1 }))
+            }
             (_, fatal) => Err(HostDown::CannotStart {
                 message: format!(
                     "Lean does not start under Node: {}; `stepwise setup --force` lays it down afresh",
@@ -106,7 +103,11 @@ impl WasmHost {
     }
 
     /// The next answer to request `id`; a trap or a missed deadline ends the process.
-    async fn receive<T: DeserializeOwned + Default>(&mut self, id: u64, deadline: Instant) -> Result<Envelope<T>, HostDown> {
+    async fn receive<T: DeserializeOwned + Default>(
+        &mut self,
+        id: u64,
+        deadline: Instant,
+    ) -> Result<Envelope<T>, HostDown> {
         let line = match self.child.next_line(deadline).await {
             Ok(line) => line,
             Err(error) => {
@@ -140,8 +141,11 @@ impl WasmHost {
 
     /// Imports that this host has not loaded, as a message, if there are any.
     fn missing_imports(&self, imports: &[String]) -> Option<String> {
-        let missing: Vec<&str> =
-            imports.iter().map(String::as_str).filter(|i| !self.modules.iter().any(|m| m == i) && *i != "Init").collect();
+        let missing: Vec<&str> = imports
+            .iter()
+            .map(String::as_str)
+            .filter(|i| !self.modules.iter().any(|m| m == i) && *i != "Init")
+            .collect();
         (!missing.is_empty()).then(|| {
             format!(
                 "this Lean has {} only, and the file imports {}; give `--lean-project DIR` for a project that has it",
@@ -248,10 +252,34 @@ impl LeanHost for WasmHost {
         let answer: Envelope<JudgeAnswer> = self.receive(id, Instant::now() + limits.wall + GRACE).await?;
         let cost = LeanCost { cpu_us: answer.cpu_us, wall_us: answer.wall_us };
         if answer.timeout {
-            let refusal = self.refusal(format!("the whole file takes longer than {} s", limits.wall.as_secs_f32()));
+            let refusal = self.refusal(too_long(limits.wall));
             return Ok(Costed { value: refusal.value, cost });
         }
         Ok(Costed { value: self.verdict(answer.answer), cost })
+    }
+
+    async fn elaborate(
+        &mut self,
+        theorem: &Theorem,
+        proof: &[String],
+        limits: StepLimits,
+    ) -> Result<Costed<Vec<String>>, HostDown> {
+        if let Some(reason) = self.missing_imports(&theorem.imports) {
+            return Ok(Costed { value: vec![reason], cost: LeanCost::default() });
+        }
+        let id = self.id();
+        let request = Request::Elaborate {
+            id,
+            preamble: &theorem.preamble,
+            statement: &theorem.statement,
+            body: &theorem.proof_body(proof),
+            limit_ms: millis(limits.wall),
+        };
+        self.send(&request).await?;
+        let answer: Envelope<FileAnswer> = self.receive(id, Instant::now() + limits.wall + GRACE).await?;
+        let cost = LeanCost { cpu_us: answer.cpu_us, wall_us: answer.wall_us };
+        let value = if answer.timeout { vec![too_long(limits.wall)] } else { answer.answer.errors };
+        Ok(Costed { value, cost })
     }
 
     async fn check_file(
@@ -269,13 +297,11 @@ impl LeanHost for WasmHost {
         let answer: Envelope<FileAnswer> = self.receive(id, Instant::now() + limits.wall + GRACE).await?;
         let cost = LeanCost { cpu_us: answer.cpu_us, wall_us: answer.wall_us };
         let value = if answer.timeout {
-            refuse(format!("the whole file takes longer than {} s", limits.wall.as_secs_f32()))
+            refuse(too_long(limits.wall))
         } else {
             let FileAnswer { errors, theorems } = answer.answer;
-            let theorems = theorems
-                .into_iter()
-                .map(|t| TheoremVerdict { name: t.name, verdict: self.verdict(t.judge) })
-                .collect();
+            let theorems =
+                theorems.into_iter().map(|t| TheoremVerdict { name: t.name, verdict: self.verdict(t.judge) }).collect();
             FileVerdict { errors, theorems }
         };
         Ok(Costed { value, cost })
@@ -327,6 +353,10 @@ fn down(error: &ProcessError) -> HostDown {
             HostDown::Crashed { detail: error.to_string() }
         }
     }
+}
+
+fn too_long(limit: Duration) -> String {
+    format!("the whole file takes longer than {} s", limit.as_secs_f32())
 }
 
 fn millis(duration: Duration) -> u64 {

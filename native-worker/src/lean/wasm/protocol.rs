@@ -10,6 +10,7 @@ pub(super) enum Request<'a> {
     Apply { id: u64, state: u64, tactics: &'a [String], limit_ms: u64 },
     Free { states: &'a [u64] },
     Recheck { id: u64, preamble: &'a str, statement: &'a str, body: &'a str, limit_ms: u64 },
+    Elaborate { id: u64, preamble: &'a str, statement: &'a str, body: &'a str, limit_ms: u64 },
     CheckFile { id: u64, text: &'a str, limit_ms: u64 },
 }
 

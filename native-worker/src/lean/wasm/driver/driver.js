@@ -296,6 +296,10 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
 
   // ---- steps
 
+  /** Errors that a step logged. Their positions would be those of a text that nobody sees. */
+  const loggedErrors = (coreState) =>
+    errorsOf(messagesOf(field(coreState, CORE_STATE.messages))).map((text) => text.replace(/^<input>:\d+:\d+: error(\([^)]*\))?: /, ""));
+
   /** References to `parts` (borrowed), interleaved with the contexts as every TacticM function takes them. */
   const enter = (session, parts) => {
     const refs = parts.map((part) => x.lean_st_mk_ref(retain(part)));
@@ -355,8 +359,8 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     const inside = enter(session, parts);
     const stop = (exception) => {
       const left = inside.leave();
-      // An internal exception (tag 1) says no more than that an error was logged before it.
-      const logged = tag(exception) === 1 ? errorsOf(messagesOf(field(left[3], CORE_STATE.messages))) : [];
+      // What was logged first is what Lean would print first; an exception after it may say nothing of its own.
+      const logged = loggedErrors(left[3]);
       left.forEach(release);
       const text = exceptionText(exception);
       return { failed: logged[0] ?? text };
@@ -376,7 +380,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
 
     const after = inside.leave();
     const fail = (text) => { after.forEach(release); return { failed: text }; };
-    const errors = errorsOf(messagesOf(field(after[3], CORE_STATE.messages)));
+    const errors = loggedErrors(after[3]);
     if (errors.length > 0) return fail(errors[0]);
     if (isBoxed(after[0])) {
       const flaw = flawOfProof(session, after);

@@ -1,12 +1,12 @@
 // One Lean process under Node: requests as JSON lines on stdin, answers as JSON lines on stdout (protocol.rs is the twin).
-//   node host.cjs RUNTIME_DIR
+//   node host.cjs RUNTIME_DIR [MODULE...]
 "use strict";
 
 const fs = require("node:fs");
 const path = require("node:path");
 const { Worker } = require("node:worker_threads");
 
-for (const script of ["abi", "watchdog", "boot", "driver", "recheck"]) require(path.join(__dirname, `${script}.js`));
+for (const script of ["abi", "watchdog", "driver", "recheck"]) require(path.join(__dirname, `${script}.js`));
 const { loadRuntime } = require(path.join(__dirname, "runtime.cjs"));
 
 const say = (message) => {
@@ -23,8 +23,8 @@ const say = (message) => {
 };
 
 /** After a trap the state of the runtime is unknown: say so and end; the pool starts another process. */
-const die = (error) => {
-  say({ fatal: String(error?.stack ?? error).slice(0, 2000) });
+const die = (error, describe = (e) => String(e?.stack ?? e)) => {
+  say({ fatal: describe(error).slice(0, 2000) });
   process.exit(70);
 };
 
@@ -39,7 +39,7 @@ const startThread = (source) => {
   return thread;
 };
 
-const serve = (driver, { recheck, checkFile }) => {
+const serve = (driver, { recheck, elaborate, checkFile }) => {
   const answer = (request) => {
     const { id, op } = request;
     const cpu = cpuMicros();
@@ -53,6 +53,7 @@ const serve = (driver, { recheck, checkFile }) => {
         return say({ id, done: true, ...cost() });
       case "free": return driver.free(request.states);
       case "recheck": return say({ id, ...recheck(request), ...cost() });
+      case "elaborate": return say({ id, ...elaborate(request), ...cost() });
       case "check_file": return say({ id, ...checkFile(request), ...cost() });
       default: return say({ id, unknown: op });
     }
@@ -85,14 +86,18 @@ const serve = (driver, { recheck, checkFile }) => {
 
 const main = () => {
   const started = performance.now();
-  const [directory] = process.argv.slice(2);
-  const runtime = loadRuntime(path.resolve(directory));
-  const abi = StepwiseLean.createAbi(runtime);
-  const { env } = runtime.roots;
-  const driver = StepwiseLean.createDriver(abi, env, StepwiseLean.createWatchdog(runtime.memory, startThread));
-  const judge = StepwiseLean.createRecheck(abi, driver);
-  say({ ready: true, version: driver.version, ms: Math.round(performance.now() - started) });
-  serve(driver, judge);
+  const [directory, ...modules] = process.argv.slice(2);
+  const runtime = loadRuntime(path.resolve(directory), modules.length > 0 ? modules : undefined);
+  try {
+    const abi = StepwiseLean.createAbi(runtime);
+    const { env } = runtime.roots;
+    const driver = StepwiseLean.createDriver(abi, env, StepwiseLean.createWatchdog(runtime.memory, startThread));
+    const judge = StepwiseLean.createRecheck(abi, driver);
+    say({ ready: true, version: driver.version, ms: Math.round(performance.now() - started) });
+    serve(driver, judge);
+  } catch (error) {
+    die(error, runtime.describe);
+  }
 };
 
 try {

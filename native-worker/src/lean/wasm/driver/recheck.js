@@ -163,6 +163,18 @@ StepwiseLean.createRecheck = (abi, driver) => {
     }
   };
 
+  /** Elaborates the statement with this proof and returns the errors. Judges nothing. */
+  const elaborate = ({ preamble: preambleText, statement, body, limit_ms: limitMs }) => {
+    const { value, fired } = timed(limitMs, () => {
+      const before = preamble(preambleText ?? "");
+      if (before.errors.length > 0) return { errors: before.errors };
+      const whole = runCommands(`${statement} := by\n${body}\n`, retain(before.state));
+      release(whole.state);
+      return { errors: errorsOf(whole.messages) };
+    });
+    return fired ? { timeout: true } : value;
+  };
+
   /** Elaborates a whole file and judges every theorem that it declares. */
   const checkFile = ({ text, limit_ms: limitMs }) => {
     const { value, fired } = timed(limitMs, () => {
@@ -200,5 +212,5 @@ StepwiseLean.createRecheck = (abi, driver) => {
     return theorems.sort((a, b) => (nameText(a.name) < nameText(b.name) ? -1 : 1));
   };
 
-  return { recheck, checkFile };
+  return { recheck, elaborate, checkFile };
 };
