@@ -100,28 +100,102 @@ fn bad_input_is_refused_in_one_line() {
     std::fs::write(dir.join("one.jsonl"), "{\"statement\": \"theorem t : True\"}\n").unwrap();
     std::fs::write(dir.join("text.txt"), "my notes").unwrap();
     std::fs::create_dir(dir.join("folder")).unwrap();
-    check_refused(dir, &["prove", "--samples", "0", "True"], expect![[""]]);
-    check_refused(dir, &["prove", "--sample", "3", "True"], expect![[""]]);
-    check_refused(dir, &["prove", ""], expect![[""]]);
-    check_refused(dir, &["prove"], expect![[""]]);
-    check_refused(dir, &["prove", "missing.lean"], expect![[""]]);
-    check_refused(dir, &["prove", "latin1.lean"], expect![[""]]);
-    check_refused(dir, &["prove", "done.lean"], expect![[""]]);
-    check_refused(dir, &["prove", "-o", "folder", "True"], expect![[""]]);
-    check_refused(dir, &["prove", "-o", "no/such/file.lean", "True"], expect![[""]]);
-    check_refused(dir, &["prove", "--resume", "True"], expect![[""]]);
-    check_refused(dir, &["prove", "--resume", "--log", "missing.log"], expect![[""]]);
-    check_refused(dir, &["prove", "--log", "text.txt", "True"], expect![[""]]);
-    check_refused(dir, &["prove", "--preamble", "@missing.txt", "True"], expect![[""]]);
-    check_refused(dir, &["prove", "--lean-project", "missing", "True"], expect![[""]]);
-    check_refused(dir, &["eval", "missing.jsonl"], expect![[""]]);
-    check_refused(dir, &["eval", "empty.jsonl"], expect![[""]]);
-    check_refused(dir, &["eval", "other.jsonl"], expect![[""]]);
-    check_refused(dir, &["eval", "one.jsonl", "--filter", "("], expect![[""]]);
-    check_refused(dir, &["eval", "one.jsonl", "--filter", "x"], expect![[""]]);
-    check_refused(dir, &["eval", "one.jsonl", "--results", "text.txt"], expect![[""]]);
-    check_refused(dir, &["replay", "text.txt"], expect![[""]]);
-    check_refused(dir, &["check", "missing.lean"], expect![[""]]);
+    check_refused(
+        dir,
+        &["prove", "--samples", "0", "True"],
+        expect!["error: invalid value '0' for '--samples <S>': give a whole number of at least 1"],
+    );
+    check_refused(dir, &["prove", "--sample", "3", "True"], expect!["error: unexpected argument '--sample' found"]);
+    check_refused(
+        dir,
+        &["prove", ""],
+        expect!["error: the statement is empty: give `theorem name (x : T) : P`, `example : P` or a proposition"],
+    );
+    check_refused(
+        dir,
+        &["prove"],
+        expect!["error: the statement is empty: give `theorem name (x : T) : P`, `example : P` or a proposition"],
+    );
+    check_refused(dir, &["prove", "missing.lean"], expect!["error: no file missing.lean"]);
+    check_refused(
+        dir,
+        &["prove", "latin1.lean"],
+        expect!["error: latin1.lean is not UTF-8 (byte 11); save it as UTF-8, as Lean wants it"],
+    );
+    check_refused(
+        dir,
+        &["prove", "done.lean"],
+        expect!["error: done.lean: no `sorry` in it: write `:= by sorry` where a proof is wanted"],
+    );
+    check_refused(
+        dir,
+        &["prove", "-o", "folder", "True"],
+        expect![
+            "error: cannot write folder; name a file in a folder that exists and can be written: Is a directory (os error 21)"
+        ],
+    );
+    check_refused(
+        dir,
+        &["prove", "-o", "no/such/file.lean", "True"],
+        expect![
+            "error: cannot write no/such/file.lean; name a file in a folder that exists and can be written: No such file or directory (os error 2)"
+        ],
+    );
+    check_refused(
+        dir,
+        &["prove", "--resume", "True"],
+        expect!["error: the following required arguments were not provided:"],
+    );
+    check_refused(
+        dir,
+        &["prove", "--resume", "--log", "missing.log"],
+        expect!["error: cannot read the log missing.log: No such file or directory (os error 2)"],
+    );
+    check_refused(
+        dir,
+        &["prove", "--log", "text.txt", "True"],
+        expect!["error: text.txt exists already: add --resume to go on from it, or name another file"],
+    );
+    check_refused(
+        dir,
+        &["prove", "--preamble", "@missing.txt", "True"],
+        expect!["error: --preamble: no file missing.txt"],
+    );
+    check_refused(
+        dir,
+        &["prove", "--lean-project", "missing", "True"],
+        expect!["error: no folder missing: --lean-project takes the folder of a Lake project"],
+    );
+    check_refused(dir, &["eval", "missing.jsonl"], expect!["error: no file missing.jsonl"]);
+    check_refused(
+        dir,
+        &["eval", "empty.jsonl"],
+        expect!["error: empty.jsonl: no problem in it: expected one JSON object per line"],
+    );
+    check_refused(
+        dir,
+        &["eval", "other.jsonl"],
+        expect![
+            "error: other.jsonl:1: no statement: expected one of the fields formal_statement, lean4_statement, lean4_formalization, statement"
+        ],
+    );
+    check_refused(
+        dir,
+        &["eval", "one.jsonl", "--filter", "("],
+        expect!["error: --filter ( is no regular expression: found open group without closing ')'"],
+    );
+    check_refused(dir, &["eval", "one.jsonl", "--filter", "x"], expect!["error: no problem's name matches --filter x"]);
+    check_refused(
+        dir,
+        &["eval", "one.jsonl", "--results", "text.txt"],
+        expect!["error: cannot use text.txt: it holds something else than records; name another file"],
+    );
+    check_refused(
+        dir,
+        &["replay", "text.txt"],
+        expect!["error: text.txt: the log has no complete first line: nothing was recorded, start the search anew"],
+    );
+    check_refused(dir, &["check", "missing.lean"], expect!["error: no file missing.lean"]);
     assert_eq!(std::fs::read(dir.join("text.txt")).unwrap(), b"my notes");
 }
 
@@ -222,17 +296,18 @@ fn standard_input_gives_json() {
 fn what_is_not_proved_exits_with_1() {
     let _turn = lean_turn();
     let dir = TempDir::new().unwrap();
-    let output = run(dir.path(), &["prove", "--hosts", "1", "theorem wrong (n : Nat) : n = undefined_thing"]);
+    let output = run(dir.path(), &["prove", "--hosts", "1", "theorem wrong (n : Nat) : n = Nat.no_such_thing n"]);
     assert_exit(&output, 1);
     assert_eq!(stdout(&output), "");
-    assert!(stderr(&output).contains("undefined_thing"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("no_such_thing"), "{}", stderr(&output));
     let output = run(dir.path(), &["prove", "--hosts", "1", "--expansions", "2", "theorem no (p q : Prop) : p → q"]);
     assert_exit(&output, 1);
     assert_eq!(stdout(&output), "");
 }
 
 /// Not provable, and full of moves that open new states.
-const ENDLESS: &str = "theorem endless (f : Nat → Nat) (h : ∀ n, f (f n) = f (n + 2)) (a b : Nat) : f a * f b = f (a * b)";
+const ENDLESS: &str =
+    "theorem endless (f : Nat → Nat) (h : ∀ n, f (f n) = f (n + 2)) (a b : Nat) : f a * f b = f (a * b)";
 
 #[test]
 fn a_killed_search_replays_and_goes_on() {
