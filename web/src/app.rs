@@ -178,7 +178,7 @@ fn Scrubber(page: Page) -> impl IntoView {
     };
     view! {
         <section aria-label="Time line" class="scrubber">
-            <button type="button" aria-label="First event" on:click=move |_| page.go_to(0)>"⏮"</button>
+            <button type="button" aria-label="First event" on:click=move |_| page.go_to(0)>"|◀"</button>
             <button type="button" aria-label="Previous event" on:click=move |_| page.go_to(position().saturating_sub(1))>
                 "◀"
             </button>
@@ -192,7 +192,7 @@ fn Scrubber(page: Page) -> impl IntoView {
                 on:input=on_input
             />
             <button type="button" aria-label="Next event" on:click=move |_| page.go_to(position() + 1)>"▶"</button>
-            <button type="button" aria-label="Last event" on:click=move |_| page.go_to(usize::MAX)>"⏭"</button>
+            <button type="button" aria-label="Last event" on:click=move |_| page.go_to(usize::MAX)>"▶|"</button>
             <output>{move || format!("event {} of {}: {}", position(), n_events(), last_event())}</output>
             <p class="standing" role="status">{standing}</p>
         </section>
@@ -325,7 +325,7 @@ fn DetailPane(page: Page) -> impl IntoView {
             <h2>"Selected"</h2>
             <pre class="script">
                 {move || {
-                    let script = shown.with(|detail| detail.script.join("\n  "));
+                    let script = shown.with(|detail| detail.script.join("\n").replace('\n', "\n  "));
                     if script.is_empty() { statement() } else { format!("{} := by\n  {script}", statement()) }
                 }}
             </pre>

@@ -61,7 +61,7 @@ impl Status {
             Self::Refused => '⊘',
             Self::Duplicate => '≡',
             Self::Failed => '✗',
-            Self::Timeout => '⧗',
+            Self::Timeout => '◷',
             Self::Crashed => '↯',
             Self::OutOfMemory => '▣',
         }
