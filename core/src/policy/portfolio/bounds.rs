@@ -52,6 +52,7 @@ impl Bounds {
             this.add_fact(view, target, true, &mut constraints);
         }
         this.constraints = constraints;
+        this.intern_exponents();
         this.settle(linear);
         this
     }
@@ -387,6 +388,22 @@ impl Bounds {
         }
     }
 
+    /// Exponents that stand nowhere else still deserve a range: they are natural numbers.
+    fn intern_exponents(&mut self) {
+        let exponents: Vec<Term> = self
+            .atoms
+            .iter()
+            .filter_map(|atom| match &atom.term {
+                Term::Bin(Op::Pow, base, exponent) if base.numeral().is_some() => Some((**exponent).clone()),
+                _ => None,
+            })
+            .filter(|exponent| matches!(exponent, Term::Atom(_)))
+            .collect();
+        for exponent in exponents {
+            self.intern(&exponent, Some(0));
+        }
+    }
+
     /// Bounds of `b ^ x` are bounds of `x`.
     fn link_powers(&mut self, linear: bool) {
         if linear {
@@ -408,19 +425,6 @@ impl Bounds {
             }
             let range = &mut self.atoms[target].range;
             range.hi = Some(range.hi.map_or(most, |old| old.min(most)));
-        }
-        // Exponents that stand nowhere else still deserve a range.
-        let exponents: Vec<Term> = self
-            .atoms
-            .iter()
-            .filter_map(|atom| match &atom.term {
-                Term::Bin(Op::Pow, base, exponent) if base.numeral().is_some() => Some((**exponent).clone()),
-                _ => None,
-            })
-            .filter(|exponent| matches!(exponent, Term::Atom(_)))
-            .collect();
-        for exponent in exponents {
-            self.intern(&exponent, Some(0));
         }
     }
 }

@@ -44,6 +44,10 @@ impl Drafts {
     pub(super) fn rank(self, view: &View, request: &ProposalRequest) -> Vec<Candidate> {
         let mut items = self.items;
         items.retain(|item| item.weight > 0.0 && !(runs_once(&item.tactic) && view.history.contains(&item.tactic)));
+        let towers: Vec<&str> = view.towers().map(|hyp| hyp.name.as_str()).collect();
+        if !towers.is_empty() {
+            items.retain(|item| !computes(&item.tactic, &towers));
+        }
         if request.pass > 0 {
             for (idx, item) in items.iter_mut().enumerate() {
                 item.weight *= jitter(request.seed, request.pass, idx);
@@ -58,6 +62,13 @@ impl Drafts {
             .map(|item| Candidate { tactic: item.tactic, logprob: (item.weight / total).ln().min(0.0), n_tokens: 0 })
             .collect()
     }
+}
+
+/// The tactic would replace a variable by one of these values, or let a simplifier do it.
+fn computes(tactic: &str, towers: &[&str]) -> bool {
+    let simplifies = ["simp_all", "grind"].iter().any(|word| tactic.contains(word))
+        || ["induction", "cases"].iter().any(|word| tactic.starts_with(word));
+    simplifies || towers.iter().any(|name| tactic == format!("subst {name}") || tactic == format!("rw [{name}]"))
 }
 
 fn runs_once(tactic: &str) -> bool {

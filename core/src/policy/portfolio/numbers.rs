@@ -10,7 +10,7 @@ const MAX_CASES: i128 = 48;
 /// The most combinations that the kernel is asked to decide: about a millisecond each.
 const MAX_DECIDE: i128 = 6000;
 /// The largest bound of one quantifier: the kernel recurses once per value, and its stack under WebAssembly is small.
-const MAX_DEPTH: i128 = 200;
+const MAX_DEPTH: i128 = 120;
 
 pub(super) fn draft(view: &View, drafts: &mut Drafts) {
     finite_ranges(view, drafts);

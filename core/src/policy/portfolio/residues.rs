@@ -24,11 +24,7 @@ pub(super) fn draft(view: &View, drafts: &mut Drafts) {
 fn moduli(view: &View) -> Vec<i128> {
     let mut out = Vec::new();
     let props = view.target_prop.iter().chain(view.hyps.iter().filter_map(|hyp| hyp.prop.as_ref()));
-    for (nth, prop) in props.enumerate() {
-        // The target's own moduli are the ones that matter, where it has any.
-        if nth == 1 && view.target_prop.is_some() && !out.is_empty() && view.target != "False" {
-            break;
-        }
+    for prop in props {
         prop.visit_terms(&mut |term| {
             if let Term::Bin(Op::Mod, _, modulus) = term
                 && let Some(n) = modulus.numeral()
@@ -233,7 +229,7 @@ fn powers(view: &View, moduli: &[i128], drafts: &mut Drafts) {
             None => bases.push((base, vec![exponent])),
         }
     }
-    for &modulus in moduli.iter().take(2) {
+    for (nth, &modulus) in moduli.iter().take(2).enumerate() {
         let mut script = String::new();
         let mut closing = String::new();
         let mut taken: Vec<String> = Vec::new();
@@ -261,7 +257,7 @@ fn powers(view: &View, moduli: &[i128], drafts: &mut Drafts) {
             continue;
         }
         // A power whose residue is already known has been here before.
-        let weight = if known_power(view) { 0.1 } else { 1.0 };
+        let weight = if known_power(view) { 0.1 } else { 1.0 } * if nth == 0 { 1.0 } else { 0.8 };
         drafts.add(9.0 * weight, format!("{script}omega"));
         if n_facts <= 2 {
             drafts.add(5.0 * weight, format!("{script}{closing} <;> try omega"));

@@ -1,6 +1,6 @@
 //! What the templates know about a proof state: hypotheses by kind, the target taken apart, names that are free.
 
-use super::arith::{Prop, Rel, Term};
+use super::arith::{Op, Prop, Rel, Term};
 use crate::goal::{Goal, is_name_part};
 
 /// What a hypothesis is, as far as its printed type tells.
@@ -124,6 +124,21 @@ impl<'a> View<'a> {
             }
             idx += 1;
         }
+    }
+
+    /// Proofs `k = closed term` whose value has too many digits to be computed: replacing `k` by it can cost minutes,
+    /// and an exponent that large makes Lean panic.
+    pub(super) fn towers(&self) -> impl Iterator<Item = &Hyp> {
+        self.hyps.iter().filter(|hyp| {
+            let Some(Prop::Rel(Rel::Eq, Term::Atom(_), value)) = &hyp.prop else { return false };
+            let mut large = false;
+            value.visit(&mut |term| {
+                if let Term::Bin(Op::Pow, _, exponent) = term {
+                    large |= exponent.numeral().is_none_or(|exponent| exponent > 256);
+                }
+            });
+            large && value.is_closed()
+        })
     }
 
     /// How many tactics of the history begin with `word`.
