@@ -1,20 +1,25 @@
 //! The cost of hosting Lean on this machine: time to ready, memory, and steps, each as a median with its spread.
+//!
+//! What is compared is measured in turn, call by call, so that a machine that gets slower gets slower for both sides.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::bail;
 use stepwise_core::outcome::StepOutcome;
 use stepwise_core::problem::Theorem;
 
 use super::host::{HostState, Launch, LeanHost, Opened, StepLimits};
-use super::pool::{Pool, PoolConfig, SessionStart, StateId};
+use super::pool::{Pool, PoolConfig, Session, SessionStart, StateId};
 
 /// Runs of a step before it is measured: caches fill, and Lean's lazy initialisation happens.
-const WARM_UP: u32 = 3;
+const WARM_UP: u32 = 20;
 /// How deep the deep rows go.
 const DEPTH: usize = 10;
 /// Starting a process takes seconds, so these rows are repeated less.
 const MAX_STARTS: u32 = 5;
+/// A whole text takes about a second, so it is repeated less.
+const MAX_FRESH: u32 = 20;
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -53,9 +58,28 @@ pub struct Row {
 pub async fn run(launch: Arc<dyn Launch>, plan: &Plan, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Vec<Row>> {
     let mut bench = Bench { plan, say, rows: Vec::new() };
     bench.starts(launch.as_ref()).await?;
-    bench.host_steps(launch.as_ref()).await?;
-    bench.pool_steps(launch).await?;
+    bench.pool_against_host(&launch).await?;
+    bench.depths(launch.as_ref()).await?;
+    bench.live_against_fresh(launch.as_ref()).await?;
     Ok(bench.rows)
+}
+
+/// A structural step and the goal that it works on.
+struct Structural {
+    tactic: &'static str,
+    goal: &'static str,
+}
+
+const STRUCTURAL: [Structural; 3] = [
+    Structural { tactic: "constructor", goal: "p ∧ q" },
+    Structural { tactic: "intro x", goal: "p → p ∧ q" },
+    Structural { tactic: "exact h", goal: "p ∧ q" },
+];
+
+impl Structural {
+    fn theorem(&self) -> Theorem {
+        theorem(&format!("theorem bench (p q : Prop) (h : p ∧ q) (a b : Nat) (k : a ≤ b) : {}", self.goal))
+    }
 }
 
 struct Bench<'a> {
@@ -73,6 +97,10 @@ impl Bench<'_> {
         wanted
     }
 
+    fn limits(&self) -> StepLimits {
+        StepLimits { wall: self.plan.pool.step_limit }
+    }
+
     fn row(&mut self, name: &str, unit: &'static str, warm_up: u32, values: &[f64]) {
         let quantile = |q| stepwise_core::stats::quantile(values, q).unwrap_or(f64::NAN);
         self.rows.push(Row {
@@ -86,6 +114,14 @@ impl Bench<'_> {
         });
     }
 
+    /// Two sides measured in turn, and the quotient of each pair.
+    fn pair(&mut self, name: &str, first: (&str, &[f64]), second: (&str, &[f64])) {
+        let quotients: Vec<f64> = first.1.iter().zip(second.1).map(|(a, b)| a / b).collect();
+        self.row(&format!("{name}: {}", first.0), "ms", WARM_UP, first.1);
+        self.row(&format!("{name}: {}", second.0), "ms", WARM_UP, second.1);
+        self.row(&format!("{name}: {} / {}", first.0, second.0), "x", WARM_UP, &quotients);
+    }
+
     async fn starts(&mut self, launch: &dyn Launch) -> anyhow::Result<()> {
         const READY: &str = "host ready";
         const MEMORY: &str = "host memory when ready";
@@ -97,108 +133,161 @@ impl Bench<'_> {
             let begun = Instant::now();
             let mut host = launch.launch().await?;
             ready.push(begun.elapsed().as_secs_f64());
-            memory.extend(host.memory().map(|bytes| bytes as f64 / f64::from(1 << 20)));
+            memory.extend(mebibytes(host.as_ref()));
             host.shutdown().await;
         }
         self.row(READY, "s", 0, &ready);
-        if !memory.is_empty() {
-            self.row(MEMORY, "MiB", 0, &memory);
-        }
+        self.row(MEMORY, "MiB", 0, &memory);
         Ok(())
     }
 
-    /// The bare host: no pool in between.
-    async fn host_steps(&mut self, launch: &dyn Launch) -> anyhow::Result<()> {
-        let deep = conjunctions(DEPTH + 1);
-        let names = [1, DEPTH].map(|depth| format!("host: constructor at depth {depth}"));
-        if !names.iter().any(|name| self.wants(name)) {
-            return Ok(());
-        }
+    /// What queueing, bookkeeping and crash safety cost on top of the process itself.
+    async fn pool_against_host(&mut self, launch: &Arc<dyn Launch>) -> anyhow::Result<()> {
+        let pool = Pool::start(Arc::clone(launch), PoolConfig { hosts: 1, ..self.plan.pool.clone() });
         let mut host = launch.launch().await?;
-        let limits = StepLimits { wall: self.plan.pool.step_limit };
-        let opened = host.open(&deep, StepLimits { wall: self.plan.pool.open_limit }).await?;
-        let Opened::Root { state, .. } = opened.value else {
-            anyhow::bail!("the host does not open the bench's theorem: {:?}", opened.value);
-        };
-        let mut states = vec![state];
-        for _ in 1..DEPTH {
-            let at = states[states.len() - 1];
-            let next = host_step(host.as_mut(), at, "refine ⟨trivial, ?_⟩", limits).await?;
-            states.push(next);
-        }
-        for (name, depth) in names.iter().zip([1, DEPTH]) {
-            let mut millis = Vec::new();
-            for run in 0..WARM_UP + self.plan.runs {
-                let begun = Instant::now();
-                let new = host_step(host.as_mut(), states[depth - 1], "constructor", limits).await?;
-                if run >= WARM_UP {
-                    millis.push(ms(begun.elapsed()));
-                }
-                host.free(&[new]).await?;
+        for step in &STRUCTURAL {
+            let name = format!("`{}`", step.tactic);
+            if !self.wants(&name) {
+                continue;
             }
-            self.row(name, "ms", WARM_UP, &millis);
+            let session = pool_open(&pool, step.theorem()).await?;
+            let root = host_open(host.as_mut(), &step.theorem(), self.limits()).await?;
+            let (mut pooled, mut bare) = (Vec::new(), Vec::new());
+            for run in 0..WARM_UP + self.plan.runs {
+                let through_pool = pool_step(&session, step.tactic).await?;
+                let (new, direct) = host_step(host.as_mut(), root, step.tactic, self.limits()).await?;
+                host.free(&new.into_iter().collect::<Vec<_>>()).await?;
+                if run >= WARM_UP {
+                    pooled.push(through_pool);
+                    bare.push(direct);
+                }
+            }
+            self.pair(&name, ("pool", &pooled), ("bare host", &bare));
         }
-        if let Some(bytes) = host.memory() {
-            self.row("host memory after these steps", "MiB", 0, &[bytes as f64 / f64::from(1 << 20)]);
+        self.row("host memory after these steps", "MiB", 0, &mebibytes(host.as_ref()));
+        host.shutdown().await;
+        pool.shutdown().await;
+        Ok(())
+    }
+
+    /// The same step as the first of a proof and as its tenth.
+    async fn depths(&mut self, launch: &dyn Launch) -> anyhow::Result<()> {
+        let mut host = launch.launch().await?;
+        for step in &STRUCTURAL {
+            let name = format!("`{}`", step.tactic);
+            if !self.wants(&name) {
+                continue;
+            }
+            let root = host_open(host.as_mut(), &step.theorem(), self.limits()).await?;
+            let mut deep = root;
+            for tactic in (1..DEPTH).map(|i| format!("have e{i} : a + {i} ≤ b + {i} := by omega")) {
+                let (Some(next), _) = host_step(host.as_mut(), deep, &tactic, self.limits()).await? else {
+                    bail!("`{tactic}` leaves no goal")
+                };
+                deep = next;
+            }
+            let (mut tenth, mut first) = (Vec::new(), Vec::new());
+            for run in 0..WARM_UP + self.plan.runs {
+                for (state, millis) in [(deep, &mut tenth), (root, &mut first)] {
+                    let (new, took) = host_step(host.as_mut(), state, step.tactic, self.limits()).await?;
+                    host.free(&new.into_iter().collect::<Vec<_>>()).await?;
+                    if run >= WARM_UP {
+                        millis.push(took);
+                    }
+                }
+            }
+            self.pair(&name, ("depth 10", &tenth), ("depth 1", &first));
         }
         host.shutdown().await;
         Ok(())
     }
 
-    async fn pool_steps(&mut self, launch: Arc<dyn Launch>) -> anyhow::Result<()> {
-        const STEPS: [(&str, &str); 5] = [
-            ("pool: constructor", "constructor"),
-            ("pool: intro", "intro h"),
-            ("pool: exact", "exact ⟨hp, trivial⟩"),
-            ("pool: omega", "omega"),
-            ("pool: grind", "grind"),
-        ];
-        let theorems = [
-            theorem("theorem bench (p : Prop) (hp : p) : p ∧ True"),
-            theorem("theorem bench (p : Prop) : p → p ∧ True"),
-            theorem("theorem bench (p : Prop) (hp : p) : p ∧ True"),
-            theorem("theorem bench (a b : Nat) (h : a < b) : 2 * a + 1 < 2 * b"),
-            theorem("theorem bench (p q : Prop) (h : p ∧ q) : q ∧ p"),
-        ];
-        let pool = Pool::start(launch, PoolConfig { hosts: 1, ..self.plan.pool.clone() });
-        for ((name, tactic), theorem) in STEPS.into_iter().zip(theorems) {
-            if !self.wants(name) {
-                continue;
-            }
-            let SessionStart::Open { session, .. } = pool.open(theorem).await?.value else {
-                anyhow::bail!("the pool does not open the theorem of the row {name}");
-            };
-            let mut millis = Vec::new();
-            for run in 0..WARM_UP + self.plan.runs {
-                let begun = Instant::now();
-                let outcomes = session.apply(StateId(0), &[tactic.to_owned()]).await?.value;
-                if run >= WARM_UP {
-                    millis.push(ms(begun.elapsed()));
-                }
-                match outcomes.as_slice() {
-                    [StepOutcome::Open { state, .. }] => session.forget(&[*state]),
-                    [StepOutcome::Proved] => {}
-                    other => anyhow::bail!("{tactic} gave {other:?} in the row {name}"),
-                }
-            }
-            self.row(name, "ms", WARM_UP, &millis);
+    /// One more step on a kept state, and the whole text with that step from nothing.
+    async fn live_against_fresh(&mut self, launch: &dyn Launch) -> anyhow::Result<()> {
+        const NAME: &str = "`have := by grind` at depth 10";
+        if !self.wants(NAME) {
+            return Ok(());
         }
-        pool.shutdown().await;
+        let tactic = |i: usize| format!("have e{i} : (a + b + {i}) * c = c * (b + a + {i}) := by grind");
+        let theorem = theorem("theorem bench (a b c : Nat) (h : a ≤ b) : a + c ≤ b + c");
+        let mut host = launch.launch().await?;
+        let mut at = host_open(host.as_mut(), &theorem, self.limits()).await?;
+        let mut whole = Vec::new();
+        for i in 1..DEPTH {
+            let (Some(next), _) = host_step(host.as_mut(), at, &tactic(i), self.limits()).await? else {
+                bail!("`{}` leaves no goal", tactic(i))
+            };
+            at = next;
+            whole.push(tactic(i));
+        }
+        whole.push(tactic(DEPTH));
+        let (mut fresh, mut live) = (Vec::new(), Vec::new());
+        for run in 0..WARM_UP + self.plan.runs.min(MAX_FRESH) {
+            let (new, took) = host_step(host.as_mut(), at, &tactic(DEPTH), self.limits()).await?;
+            host.free(&new.into_iter().collect::<Vec<_>>()).await?;
+            let begun = Instant::now();
+            let errors = host.elaborate(&theorem, &whole, self.limits()).await?.value;
+            let took_fresh = ms(begun.elapsed());
+            if !matches!(errors.as_slice(), [only] if only.contains("unsolved goals")) {
+                bail!("the whole text gave {errors:?}");
+            }
+            if run >= WARM_UP {
+                live.push(took);
+                fresh.push(took_fresh);
+            }
+        }
+        host.shutdown().await;
+        self.pair(NAME, ("fresh", &fresh), ("live", &live));
         Ok(())
     }
 }
 
+async fn pool_open(pool: &Pool, theorem: Theorem) -> anyhow::Result<Session> {
+    match pool.open(theorem).await?.value {
+        SessionStart::Open { session, .. } => Ok(session),
+        other => bail!("the pool does not open the bench's theorem: {other:?}"),
+    }
+}
+
+async fn host_open(host: &mut dyn LeanHost, theorem: &Theorem, limits: StepLimits) -> anyhow::Result<HostState> {
+    match host.open(theorem, limits).await?.value {
+        Opened::Root { state, .. } => Ok(state),
+        other => bail!("the host does not open the bench's theorem: {other:?}"),
+    }
+}
+
+/// Milliseconds of one step through the pool.
+async fn pool_step(session: &Session, tactic: &str) -> anyhow::Result<f64> {
+    let begun = Instant::now();
+    let outcomes = session.apply(StateId::ROOT, &[tactic.to_owned()]).await?.value;
+    let took = ms(begun.elapsed());
+    match outcomes.as_slice() {
+        [StepOutcome::Open { state, .. }] => session.forget(&[*state]),
+        [StepOutcome::Proved] => {}
+        other => bail!("{tactic} gave {other:?}"),
+    }
+    Ok(took)
+}
+
+/// The state that one step of a bare host opens, if any, and its milliseconds.
 async fn host_step(
     host: &mut dyn LeanHost,
     state: HostState,
     tactic: &str,
     limits: StepLimits,
-) -> anyhow::Result<HostState> {
+) -> anyhow::Result<(Option<HostState>, f64)> {
+    let begun = Instant::now();
     let applied = host.apply(state, &[tactic.to_owned()], limits).await;
+    let took = ms(begun.elapsed());
     match applied.outcomes.as_slice() {
-        [StepOutcome::Open { state, .. }] => Ok(*state),
-        other => anyhow::bail!("{tactic} gave {other:?} ({:?})", applied.down),
+        [StepOutcome::Open { state, .. }] => Ok((Some(*state), took)),
+        [StepOutcome::Proved] => Ok((None, took)),
+        other => bail!("{tactic} gave {other:?} ({:?})", applied.down),
     }
+}
+
+fn mebibytes(host: &dyn LeanHost) -> Vec<f64> {
+    host.memory().map(|bytes| bytes as f64 / f64::from(1 << 20)).into_iter().collect()
 }
 
 fn ms(duration: Duration) -> f64 {
@@ -207,9 +296,4 @@ fn ms(duration: Duration) -> f64 {
 
 fn theorem(statement: &str) -> Theorem {
     Theorem { name: "bench".to_owned(), imports: Vec::new(), preamble: String::new(), statement: statement.to_owned() }
-}
-
-/// `True ∧ .. ∧ True ∧ True`, `n` conjunctions deep.
-fn conjunctions(n: usize) -> Theorem {
-    theorem(&format!("theorem bench : {}True", "True ∧ ".repeat(n)))
 }
