@@ -14,10 +14,17 @@ use tempfile::TempDir;
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "stepwise-worker", "--bin", "stepwise"])
-            .status()
-            .unwrap();
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package", "stepwise-worker", "--bin", "stepwise"]);
+        // What cargo tells this test about its own package would make build scripts of dependencies run again, and with
+        // them half the build.
+        for (name, _) in std::env::vars_os() {
+            let of_this_package = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
+            if name.to_str().is_some_and(|n| of_this_package.iter().any(|prefix| n.starts_with(prefix))) {
+                build.env_remove(name);
+            }
+        }
+        let status = build.status().unwrap();
         assert!(status.success(), "stepwise does not build");
         // target/<profile>/deps/<this test>
         let deps = std::env::current_exe().unwrap();
@@ -305,16 +312,15 @@ fn what_is_not_proved_exits_with_1() {
     assert_eq!(stdout(&output), "");
 }
 
-/// Not provable, and full of moves that open new states.
-const ENDLESS: &str =
-    "theorem endless (f : Nat → Nat) (h : ∀ n, f (f n) = f (n + 2)) (a b : Nat) : f a * f b = f (a * b)";
+/// Not provable, and case splits go on for ever.
+const ENDLESS: &str = "theorem endless (n m : Nat) : n = m";
 
 #[test]
 fn a_killed_search_replays_and_goes_on() {
     let _turn = lean_turn();
     let dir = TempDir::new().unwrap();
     let log = dir.path().join("search.jsonl");
-    let begin = ["prove", "--hosts", "1", "--expansions", "6", "--samples", "6", "--log", "search.jsonl", ENDLESS];
+    let begin = ["prove", "--hosts", "1", "--expansions", "6", "--log", "search.jsonl", ENDLESS];
     let mut child = stepwise(dir.path(), &begin).spawn().unwrap();
     wait_until("the first expansion in the log", || {
         std::fs::read_to_string(&log).is_ok_and(|text| text.contains("checked"))
@@ -404,7 +410,7 @@ fn ctrl_c_drains_and_the_same_command_goes_on() {
     let dir = TempDir::new().unwrap();
     let problem = serde_json::json!({ "name": "endless", "statement": ENDLESS });
     std::fs::write(dir.path().join("one.jsonl"), format!("{problem}\n")).unwrap();
-    let args = ["eval", "one.jsonl", "--hosts", "1", "--expansions", "6", "--samples", "6", "--results", "out.jsonl"];
+    let args = ["eval", "one.jsonl", "--hosts", "1", "--expansions", "6", "--results", "out.jsonl"];
     let args = [&args[..], &["--logs", "logs"]].concat();
     let child = stepwise(dir.path(), &args).spawn().unwrap();
     let log = dir.path().join("logs/endless.jsonl");
