@@ -89,6 +89,11 @@ impl Judge {
         task.await.map_err(|_| PoolError::Closed)?
     }
 
+    /// The process that runs now, if it is idle enough to be asked.
+    pub(super) fn process_id(&self) -> Option<u32> {
+        self.host.try_lock().ok()?.as_ref()?.info().pid
+    }
+
     pub(super) async fn shutdown(&self) {
         if let Some(mut host) = self.host.lock().await.take() {
             host.shutdown().await;

@@ -177,6 +177,14 @@ impl Pool {
         self.shared.schedule.stats()
     }
 
+    /// The Lean processes that run now.
+    #[must_use]
+    pub fn process_ids(&self) -> Vec<u32> {
+        let mut ids = self.shared.schedule.process_ids();
+        ids.extend(self.shared.judge.process_id());
+        ids
+    }
+
     /// Ends all processes; waiting requests get [`PoolError::Closed`].
     pub async fn shutdown(&self) {
         self.shared.schedule.close();

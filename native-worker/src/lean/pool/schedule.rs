@@ -85,6 +85,7 @@ struct Inner {
     garbage: Vec<Vec<HostState>>,
     n_live: Vec<usize>,
     idle: Vec<bool>,
+    pids: Vec<Option<u32>>,
     next_session: u64,
     clock: u64,
     closed: bool,
@@ -123,6 +124,7 @@ impl Schedule {
             garbage: vec![Vec::new(); n_workers],
             n_live: vec![0; n_workers],
             idle: vec![false; n_workers],
+            pids: vec![None; n_workers],
             n_workers,
             ..Inner::default()
         };
@@ -328,9 +330,22 @@ impl Schedule {
         StateId(u32::try_from(session.steps.len()).unwrap_or(u32::MAX))
     }
 
+    /// Worker `index` has started a process.
+    pub(super) fn started(&self, index: usize, pid: Option<u32>) {
+        let mut inner = self.lock();
+        inner.stats.started += 1;
+        inner.pids[index] = pid;
+    }
+
+    /// The processes that run now.
+    pub(super) fn process_ids(&self) -> Vec<u32> {
+        self.lock().pids.iter().copied().flatten().collect()
+    }
+
     /// The process of worker `index` is gone, and every live state in it.
     pub(super) fn lost(&self, index: usize) {
         let mut inner = self.lock();
+        inner.pids[index] = None;
         inner.garbage[index].clear();
         inner.n_live[index] = 0;
         for session in inner.sessions.values_mut() {

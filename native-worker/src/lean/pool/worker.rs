@@ -89,7 +89,7 @@ impl Worker {
     async fn host(&mut self) -> Result<&mut Box<dyn LeanHost>, PoolError> {
         if self.host.is_none() {
             let host = start(self.launch.as_ref()).await?;
-            self.schedule.count(|s| s.started += 1);
+            self.schedule.started(self.index, host.info().pid);
             self.served = 0;
             self.host = Some(host);
         }
