@@ -11,11 +11,8 @@ use super::progress::SetupProgress;
 use crate::lean::host::Launch;
 use crate::lean::pool::{Pool, PoolConfig};
 use crate::lean::repl::ReplLauncher;
-use crate::lean::wasm::{WasmLauncher, WasmSettings, install_driver};
+use crate::lean::wasm::{WasmLauncher, WasmSettings};
 use crate::setup;
-
-/// Modules that a WebAssembly host imports when it starts.
-const WASM_MODULES: [&str; 1] = ["Init"];
 
 /// Resident memory that ends a WebAssembly host. The pool replaces idle ones far below this; it only stops a tactic
 /// that eats memory while it runs.
@@ -52,16 +49,7 @@ pub(super) async fn launcher(args: &LeanArgs) -> anyhow::Result<Arc<dyn Launch>>
 
 async fn wasm() -> anyhow::Result<Arc<dyn Launch>> {
     let installed = ensure_setup(setup::Options::from_env()).await?;
-    let cache = installed.runtime.parent().context("the cache folder has no parent; set STEPWISE_CACHE_DIR")?;
-    let entry = install_driver(cache)
-        .with_context(|| format!("cannot write below {}; check its permissions", cache.display()))?;
-    Ok(Arc::new(WasmLauncher::new(WasmSettings {
-        node: installed.node.path,
-        entry,
-        runtime: installed.runtime,
-        modules: WASM_MODULES.map(String::from).to_vec(),
-        memory_limit: WASM_MEMORY_LIMIT,
-    })))
+    Ok(Arc::new(WasmLauncher::new(WasmSettings::new(&installed, WASM_MEMORY_LIMIT))))
 }
 
 /// Brings what is missing, with a progress bar; a few milliseconds when nothing is.

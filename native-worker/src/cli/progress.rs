@@ -55,7 +55,11 @@ impl Progress {
     }
 }
 
-/// Set-up's progress: a bar per phase with bytes and speed.
+/// How a phase is shown that counts bytes, and one that counts steps.
+const IN_BYTES: &str = "{msg} {wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+const IN_STEPS: &str = "{msg} {wide_bar} step {pos} of {len}, {elapsed}";
+
+/// Set-up's progress: a bar per phase.
 pub(super) struct SetupProgress {
     bar: ProgressBar,
     is_live: bool,
@@ -69,7 +73,7 @@ impl SetupProgress {
             Some(0),
             if is_live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() },
         );
-        bar.set_style(style("{msg} {wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left"));
+        bar.set_style(style(IN_BYTES));
         Self { bar, is_live, phase: Mutex::new(None) }
     }
 
@@ -85,9 +89,10 @@ impl setup::Progress for SetupProgress {
         if phase.as_ref() != Some(&now) {
             let message = format!("{} {}", step.phase, step.package);
             if self.is_live {
+                self.bar.set_style(style(if step.phase == setup::Phase::Preparing { IN_STEPS } else { IN_BYTES }));
                 self.bar.set_message(message.trim_end().to_owned());
                 self.bar.reset();
-            } else if step.total > 0 {
+            } else if step.total > 0 && step.phase != setup::Phase::Preparing {
                 output::eprint(&format!("{message} ({} MB)", step.total.div_ceil(1_000_000)));
             } else {
                 output::eprint(message.trim_end());

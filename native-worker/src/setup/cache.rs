@@ -11,7 +11,7 @@ use super::SetupError;
 use super::progress::{Phase, Progress, Step};
 
 const MANIFEST: &str = "manifest.json";
-/// A folder under construction; what a killed run left of one is removed by the next.
+/// A folder under construction, or one that is only needed meanwhile; what a killed run left is removed by the next.
 const NEW: &str = ".new-";
 /// A damaged folder on its way out.
 const OLD: &str = ".old-";
@@ -97,7 +97,7 @@ impl Cache {
         Condition::Complete { bytes }
     }
 
-    /// Waits until no other process or thread writes to this cache. The lock goes when the file is dropped, or its
+    /// Waits until no other process or thread writes to this cache, and removes what killed ones left. The lock goes when the file is dropped, or its
     /// process ends in whatever way.
     pub(super) fn lock(&self, progress: &dyn Progress) -> Result<File, SetupError> {
         fs::create_dir_all(&self.root).map_err(|source| SetupError::io("create", &self.root, 0, source))?;
@@ -112,7 +112,21 @@ impl Cache {
             }
             Err(TryLockError::Error(source)) => return Err(wrong(source)),
         }
+        for entry in fs::read_dir(&self.root).into_iter().flatten().flatten() {
+            if entry.file_name().to_str().is_some_and(|name| name.starts_with(NEW) || name.starts_with(OLD)) {
+                remove_tree(&entry.path())?;
+            }
+        }
         Ok(file)
+    }
+
+    /// Makes an empty folder that goes when it is dropped. The caller holds the lock, and makes one at a time.
+    /// `needed` is an upper bound on its size, for the message when the disk is full.
+    pub(super) fn scratch(&self, needed: u64) -> Result<Scratch, SetupError> {
+        let path = self.root.join(format!("{NEW}scratch"));
+        remove_tree(&path)?;
+        fs::create_dir_all(&path).map_err(|source| SetupError::io("create", &path, needed, source))?;
+        Ok(Scratch { path, needed })
     }
 
     /// Starts a folder that becomes visible under `name` when it is committed. The caller holds the lock.
@@ -131,6 +145,26 @@ impl Cache {
         }
         fs::create_dir_all(&staging.temporary).map_err(|source| staging.wrong(&staging.temporary, source))?;
         Ok(staging)
+    }
+}
+
+/// A temporary folder.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    pub(super) path: PathBuf,
+    needed: u64,
+}
+
+impl Scratch {
+    /// Copies everything from `source` into the file `path` (parts divided by `/`, all of them plain names).
+    pub(super) fn copy(&self, path: &str, source: &mut dyn Read) -> Result<(), CopyError> {
+        copy_to(&self.path.join(path), source, self.needed, |_| {})
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
     }
 }
 
@@ -162,27 +196,24 @@ impl Staging {
     /// Copies everything from `source` into the file `path` (parts divided by `/`, all of them plain names).
     pub(super) fn copy(&mut self, path: &str, source: &mut dyn Read) -> Result<(), CopyError> {
         let target = self.path(path);
-        let wrong = |error| CopyError::Target(self.wrong(&target, error));
-        if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent).map_err(wrong)?;
-        }
-        let mut file = File::create(&target).map_err(wrong)?;
         let mut hash = Sha256::new();
         let mut bytes = 0;
-        let mut buffer = vec![0; 1 << 16];
-        loop {
-            match source.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(n) => {
-                    file.write_all(&buffer[..n]).map_err(wrong)?;
-                    hash.update(&buffer[..n]);
-                    bytes += n as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(CopyError::Source(error)),
-            }
-        }
+        copy_to(&target, source, self.needed, |chunk| {
+            hash.update(chunk);
+            bytes += chunk.len() as u64;
+        })?;
         self.manifest.files.push(Entry { path: path.to_owned(), bytes, sha256: hex(hash) });
+        Ok(())
+    }
+
+    /// Takes over a finished file of this cache's disk, which leaves its place.
+    pub(super) fn take(&mut self, path: &str, finished: &Path) -> Result<(), SetupError> {
+        let wrong = |source| SetupError::io("read", finished, 0, source);
+        let bytes = fs::metadata(finished).map_err(wrong)?.len();
+        let sha256 = hash_file(finished).map_err(wrong)?;
+        let target = self.path(path);
+        fs::rename(finished, &target).map_err(|source| self.wrong(&target, source))?;
+        self.manifest.files.push(Entry { path: path.to_owned(), bytes, sha256 });
         Ok(())
     }
 
@@ -242,6 +273,27 @@ fn remove_tree(path: &Path) -> Result<(), SetupError> {
     match fs::remove_dir_all(path) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => Err(SetupError::io("remove", path, 0, source)),
         _ => Ok(()),
+    }
+}
+
+/// Writes everything from `source` into a new file, and shows `also` what it writes.
+fn copy_to(target: &Path, source: &mut dyn Read, needed: u64, mut also: impl FnMut(&[u8])) -> Result<(), CopyError> {
+    let wrong = |source| CopyError::Target(SetupError::io("write", target, needed, source));
+    if let Some(parent) = target.parent() {
+        fs::create_dir_all(parent).map_err(wrong)?;
+    }
+    let mut file = File::create(target).map_err(wrong)?;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match source.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(n) => {
+                file.write_all(&buffer[..n]).map_err(wrong)?;
+                also(&buffer[..n]);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(CopyError::Source(error)),
+        }
     }
 }
 

@@ -3,6 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// What the preparation takes at its height, rounded up.
+const MEMORY_GB: u32 = 2;
+
 /// Why set-up did not finish. Whatever was downloaded is kept, so that running it again goes on from there.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
@@ -88,18 +91,17 @@ pub enum SetupError {
         /// What was found.
         detail: String,
     },
-    /// The package's runtime does not have the text that a patch replaces.
+    /// The package could not be prepared.
     #[error(
-        "cannot prepare {package}: patch `{patch}` must match exactly once and matches {found} times; this package needs a \
-         newer stepwise"
+        "cannot prepare {package}: {detail}; run `stepwise setup` again with {MEMORY_GB} GB of memory free, and if that \
+         does not help name another Node {} or newer in STEPWISE_NODE",
+        super::node::OLDEST_MAJOR
     )]
-    Patch {
+    Preparation {
         /// The package, with its version.
         package: String,
-        /// The patch's name.
-        patch: &'static str,
-        /// How often it matched.
-        found: usize,
+        /// What the preparation said, or how it ended.
+        detail: String,
     },
     /// There is no pinned Node for this platform, and none was found.
     #[error(

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::cache::Condition;
 use super::registry::Package;
-use super::{Node, OLDEST_MAJOR, Setup, SetupError, download, node, node_folder, unsupported};
+use super::{Node, OLDEST_MAJOR, Setup, SetupError, download, driver_folder, node, node_folder, unsupported};
 
 /// The state of the cache.
 #[derive(Debug)]
@@ -82,7 +82,9 @@ impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ready { path, bytes } => write!(f, "ready in {} ({} MB)", path.display(), megabytes(*bytes)),
-            Self::Missing { to_download: 0 } => write!(f, "downloaded but not unpacked; run `stepwise setup`"),
+            Self::Missing { to_download: 0 } => {
+                write!(f, "downloaded but not unpacked and prepared; run `stepwise setup`")
+            }
             Self::Missing { to_download } => {
                 write!(f, "missing; run `stepwise setup`, which downloads {} MB", megabytes(*to_download))
             }
@@ -112,7 +114,7 @@ impl fmt::Display for NodeReport {
 impl Setup<'_> {
     pub(super) fn inspect(&self) -> Report {
         let lean_folder = self.lean_folder();
-        let mut used = vec![lean_folder.clone()];
+        let mut used = vec![lean_folder.clone(), driver_folder()];
         used.extend(self.node.as_ref().map(node_folder));
         let node = match (self.own_node(), self.node) {
             (Ok(Some(node)), _) => NodeReport::Own(node),

@@ -1,7 +1,8 @@
 //! Set-up: brings Lean compiled to WebAssembly, and a Node to run it, into the user's cache folder, once.
 //!
-//! The cache holds the verified tarballs (`downloads/`), one folder with Node, and one with Lean as a host runs it,
-//! whose name carries the recipe's version. Tarballs are kept, so that a new recipe or a repair needs no network.
+//! The cache holds the verified tarballs (`downloads/`), one folder with Node, one with the driver's scripts, and one
+//! with Lean as those scripts prepared it. The names of the last two carry the hash of what made them, so that a newer
+//! stepwise makes its own. Tarballs are kept, so that a new preparation or a repair needs no network.
 //! Every folder appears by one rename when it is complete; a process that is killed at any moment leaves a partial
 //! download that the next run goes on with, or a temporary folder that it removes.
 
@@ -10,7 +11,6 @@ mod download;
 mod error;
 mod inspect;
 mod node;
-mod patch;
 mod prepare;
 mod progress;
 mod registry;
@@ -28,10 +28,11 @@ use cache::{Cache, Condition};
 pub use error::SetupError;
 pub use inspect::{NodeReport, Part, Report};
 pub use node::{Node, OLDEST_MAJOR};
-pub use prepare::{LIBRARIES, LIBRARY, POOLED_THREADS, RECIPE, RUNTIME_JS, WASM};
+pub use prepare::{LIBRARIES, MODULES};
 pub use progress::{Phase, Progress, Silent, Step};
 pub use registry::{LEAN, Package, node_for};
 
+use crate::lean::wasm::driver;
 use registry::Registry;
 
 /// Where things come from and where they go.
@@ -75,7 +76,9 @@ impl Options {
 pub struct Installed {
     /// The Node that runs it.
     pub node: Node,
-    /// The prepared folder: [`RUNTIME_JS`], [`WASM`], [`LIBRARY`].
+    /// The script that it runs.
+    pub entry: PathBuf,
+    /// The prepared folder, in which Lean has imported [`MODULES`].
     pub runtime: PathBuf,
     /// The package that it was made from, with its version.
     pub lean_package: String,
@@ -95,6 +98,9 @@ pub fn inspect(options: &Options) -> Result<Report, SetupError> {
     Ok(Setup::new(options)?.inspect())
 }
 
+/// What the driver's scripts take at most, for the message when the disk is full.
+const DRIVER_BYTES: u64 = 1_000_000;
+
 /// One set-up with everything it depends on, so that tests can put their own packages in.
 struct Setup<'a> {
     options: &'a Options,
@@ -102,8 +108,12 @@ struct Setup<'a> {
     lean: Package,
     /// Node for this platform.
     node: Option<Package>,
+    /// Names what shapes the prepared folder, the package aside.
+    recipe: String,
     /// After a broken connection; doubled each time.
     first_pause: Duration,
+    /// How long the preparation may take.
+    preparation_limit: Duration,
 }
 
 impl<'a> Setup<'a> {
@@ -119,7 +129,9 @@ impl<'a> Setup<'a> {
             cache: Cache { root },
             lean: LEAN,
             node: node_for(env::consts::OS, env::consts::ARCH),
+            recipe: prepare::recipe(),
             first_pause: Duration::from_millis(500),
+            preparation_limit: prepare::LIMIT,
         })
     }
 
@@ -138,13 +150,34 @@ impl<'a> Setup<'a> {
             NodeChoice::Own(node) => node,
             NodeChoice::Bring(package) => self.bring_node(&package, progress)?,
         };
+        let driver = self.lay_down_driver()?;
         if !self.is_folder_complete(&lean_folder) {
             let tarball = self.fetch(&self.lean, progress)?;
-            let mut staging = self.cache.stage(&lean_folder, prepare::PREPARED_BYTES)?;
-            prepare::prepare(&self.lean, &tarball, &mut staging, progress)?;
+            let run = prepare::Run { node: &node.path, driver: &driver, limit: self.preparation_limit };
+            let scratch = self.cache.scratch(prepare::NEEDED_BYTES)?;
+            let mut staging = self.cache.stage(&lean_folder, prepare::NEEDED_BYTES)?;
+            prepare::prepare(&self.lean, &tarball, &run, &scratch, &mut staging, progress)?;
             staging.commit()?;
         }
-        Ok(Installed { node, runtime: self.cache.folder(&lean_folder), lean_package: self.lean.to_string() })
+        Ok(Installed {
+            node,
+            entry: driver.join(driver::ENTRY),
+            runtime: self.cache.folder(&lean_folder),
+            lean_package: self.lean.to_string(),
+        })
+    }
+
+    /// Writes the driver's scripts unless they are there. If anything is missing the caller holds the lock.
+    fn lay_down_driver(&self) -> Result<PathBuf, SetupError> {
+        let folder = driver_folder();
+        if !self.is_folder_complete(&folder) {
+            let mut staging = self.cache.stage(&folder, DRIVER_BYTES)?;
+            for (name, text) in driver::FILES {
+                staging.write(name, text.as_bytes())?;
+            }
+            staging.commit()?;
+        }
+        Ok(self.cache.folder(&folder))
     }
 
     /// Unpacks the package's Node unless it is there, and makes sure that it runs. If anything is missing the caller
@@ -166,7 +199,7 @@ impl<'a> Setup<'a> {
             NodeChoice::Own(_) => true,
             NodeChoice::Bring(package) => self.is_folder_complete(&node_folder(package)),
         };
-        is_node_ready && self.is_folder_complete(&self.lean_folder())
+        is_node_ready && self.is_folder_complete(&driver_folder()) && self.is_folder_complete(&self.lean_folder())
     }
 
     fn is_folder_complete(&self, folder: &str) -> bool {
@@ -194,7 +227,7 @@ impl<'a> Setup<'a> {
     }
 
     fn lean_folder(&self) -> String {
-        format!("{}-{}-r{RECIPE}", self.lean.name, self.lean.version)
+        format!("{}-{}-{}", self.lean.name, self.lean.version, self.recipe)
     }
 }
 
@@ -212,4 +245,8 @@ fn unsupported() -> SetupError {
 
 fn node_folder(package: &Package) -> String {
     format!("{}-{}", package.name, package.version)
+}
+
+fn driver_folder() -> String {
+    format!("driver-{}", driver::version())
 }

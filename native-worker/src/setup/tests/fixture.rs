@@ -18,13 +18,8 @@ use super::server::Server;
 use crate::setup::cache::Cache;
 use crate::setup::{Installed, Options, Package, Progress, Setup, SetupError, Silent};
 
-/// The text around which the real `lean.js` is built: every anchor of the recipe once.
-pub(super) const LEAN_JS: &str = concat!(
-    r#"var Module=typeof Module!="undefined"?Module:{};var pthreadPoolSize=4;"#,
-    r#"function f(lib,symbol){newSymIndex=Object.keys(lib.exports).indexOf(symbol);}"#,
-    r#"var _l_a,_malloc,wasmTable;function assignWasmExports(wasmExports){"#,
-    r#"_l_a=Module["_l_a"]=wasmExports["l_a"];_malloc=Module["_malloc"]=wasmExports["malloc"]}run();"#,
-);
+/// In the prepared folder's name, in place of a hash that changes with the scripts.
+const RECIPE: &str = "r1";
 
 pub(super) struct Fixture {
     pub(super) folder: TempDir,
@@ -62,7 +57,7 @@ pub(super) fn archive(members: &[Member<'_>]) -> Vec<u8> {
 }
 
 /// The library archive of the right shape.
-pub(super) fn library() -> Vec<u8> {
+fn library() -> Vec<u8> {
     archive(&[
         Member { path: "./", contents: b"", kind: EntryType::Directory },
         file("._Init", "macOS"),
@@ -75,8 +70,8 @@ pub(super) fn library() -> Vec<u8> {
     ])
 }
 
-/// The Lean package around some `lean.js` and library archive.
-pub(super) fn lean_tarball(js: &str, library: &[u8]) -> Vec<u8> {
+/// The Lean package around some library archive.
+pub(super) fn lean_tarball(library: &[u8]) -> Vec<u8> {
     // Incompressible, so that the tarball is long enough to be cut in interesting places.
     let mut noise = Vec::new();
     for i in 0u32..4_000 {
@@ -84,28 +79,50 @@ pub(super) fn lean_tarball(js: &str, library: &[u8]) -> Vec<u8> {
     }
     archive(&[
         file("package/lean-lib.tar.gz", library),
-        file("package/lean.js", js),
+        file("package/lean.js", "unused"),
         file("package/package.json", "{}"),
         file("package/lean.wasm", &noise),
     ])
 }
 
-/// A program that answers as Node does when it is asked for its version.
-pub(super) fn node_script(version: &str) -> String {
-    format!("#!/bin/sh\nprintf 'v{version}\\n%s\\n' \"$0\"\n")
+/// What the stand-in for Node does in place of `prepare.cjs`: it writes down what it was given, so that tests see it.
+/// `$package`, `$out` and `$library` are the arguments of those names, `$set` the module set.
+const PREPARE: &str = r#"
+echo '{"phase":"rewrite","done":0,"total":2}'
+mkdir "$out"
+cp "$package/lean.wasm" "$out/lean.wasm"
+(cd "$package" && find . -type f) > "$out/package"
+(cd "$library" && find . -type f | sort) > "$out/$set.snapshot"
+echo '{"phase":"done","done":2,"total":2}'
+"#;
+
+/// A stand-in for Node: it tells a version as Node does, and runs `prepare` in place of the script `prepare.cjs`.
+fn node_script(version: &str, prepare: &str) -> String {
+    format!(
+        r#"#!/bin/sh
+if [ "$1" = -p ]; then printf 'v{version}\n%s\n' "$0"; exit; fi
+[ "${{1%=*}}" = --stack-size ] && [ "${{2##*/}}" = prepare.cjs ] && [ -f "$2" ] && [ "$5" = --library ] || exit 64
+package=$3 out=$4 library=$6 set=$7
+{prepare}"#
+    )
 }
 
 impl Fixture {
     pub(super) fn new() -> Self {
-        Self::with_lean(lean_tarball(LEAN_JS, &library()))
+        Self::with_lean(lean_tarball(&library()))
     }
 
     pub(super) fn with_lean(lean_tarball: Vec<u8>) -> Self {
-        Self::with(lean_tarball, node_tarball())
+        Self::with(lean_tarball, node_tarball(PREPARE))
     }
 
     pub(super) fn with_node(node_tarball: &[u8]) -> Self {
-        Self::with(lean_tarball(LEAN_JS, &library()), node_tarball.to_vec())
+        Self::with(lean_tarball(&library()), node_tarball.to_vec())
+    }
+
+    /// With a Node that runs these lines of shell in place of `prepare.cjs`.
+    pub(super) fn with_prepare(prepare: &str) -> Self {
+        Self::with_node(&node_tarball(prepare))
     }
 
     fn with(lean_tarball: Vec<u8>, node_tarball: Vec<u8>) -> Self {
@@ -138,7 +155,9 @@ impl Fixture {
             cache: Cache { root: self.cache() },
             lean: self.lean,
             node: Some(self.node),
+            recipe: RECIPE.to_owned(),
             first_pause: Duration::from_millis(1),
+            preparation_limit: Duration::from_secs(60),
         }
     }
 
@@ -156,7 +175,7 @@ impl Fixture {
         error.to_string().replace(&folder, "FOLDER").replace(self.server.address.trim_end_matches('/'), "REGISTRY")
     }
 
-    /// Every file under the cache folder.
+    /// Every file under the cache folder but the driver's scripts.
     pub(super) fn files(&self) -> Vec<String> {
         fn walk(folder: &Path, root: &Path, files: &mut Vec<String>) {
             for entry in fs::read_dir(folder).into_iter().flatten() {
@@ -170,6 +189,7 @@ impl Fixture {
         }
         let mut files = Vec::new();
         walk(&self.cache(), &self.cache(), &mut files);
+        files.retain(|file| !file.starts_with("driver-"));
         files.sort();
         files
     }
@@ -179,16 +199,16 @@ impl Fixture {
         let folder = self.folder.path().join(format!("node-{version}"));
         fs::create_dir_all(&folder).unwrap();
         let program = folder.join("node");
-        fs::write(&program, node_script(version)).unwrap();
+        fs::write(&program, node_script(version, PREPARE)).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         folder
     }
 }
 
-fn node_tarball() -> Vec<u8> {
+fn node_tarball(prepare: &str) -> Vec<u8> {
     archive(&[
         file("package/LICENSE", "MIT"),
-        file("package/bin/node", &node_script("26.10.0")),
+        file("package/bin/node", &node_script("26.10.0", prepare)),
         file("package/include/node.h", "unused"),
     ])
 }
