@@ -155,6 +155,18 @@ pub async fn run_to_end(spec: &Spec, deadline: Instant) -> Result<Finished, Proc
     }
 }
 
+/// Runs a short program to its end for a caller that is not asynchronous, or whose thread belongs to a runtime.
+pub fn run_blocking(spec: &Spec, limit: Duration) -> Result<Finished, ProcessError> {
+    // A thread of its own, because runtimes cannot be nested.
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(run_to_end(spec, Instant::now() + limit))
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(run).join().unwrap_or_else(|_| Err(io::Error::other("the waiting thread broke down").into()))
+    })
+}
+
 /// A running child that is spoken with line by line.
 ///
 /// Every method may be dropped half-way: a read loses nothing (the buffer lives here), and a torn write is remembered

@@ -2,9 +2,8 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -15,6 +14,7 @@ use super::cache::{CopyError, Staging};
 use super::progress::{Meter, Phase, Progress};
 use super::registry::Package;
 use super::unpack::{Metered, each_file};
+use crate::process::{ProcessError, Spec, run_blocking};
 
 /// Older ones refuse a WebAssembly module with as many exports as Lean has.
 pub const OLDEST_MAJOR: u32 = 24;
@@ -132,48 +132,35 @@ impl Stamp {
     }
 }
 
-/// One question, one answer, on the blocking thread that set-up has: not a child to converse with, such as the process
-/// module's.
+/// Asks a program as one asks Node for its version and its path.
 fn ask(program: &Path) -> Result<Node, String> {
-    let mut command = Command::new(program);
-    command
-        .args(["-p", "process.version + '\\n' + process.execPath"])
-        .env_remove("NODE_OPTIONS")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
+    let spec = Spec {
+        args: ["-p", "process.version + '\\n' + process.execPath"].map(Into::into).to_vec(),
+        env: vec![("NODE_OPTIONS".into(), "".into())],
+        max_line: 1 << 16,
+        ..Spec::new(program)
+    };
     let start = Instant::now();
-    let mut child = loop {
-        match command.spawn() {
+    let finished = loop {
+        match run_blocking(&spec, START_LIMIT) {
             // A program that was written a moment ago stays busy while a child that another thread is just starting
             // still shares the file that it was written through.
-            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && start.elapsed() < START_LIMIT => {
+            Err(ProcessError::Spawn { source, .. })
+                if source.kind() == ErrorKind::ExecutableFileBusy && start.elapsed() < START_LIMIT =>
+            {
                 thread::sleep(Duration::from_millis(5));
             }
-            other => break other.map_err(|error| format!("which cannot be started: {error}"))?,
-        }
-    };
-    let status = loop {
-        match child.try_wait().map_err(|error| format!("which cannot be waited for: {error}"))? {
-            Some(status) => break status,
-            None if start.elapsed() > START_LIMIT => {
-                let _ = child.kill();
-                let _ = child.wait();
+            Err(ProcessError::Spawn { source, .. }) => return Err(format!("which cannot be started: {source}")),
+            Err(ProcessError::Deadline) => {
                 return Err(format!("which did not tell its version within {} s", START_LIMIT.as_secs()));
             }
-            None => thread::sleep(Duration::from_millis(2)),
+            Err(error) => return Err(format!("which does not answer as Node does: {error}")),
+            Ok(finished) => break finished,
         }
     };
-    let mut said = String::new();
-    if let Some(mut output) = child.stdout.take() {
-        // Two lines fit any pipe. A grandchild may hold it open for ever, so no more than that is waited for.
-        let mut chunk = [0; 8192];
-        let n = output.read(&mut chunk).unwrap_or(0);
-        said = String::from_utf8_lossy(&chunk[..n]).into_owned();
-    }
-    let mut lines = said.lines();
-    match (status.success(), lines.next().and_then(|line| line.strip_prefix('v')), lines.next()) {
+    let mut lines = finished.stdout.lines();
+    match (finished.status.success(), lines.next().and_then(|line| line.strip_prefix('v')), lines.next()) {
         (true, Some(version), Some(path)) => Ok(Node { path: PathBuf::from(path), version: version.to_owned() }),
-        _ => Err(format!("which does not answer as Node does ({status})")),
+        _ => Err(format!("which does not answer as Node does ({})", finished.status)),
     }
 }
