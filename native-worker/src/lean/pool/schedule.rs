@@ -97,17 +97,26 @@ struct Inner {
 #[derive(Debug)]
 pub(super) enum Task {
     Work(Option<SessionId>, Job),
+    /// Nothing waits, and there are states to free: better now than in the way of the next request.
+    Tidy,
     Closed,
 }
 
 /// The path to a state that is to be rebuilt: the nearest live ancestor, and the tactics from there.
 #[derive(Debug)]
 pub(super) struct Route {
-    pub(super) theorem: Theorem,
-    /// The live state to start from; the theorem has to be opened when there is none.
-    pub(super) from: Option<HostState>,
+    pub(super) from: From,
     /// What to run, and which state each gives.
     pub(super) steps: Vec<(String, StateId)>,
+}
+
+/// Where a route starts.
+#[derive(Debug)]
+pub(super) enum From {
+    /// A state that is live.
+    Live(HostState),
+    /// The theorem has to be opened.
+    Closed(Theorem),
 }
 
 /// The shared bookkeeping.
@@ -154,6 +163,8 @@ impl Schedule {
                 inner.garbage[worker].extend(live.into_values().map(|l| l.host));
             }
         }
+        drop(inner);
+        self.work.notify_waiters();
     }
 
     pub(super) fn submit(&self, id: SessionId, job: Job) {
@@ -179,8 +190,8 @@ impl Schedule {
     }
 
     pub(super) fn forget(&self, id: SessionId, states: &[StateId]) {
-        let mut inner = self.lock();
-        let inner = &mut *inner;
+        let mut guard = self.lock();
+        let inner = &mut *guard;
         let Some(session) = inner.sessions.get_mut(&id) else { return };
         for (worker, live) in session.live.iter_mut().enumerate() {
             for state in states {
@@ -190,6 +201,8 @@ impl Schedule {
                 }
             }
         }
+        drop(guard);
+        self.work.notify_waiters();
     }
 
     pub(super) fn close(&self) {
@@ -268,6 +281,9 @@ impl Schedule {
             }
         }
         let Some((_, id)) = best else {
+            if !inner.garbage[index].is_empty() {
+                return Pick::Task(Task::Tidy);
+            }
             inner.idle[index] = true;
             return wait.map_or(Pick::Nothing, Pick::NotYet);
         };
@@ -292,17 +308,22 @@ impl Schedule {
         let from = loop {
             if let Some(live) = session.live[index].get_mut(&at) {
                 live.used = clock;
-                break Some(live.host);
+                break From::Live(live.host);
             }
             if at == StateId::ROOT {
-                break None;
+                break From::Closed(session.theorem.clone());
             }
             let step = &session.steps[at.0 as usize - 1];
             steps.push((step.tactic.clone(), at));
             at = step.parent;
         };
         steps.reverse();
-        Some(Route { theorem: session.theorem.clone(), from, steps })
+        Some(Route { from, steps })
+    }
+
+    /// The theorem of a session, if the session still exists.
+    pub(super) fn theorem(&self, id: SessionId) -> Option<Theorem> {
+        self.lock().sessions.get(&id).map(|session| session.theorem.clone())
     }
 
     /// Records that `state` is live in worker `index`.

@@ -1,13 +1,14 @@
 //! One worker of the pool: the actor that owns one Lean process, and brings it back with its states when it dies.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use stepwise_core::goal::Goal;
 use stepwise_core::lexer;
 use stepwise_core::outcome::StepOutcome;
 use stepwise_core::search::LeanCost;
 
-use super::schedule::{Job, Schedule, SessionId, Task};
+use super::schedule::{From, Job, Route, Schedule, SessionId, Task};
 use super::{PoolConfig, PoolError, StateId, cannot_start};
 use crate::lean::host::{Costed, HostDown, HostState, Launch, LeanHost, Opened, StepLimits};
 
@@ -15,6 +16,8 @@ use crate::lean::host::{Costed, HostDown, HostState, Launch, LeanHost, Opened, S
 const MAX_KILLS: u32 = 50;
 /// How often rebuilding a state may bring its process down before the state is given up.
 const MAX_REBUILDS: u32 = 2;
+/// How old the last look at a process's size may be.
+const MEMORY_PERIOD: Duration = Duration::from_millis(100);
 /// Attempts to start a process.
 const MAX_STARTS: u32 = 3;
 /// A replay may take this many times the limit that its tactics met the first time, because the machine may be busier.
@@ -30,11 +33,21 @@ pub(super) enum RootOutcome {
 
 /// Serves requests until the schedule closes.
 pub(super) async fn run(index: usize, launch: Arc<dyn Launch>, config: PoolConfig, schedule: Arc<Schedule>) {
-    let mut worker = Worker { index, launch, config, schedule: Arc::clone(&schedule), host: None, served: 0 };
+    let schedule_of_worker = Arc::clone(&schedule);
+    let mut worker = Worker {
+        index,
+        launch,
+        config,
+        schedule: schedule_of_worker,
+        host: None,
+        served: 0,
+        memory: Memory::default(),
+    };
     loop {
         worker.tidy().await;
         match schedule.next(index).await {
             Task::Closed => break,
+            Task::Tidy => {}
             Task::Work(id, job) => worker.serve(id, job).await,
         }
     }
@@ -50,6 +63,14 @@ struct Worker {
     host: Option<Box<dyn LeanHost>>,
     /// Requests that this process has served.
     served: u64,
+    memory: Memory,
+}
+
+/// The process's resident size, looked at now and then: reading it costs as much as a tenth of a small step.
+#[derive(Default)]
+struct Memory {
+    bytes: u64,
+    read: Option<Instant>,
 }
 
 impl Worker {
@@ -57,8 +78,10 @@ impl Worker {
     async fn tidy(&mut self) {
         let garbage = self.schedule.collect(self.index, self.config.live_states);
         let Some(host) = self.host.as_mut() else { return };
-        let worn =
-            self.served >= self.config.recycle_after || host.memory().is_some_and(|m| m > self.config.host_memory);
+        if self.memory.read.is_none_or(|read| read.elapsed() > MEMORY_PERIOD) {
+            self.memory = Memory { bytes: host.memory().unwrap_or(0), read: Some(Instant::now()) };
+        }
+        let worn = self.served >= self.config.recycle_after || self.memory.bytes > self.config.host_memory;
         if worn {
             self.schedule.count(|s| s.recycled += 1);
             self.drop_host().await;
@@ -91,6 +114,7 @@ impl Worker {
             let host = start(self.launch.as_ref()).await?;
             self.schedule.started(self.index, host.info().pid);
             self.served = 0;
+            self.memory = Memory::default();
             self.host = Some(host);
         }
         self.host.as_mut().ok_or(PoolError::Closed)
@@ -114,10 +138,10 @@ impl Worker {
     }
 
     async fn open(&mut self, id: SessionId) -> Result<Costed<RootOutcome>, PoolError> {
-        let Some(route) = self.schedule.route(self.index, id, StateId::ROOT) else { return Err(PoolError::Closed) };
+        let Some(theorem) = self.schedule.theorem(id) else { return Err(PoolError::Closed) };
         let limits = StepLimits { wall: self.config.open_limit };
         for _ in 0..MAX_KILLS {
-            let opened = self.host().await?.open(&route.theorem, limits).await;
+            let opened = self.host().await?.open(&theorem, limits).await;
             match opened {
                 Ok(Costed { value, cost }) => {
                     let value = match value {
@@ -169,8 +193,7 @@ impl Worker {
             let run = tactics[outcomes.len()..].iter().take_while(|t| refusal(t).is_none()).count();
             let run = &tactics[outcomes.len()..outcomes.len() + run];
             let limits = self.limits();
-            let host = self.host().await?;
-            let crowded = host.memory().is_some_and(|m| m > self.config.host_memory / 2);
+            let crowded = self.memory.bytes > self.config.host_memory / 2;
             let applied = self.host().await?.apply(at, run, limits).await;
             add(&mut cost, applied.cost);
             for (tactic, outcome) in run.iter().zip(applied.outcomes) {
@@ -250,7 +273,7 @@ impl Worker {
     async fn travel(
         &mut self,
         id: SessionId,
-        route: super::schedule::Route,
+        route: Route,
         cost: &mut LeanCost,
     ) -> Result<Result<Result<HostState, String>, HostDown>, PoolError> {
         let index = self.index;
@@ -259,8 +282,8 @@ impl Worker {
         let schedule = Arc::clone(&self.schedule);
         let host = self.host().await?;
         let mut at = match route.from {
-            Some(live) => live,
-            None => match host.open(&route.theorem, open_limits).await {
+            From::Live(live) => live,
+            From::Closed(theorem) => match host.open(&theorem, open_limits).await {
                 Err(down) => return Ok(Err(down)),
                 Ok(Costed { value: Opened::Root { state, .. }, cost: spent }) => {
                     add(cost, spent);
