@@ -14,9 +14,12 @@ use crate::lean::repl::ReplLauncher;
 use crate::lean::wasm::{WasmLauncher, WasmSettings};
 use crate::setup;
 
-/// Resident memory that ends a WebAssembly host. The pool replaces idle ones far below this; it only stops a tactic
-/// that eats memory while it runs.
-const WASM_MEMORY_LIMIT: u64 = 3 << 30;
+/// Resident memory that a WebAssembly host may use. The pool replaces idle ones before they are full; this stops a
+/// tactic that eats memory while it runs.
+const WASM_MEMORY_LIMIT: u64 = 1536 << 20;
+
+/// Resident memory past which a native host is replaced: Mathlib takes most of a gigabyte, and `repl` never frees a state.
+const NATIVE_HOST_MEMORY: u64 = 4 << 30;
 
 /// Starts the pool that the settings ask for, and sets up the built-in Lean first if it is not there yet.
 ///
@@ -36,7 +39,11 @@ pub(super) fn n_hosts(args: &LeanArgs) -> usize {
 }
 
 pub(super) fn pool_config(args: &LeanArgs) -> PoolConfig {
-    PoolConfig { hosts: n_hosts(args), step_limit: args.step_timeout, ..PoolConfig::default() }
+    let mut config = PoolConfig { hosts: n_hosts(args), step_limit: args.step_timeout, ..PoolConfig::default() };
+    if args.lean_project.is_some() {
+        config.host_memory = NATIVE_HOST_MEMORY;
+    }
+    config
 }
 
 /// What starts the hosts.

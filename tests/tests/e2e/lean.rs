@@ -19,7 +19,7 @@ pub(crate) fn launcher(memory_limit: u64) -> Arc<dyn Launch> {
 
 /// A pool of `hosts` processes with this limit per tactic.
 pub(crate) fn pool(hosts: usize, step_limit: Duration) -> Pool {
-    Pool::start(launcher(1500 << 20), PoolConfig { hosts, step_limit, ..PoolConfig::default() })
+    Pool::start(launcher(1536 << 20), PoolConfig { hosts, step_limit, ..PoolConfig::default() })
 }
 
 /// `statement` without a preamble.

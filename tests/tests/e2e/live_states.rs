@@ -93,7 +93,7 @@ fn agrees(outcome: &StepOutcome<StateId>, errors: &[String]) -> bool {
 }
 
 async fn grow(seed: u64, steps: usize, live_states: usize) -> (usize, PoolStats) {
-    let launch = lean::launcher(1500 << 20);
+    let launch = lean::launcher(1536 << 20);
     let config = PoolConfig { hosts: 1, step_limit: Duration::from_secs(20), live_states, ..PoolConfig::default() };
     let pool = Pool::start(launch.clone(), config);
     let mut fresh = launch.launch().await.expect("Lean runs");

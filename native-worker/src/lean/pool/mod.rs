@@ -54,7 +54,7 @@ impl Default for PoolConfig {
             step_limit: Duration::from_secs(10),
             open_limit: Duration::from_secs(60),
             recheck_limit: Duration::from_secs(120),
-            host_memory: 1400 << 20,
+            host_memory: 1 << 30,
             recycle_after: 20_000,
             live_states: 4096,
         }
