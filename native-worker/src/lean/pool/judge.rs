@@ -1,5 +1,6 @@
 //! The recheck process: it runs no search, and judges whole files one at a time.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use stepwise_core::lexer;
@@ -14,6 +15,9 @@ use crate::lean::host::{Costed, FileVerdict, HostDown, Launch, LeanHost, StepLim
 
 /// How often the process may be killed from outside during one recheck.
 const MAX_KILLS: u32 = 50;
+
+/// What a host is about to answer.
+type Answer<'h, T> = Pin<Box<dyn Future<Output = Result<Costed<T>, HostDown>> + Send + 'h>>;
 
 /// Judges proofs; clones share the process.
 #[derive(Clone)]
@@ -42,45 +46,50 @@ impl Judge {
         if !refused.is_empty() {
             return Ok(Costed { value: refuse(refused), cost: LeanCost::default() });
         }
-        let (judge, theorem, proof) = (self.clone(), theorem.clone(), proof.to_vec());
+        let (theorem, proof) = (theorem.clone(), proof.to_vec());
+        self.ask(
+            move |host, limits| {
+                let (theorem, proof) = (theorem.clone(), proof.clone());
+                Box::pin(async move { host.recheck(&theorem, &proof, limits).await })
+            },
+            |down| refuse(vec![format!("the whole file is too much for Lean: {down}")]),
+        )
+        .await
+    }
+
+    pub(super) async fn check_file(&self, imports: &[String], text: &str) -> Result<Costed<FileVerdict>, PoolError> {
+        let (imports, text) = (imports.to_vec(), text.to_owned());
+        self.ask(
+            move |host, limits| {
+                let (imports, text) = (imports.clone(), text.clone());
+                Box::pin(async move { host.check_file(&imports, &text, limits).await })
+            },
+            |down| FileVerdict { errors: vec![format!("the file is too much for Lean: {down}")], theorems: Vec::new() },
+        )
+        .await
+    }
+
+    /// Asks the process, once more in another one as often as somebody else kills it. `too_much` is the answer when the
+    /// question itself brings the process down.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl for<'h> Fn(&'h mut Box<dyn LeanHost>, StepLimits) -> Answer<'h, T> + Send + Sync + 'static,
+        too_much: impl Fn(&HostDown) -> T + Send + Sync + 'static,
+    ) -> Result<Costed<T>, PoolError> {
+        let judge = self.clone();
         // A task of its own: a caller that goes away must not leave a half-read answer in the process's pipe.
         let task = tokio::spawn(async move {
             for _ in 0..MAX_KILLS {
                 let mut slot = judge.host.lock().await;
-                match running(&mut slot, judge.launch.as_ref()).await?.recheck(&theorem, &proof, judge.limits).await {
-                    Ok(verdict) => {
+                match question(running(&mut slot, judge.launch.as_ref()).await?, judge.limits).await {
+                    Ok(answer) => {
                         judge.tidy(&mut slot).await;
-                        return Ok(verdict);
+                        return Ok(answer);
                     }
                     Err(HostDown::Killed) => *slot = None,
                     Err(down) => {
                         *slot = None;
-                        let verdict = refuse(vec![format!("the whole file is too much for Lean: {down}")]);
-                        return Ok(Costed { value: verdict, cost: LeanCost::default() });
-                    }
-                }
-            }
-            Err(cannot_start(&HostDown::Killed))
-        });
-        task.await.map_err(|_| PoolError::Closed)?
-    }
-
-    pub(super) async fn check_file(&self, imports: &[String], text: &str) -> Result<Costed<FileVerdict>, PoolError> {
-        let (judge, imports, text) = (self.clone(), imports.to_vec(), text.to_owned());
-        let task = tokio::spawn(async move {
-            for _ in 0..MAX_KILLS {
-                let mut slot = judge.host.lock().await;
-                match running(&mut slot, judge.launch.as_ref()).await?.check_file(&imports, &text, judge.limits).await {
-                    Ok(verdict) => {
-                        judge.tidy(&mut slot).await;
-                        return Ok(verdict);
-                    }
-                    Err(HostDown::Killed) => *slot = None,
-                    Err(down) => {
-                        *slot = None;
-                        let errors = vec![format!("the file is too much for Lean: {down}")];
-                        let value = FileVerdict { errors, theorems: Vec::new() };
-                        return Ok(Costed { value, cost: LeanCost::default() });
+                        return Ok(Costed { value: too_much(&down), cost: LeanCost::default() });
                     }
                 }
             }

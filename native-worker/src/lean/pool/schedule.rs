@@ -84,7 +84,6 @@ struct Inner {
     /// Host states that nobody needs any more, by worker.
     garbage: Vec<Vec<HostState>>,
     n_live: Vec<usize>,
-    idle: Vec<bool>,
     pids: Vec<Option<u32>>,
     next_session: u64,
     clock: u64,
@@ -132,7 +131,6 @@ impl Schedule {
         let inner = Inner {
             garbage: vec![Vec::new(); n_workers],
             n_live: vec![0; n_workers],
-            idle: vec![false; n_workers],
             pids: vec![None; n_workers],
             n_workers,
             ..Inner::default()
@@ -247,7 +245,6 @@ impl Schedule {
     fn pick(&self, index: usize) -> Pick {
         let mut inner = self.lock();
         let inner = &mut *inner;
-        inner.idle[index] = false;
         if inner.closed {
             return Pick::Task(Task::Closed);
         }
@@ -263,15 +260,9 @@ impl Schedule {
             let Some((since, job)) = session.queue.front() else { continue };
             let state = job.state();
             let mine = session.live[index].contains_key(&state);
-            let elsewhere = session
-                .live
-                .iter()
-                .enumerate()
-                .any(|(w, live)| w != index && !inner.idle[w] && live.contains_key(&state));
-            let idle_holder =
-                session.live.iter().enumerate().any(|(w, live)| inner.idle[w] && live.contains_key(&state));
+            let held_elsewhere = !mine && session.live.iter().any(|live| live.contains_key(&state));
             let waited = since.elapsed();
-            if !mine && (elsewhere || idle_holder) && waited < PATIENCE {
+            if held_elsewhere && waited < PATIENCE {
                 let left = PATIENCE - waited;
                 wait = Some(wait.map_or(left, |w: Duration| w.min(left)));
                 continue;
@@ -284,7 +275,6 @@ impl Schedule {
             if !inner.garbage[index].is_empty() {
                 return Pick::Task(Task::Tidy);
             }
-            inner.idle[index] = true;
             return wait.map_or(Pick::Nothing, Pick::NotYet);
         };
         inner.clock += 1;

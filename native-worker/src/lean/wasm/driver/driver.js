@@ -78,7 +78,6 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
   // ---- commands
 
   const MESSAGE_LOG_EMPTY = () => retain(abi.constant("Lean_MessageLog_empty"));
-  const SEVERITY = ["information", "warning", "error"];
 
   /** The messages of a log (borrowed) as {severity, text}; severity is read from Lean's own rendering of the message. */
   const messagesOf = (log) => {
@@ -88,7 +87,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
       const message = abi.arrayItem(array, i);
       const rendered = call("Lean_Message_toString", retain(message), box(0));
       const text = abi.takeString(rendered, LIMITS.messageBytes).trimEnd();
-      const severity = /^[^\n]*?:\d+:\d+: (error|warning)/.exec(text)?.[1] ?? SEVERITY[0];
+      const severity = /^[^\n]*?:\d+:\d+: (error|warning)/.exec(text)?.[1] ?? "information";
       messages.push({ severity, text });
     }
     release(array);
