@@ -2,6 +2,7 @@
 
 pub mod portfolio;
 
+use crate::cost::ModelCost;
 use crate::goal::Goal;
 
 /// What a policy is told about the state that it is to propose tactics for.
@@ -31,4 +32,13 @@ pub struct Candidate {
     pub logprob: f64,
     /// Tokens generated for it; 0 for the portfolio.
     pub n_tokens: u32,
+}
+
+/// A policy's answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Proposals {
+    /// The candidates, most promising first.
+    pub candidates: Vec<Candidate>,
+    /// What they cost.
+    pub cost: ModelCost,
 }

@@ -1,5 +1,6 @@
 //! Running searches: the executor that carries out a search's commands, its log, and the runner of whole problem sets.
 
+pub mod critic;
 pub mod eval;
 pub mod executor;
 pub mod log_file;

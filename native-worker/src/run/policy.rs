@@ -1,7 +1,8 @@
 //! Who proposes tactics: the trait that every policy implements, and the built-in portfolio as its first provider.
 
 use async_trait::async_trait;
-use stepwise_core::policy::{Candidate, ProposalRequest, portfolio};
+use stepwise_core::cost::ModelCost;
+use stepwise_core::policy::{ProposalRequest, Proposals, portfolio};
 
 /// A policy could not answer. The search stops and its log stays resumable: an answer that never came is no evidence
 /// about the theorem.
@@ -24,7 +25,7 @@ pub trait Policy: Send + Sync {
     ///
     /// # Errors
     /// When it cannot answer at all; no idea for a state is an empty list.
-    async fn propose(&self, request: &ProposalRequest) -> Result<Vec<Candidate>, PolicyError>;
+    async fn propose(&self, request: &ProposalRequest) -> Result<Proposals, PolicyError>;
 }
 
 /// The built-in tactic portfolio: no model, no cost.
@@ -37,7 +38,7 @@ impl Policy for Portfolio {
         concat!("portfolio ", env!("CARGO_PKG_VERSION"))
     }
 
-    async fn propose(&self, request: &ProposalRequest) -> Result<Vec<Candidate>, PolicyError> {
-        Ok(portfolio::propose(request))
+    async fn propose(&self, request: &ProposalRequest) -> Result<Proposals, PolicyError> {
+        Ok(Proposals { candidates: portfolio::propose(request), cost: ModelCost::default() })
     }
 }

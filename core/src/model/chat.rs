@@ -1,0 +1,1 @@
+//! Chat templates: messages to the one text that a chat model was trained on.

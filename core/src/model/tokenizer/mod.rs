@@ -1,0 +1,1 @@
+//! Tokenizers: text to token ids and back, from tokenizer.json or a SentencePiece model.

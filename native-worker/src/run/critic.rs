@@ -1,0 +1,27 @@
+//! Who scores states: the trait that every critic implements.
+
+use async_trait::async_trait;
+use stepwise_core::critic::{ScoreRequest, Scores};
+
+/// A critic could not answer. The search stops and its log stays resumable.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the critic {critic} did not answer: {message}")]
+pub struct CriticError {
+    /// Its name.
+    pub critic: String,
+    /// What to do about it.
+    pub message: String,
+}
+
+/// Scores proof states. Shared by all searches of a run.
+#[async_trait]
+pub trait Critic: Send + Sync {
+    /// A stable name that goes into records, with whatever tells two versions apart.
+    fn name(&self) -> &str;
+
+    /// One score per state, in the order of the request.
+    ///
+    /// # Errors
+    /// When it cannot answer at all.
+    async fn score(&self, request: &ScoreRequest) -> Result<Scores, CriticError>;
+}
