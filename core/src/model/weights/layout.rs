@@ -1,4 +1,4 @@
-//! Names and shapes of a checkpoint's tensors, and where their rows go in the network's matrices.
+//! Names and shapes of a checkpoint's tensors, and where their rows stand in the network's matrices.
 
 use crate::model::config::{Architecture, Head, ModelConfig};
 
@@ -26,14 +26,16 @@ pub(super) struct Linear {
 /// A linear layer of the checkpoint: its weight is `[out, in]`, its bias `[out]`.
 pub(super) struct Part {
     name: String,
-    /// Cover all its rows.
+    /// Cover all its rows in order.
     pub(super) runs: Vec<Run>,
 }
 
-/// Rows of the checkpoint's tensor from `row` on that become our columns from `col` on.
+/// Rows that lie together in the checkpoint and in our matrix.
 pub(super) struct Run {
-    pub(super) row: usize,
-    pub(super) col: usize,
+    /// The first row in the checkpoint's tensor.
+    pub(super) stored: usize,
+    /// The first row in our matrix.
+    pub(super) ours: usize,
     pub(super) len: usize,
 }
 
@@ -104,7 +106,7 @@ impl Layout<'_> {
             Head::LanguageModel if self.0.tied => return None,
             Head::LanguageModel => (self.names().head, self.0.vocab_size),
         };
-        Some(Linear { n_in: self.0.hidden, has_bias: false, parts: side_by_side([(name.to_owned(), width)]) })
+        Some(Linear { n_in: self.0.hidden, has_bias: false, parts: stacked([(name.to_owned(), width)]) })
     }
 
     pub(super) fn block(self, block_idx: usize) -> Block {
@@ -113,7 +115,7 @@ impl Layout<'_> {
         let name = |name: &str| format!("model.layers.{block_idx}.{name}");
         let qkv = match config.architecture {
             Architecture::InternLm2 => vec![self.interleaved_qkv(name("attention.wqkv"))],
-            Architecture::Llama | Architecture::Mistral | Architecture::Qwen2 => side_by_side([
+            Architecture::Llama | Architecture::Mistral | Architecture::Qwen2 => stacked([
                 (name("self_attn.q_proj"), config.q_width()),
                 (name("self_attn.k_proj"), config.kv_width()),
                 (name("self_attn.v_proj"), config.kv_width()),
@@ -125,19 +127,15 @@ impl Layout<'_> {
             wo: Linear {
                 n_in: config.q_width(),
                 has_bias: config.output_bias,
-                parts: side_by_side([(name(names.wo), config.hidden)]),
+                parts: stacked([(name(names.wo), config.hidden)]),
             },
             ffn_norm: name(names.ffn_norm) + ".weight",
             gate_up: Linear {
                 n_in: config.hidden,
                 has_bias: false,
-                parts: side_by_side([(name(names.gate), config.ffn), (name(names.up), config.ffn)]),
+                parts: stacked([(name(names.gate), config.ffn), (name(names.up), config.ffn)]),
             },
-            down: Linear {
-                n_in: config.ffn,
-                has_bias: false,
-                parts: side_by_side([(name(names.down), config.hidden)]),
-            },
+            down: Linear { n_in: config.ffn, has_bias: false, parts: stacked([(name(names.down), config.hidden)]) },
         }
     }
 
@@ -148,12 +146,11 @@ impl Layout<'_> {
         let (q_width, kv_width, head_dim) = (config.q_width(), config.kv_width(), config.head_dim);
         let group_q = q_width / config.n_kv_heads;
         let runs = (0..config.n_kv_heads).flat_map(|group| {
-            let row = group * (group_q + 2 * head_dim);
-            let col = group * head_dim;
+            let (stored, ours) = (group * (group_q + 2 * head_dim), group * head_dim);
             [
-                Run { row, col: group * group_q, len: group_q },
-                Run { row: row + group_q, col: q_width + col, len: head_dim },
-                Run { row: row + group_q + head_dim, col: q_width + kv_width + col, len: head_dim },
+                Run { stored, ours: group * group_q, len: group_q },
+                Run { stored: stored + group_q, ours: q_width + ours, len: head_dim },
+                Run { stored: stored + group_q + head_dim, ours: q_width + kv_width + ours, len: head_dim },
             ]
         });
         Part { name, runs: runs.collect() }
@@ -168,7 +165,7 @@ impl Layout<'_> {
 }
 
 impl Linear {
-    /// The width of our matrix.
+    /// The rows of our matrix.
     pub(super) fn n_out(&self) -> usize {
         self.parts.iter().map(Part::n_out).sum()
     }
@@ -196,13 +193,13 @@ impl Part {
     }
 }
 
-/// Parts of the given widths, one after another in our columns.
-fn side_by_side(parts: impl IntoIterator<Item = (String, usize)>) -> Vec<Part> {
-    let mut col = 0;
+/// Parts with the given numbers of rows, one below the other.
+fn stacked(parts: impl IntoIterator<Item = (String, usize)>) -> Vec<Part> {
+    let mut ours = 0;
     let place = |(name, len)| {
-        let run = Run { row: 0, col, len };
-        col += len;
-        Part { name, runs: vec![run] }
+        let runs = vec![Run { stored: 0, ours, len }];
+        ours += len;
+        Part { name, runs }
     };
     parts.into_iter().map(place).collect()
 }

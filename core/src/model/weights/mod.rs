@@ -1,8 +1,8 @@
 //! Checkpoints: named tensors, checked against the configuration and brought into the network's own layout.
 //!
-//! A checkpoint stores every linear layer as `[out, in]`; the network wants `[in, out]`, with the projections that read
-//! the same input side by side. Tensors are read in pieces of about a megabyte that are converted and transposed
-//! straight into their place, so that loading takes little more memory than what is loaded.
+//! Matrices stay `[out, in]`, as checkpoints have them; projections that read the same input are stacked, and InternLM2's
+//! interleaved heads are sorted. Rows are read straight into their place, so loading takes no memory beside what is
+//! loaded.
 
 mod layout;
 mod safetensors;
@@ -14,7 +14,7 @@ use std::io;
 
 pub use ::safetensors::Dtype;
 
-use self::layout::{Layout, Linear};
+use self::layout::{Layout, Linear, Part};
 pub use self::safetensors::{Header, HeaderError, SafetensorsBytes};
 use super::config::{Head, ModelConfig};
 
@@ -67,33 +67,33 @@ pub struct Matrix {
     pub data: Vec<f32>,
 }
 
-/// One transformer block. Matrices are `[in, out]`: a row vector is multiplied from the left.
+/// One transformer block. Matrices are `[out, in]`: each row gives one output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BlockWeights {
     /// The norm before attention, `[hidden]`.
     pub attention_norm: Vec<f32>,
-    /// `[hidden, (n_heads + 2 * n_kv_heads) * head_dim]`; columns: all query heads, all key heads, all value heads.
+    /// `[(n_heads + 2 * n_kv_heads) * head_dim, hidden]`; rows: all query heads, all key heads, all value heads.
     pub wqkv: Matrix,
-    /// One per column of `wqkv`.
+    /// One per row of `wqkv`.
     pub qkv_bias: Option<Vec<f32>>,
-    /// `[n_heads * head_dim, hidden]`.
+    /// `[hidden, n_heads * head_dim]`.
     pub wo: Matrix,
-    /// One per column of `wo`.
+    /// One per row of `wo`.
     pub wo_bias: Option<Vec<f32>>,
     /// The norm before the feed-forward layer, `[hidden]`.
     pub ffn_norm: Vec<f32>,
-    /// `[hidden, 2 * ffn]`; columns: the gate, which goes through the activation, then what it multiplies.
+    /// `[2 * ffn, hidden]`; rows: the gate, which goes through the activation, then what it multiplies.
     pub gate_up: Matrix,
-    /// `[ffn, hidden]`.
+    /// `[hidden, ffn]`.
     pub down: Matrix,
 }
 
 /// What the last norm's output is multiplied by.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HeadWeights {
-    /// The transposed embedding, which is not held twice.
+    /// The embedding, which is not held twice.
     Tied,
-    /// `[hidden, vocab]`.
+    /// `[vocab, hidden]`.
     LanguageModel(Matrix),
     /// `[hidden]`, to one score.
     Reward(Vec<f32>),
@@ -157,9 +157,6 @@ pub struct Checkpoint<'a> {
     layout: Layout<'a>,
     source: &'a dyn TensorSource,
 }
-
-/// About as much as is read at once, in elements: small beside a model, large beside a system call.
-const PIECE: usize = 1 << 18;
 
 impl<'a> Checkpoint<'a> {
     /// Checks names, shapes and types of all tensors that the configuration asks for. Others, such as the rotary
@@ -247,33 +244,23 @@ impl<'a> Checkpoint<'a> {
     }
 
     fn matrix(&self, linear: &Linear) -> Result<Matrix, WeightsError> {
-        let (rows, cols) = (linear.n_in, linear.n_out());
-        let mut data = vec![0.0; rows * cols];
-        let rows_at_once = (PIECE / rows).max(1);
-        let mut piece = vec![0.0; rows_at_once * rows];
-        for part in &linear.parts {
-            for run in &part.runs {
-                for start in (0..run.len).step_by(rows_at_once) {
-                    let piece = &mut piece[..rows_at_once.min(run.len - start) * rows];
-                    self.read(&part.weight(), (run.row + start) * rows, piece)?;
-                    transpose(piece, rows, &mut data, cols, run.col + start);
-                }
-            }
-        }
-        Ok(Matrix { rows, cols, data })
+        let (rows, cols) = (linear.n_out(), linear.n_in);
+        Ok(Matrix { rows, cols, data: self.stacked(linear, Part::weight, cols)? })
     }
 
     fn bias(&self, linear: &Linear) -> Result<Option<Vec<f32>>, WeightsError> {
-        if !linear.has_bias {
-            return Ok(None);
-        }
-        let mut bias = vec![0.0; linear.n_out()];
+        linear.has_bias.then(|| self.stacked(linear, Part::bias, 1)).transpose()
+    }
+
+    /// The parts' rows, `width` elements each, in our order.
+    fn stacked(&self, linear: &Linear, name: fn(&Part) -> String, width: usize) -> Result<Vec<f32>, WeightsError> {
+        let mut data = vec![0.0; linear.n_out() * width];
         for part in &linear.parts {
             for run in &part.runs {
-                self.read(&part.bias(), run.row, &mut bias[run.col..run.col + run.len])?;
+                self.read(&name(part), run.stored * width, &mut data[run.ours * width..][..run.len * width])?;
             }
         }
-        Ok(Some(bias))
+        Ok(data)
     }
 
     fn read(&self, name: &str, first: usize, out: &mut [f32]) -> Result<(), WeightsError> {
@@ -284,25 +271,5 @@ impl<'a> Checkpoint<'a> {
         }
         let value = out.iter().copied().find(|value| !value.is_finite()).unwrap_or(f32::NAN);
         Err(WeightsError::NotFinite { name: name.to_owned(), value })
-    }
-}
-
-/// Makes the rows of `from`, each `width` long, columns of `to` from `col` on; `to` has `width` rows of `cols`.
-///
-/// It goes by tiles of 8 rows and 16 columns, one cache line each, because a row of either side alone would throw out
-/// of the cache what the other side needs next.
-fn transpose(from: &[f32], width: usize, to: &mut [f32], cols: usize, col: usize) {
-    const TILE_ROWS: usize = 8;
-    const TILE_COLS: usize = 16;
-    for (tile_idx, rows) in from.chunks(TILE_ROWS * width).enumerate() {
-        let col = col + tile_idx * TILE_ROWS;
-        for tile in (0..width).step_by(TILE_COLS) {
-            for position in tile..width.min(tile + TILE_COLS) {
-                let out = &mut to[position * cols + col..][..rows.len() / width];
-                for (value, row) in out.iter_mut().zip(rows.chunks_exact(width)) {
-                    *value = row[position];
-                }
-            }
-        }
     }
 }

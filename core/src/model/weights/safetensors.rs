@@ -7,7 +7,7 @@ use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 use half::{bf16, f16};
 use safetensors::tensor::Metadata;
 
-use super::{Dtype, PIECE, TensorInfo, TensorSource, WeightsError};
+use super::{Dtype, TensorInfo, TensorSource, WeightsError};
 
 /// What a safetensors file holds and where.
 ///
@@ -46,6 +46,9 @@ pub enum HeaderError {
 
 /// The limit of the safetensors crate.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
+
+/// How many halves are read at once, a megabyte: little beside a model, much beside a system call.
+const N_HALVES: usize = 1 << 19;
 
 impl Header {
     /// Reads the header of a file of `n_bytes` through `read_at`, which fills a buffer from an offset on.
@@ -114,10 +117,10 @@ impl Header {
             // The format is little-endian, as every machine that this runs on.
             Dtype::F32 => read_at(start + 4 * first as u64, bytemuck::cast_slice_mut(out)),
             Dtype::F16 | Dtype::BF16 => {
-                let mut halves = vec![0_u16; out.len().min(PIECE)];
-                out.chunks_mut(PIECE).enumerate().try_for_each(|(piece_idx, out)| {
+                let mut halves = vec![0_u16; out.len().min(N_HALVES)];
+                out.chunks_mut(N_HALVES).enumerate().try_for_each(|(chunk_idx, out)| {
                     let halves = &mut halves[..out.len()];
-                    let offset = start + 2 * (first + piece_idx * PIECE) as u64;
+                    let offset = start + 2 * (first + chunk_idx * N_HALVES) as u64;
                     read_at(offset, bytemuck::cast_slice_mut(halves))?;
                     match dtype {
                         Dtype::F16 => halves.reinterpret_cast::<f16>().convert_to_f32_slice(out),
