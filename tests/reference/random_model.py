@@ -32,6 +32,8 @@ class Spec:
     rope_scaling: tuple[str, float] | None = None
     rms_eps: float = 1e-5
     tied: bool = False
+    # Small embeddings make the epsilon of the first norm matter.
+    embedding_scale: float = 1.0
     # The token at which a reward model is read.
     reward_token: int | None = None
 
@@ -117,7 +119,7 @@ def weights(spec: Spec) -> dict[str, np.ndarray]:
         elif name.endswith(".bias"):
             made[name] = tensor(spec.seed, name, shape, 0.5)
         elif name.endswith(("tok_embeddings.weight", "embed_tokens.weight")):
-            made[name] = tensor(spec.seed, name, shape, 1.0)
+            made[name] = tensor(spec.seed, name, shape, spec.embedding_scale)
         else:
             made[name] = tensor(spec.seed, name, shape, matrix_scale(shape[1]))
     return made
