@@ -121,6 +121,12 @@ def golden_weights() -> list[dict]:
     return found
 
 
+def checksum(made: Weights) -> str:
+    """The sum of all weights' bits, modulo 2^64."""
+    total = sum(int(data.view(np.uint32).sum(dtype=np.uint64)) for data in made.values())
+    return f"{total % (1 << 64):016x}"
+
+
 def mistakes(spec: Spec, made: Weights) -> dict[str, tuple[Spec, Weights]]:
     """What an implementation may get wrong, as changes of its input that have the same effect."""
     found = {
@@ -164,7 +170,7 @@ def main() -> None:
         if model.worst > AGREEMENT:
             raise SystemExit(f"{spec.name}: the references disagree; find out which is wrong before using either")
         models.append({
-            "spec": spec.json(), "difference_to_numpy": float(f"{model.worst:.1e}"),
+            "spec": spec.json(), "checksum": checksum(model.weights), "difference_to_numpy": float(f"{model.worst:.1e}"),
             "reference": "llama.cpp's states, score head in numpy" if model.is_reward else "llama.cpp",
             "cases": cases, "continuations": continuations,
         })  # fmt: skip
