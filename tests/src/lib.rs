@@ -1,5 +1,6 @@
 //! What the end-to-end tests in tests/tests share with the programs that they talk to.
 
+pub mod random_model;
 pub mod transcripts;
 
 use std::io::Write;
