@@ -5,6 +5,7 @@
 //! loaded.
 
 mod layout;
+mod random;
 mod safetensors;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use std::io;
 pub use ::safetensors::Dtype;
 
 use self::layout::{Layout, Linear, Part};
+pub use self::random::RandomWeights;
 pub use self::safetensors::{Header, HeaderError, SafetensorsBytes};
 use super::config::{Head, ModelConfig};
 
