@@ -5,5 +5,6 @@
 
 pub mod chat;
 pub mod config;
+pub mod network;
 pub mod tokenizer;
 pub mod weights;

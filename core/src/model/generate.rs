@@ -1,0 +1,192 @@
+//! Generation: several samples of one prompt as one batch over a shared prefix, and beam search.
+
+use burn::tensor::Tensor;
+use rand_chacha::ChaCha8Rng;
+
+use super::error::ModelError;
+use super::network::{Network, Prefix};
+use super::sampling::{self, Sampling};
+use super::tokenizer::{TextStream, Tokenizer};
+
+/// One generated text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// The text, without what ended it.
+    pub text: String,
+    /// The log-probability of each generated token under the untempered model, the token that ended the text included.
+    pub logprobs: Vec<f32>,
+    /// Why it ended.
+    pub end: SampleEnd,
+}
+
+/// Why a sample ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SampleEnd {
+    /// The model ended the text.
+    EndOfText,
+    /// A stop string came.
+    Stop,
+    /// The limit of tokens was reached.
+    Length,
+}
+
+/// A sample that is not finished.
+struct Open<'t> {
+    text: TextStream<'t>,
+    logprobs: Vec<f32>,
+    last: u32,
+}
+
+/// What generation works with.
+pub(super) struct Generator<'a> {
+    pub(super) network: &'a Network,
+    pub(super) tokenizer: &'a Tokenizer,
+    /// Tokens that end a text.
+    pub(super) ends: &'a [u32],
+    pub(super) sampling: &'a Sampling,
+}
+
+impl Generator<'_> {
+    /// Draws `n` samples of what follows `prefix`, whose next token has these logits, `[1, vocab]`.
+    ///
+    /// # Errors
+    /// The device fails, or computes what is no number.
+    pub(super) async fn sample(
+        &self,
+        prefix: &Prefix,
+        logits: Tensor<2>,
+        n: usize,
+        seed: u64,
+    ) -> Result<Vec<Sample>, ModelError> {
+        let first = rows(logits).await?;
+        let mut done: Vec<Option<Sample>> = vec![None; n];
+        let mut open: Vec<(usize, ChaCha8Rng, Open<'_>)> =
+            (0..n).map(|idx| (idx, sampling::rng(seed, idx), self.open())).collect();
+        let mut branches = None;
+        let mut logits = first;
+        let vocab = logits.len();
+        while !open.is_empty() {
+            let mut kept = Vec::with_capacity(open.len());
+            let mut still_open = Vec::with_capacity(open.len());
+            for (place, (idx, mut rng, mut sample)) in open.into_iter().enumerate() {
+                // Before the first step all samples share one row.
+                let row = logits.chunks_exact(vocab).nth(place).unwrap_or(&logits[..vocab]);
+                let pick = sampling::pick(row, self.sampling, &mut rng).ok_or(ModelError::NotFinite)?;
+                match self.push(&mut sample, pick.token, pick.logprob) {
+                    Some(end) => done[idx] = Some(sample.finish(end)),
+                    None => {
+                        kept.push(place);
+                        still_open.push((idx, rng, sample));
+                    }
+                }
+            }
+            open = still_open;
+            if open.is_empty() {
+                break;
+            }
+            let branches = match &mut branches {
+                None => branches.insert(self.network.branches(open.len())),
+                Some(branches) => {
+                    if kept.len() < logits.len() / vocab {
+                        branches.select(&kept);
+                    }
+                    branches
+                }
+            };
+            let last: Vec<u32> = open.iter().map(|(_, _, sample)| sample.last).collect();
+            logits = rows(self.network.step(&last, prefix, branches)).await?;
+        }
+        Ok(done.into_iter().flatten().collect())
+    }
+
+    /// The `n` texts that beam search of width `n` finds, by mean log-probability of their tokens, best first.
+    ///
+    /// # Errors
+    /// As [`Generator::sample`].
+    pub(super) async fn beam(&self, prefix: &Prefix, logits: Tensor<2>, n: usize) -> Result<Vec<Sample>, ModelError> {
+        let mut logits = rows(logits).await?;
+        let vocab = logits.len();
+        let mut beams = vec![self.open()];
+        let mut branches = None;
+        let mut done: Vec<Sample> = Vec::new();
+        while !beams.is_empty() {
+            let mut continuations = Vec::new();
+            for (place, (beam, row)) in beams.iter().zip(logits.chunks_exact(vocab)).enumerate() {
+                let log_sum = sampling::log_sum_exp(row).ok_or(ModelError::NotFinite)?;
+                let so_far: f32 = beam.logprobs.iter().sum();
+                // As many may end at once as there are beams, so twice as many are looked at.
+                for token in sampling::best(row, 2 * n) {
+                    let logprob = row[token as usize] - log_sum;
+                    continuations.push((so_far + logprob, place, token, logprob));
+                }
+            }
+            continuations.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+            let mut parents = Vec::with_capacity(n);
+            let mut next = Vec::with_capacity(n);
+            for (_, place, token, logprob) in continuations.into_iter().take(2 * n) {
+                if next.len() == n {
+                    break;
+                }
+                let mut beam = beams[place].clone();
+                match self.push(&mut beam, token, logprob) {
+                    Some(end) => done.push(beam.finish(end)),
+                    None => {
+                        parents.push(place);
+                        next.push(beam);
+                    }
+                }
+            }
+            beams = next;
+            if done.len() >= n || beams.is_empty() {
+                break;
+            }
+            let branches = match &mut branches {
+                None => branches.insert(self.network.branches(beams.len())),
+                Some(branches) => {
+                    branches.select(&parents);
+                    branches
+                }
+            };
+            let last: Vec<u32> = beams.iter().map(|beam| beam.last).collect();
+            logits = rows(self.network.step(&last, prefix, branches)).await?;
+        }
+        done.sort_by(|a, b| b.mean_logprob().total_cmp(&a.mean_logprob()));
+        done.truncate(n);
+        Ok(done)
+    }
+
+    fn open(&self) -> Open<'_> {
+        Open { text: self.tokenizer.stream(), logprobs: Vec::new(), last: 0 }
+    }
+
+    /// Takes in a token; says why the sample ends, if it does.
+    fn push(&self, sample: &mut Open<'_>, token: u32, logprob: f32) -> Option<SampleEnd> {
+        sample.logprobs.push(logprob);
+        sample.last = token;
+        if self.ends.contains(&token) {
+            return Some(SampleEnd::EndOfText);
+        }
+        sample.text.push(token);
+        let text = sample.text.text();
+        if let Some(at) = self.sampling.stop.iter().filter_map(|stop| text.find(stop.as_str())).min() {
+            sample.text.truncate(at);
+            return Some(SampleEnd::Stop);
+        }
+        (sample.logprobs.len() >= self.sampling.max_tokens).then_some(SampleEnd::Length)
+    }
+}
+
+impl Sample {
+    /// The mean of its tokens' log-probabilities.
+    #[must_use]
+    pub fn mean_logprob(&self) -> f64 {
+        let sum: f64 = self.logprobs.iter().map(|logprob| f64::from(*logprob)).sum();
+        sum / self.logprobs.len().max(1) as f64
+    }
+}
+
+/// Reads rows of logits, `[n, vocab]`, from the device.
+async fn rows(logits: Tensor<2>) -> Result<Vec<f32>, ModelError> {
+    let data = logits.into_data_async().await.map_err(|e| ModelError::Device(e.to_string()))?;
+    data.into_vec().map_err(|e| ModelError::Device(format!("{e:?}")))
+}
