@@ -15,7 +15,7 @@ import numpy as np
 import llama
 from forward import head, hidden_states, rope_base_and_scale
 from model_files import Weights, permute, split_wqkv, write_gguf
-from random_model import Spec, fnv1a, tensor, uniform, weights
+from random_model import Spec, config, fnv1a, tensor, uniform, weights
 
 # The project's own bound is 2e-3 of the range of the logits; two references must agree much better than that.
 AGREEMENT = 1e-4
@@ -170,7 +170,7 @@ def main() -> None:
         if model.worst > AGREEMENT:
             raise SystemExit(f"{spec.name}: the references disagree; find out which is wrong before using either")
         models.append({
-            "spec": spec.json(), "checksum": checksum(model.weights), "difference_to_numpy": float(f"{model.worst:.1e}"),
+            "spec": spec.json(), "config": config(spec), "checksum": checksum(model.weights), "difference_to_numpy": float(f"{model.worst:.1e}"),
             "reference": "llama.cpp's states, score head in numpy" if model.is_reward else "llama.cpp",
             "cases": cases, "continuations": continuations,
         })  # fmt: skip

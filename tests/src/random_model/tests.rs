@@ -96,7 +96,10 @@ fn check_folder(name: &str, layout: Layout, expected: &Expect) {
 #[test]
 fn a_folder_is_complete() {
     let layout = Layout { dtype: Dtype::F16, sharded: false };
-    check_folder("reward-dynamic", layout, &expect![[r#"
+    check_folder(
+        "reward-dynamic",
+        layout,
+        &expect![[r#"
         config.json
         model.safetensors
         model.tok_embeddings.weight "F16" [96,64]
@@ -118,9 +121,13 @@ fn a_folder_is_complete() {
         v_head.weight "F16" [1,64]
         tokenizer.json
         96 tokens
-    "#]]);
+    "#]],
+    );
     let layout = Layout { dtype: Dtype::Bf16, sharded: true };
-    check_folder("qwen2-gqa2-tied", layout, &expect![[r#"
+    check_folder(
+        "qwen2-gqa2-tied",
+        layout,
+        &expect![[r#"
         config.json
         model-00001-of-00002.safetensors
         model.embed_tokens.weight "BF16" [128,128]
@@ -165,5 +172,6 @@ fn a_folder_is_complete() {
         model.safetensors.index.json
         tokenizer.json
         128 tokens
-    "#]]);
+    "#]],
+    );
 }
