@@ -40,7 +40,7 @@ pub enum HeaderError {
         actual: u64,
     },
     /// The file cannot be read.
-    #[error("cannot be read ({0})")]
+    #[error("cannot be read ({0}); check the disk and the file's permissions")]
     Read(#[from] io::Error),
 }
 
