@@ -301,7 +301,8 @@ fn values_that_make_no_sense_are_refused() {
         config.json: `reward_token_id` is 92544, but must be below vocab_size (92544)
         config.json: `eos_token_id` is [2,-1], but must be a token id or a list of them
         config.json: `hidden_size` is 65536, but must be smaller: the model would have 61647569944576 parameters
-    "#]].assert_eq(&refusals);
+    "#]]
+    .assert_eq(&refusals);
 }
 
 /// Configurations of models to train are made by hand, and must be as sound as those that are read.

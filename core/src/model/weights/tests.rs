@@ -324,7 +324,8 @@ fn other_bytes_are_refused() {
         holds 12249 bytes, but its header asks for 12248; download it again
         is not a safetensors file (invalid offset for tensor `b`); download it again
         holds 98 bytes, but its header asks for 4000000000086; download it again
-    "#]].assert_eq(&refusals);
+    "#]]
+    .assert_eq(&refusals);
 }
 
 #[test]
