@@ -12,14 +12,6 @@ pub enum ModelError {
     /// The network computed something that is no number.
     #[error("the model's output is not finite: the weights are broken, or the device computes wrongly; try `--device cpu`")]
     NotFinite,
-    /// The tokenizer gives a token that the network has no embedding for.
-    #[error("the tokenizer gave token {token}, but the model has {n_embeddings}; take the tokenizer that belongs to it")]
-    UnknownToken {
-        /// The token.
-        token: u32,
-        /// Rows of the embedding.
-        n_embeddings: usize,
-    },
     /// The folder lacks something that this use needs.
     #[error("{0}")]
     Unsuited(String),

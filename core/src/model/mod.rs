@@ -6,7 +6,19 @@
 pub mod chat;
 pub mod config;
 pub mod device;
+mod error;
+mod generate;
+pub mod language_model;
 pub mod network;
+mod prefixes;
+pub mod reader;
+pub mod reward_model;
 mod sampling;
 pub mod tokenizer;
 pub mod weights;
+
+pub use error::ModelError;
+pub use language_model::{LanguageModel, PolicyOptions};
+pub use reader::Reader;
+pub use reward_model::RewardModel;
+pub use sampling::Sampling;

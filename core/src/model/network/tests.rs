@@ -43,7 +43,7 @@ struct Case {
 struct Continuation {
     prompt: Vec<u32>,
     tokens: Vec<u32>,
-    logprob: f64,
+    sum: f64,
 }
 
 fn network(config: &str, seed: u64, embedding_scale: f32, compute: &Compute) -> Network {
@@ -85,7 +85,7 @@ fn check_vectors(compute: &Compute) -> f32 {
                 }
             }
         }
-        for Continuation { prompt, tokens, logprob } in continuations {
+        for Continuation { prompt, tokens, sum } in continuations {
             let text = [prompt.as_slice(), tokens].concat();
             let logits = values(network.logits(&text));
             let ours: f64 = tokens
@@ -93,7 +93,7 @@ fn check_vectors(compute: &Compute) -> f32 {
                 .zip(logits.chunks(logits.len() / text.len()).skip(prompt.len() - 1))
                 .map(|(token, row)| f64::from(row[*token as usize] - crate::model::sampling::log_sum_exp(row).unwrap()))
                 .sum();
-            assert!((ours - logprob).abs() < 2e-3, "{}: log-probability {ours} instead of {logprob}", spec.name);
+            assert!((ours - sum).abs() < 2e-3, "{}: log-probability {ours} instead of {sum}", spec.name);
         }
     }
     greatest

@@ -1,0 +1,120 @@
+//! The policy: a language model that writes tactics for a proof state.
+
+use super::config::RopeScaling;
+use super::error::ModelError;
+use super::generate::{Generator, Sample};
+use super::network::Network;
+use super::prefixes::Prefixes;
+use super::reader::Reader;
+use super::sampling::Sampling;
+use crate::cost::ModelCost;
+use crate::policy::{Candidate, ProposalRequest, Proposals};
+use crate::prompt::{PromptFormat, clean_tactic, policy_prompt};
+
+/// How a policy reads and writes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicyOptions {
+    /// The prompt that it was trained on.
+    pub format: PromptFormat,
+    /// How tokens are chosen.
+    pub sampling: Sampling,
+    /// Memory for the keys and values of prompts that later prompts may share, in bytes.
+    pub prefix_bytes: usize,
+}
+
+/// A network with a language-model head, and what turns proof states into its tokens.
+#[derive(Debug)]
+pub struct LanguageModel {
+    network: Network,
+    reader: Reader,
+    options: PolicyOptions,
+    /// Tokens that end a text.
+    ends: Vec<u32>,
+    prefixes: Prefixes,
+}
+
+impl LanguageModel {
+    /// Puts a policy together. Texts end with the configuration's end tokens, the tokenizer's, and `ends`.
+    #[must_use]
+    pub fn new(network: Network, reader: Reader, options: PolicyOptions, ends: &[u32]) -> Self {
+        let mut all = network.config().eos.clone();
+        all.extend(reader.tokenizer().eos_id());
+        all.extend_from_slice(ends);
+        if options.format == PromptFormat::StepProver {
+            all.extend(reader.tokenizer().id_of("<|im_end|>"));
+        }
+        let prefixes = Prefixes::new(options.prefix_bytes);
+        Self { network, reader, options, ends: all, prefixes }
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Tactics for a state, most probable first, equal ones merged. Without a clock, the cost's time is left at 0.
+    ///
+    /// A prompt that the model has no positions for gets no tactics: that is the state's fate, not a failure.
+    ///
+    /// # Errors
+    /// The prompt cannot be built, or the device fails.
+    pub async fn propose(&mut self, request: &ProposalRequest) -> Result<Proposals, ModelError> {
+        let tokens = self.reader.prompt(&policy_prompt(self.options.format, request))?;
+        let n_all = tokens.len() + self.options.sampling.max_tokens;
+        if tokens.is_empty() || n_all > self.n_positions() {
+            return Ok(Proposals::default());
+        }
+        let keep = self.network.can_keep(n_all);
+        let known = if keep { self.prefixes.longest(&tokens) } else { Default::default() };
+        let n_known = known.tokens().len();
+        let (prefix, logits) = self.network.extend(known, &tokens[n_known..]);
+        if keep {
+            self.prefixes.keep(prefix.clone());
+        }
+        let generator = Generator {
+            network: &self.network,
+            tokenizer: self.reader.tokenizer(),
+            context: &tokens[tokens.len().saturating_sub(4)..],
+            ends: &self.ends,
+            sampling: &self.options.sampling,
+        };
+        let n = request.samples as usize;
+        let samples = if self.options.sampling.temperature > 0.0 {
+            generator.sample(&prefix, logits, n, request.seed).await?
+        } else {
+            generator.beam(&prefix, logits, n).await?
+        };
+        let cost = ModelCost {
+            prompt_tokens: (tokens.len() - n_known) as u64,
+            generated_tokens: samples.iter().map(|sample| sample.logprobs.len() as u64).sum(),
+            device_us: 0,
+        };
+        Ok(Proposals { candidates: merged(self.options.format, &samples), cost })
+    }
+
+    /// The longest text that the rotary positions are made for.
+    fn n_positions(&self) -> usize {
+        let config = self.network.config();
+        match config.rope.scaling {
+            RopeScaling::Dynamic { factor } => (config.max_positions as f64 * factor) as usize,
+            _ => config.max_positions,
+        }
+    }
+}
+
+/// The samples as candidates: equal tactics merged under the most probable of them, most probable first.
+fn merged(format: PromptFormat, samples: &[Sample]) -> Vec<Candidate> {
+    let mut candidates: Vec<Candidate> = Vec::new();
+    for sample in samples {
+        let Some(tactic) = clean_tactic(format, &sample.text) else { continue };
+        let (logprob, n_tokens) = (sample.mean_logprob(), sample.logprobs.len() as u32);
+        match candidates.iter_mut().find(|earlier| earlier.tactic == tactic) {
+            Some(earlier) if earlier.logprob < logprob => *earlier = Candidate { tactic, logprob, n_tokens },
+            Some(_) => {}
+            None => candidates.push(Candidate { tactic, logprob, n_tokens }),
+        }
+    }
+    candidates.sort_by(|a, b| b.logprob.total_cmp(&a.logprob));
+    candidates
+}
