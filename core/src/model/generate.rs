@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::error::ModelError;
 use super::network::{Network, Prefix};
 use super::sampling::{self, Sampling};
-use super::tokenizer::{TextStream, Tokenizer};
+use super::tokenizer::{DecodeStream, Tokenizer};
 
 /// One generated text.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,9 +31,11 @@ pub enum SampleEnd {
 }
 
 /// A sample that is not finished.
+#[derive(Clone)]
 struct Open<'t> {
-    text: TextStream<'t>,
+    text: DecodeStream<'t>,
     logprobs: Vec<f32>,
+    /// The token that the next step reads.
     last: u32,
 }
 
@@ -41,6 +43,8 @@ struct Open<'t> {
 pub(super) struct Generator<'a> {
     pub(super) network: &'a Network,
     pub(super) tokenizer: &'a Tokenizer,
+    /// The prompt's last tokens, on which the text of the first new one may depend.
+    pub(super) context: &'a [u32],
     /// Tokens that end a text.
     pub(super) ends: &'a [u32],
     pub(super) sampling: &'a Sampling,
@@ -58,12 +62,12 @@ impl Generator<'_> {
         n: usize,
         seed: u64,
     ) -> Result<Vec<Sample>, ModelError> {
-        let first = rows(logits).await?;
+        let mut logits = rows(logits).await?;
         let mut done: Vec<Option<Sample>> = vec![None; n];
+        let start = self.open()?;
         let mut open: Vec<(usize, ChaCha8Rng, Open<'_>)> =
-            (0..n).map(|idx| (idx, sampling::rng(seed, idx), self.open())).collect();
+            (0..n).map(|idx| (idx, sampling::rng(seed, idx), start.clone())).collect();
         let mut branches = None;
-        let mut logits = first;
         let vocab = logits.len();
         while !open.is_empty() {
             let mut kept = Vec::with_capacity(open.len());
@@ -72,8 +76,8 @@ impl Generator<'_> {
                 // Before the first step all samples share one row.
                 let row = logits.chunks_exact(vocab).nth(place).unwrap_or(&logits[..vocab]);
                 let pick = sampling::pick(row, self.sampling, &mut rng).ok_or(ModelError::NotFinite)?;
-                match self.push(&mut sample, pick.token, pick.logprob) {
-                    Some(end) => done[idx] = Some(sample.finish(end)),
+                match self.push(&mut sample, pick.token, pick.logprob)? {
+                    Some(end) => done[idx] = Some(self.finish(sample, end)?),
                     None => {
                         kept.push(place);
                         still_open.push((idx, rng, sample));
@@ -106,7 +110,7 @@ impl Generator<'_> {
     pub(super) async fn beam(&self, prefix: &Prefix, logits: Tensor<2>, n: usize) -> Result<Vec<Sample>, ModelError> {
         let mut logits = rows(logits).await?;
         let vocab = logits.len();
-        let mut beams = vec![self.open()];
+        let mut beams = vec![self.open()?];
         let mut branches = None;
         let mut done: Vec<Sample> = Vec::new();
         while !beams.is_empty() {
@@ -128,8 +132,8 @@ impl Generator<'_> {
                     break;
                 }
                 let mut beam = beams[place].clone();
-                match self.push(&mut beam, token, logprob) {
-                    Some(end) => done.push(beam.finish(end)),
+                match self.push(&mut beam, token, logprob)? {
+                    Some(end) => done.push(self.finish(beam, end)?),
                     None => {
                         parents.push(place);
                         next.push(beam);
@@ -155,24 +159,34 @@ impl Generator<'_> {
         Ok(done)
     }
 
-    fn open(&self) -> Open<'_> {
-        Open { text: self.tokenizer.stream(), logprobs: Vec::new(), last: 0 }
+    fn open(&self) -> Result<Open<'_>, ModelError> {
+        Ok(Open { text: self.tokenizer.decode_stream(self.context, true)?, logprobs: Vec::new(), last: 0 })
     }
 
     /// Takes in a token; says why the sample ends, if it does.
-    fn push(&self, sample: &mut Open<'_>, token: u32, logprob: f32) -> Option<SampleEnd> {
+    fn push(&self, sample: &mut Open<'_>, token: u32, logprob: f32) -> Result<Option<SampleEnd>, ModelError> {
         sample.logprobs.push(logprob);
         sample.last = token;
         if self.ends.contains(&token) {
-            return Some(SampleEnd::EndOfText);
+            return Ok(Some(SampleEnd::EndOfText));
         }
-        sample.text.push(token);
+        sample.text.push(token)?;
+        if self.first_stop(sample.text.text()).is_some() {
+            return Ok(Some(SampleEnd::Stop));
+        }
+        Ok((sample.logprobs.len() >= self.sampling.max_tokens).then_some(SampleEnd::Length))
+    }
+
+    fn finish(&self, mut sample: Open<'_>, end: SampleEnd) -> Result<Sample, ModelError> {
+        sample.text.finish()?;
         let text = sample.text.text();
-        if let Some(at) = self.sampling.stop.iter().filter_map(|stop| text.find(stop.as_str())).min() {
-            sample.text.truncate(at);
-            return Some(SampleEnd::Stop);
-        }
-        (sample.logprobs.len() >= self.sampling.max_tokens).then_some(SampleEnd::Length)
+        let text = text[..self.first_stop(text).unwrap_or(text.len())].to_owned();
+        Ok(Sample { text, logprobs: sample.logprobs, end })
+    }
+
+    /// Where the first stop string begins.
+    fn first_stop(&self, text: &str) -> Option<usize> {
+        self.sampling.stop.iter().filter_map(|stop| text.find(stop.as_str())).min()
     }
 }
 
@@ -188,5 +202,5 @@ impl Sample {
 /// Reads rows of logits, `[n, vocab]`, from the device.
 async fn rows(logits: Tensor<2>) -> Result<Vec<f32>, ModelError> {
     let data = logits.into_data_async().await.map_err(|e| ModelError::Device(e.to_string()))?;
-    data.into_vec().map_err(|e| ModelError::Device(format!("{e:?}")))
+    data.try_into_vec().map_err(|e| ModelError::Device(format!("{e:?}")))
 }

@@ -5,6 +5,8 @@
 
 pub mod chat;
 pub mod config;
+pub mod device;
 pub mod network;
+mod sampling;
 pub mod tokenizer;
 pub mod weights;

@@ -63,18 +63,28 @@ pub(super) fn pick(logits: &[f32], sampling: &Sampling, rng: &mut ChaCha8Rng) ->
     Some(Pick { token: token as u32, logprob: logits[token] - log_sum })
 }
 
+/// The `n` tokens with the highest logits, best first.
+pub(super) fn best(logits: &[f32], n: usize) -> Vec<u32> {
+    order(logits, n).into_iter().map(|token| token as u32).collect()
+}
+
+/// The indices of the `n` highest logits, highest first; of equals the first.
+fn order(logits: &[f32], n: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..logits.len()).collect();
+    let by_logit = |a: &usize, b: &usize| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b));
+    if n < logits.len() {
+        order.select_nth_unstable_by(n.max(1) - 1, by_logit);
+        order.truncate(n.max(1));
+    }
+    order.sort_unstable_by(by_logit);
+    order
+}
+
 /// The tokens that top-k and top-p leave, most probable first, with their tempered weights.
 ///
 /// The order is Hugging Face's: temperature, then top-k, then top-p among what is left; at least one token stays.
 fn most_probable(logits: &[f32], sampling: &Sampling) -> Vec<(usize, f32)> {
-    let mut order: Vec<usize> = (0..logits.len()).collect();
-    let by_logit = |a: &usize, b: &usize| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b));
-    let n_kept = sampling.top_k.unwrap_or(logits.len()).clamp(1, logits.len());
-    if n_kept < logits.len() {
-        order.select_nth_unstable_by(n_kept - 1, by_logit);
-        order.truncate(n_kept);
-    }
-    order.sort_unstable_by(by_logit);
+    let order = order(logits, sampling.top_k.unwrap_or(logits.len()));
     let max = logits[order[0]];
     let inverse = (1.0 / sampling.temperature) as f32;
     let mut kept: Vec<(usize, f32)> = order.iter().map(|idx| (*idx, ((logits[*idx] - max) * inverse).exp())).collect();

@@ -252,3 +252,6 @@ impl Network {
         tiling.unpack(self.compute.project(head, tiling.pack(hidden)))
     }
 }
+
+#[cfg(test)]
+mod tests;

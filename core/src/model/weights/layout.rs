@@ -188,7 +188,8 @@ impl Part {
         format!("{}.bias", self.name)
     }
 
-    fn n_out(&self) -> usize {
+    /// The rows of its weight.
+    pub(super) fn n_out(&self) -> usize {
         self.runs.iter().map(|run| run.len).sum()
     }
 }

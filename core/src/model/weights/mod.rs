@@ -5,7 +5,9 @@
 //! loaded.
 
 mod layout;
+mod random;
 mod safetensors;
+mod save;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +17,9 @@ use std::io;
 pub use ::safetensors::Dtype;
 
 use self::layout::{Layout, Linear, Part};
+pub use self::random::RandomWeights;
 pub use self::safetensors::{Header, HeaderError, SafetensorsBytes};
+pub use self::save::ModelWeights;
 use super::config::{Head, ModelConfig};
 
 /// Where tensors come from: a folder, or bytes in memory.
@@ -144,6 +148,9 @@ pub enum WeightsError {
         /// What the system said.
         source: io::Error,
     },
+    /// The weights cannot be written down.
+    #[error("cannot save the weights as safetensors ({0}); save a smaller model")]
+    Write(#[source] ::safetensors::SafeTensorError),
     /// The model does not fit into this machine's address space.
     #[error("the model takes {n_bytes} bytes, more than can be addressed here; run it natively on a 64-bit machine")]
     TooLarge {
@@ -234,6 +241,19 @@ impl<'a> Checkpoint<'a> {
         Ok(match self.layout.0.head {
             Head::LanguageModel => HeadWeights::LanguageModel(matrix),
             Head::Reward { .. } => HeadWeights::Reward(matrix.data),
+        })
+    }
+
+    /// Everything at once, for a model that is small or is to be trained.
+    ///
+    /// # Errors
+    /// A tensor cannot be read, or holds a NaN or an infinity.
+    pub fn load(&self) -> Result<ModelWeights, WeightsError> {
+        Ok(ModelWeights {
+            embedding: self.embedding()?,
+            blocks: (0..self.layout.0.n_layers).map(|block_idx| self.block(block_idx)).collect::<Result<_, _>>()?,
+            final_norm: self.final_norm()?,
+            head: self.head()?,
         })
     }
 

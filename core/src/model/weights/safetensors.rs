@@ -40,7 +40,7 @@ pub enum HeaderError {
         actual: u64,
     },
     /// The file cannot be read.
-    #[error("cannot be read ({0})")]
+    #[error("cannot be read ({0}); check the disk and the file's permissions")]
     Read(#[from] io::Error),
 }
 
@@ -78,7 +78,7 @@ impl Header {
         read_at(LENGTH_BYTES, &mut json)?;
         // Reading checks that the tensors lie end to end and that each is as long as its shape and type ask for.
         let metadata: Metadata = serde_json::from_slice(&json).map_err(|error| broken(error.to_string()))?;
-        let expected = data_start + metadata.data_len() as u64;
+        let expected = data_start.saturating_add(metadata.data_len() as u64);
         if expected != n_bytes {
             return Err(HeaderError::Length { expected, actual: n_bytes });
         }

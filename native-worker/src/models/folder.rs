@@ -1,0 +1,246 @@
+//! A model folder as Hugging Face lays it out: the configuration, the tokenizer's files, and weights in one file or in
+//! shards.
+//!
+//! Tensors are read at their offsets. The files are not mapped: a mapped page counts against the memory limit of a
+//! container just as one that was read, and mapping needs unsafe code.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use stepwise_core::model::config::{ConfigError, ModelConfig};
+use stepwise_core::model::weights::{Header, HeaderError, TensorInfo, TensorSource, WeightsError};
+
+/// An opened folder: headers are read and checked, tensors are read when they are asked for.
+#[derive(Debug)]
+pub struct ModelFolder {
+    /// The model's shape, from config.json.
+    pub config: ModelConfig,
+    /// The bytes of tokenizer.json.
+    pub tokenizer_json: Option<Vec<u8>>,
+    /// The bytes of tokenizer.model, a SentencePiece model.
+    pub tokenizer_model: Option<Vec<u8>>,
+    /// The bytes of tokenizer_config.json, where the chat template stands.
+    pub tokenizer_config: Option<Vec<u8>>,
+    /// The bytes of special_tokens_map.json.
+    pub special_tokens_map: Option<Vec<u8>>,
+    /// The bytes of generation_config.json.
+    pub generation_config: Option<Vec<u8>>,
+    /// Of all shards.
+    tensors: Vec<TensorInfo>,
+    shards: Vec<Shard>,
+    /// Index into `shards`.
+    shard_of: HashMap<String, usize>,
+}
+
+/// One file of weights.
+#[derive(Debug)]
+struct Shard {
+    header: Header,
+    /// Locked because a read moves the file's position.
+    file: Mutex<File>,
+}
+
+/// Why a folder cannot be used, each as one line that names the file.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// There is nothing, or a file.
+    #[error("{} is not a folder; name the folder that holds the model's config.json", .0.display())]
+    NoFolder(PathBuf),
+    /// The folder has no config.json.
+    #[error(
+        "{} has no config.json; name a folder as Hugging Face publishes models, with config.json and *.safetensors",
+        .0.display()
+    )]
+    NoConfig(PathBuf),
+    /// config.json describes no model that can be run.
+    #[error("{}: {source}", folder.display())]
+    Config {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        source: ConfigError,
+    },
+    /// Neither model.safetensors nor an index of shards.
+    #[error(
+        "{} has no weights; download model.safetensors, or model.safetensors.index.json with its shards, into it",
+        .0.display()
+    )]
+    NoWeights(PathBuf),
+    /// The weights are there as PyTorch pickles them, which is a program and not data.
+    #[error(
+        "{} has its weights only as {pickle}, which can run code when it is read; convert it with `save_pretrained(..., \
+         safe_serialization=True)` of Hugging Face's transformers",
+        folder.display()
+    )]
+    OnlyPickle {
+        /// The folder.
+        folder: PathBuf,
+        /// The file.
+        pickle: &'static str,
+    },
+    /// model.safetensors.index.json cannot be understood.
+    #[error("{} is not an index of shards ({detail}); download it again", path.display())]
+    Index {
+        /// The index.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A file that the index names is not there.
+    #[error("{} is missing, though the index names it; download the model's remaining files", .0.display())]
+    MissingShard(PathBuf),
+    /// The index says that a shard holds a tensor, and it does not.
+    #[error(
+        "{} does not hold the tensor `{tensor}`, though the index says so; download the index and its shards again, \
+         from one revision",
+        shard.display()
+    )]
+    NotInShard {
+        /// The shard.
+        shard: PathBuf,
+        /// The tensor.
+        tensor: String,
+    },
+    /// A file of weights is something else, or incomplete.
+    #[error("{} {source}", path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: HeaderError,
+    },
+    /// A file is there and cannot be read.
+    #[error("cannot read {} ({source}); check its permissions", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+const WEIGHTS: &str = "model.safetensors";
+const INDEX: &str = "model.safetensors.index.json";
+
+impl ModelFolder {
+    /// Reads all of a folder but its tensors. Whether they fit the configuration is for
+    /// [`Checkpoint::new`](stepwise_core::model::weights::Checkpoint::new) to say.
+    ///
+    /// # Errors
+    /// A file is missing, incomplete or something else than its name says.
+    pub fn open(folder: &Path) -> Result<Self, FolderError> {
+        if !folder.is_dir() {
+            return Err(FolderError::NoFolder(folder.to_owned()));
+        }
+        let optional = |name: &str| read_optional(&folder.join(name));
+        let config = optional("config.json")?.ok_or_else(|| FolderError::NoConfig(folder.to_owned()))?;
+        let config = ModelConfig::from_json(&String::from_utf8_lossy(&config))
+            .map_err(|source| FolderError::Config { folder: folder.to_owned(), source })?;
+        let mut opened = Self {
+            config,
+            tokenizer_json: optional("tokenizer.json")?,
+            tokenizer_model: optional("tokenizer.model")?,
+            tokenizer_config: optional("tokenizer_config.json")?,
+            special_tokens_map: optional("special_tokens_map.json")?,
+            generation_config: optional("generation_config.json")?,
+            tensors: Vec::new(),
+            shards: Vec::new(),
+            shard_of: HashMap::new(),
+        };
+        // As transformers does, one file goes before shards.
+        match (folder.join(WEIGHTS).exists(), optional(INDEX)?) {
+            (true, _) => opened.add_weights(&folder.join(WEIGHTS), |_| true)?,
+            (false, Some(index)) => opened.add_shards(folder, &index)?,
+            (false, None) => return Err(no_weights(folder)),
+        }
+        Ok(opened)
+    }
+
+    /// Adds the shards that the index names, and checks that they hold what it says.
+    fn add_shards(&mut self, folder: &Path, index: &[u8]) -> Result<(), FolderError> {
+        /// What counts in the index: the file of every tensor.
+        #[derive(serde::Deserialize)]
+        struct Index {
+            weight_map: BTreeMap<String, String>,
+        }
+        let broken = |detail| FolderError::Index { path: folder.join(INDEX), detail };
+        let Index { weight_map } = serde_json::from_slice(index).map_err(|error| broken(error.to_string()))?;
+        let mut tensors_of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (tensor, shard) in &weight_map {
+            tensors_of.entry(shard).or_default().push(tensor);
+        }
+        // All names before any file: whoever downloads should hear of the first missing one at once.
+        for shard in tensors_of.keys() {
+            // A downloaded index must not reach out of its folder.
+            if Path::new(shard).file_name() != Some(shard.as_ref()) {
+                return Err(broken(format!("the shard {shard:?} is not a file name")));
+            }
+            if !folder.join(shard).exists() {
+                return Err(FolderError::MissingShard(folder.join(shard)));
+            }
+        }
+        for (shard, tensors) in tensors_of {
+            let path = folder.join(shard);
+            self.add_weights(&path, |tensor| weight_map.get(tensor).is_some_and(|of| of == shard))?;
+            if let Some(tensor) = tensors.into_iter().find(|tensor| !self.shard_of.contains_key(*tensor)) {
+                return Err(FolderError::NotInShard { shard: path, tensor: tensor.to_owned() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds those tensors of a file that are to be taken from it.
+    fn add_weights(&mut self, path: &Path, is_wanted: impl Fn(&str) -> bool) -> Result<(), FolderError> {
+        let unreadable = |source| FolderError::Read { path: path.to_owned(), source };
+        let file = File::open(path).map_err(unreadable)?;
+        let n_bytes = file.metadata().map_err(unreadable)?.len();
+        let header = Header::read(n_bytes, |offset, out| read_at(&file, offset, out))
+            .map_err(|source| FolderError::Header { path: path.to_owned(), source })?;
+        for tensor in header.tensors().iter().filter(|tensor| is_wanted(&tensor.name)) {
+            self.shard_of.insert(tensor.name.clone(), self.shards.len());
+            self.tensors.push(tensor.clone());
+        }
+        self.shards.push(Shard { header, file: Mutex::new(file) });
+        Ok(())
+    }
+}
+
+impl TensorSource for ModelFolder {
+    fn tensors(&self) -> &[TensorInfo] {
+        &self.tensors
+    }
+
+    fn read_range(&self, name: &str, first: usize, out: &mut [f32]) -> Result<(), WeightsError> {
+        let &shard_idx = self.shard_of.get(name).ok_or_else(|| WeightsError::Missing { name: name.to_owned() })?;
+        let Shard { header, file } = &self.shards[shard_idx];
+        let file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        header.read_range(name, first, out, |offset, out| read_at(&file, offset, out))
+    }
+}
+
+fn read_at(mut file: &File, offset: u64, out: &mut [u8]) -> io::Result<()> {
+    file.seek(SeekFrom::Start(offset))?;
+    file.read_exact(out)
+}
+
+fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, FolderError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(FolderError::Read { path: path.to_owned(), source }),
+    }
+}
+
+fn no_weights(folder: &Path) -> FolderError {
+    let pickles = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
+    match pickles.into_iter().find(|name| folder.join(name).exists()) {
+        Some(pickle) => FolderError::OnlyPickle { folder: folder.to_owned(), pickle },
+        None => FolderError::NoWeights(folder.to_owned()),
+    }
+}
