@@ -106,7 +106,10 @@ class Policy:
 
 
 class Critic:
-    """Unrelated texts, some of them in each call. A run gives the seconds for all."""
+    """Unrelated texts, some of them in each call. A run gives the seconds for all.
+
+    Logits of the last tokens stand in for scores: asked for states, llama.cpp computes every token's outputs.
+    """
 
     def __init__(self, model, args: argparse.Namespace, vocab: int):
         self.model, self.args = model, args
@@ -135,7 +138,6 @@ class Critic:
         ]
         settings = settings_of(choice, self.args) | {
             "n_ctx": n_tokens * n, "n_batch": n_tokens * n, "n_ubatch": n_tokens * n, "n_seq_max": n,
-            "embeddings": True, "pooling_type": llama_cpp.LLAMA_POOLING_TYPE_NONE,
         }  # fmt: skip
         with llama.context(self.model, **settings) as made:
             memory = llama_cpp.llama_get_memory(made)
@@ -187,6 +189,7 @@ def main() -> None:
             "llama_cpp_python": version("llama_cpp_python"),
             "system": llama_cpp.llama_print_system_info().decode().strip(),
             "threads": args.threads,
+            "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY"),
             "load_before": os.getloadavg(),
             "policy": best(Policy(model, args, vocab), args.runs),
             "critic": best(Critic(model, args, vocab), args.runs),
@@ -197,8 +200,9 @@ def main() -> None:
         return print()
     for load in ("policy", "critic"):
         print(load, *(f"{key}={value}" for key, value in report[load]["settings"].items()))
-        for key in (key for key in report[load] if key.endswith("_per_s")):
-            print(f"  {key:21} {report[load][key]['median']:9} ({report[load][key]['min']} to {report[load][key]['max']})")
+        for key, value in report[load].items():
+            if key.endswith("_per_s"):
+                print(f"  {key:21} {value['median']:9} ({value['min']} to {value['max']})")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import numpy as np
 import llama
 from forward import head, hidden_states, rope_base_and_scale
 from model_files import Weights, permute, split_wqkv, write_gguf
-from random_model import Spec, config, fnv1a, tensor, uniform, weights
+from random_model import Spec, config, uniform, weights
 
 # The project's own bound is 2e-3 of the range of the logits; two references must agree much better than that.
 AGREEMENT = 1e-4
@@ -109,16 +109,15 @@ class Model:
         }
 
 
-def golden_weights() -> list[dict]:
-    """Some values of the generator, for its other implementations; f32 as the bits that they are."""
-    found = []
-    for seed, name, n, scale in ((0, "a", 4, 1.0), (7, "model.norm.weight", 3, 0.1), (12345, "ä/β", 3, 0.3)):
-        bits = tensor(seed, name, [n], scale).view(np.uint32)
-        found.append({
-            "seed": seed, "name": name, "scale": scale, "hash": f"{fnv1a(f'{seed}/{name}'):016x}",
-            "bits": [f"{value:08x}" for value in bits],
-        })  # fmt: skip
-    return found
+def golden_weights(made: Weights) -> dict[str, list[str]]:
+    """The first values of a tensor of each kind, as the bits of f32."""
+    kinds = ("embeddings.weight", "embed_tokens.weight", ".0.attention.wqkv.weight", ".0.mlp.up_proj.weight",
+             ".0.self_attn.k_proj.bias", "model.norm.weight", "v_head.weight")  # fmt: skip
+    return {
+        name: [f"{value:08x}" for value in data.ravel()[:4].view(np.uint32)]
+        for name, data in made.items()
+        if name.endswith(kinds)
+    }
 
 
 def checksum(made: Weights) -> str:
@@ -170,16 +169,16 @@ def main() -> None:
         if model.worst > AGREEMENT:
             raise SystemExit(f"{spec.name}: the references disagree; find out which is wrong before using either")
         models.append({
-            "spec": spec.json(), "config": config(spec), "checksum": checksum(model.weights), "difference_to_numpy": float(f"{model.worst:.1e}"),
+            "spec": spec.json(), "config": config(spec), "golden_weights": golden_weights(model.weights),
+            "checksum": checksum(model.weights), "difference_to_numpy": float(f"{model.worst:.1e}"),
             "reference": "llama.cpp's states, score head in numpy" if model.is_reward else "llama.cpp",
             "cases": cases, "continuations": continuations,
         })  # fmt: skip
     packages = {name: version(name) for name in ("llama_cpp_python", "gguf", "numpy")}
-    made = {"packages": packages, "golden_weights": golden_weights()}
     path = Path(__file__).with_name("vectors.json")
     # One line a model, so that a change shows where it is.
-    lines = [f'"{key}":{compact(made[key])},' for key in ("packages", "golden_weights")]
-    path.write_text("\n".join(["{", *lines, '"models":[', ",\n".join(map(compact, models)), "]}", ""]))
+    lines = ["{", f'"packages":{compact(packages)},', '"models":[', ",\n".join(map(compact, models)), "]}", ""]
+    path.write_text("\n".join(lines))
     print(f"{path.name}: {path.stat().st_size} bytes")
 
 

@@ -1,237 +1,181 @@
-//! Models that need no download: weights from a seed, and the Hugging Face folders that hold them.
+//! Random models as complete Hugging Face folders, for tests that start from files.
 //!
-//! The rule is spelled out in tests/reference/README.md, whose Python scripts are its other implementation; the logits
-//! in tests/reference/vectors.json are llama.cpp's for such models.
+//! The weights are the core's [`RandomWeights`]; tests/reference/README.md spells their rule out, and
+//! tests/reference/vectors.json has llama.cpp's logits for such models.
 
-mod folder;
 #[cfg(test)]
 mod tests;
 
-use std::io;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
 
-use serde_json::{Value, json};
+use half::{bf16, f16};
+use serde_json::{Map, Value, json};
+use stepwise_core::model::config::ModelConfig;
+use stepwise_core::model::weights::{Dtype, RandomWeights, TensorInfo, TensorSource};
 
-pub use folder::{Dtype, Layout, write_folder};
-
-/// tests/reference/vectors.json: specs, tokens and what llama.cpp computes for them.
+/// tests/reference/vectors.json: models, tokens and what llama.cpp computes for them.
 pub const VECTORS: &str = include_str!("../reference/vectors.json");
 
-/// Which checkpoint's names and layout a model has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// `InternLM2ForCausalLM`, with the fused and interleaved `wqkv`.
-    InternLm2,
-    /// `InternLM2ForRewardModel`: the same with one score instead of logits.
-    InternLm2Reward,
-    /// `LlamaForCausalLM`.
-    Llama,
-    /// `Qwen2ForCausalLM`: LLaMA with a bias on queries, keys and values.
-    Qwen2,
-}
-
-/// A model's shape and the seed of its weights. Sizes are counts of elements.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Spec {
-    /// Names and layout of the tensors.
-    pub family: Family,
-    /// Where the weights come from.
+/// A model: config.json and where its weights come from.
+#[derive(Clone, Debug)]
+pub struct RandomModel {
+    /// config.json.
+    pub config: Value,
+    /// Of the weights.
     pub seed: u64,
-    /// Width of the residual stream.
-    pub hidden: usize,
-    /// Transformer blocks.
-    pub n_layers: usize,
-    /// Query heads.
-    pub n_heads: usize,
-    /// Key and value heads.
-    pub n_kv_heads: usize,
-    /// Width of one head; InternLM2 wants `hidden / n_heads`.
-    pub head_dim: usize,
-    /// Width of the feed-forward layer.
-    pub ffn: usize,
-    /// Rows of the embedding.
-    pub vocab: usize,
-    /// Positions before dynamic scaling sets in.
-    pub max_positions: usize,
-    /// Base of the rotation's frequencies.
-    pub rope_theta: f64,
-    /// `dynamic` or `linear`, and the factor.
-    pub rope_scaling: Option<(String, f64)>,
-    /// Inside every RMS norm.
-    pub rms_eps: f64,
-    /// The embedding is the head.
-    pub tied: bool,
     /// Size of the embedding's values.
-    pub embedding_scale: f64,
-    /// Where a reward model is read.
-    pub reward_token: Option<u32>,
+    pub embedding_scale: f32,
 }
 
-/// The 64-bit FNV-1a hash of the text's UTF-8 bytes.
-#[must_use]
-pub fn fnv1a(text: &str) -> u64 {
-    text.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3))
+/// How a folder's weights lie in files.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    /// F32, or F16 or BF16, to which the weights are then rounded.
+    pub dtype: Dtype,
+    /// In two files with an index, instead of in model.safetensors.
+    pub sharded: bool,
 }
 
-/// A tensor in row-major order, uniform in [-scale, scale): the outputs of SplitMix64, started at the hash of
-/// `seed/name`, as multiples of 2^-23 in [-1, 1), times the scale in f32.
-#[must_use]
-pub fn tensor(seed: u64, name: &str, shape: &[usize], scale: f64) -> Vec<f32> {
-    let mut state = fnv1a(&format!("{seed}/{name}"));
-    let uniform = || {
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^= z >> 31;
-        // 24 bits and a power of two: every step is exact in f32.
-        ((z >> 40) as f32 - 8_388_608.0) / 8_388_608.0
-    };
-    let values = std::iter::repeat_with(uniform).take(shape.iter().product());
-    values.map(|value| value * scale as f32).collect()
-}
-
-impl Spec {
-    /// Reads a `spec` of vectors.json.
+impl RandomModel {
+    /// The model of this name in [`VECTORS`].
     ///
     /// # Errors
-    /// `InvalidData` that names a field which is absent or of the wrong kind.
-    pub fn from_json(json: &Value) -> io::Result<Self> {
-        let wrong = |key: &str| io::Error::new(io::ErrorKind::InvalidData, format!("a spec has no usable `{key}`"));
-        let number = |key: &str| json[key].as_u64().ok_or_else(|| wrong(key));
-        let size = |key: &str| usize::try_from(number(key)?).map_err(|_| wrong(key));
-        let float = |key: &str| json[key].as_f64().ok_or_else(|| wrong(key));
-        let scaling = &json["rope_scaling"];
-        Ok(Self {
-            family: match json["family"].as_str() {
-                Some("internlm2") => Family::InternLm2,
-                Some("internlm2_reward") => Family::InternLm2Reward,
-                Some("llama") => Family::Llama,
-                Some("qwen2") => Family::Qwen2,
-                _ => return Err(wrong("family")),
-            },
-            seed: number("seed")?,
-            hidden: size("hidden")?,
-            n_layers: size("n_layers")?,
-            n_heads: size("n_heads")?,
-            n_kv_heads: size("n_kv_heads")?,
-            head_dim: size("head_dim")?,
-            ffn: size("ffn")?,
-            vocab: size("vocab")?,
-            max_positions: size("max_positions")?,
-            rope_theta: float("rope_theta")?,
-            rope_scaling: match (scaling.is_null(), scaling[0].as_str(), scaling[1].as_f64()) {
-                (true, ..) => None,
-                (false, Some(kind), Some(factor)) => Some((kind.to_owned(), factor)),
-                _ => return Err(wrong("rope_scaling")),
-            },
-            rms_eps: float("rms_eps")?,
-            tied: json["tied"].as_bool().ok_or_else(|| wrong("tied"))?,
-            embedding_scale: float("embedding_scale")?,
-            reward_token: json["reward_token"].as_u64().and_then(|token| u32::try_from(token).ok()),
+    /// `InvalidData`: there is none.
+    pub fn of_vectors(name: &str) -> io::Result<Self> {
+        let vectors: Value = serde_json::from_str(VECTORS)?;
+        let found = vectors["models"].as_array().and_then(|all| all.iter().find(|model| model["spec"]["name"] == name));
+        found.and_then(Self::of_entry).ok_or_else(|| invalid(format!("vectors.json has no model `{name}`")))
+    }
+
+    /// The model of one entry of `models`.
+    fn of_entry(entry: &Value) -> Option<Self> {
+        Some(Self {
+            config: entry["config"].clone(),
+            seed: entry["spec"]["seed"].as_u64()?,
+            embedding_scale: entry["spec"]["embedding_scale"].as_f64()? as f32,
         })
     }
 
-    /// The checkpoint's tensors and their shapes, in the order of the layers.
-    #[must_use]
-    pub fn shapes(&self) -> Vec<(String, Vec<usize>)> {
-        let (q_rows, kv_rows) = (self.n_heads * self.head_dim, self.n_kv_heads * self.head_dim);
-        let (hidden, ffn, fused) = (self.hidden, self.ffn, self.is_internlm2());
-        let mut found = Vec::new();
-        let mut add = |name: String, shape: &[usize]| found.push((format!("{name}.weight"), shape.to_vec()));
-        add(self.embedding().to_owned(), &[self.vocab, hidden]);
-        let mut biases = Vec::new();
-        for layer_idx in 0..self.n_layers {
-            let at = |part: &str| format!("model.layers.{layer_idx}.{part}");
-            if fused {
-                add(at("attention_norm"), &[hidden]);
-                add(at("attention.wqkv"), &[q_rows + 2 * kv_rows, hidden]);
-                add(at("attention.wo"), &[hidden, q_rows]);
-                add(at("ffn_norm"), &[hidden]);
-                add(at("feed_forward.w1"), &[ffn, hidden]);
-                add(at("feed_forward.w3"), &[ffn, hidden]);
-                add(at("feed_forward.w2"), &[hidden, ffn]);
-            } else {
-                add(at("input_layernorm"), &[hidden]);
-                for (part, rows) in [("q_proj", q_rows), ("k_proj", kv_rows), ("v_proj", kv_rows)] {
-                    add(at(&format!("self_attn.{part}")), &[rows, hidden]);
-                    biases.push((at(&format!("self_attn.{part}.bias")), vec![rows]));
-                }
-                add(at("self_attn.o_proj"), &[hidden, q_rows]);
-                add(at("post_attention_layernorm"), &[hidden]);
-                add(at("mlp.gate_proj"), &[ffn, hidden]);
-                add(at("mlp.up_proj"), &[ffn, hidden]);
-                add(at("mlp.down_proj"), &[hidden, ffn]);
+    /// The model's tensors.
+    ///
+    /// # Errors
+    /// `InvalidData`: the core refuses the configuration.
+    pub fn weights(&self) -> io::Result<RandomWeights> {
+        let config = ModelConfig::from_json(&self.config.to_string()).map_err(invalid)?;
+        Ok(RandomWeights::new(&config, self.seed, self.embedding_scale))
+    }
+
+    /// Writes config.json, the weights and tokenizer.json into a folder, which is made if it is not there.
+    ///
+    /// # Errors
+    /// The folder cannot be written, or the core refuses the configuration.
+    pub fn write_folder(&self, folder: &Path, layout: Layout) -> io::Result<()> {
+        let weights = self.weights()?;
+        let n_tokens = self.config["vocab_size"].as_u64().ok_or_else(|| invalid("config.json has no `vocab_size`"))?;
+        std::fs::create_dir_all(folder)?;
+        write_json(&folder.join("config.json"), &self.config)?;
+        write_json(&folder.join("tokenizer.json"), &tokenizer(n_tokens))?;
+        let tensors = weights.tensors();
+        if !layout.sharded {
+            return write_safetensors(&folder.join("model.safetensors"), &weights, tensors, layout.dtype);
+        }
+        let mut weight_map = Map::new();
+        let (first, second) = tensors.split_at(tensors.len() / 2);
+        for (shard, file) in [(first, "model-00001-of-00002.safetensors"), (second, "model-00002-of-00002.safetensors")]
+        {
+            write_safetensors(&folder.join(file), &weights, shard, layout.dtype)?;
+            weight_map.extend(shard.iter().map(|tensor| (tensor.name.clone(), json!(file))));
+        }
+        let index = json!({ "metadata": {}, "weight_map": weight_map });
+        write_json(&folder.join("model.safetensors.index.json"), &index)
+    }
+}
+
+fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+fn write_json(path: &Path, value: &Value) -> io::Result<()> {
+    std::fs::write(path, format!("{value:#}\n"))
+}
+
+/// The format of <https://github.com/huggingface/safetensors>: the header's length in eight bytes, the header as JSON,
+/// the tensors. They are made one by one, so that a large model needs no memory.
+fn write_safetensors(path: &Path, weights: &RandomWeights, tensors: &[TensorInfo], dtype: Dtype) -> io::Result<()> {
+    let (mut header, mut offset) = (Map::new(), 0);
+    for TensorInfo { name, shape, .. } in tensors {
+        let end = offset + shape.iter().product::<usize>() * dtype.bitsize() / 8;
+        let entry = json!({ "dtype": dtype, "shape": shape, "data_offsets": [offset, end] });
+        header.insert(name.clone(), entry);
+        offset = end;
+    }
+    let mut header = Value::Object(header).to_string();
+    // Readers that map the file want the data at a multiple of eight.
+    header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
+    let mut file = BufWriter::new(File::create(path)?);
+    file.write_all(&(header.len() as u64).to_le_bytes())?;
+    file.write_all(header.as_bytes())?;
+    for tensor in tensors {
+        for value in weights.read(&tensor.name).map_err(invalid)? {
+            match dtype {
+                Dtype::F32 => file.write_all(&value.to_le_bytes())?,
+                Dtype::F16 => file.write_all(&f16::from_f32(value).to_le_bytes())?,
+                Dtype::BF16 => file.write_all(&bf16::from_f32(value).to_le_bytes())?,
+                other => return Err(invalid(format!("write F32, F16 or BF16, not {other}"))),
             }
         }
-        add("model.norm".to_owned(), &[hidden]);
-        match self.family {
-            Family::InternLm2Reward => add("v_head".to_owned(), &[1, hidden]),
-            _ if self.tied => {}
-            _ => add(if fused { "output" } else { "lm_head" }.to_owned(), &[self.vocab, hidden]),
-        }
-        if self.family == Family::Qwen2 {
-            found.append(&mut biases);
-        }
-        found
     }
+    file.flush()
+}
 
-    /// The values of one of [`Self::shapes`].
-    #[must_use]
-    pub fn weight(&self, name: &str, shape: &[usize]) -> Vec<f32> {
-        let scaled = |scale| tensor(self.seed, name, shape, scale);
-        match shape {
-            [_] if name.ends_with(".bias") => scaled(0.5),
-            [_] => scaled(0.1).into_iter().map(|value| 1.0 + value).collect(),
-            _ if name.strip_suffix(".weight") == Some(self.embedding()) => scaled(self.embedding_scale),
-            // A uniform value in [-1, 1) has the variance 1/3, so this gives outputs the variance of the inputs.
-            [.., fan_in] => scaled((3.0 / *fan_in as f64).sqrt()),
-            [] => scaled(1.0),
-        }
-    }
+const SPECIALS: [&str; 3] = ["<|im_start|>", "<|im_end|>", "<|endoftext|>"];
 
-    /// The model's config.json.
-    #[must_use]
-    pub fn config(&self) -> Value {
-        let (class, model_type) = match self.family {
-            Family::InternLm2 => ("InternLM2ForCausalLM", "internlm2"),
-            Family::InternLm2Reward => ("InternLM2ForRewardModel", "internlm2"),
-            Family::Llama => ("LlamaForCausalLM", "llama"),
-            Family::Qwen2 => ("Qwen2ForCausalLM", "qwen2"),
-        };
-        let scaling = self.rope_scaling.as_ref().map(|(kind, factor)| json!({ "type": kind, "factor": factor }));
-        let mut config = json!({
-            "architectures": [class],
-            "model_type": model_type,
-            "hidden_act": "silu",
-            "hidden_size": self.hidden,
-            "intermediate_size": self.ffn,
-            "max_position_embeddings": self.max_positions,
-            "num_attention_heads": self.n_heads,
-            "num_hidden_layers": self.n_layers,
-            "num_key_value_heads": self.n_kv_heads,
-            "rms_norm_eps": self.rms_eps,
-            "rope_scaling": scaling,
-            "rope_theta": self.rope_theta,
-            "tie_word_embeddings": self.tied,
-            "vocab_size": self.vocab,
-        });
-        if self.is_internlm2() {
-            config["bias"] = json!(false);
-        } else {
-            config["head_dim"] = json!(self.head_dim);
+/// A tokenizer.json with `n_tokens`: bytes and special tokens where they fit, else words `t0`, `t1`, ...
+fn tokenizer(n_tokens: u64) -> Value {
+    let byte_alphabet = byte_alphabet();
+    let n_reachable = (byte_alphabet.len() + SPECIALS.len()) as u64;
+    let common = json!({
+        "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "post_processor": null,
+    });
+    let with = |mut made: Value, parts: Value| {
+        if let (Value::Object(made), Value::Object(parts)) = (&mut made, parts) {
+            made.extend(parts);
         }
-        if let Some(token) = self.reward_token {
-            config["reward_token_id"] = json!(token);
-        }
-        config
+        made
+    };
+    if n_tokens < n_reachable {
+        let vocab: Map<_, _> = (0..n_tokens).map(|id| (format!("t{id}"), json!(id))).collect();
+        let model = json!({ "type": "WordLevel", "vocab": vocab, "unk_token": "t0" });
+        let words = json!({ "type": "WhitespaceSplit" });
+        return with(common, json!({ "added_tokens": [], "pre_tokenizer": words, "decoder": null, "model": model }));
     }
+    let first_special = byte_alphabet.len();
+    // No text reaches the last ones, but a model may choose them.
+    let fillers = (n_reachable..n_tokens).map(|id| format!("<{id}>"));
+    let tokens = byte_alphabet.into_iter().chain(SPECIALS.map(str::to_owned)).chain(fillers);
+    let vocab: Map<_, _> = tokens.zip(0_u64..).map(|(token, id)| (token, json!(id))).collect();
+    let byte_level = json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true });
+    let special = |(token, id): (&str, usize)| {
+        json!({
+            "id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+            "special": true,
+        })
+    };
+    let model = json!({
+        "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
+        "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "vocab": vocab, "merges": [],
+    });
+    let added: Value = SPECIALS.into_iter().zip(first_special..).map(special).collect();
+    let parts = json!({ "added_tokens": added, "pre_tokenizer": byte_level, "decoder": byte_level, "model": model });
+    with(common, parts)
+}
 
-    fn is_internlm2(&self) -> bool {
-        matches!(self.family, Family::InternLm2 | Family::InternLm2Reward)
-    }
-
-    /// The embedding's name, without its ending.
-    fn embedding(&self) -> &'static str {
-        if self.is_internlm2() { "model.tok_embeddings" } else { "model.embed_tokens" }
-    }
+/// GPT-2's printable stand-ins for the bytes 0 to 255.
+fn byte_alphabet() -> Vec<String> {
+    let is_printable = |byte: u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
+    let mut others = '\u{100}'..;
+    let stand_in = |byte: u8| if is_printable(byte) { Some(char::from(byte)) } else { others.next() };
+    (0..=u8::MAX).filter_map(stand_in).map(String::from).collect()
 }
