@@ -3,6 +3,7 @@
 mod architecture;
 mod check;
 mod demo;
+mod python;
 mod serve;
 mod shell;
 mod wasm;

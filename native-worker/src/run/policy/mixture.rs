@@ -82,9 +82,10 @@ fn mix(first: Vec<Candidate>, second: Vec<Candidate>, n_first: u32, n_second: u3
     let mut mixed: Vec<Candidate> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
     for (candidates, n_kept, weight) in [(first, n_first, w_first), (second, n_second, w_second)] {
-        let total = log_sum_exp(candidates.iter().take(n_kept as usize).map(|candidate| candidate.logprob));
-        for candidate in candidates.into_iter().take(n_kept as usize) {
-            let logprob = weight.ln() + candidate.logprob - total;
+        let kept = || candidates.iter().take(n_kept as usize);
+        let total = log_sum_exp(kept().map(|candidate| bounded(candidate.logprob)));
+        for candidate in kept() {
+            let logprob = weight.ln() + bounded(candidate.logprob) - total;
             match known.get(&candidate.tactic) {
                 Some(&idx) => {
                     let other = &mut mixed[idx];
@@ -93,7 +94,7 @@ fn mix(first: Vec<Candidate>, second: Vec<Candidate>, n_first: u32, n_second: u3
                 }
                 None => {
                     known.insert(candidate.tactic.clone(), mixed.len());
-                    mixed.push(Candidate { logprob, ..candidate });
+                    mixed.push(Candidate { logprob, ..candidate.clone() });
                 }
             }
         }
@@ -104,6 +105,12 @@ fn mix(first: Vec<Candidate>, second: Vec<Candidate>, n_first: u32, n_second: u3
     }
     mixed.sort_by(|a, b| b.logprob.total_cmp(&a.logprob));
     mixed
+}
+
+/// A finite number for any that a policy may say: a list of impossible tactics is still a list.
+fn bounded(logprob: f64) -> f64 {
+    // `max` takes the number when the other is none.
+    logprob.max(-1e4).min(0.0)
 }
 
 /// `log(sum(exp(x)))` without overflow; minus infinity for nothing.
