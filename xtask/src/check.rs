@@ -26,7 +26,7 @@ pub(crate) fn test() -> Result<()> {
     set_up()?;
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--quiet"]);
-    if let Some(python) = python::environment("requirements-server.txt") {
+    if let Some(python) = python::for_servers() {
         tests.env(python::VARIABLE, python);
     }
     step("tests", &mut tests)?;

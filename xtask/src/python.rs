@@ -9,14 +9,22 @@ use crate::shell::{command, find_program, root, step};
 /// Where the tests look for the interpreter.
 pub(crate) const VARIABLE: &str = "STEPWISE_TEST_PYTHON";
 
-/// The interpreter of an environment that holds what `requirements`, a file in tests/reference, names. Made by the
-/// first call, and anew when the file has changed. `None`, and one line on standard error, where that cannot be done.
-pub(crate) fn environment(requirements: &str) -> Option<PathBuf> {
-    make(requirements)
-        .inspect_err(|error| eprintln!("not tested: what needs the Python packages of {requirements}: {error:#}"))
-        .ok()
+/// What the tests of model servers need.
+const SERVER: &str = "requirements-server.txt";
+
+/// Prints the interpreter for the tests of model servers, so that `cargo test` can be told of it.
+pub(crate) fn print() -> Result<()> {
+    println!("{}", make(SERVER)?.display());
+    Ok(())
 }
 
+/// The interpreter for the tests of model servers. `None`, and one line on standard error, where there can be none.
+pub(crate) fn for_servers() -> Option<PathBuf> {
+    make(SERVER).inspect_err(|error| eprintln!("not tested: policies against a real llama.cpp server: {error:#}")).ok()
+}
+
+/// The interpreter of an environment that holds what `requirements`, a file in tests/reference, names. Made by the
+/// first call, and anew when the file has changed.
 fn make(requirements: &str) -> Result<PathBuf> {
     let wanted = root().join("tests/reference").join(requirements);
     let text = std::fs::read(&wanted).with_context(|| format!("cannot read {}", wanted.display()))?;
@@ -27,7 +35,8 @@ fn make(requirements: &str) -> Result<PathBuf> {
     if python.is_file() && std::fs::read(&stamp).is_ok_and(|made| made == text) {
         return Ok(python);
     }
-    let base = find_program(&["python3", "python"]).context("there is no python3 (Debian: apt install python3-venv)")?;
+    let base =
+        find_program(&["python3", "python"]).context("there is no python3 (Debian: apt install python3-venv)")?;
     step("Python environment", command(base).args(["-m", "venv", "--clear"]).arg(&folder))?;
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", "-r"];
     step("Python packages", command(&python).args(pip).arg(&wanted))?;

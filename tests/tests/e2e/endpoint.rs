@@ -34,7 +34,7 @@ struct Server {
 /// The server of all tests here, or why there is none.
 static SERVER: LazyLock<Result<Server, String>> = LazyLock::new(|| {
     let python = std::env::var_os("STEPWISE_TEST_PYTHON")
-        .ok_or("STEPWISE_TEST_PYTHON is not set; `cargo xtask test` makes the environment that it names")?;
+        .ok_or("STEPWISE_TEST_PYTHON is not set; `cargo xtask python` prints what it wants")?;
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("reference");
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let made = Command::new(&python)
@@ -82,8 +82,7 @@ async fn connect(url: &str, sampling: Sampling, stop: &[&str]) -> Endpoint {
 
 async fn propose(policy: &Endpoint, samples: u32, seed: u64) -> Proposals {
     let goals = vec![Goal::parse("n : Nat\n⊢ n + 0 = n")];
-    let request =
-        ProposalRequest { theorem: "t".to_owned(), goals, history: Vec::new(), samples, pass: 0, seed };
+    let request = ProposalRequest { theorem: "t".to_owned(), goals, history: Vec::new(), samples, pass: 0, seed };
     policy.propose(&request).await.expect("the server answers")
 }
 
@@ -93,7 +92,8 @@ fn post(url: &str, path: &str, question: &Value) -> Value {
     let mut stream = TcpStream::connect(host).expect("the server listens");
     let body = question.to_string();
     let n_bytes = body.len();
-    write!(stream, "POST {path} HTTP/1.0\r\nhost: {host}\r\ncontent-length: {n_bytes}\r\n\r\n{body}").expect("it reads");
+    write!(stream, "POST {path} HTTP/1.0\r\nhost: {host}\r\ncontent-length: {n_bytes}\r\n\r\n{body}")
+        .expect("it reads");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("it answers");
     let head = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a head");
@@ -106,7 +106,10 @@ fn rescore(url: &str, ids: &[u64]) -> f64 {
     let mut context: Vec<u64> = prompt["tokens"].as_array().unwrap().iter().map(|id| id.as_u64().unwrap()).collect();
     let mut sum = 0.0;
     for &id in ids {
-        let question = json!({ "prompt": context, "n_predict": 1, "n_probs": 768, "temperature": 1.0, "cache_prompt": false });
+        // What is sampled here does not matter, but must be a whole character: it is forced to be token 0, which is `!`.
+        let question = json!({
+            "prompt": context, "n_predict": 1, "n_probs": 768, "logit_bias": [[0, 1000.0]], "cache_prompt": false,
+        });
         let answer = post(url, "/completion", &question);
         let all = answer["completion_probabilities"][0]["top_logprobs"].as_array().unwrap();
         assert_eq!(all.len(), 768, "the whole vocabulary");

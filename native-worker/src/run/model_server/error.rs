@@ -26,7 +26,9 @@ pub enum ServerError {
         cause: String,
     },
     /// The time limit passed.
-    #[error("the model server at {url} did not answer within {seconds} s; see whether it is stuck, or ask for fewer samples")]
+    #[error(
+        "the model server at {url} did not answer within {seconds} s; see whether it is stuck, or ask for fewer samples"
+    )]
     TimedOut {
         /// Its address.
         url: String,
@@ -111,7 +113,9 @@ pub enum ServerError {
         max_bytes: u64,
     },
     /// The answer is JSON, but not the one that belongs to the question.
-    #[error("the model server at {url} answers {path} without {lacks}; give the address of an OpenAI-compatible server")]
+    #[error(
+        "the model server at {url} answers {path} without {lacks}; give the address of an OpenAI-compatible server"
+    )]
     Strange {
         /// Its address.
         url: String,

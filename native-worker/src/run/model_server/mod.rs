@@ -211,7 +211,10 @@ impl Client {
         let sent = match body {
             None => {
                 let request = self.agent.get(url).config().timeout_global(Some(limit)).build();
-                authorization.into_iter().fold(request, |request, key| request.header(header::AUTHORIZATION, key)).call()
+                authorization
+                    .into_iter()
+                    .fold(request, |request, key| request.header(header::AUTHORIZATION, key))
+                    .call()
             }
             Some(body) => {
                 let request = self.agent.post(url).config().timeout_global(Some(limit)).build();
@@ -235,7 +238,8 @@ impl Client {
         let status = response.status().as_u16();
         if !response.status().is_success() {
             let again = matches!(status, 429 | 502..=504).then(|| Again { retry_after: retry_after(&response) });
-            let redirection = response.headers().get(header::LOCATION).map(|to| [b"it redirects to ", to.as_bytes()].concat());
+            let redirection =
+                response.headers().get(header::LOCATION).map(|to| [b"it redirects to ", to.as_bytes()].concat());
             let said = redirection.filter(|_| response.status().is_redirection()).unwrap_or(bytes);
             return Err(Failed { error: self.refusal(path, status, &said), again });
         }

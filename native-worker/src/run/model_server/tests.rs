@@ -54,7 +54,12 @@ async fn a_key_is_sent_and_never_shown() {
 
 #[tokio::test]
 async fn a_refusal_says_what_to_do() {
-    check_status(401, json!({}), expect!["the model server at http://PEER wants a key (status 401); put it into STEPWISE_API_KEY"]).await;
+    check_status(
+        401,
+        json!({}),
+        expect!["the model server at http://PEER wants a key (status 401); put it into STEPWISE_API_KEY"],
+    )
+    .await;
     check_status(404, json!({ "detail": "Not Found" }), expect!["http://PEER has no /v1/models (status 404); give the address of an OpenAI-compatible server, such as `vllm serve` or `llama-server`, and for a critic of `vllm serve MODEL --runner pooling`"]).await;
     check_status(404, json!({ "error": { "message": "The model `x` does not exist." } }), expect!["the model server at http://PEER answers /v1/models with status 404; correct what it says: The model `x` does not exist"]).await;
     check_status(500, json!("oh\n\u{1b}[31m no"), expect![[r#"the model server at http://PEER answers /v1/models with status 500; correct what it says: "oh\n\u001b[31m no""#]]).await;
@@ -63,7 +68,10 @@ async fn a_refusal_says_what_to_do() {
 
     let peer = Peer::start(|_| Reply::Json(403, json!({})));
     let error = ModelServer::connect(peer.options_with_key("k")).await.unwrap_err();
-    expect!["the model server at http://PEER refuses the key in STEPWISE_API_KEY (status 403); set one that it accepts"].assert_eq(&peer.text(&error));
+    expect![
+        "the model server at http://PEER refuses the key in STEPWISE_API_KEY (status 403); set one that it accepts"
+    ]
+    .assert_eq(&peer.text(&error));
 }
 
 #[tokio::test]
@@ -73,9 +81,27 @@ async fn what_is_no_model_server_is_told_from_one() {
     check_bytes((head + page).as_bytes(), expect!["http://PEER answers /v1/models with no JSON but `<html> <body>Welcome to nginx!</body></html>`; give the address of an OpenAI-compatible server"]).await;
     check_bytes(b"HTTP/1.1 301 X\r\nlocation: https://h/\r\ncontent-length: 0\r\n\r\n", expect!["the model server at http://PEER answers /v1/models with status 301; correct what it says: it redirects to https://h/"]).await;
     check_bytes(b"SSH-2.0-OpenSSH_9.2\r\n", expect!["cannot reach the model server at http://PEER (protocol: http parse fail: invalid HTTP version); start it or correct the address"]).await;
-    check_bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{", expect!["cannot reach the model server at http://PEER (io: Peer disconnected); start it or correct the address"]).await;
-    check_bytes(b"", expect!["cannot reach the model server at http://PEER (io: Peer disconnected); start it or correct the address"]).await;
-    check_bytes(&[b"HTTP/1.1 200 OK\r\n\r\n", vec![b'['; 2 << 20].as_slice()].concat(), expect!["the model server at http://PEER answers /v1/models with more than 1048576 bytes; ask for fewer samples"]).await;
+    check_bytes(
+        b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{",
+        expect![
+            "cannot reach the model server at http://PEER (io: Peer disconnected); start it or correct the address"
+        ],
+    )
+    .await;
+    check_bytes(
+        b"",
+        expect![
+            "cannot reach the model server at http://PEER (io: Peer disconnected); start it or correct the address"
+        ],
+    )
+    .await;
+    check_bytes(
+        &[b"HTTP/1.1 200 OK\r\n\r\n", vec![b'['; 2 << 20].as_slice()].concat(),
+        expect![
+            "the model server at http://PEER answers /v1/models with more than 1048576 bytes; ask for fewer samples"
+        ],
+    )
+    .await;
     // Nesting as deep as this would end a parser without a limit by a stack overflow.
     let deep = [b"HTTP/1.1 200 OK\r\n\r\n", vec![b'['; 1 << 19].as_slice()].concat();
     check_bytes(&deep, expect!["http://PEER answers /v1/models with no JSON but `[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[...`; give the address of an OpenAI-compatible server"]).await;
@@ -112,11 +138,13 @@ async fn a_busy_server_is_asked_again() {
 
     let peer = Peer::start(|_| Reply::Json(503, json!({ "error": { "message": "Loading model" } })));
     let error = ModelServer::connect(peer.options()).await.unwrap_err();
-    expect!["the model server at http://PEER answers /v1/models with status 503; correct what it says: Loading model"].assert_eq(&peer.text(&error));
+    expect!["the model server at http://PEER answers /v1/models with status 503; correct what it says: Loading model"]
+        .assert_eq(&peer.text(&error));
     assert_eq!(peer.requests().len(), 4);
 
     // A server that wants to be asked next year is not waited for.
-    let peer = Peer::start(|_| Reply::Bytes(b"HTTP/1.1 429 X\r\nretry-after: 31536000\r\ncontent-length: 0\r\n\r\n".to_vec()));
+    let peer =
+        Peer::start(|_| Reply::Bytes(b"HTTP/1.1 429 X\r\nretry-after: 31536000\r\ncontent-length: 0\r\n\r\n".to_vec()));
     assert!(matches!(ModelServer::connect(peer.options()).await, Err(ServerError::Refused { status: 429, .. })));
 }
 
@@ -137,7 +165,8 @@ async fn questions_wait_for_their_turn() {
     let peer = Peer::start(|request| if request.path == MODELS { models() } else { Reply::Hang });
     let options = ServerOptions { in_flight: 1, time_limit: Duration::from_millis(500), ..peer.options() };
     let server = ModelServer::connect(options).await.unwrap();
-    let (first, second) = tokio::join!(server.post("/v1/completions", json!({})), server.post("/v1/completions", json!({})));
+    let (first, second) =
+        tokio::join!(server.post("/v1/completions", json!({})), server.post("/v1/completions", json!({})));
     assert!(matches!((first, second), (Err(ServerError::TimedOut { .. }), Err(ServerError::TimedOut { .. }))));
     let paths: Vec<String> = peer.requests().into_iter().map(|request| request.path).collect();
     assert_eq!(paths, ["/v1/models", "/v1/completions"]);

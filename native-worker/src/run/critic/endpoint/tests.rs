@@ -18,7 +18,9 @@ fn scores_are_read_per_token_and_per_text() {
         ],
         "usage": { "prompt_tokens": 5, "total_tokens": 5 },
     });
-    check(&per_token, expect![[r#"
+    check(
+        &per_token,
+        expect![[r#"
         Ok(
             Scores {
                 scores: [
@@ -32,8 +34,11 @@ fn scores_are_read_per_token_and_per_text() {
                 },
             },
         )
-    "#]]);
-    check(&json!({ "data": [{ "index": 0, "data": [-1.0] }, { "index": 1, "data": [2.0] }] }), expect![[r#"
+    "#]],
+    );
+    check(
+        &json!({ "data": [{ "index": 0, "data": [-1.0] }, { "index": 1, "data": [2.0] }] }),
+        expect![[r#"
         Ok(
             Scores {
                 scores: [
@@ -47,41 +52,60 @@ fn scores_are_read_per_token_and_per_text() {
                 },
             },
         )
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn what_an_answer_lacks_is_said() {
-    check(&json!({ "detail": "x" }), expect![[r#"
+    check(
+        &json!({ "detail": "x" }),
+        expect![[r#"
         Err(
             "a list `data`",
         )
-    "#]]);
-    check(&json!({ "data": [{ "index": 0, "data": [1.0] }] }), expect![[r#"
+    "#]],
+    );
+    check(
+        &json!({ "data": [{ "index": 0, "data": [1.0] }] }),
+        expect![[r#"
         Err(
             "one entry in `data` for each text",
         )
-    "#]]);
-    check(&json!({ "data": [{ "index": 0, "data": [1.0] }, { "index": 0, "data": [1.0] }] }), expect![[r#"
+    "#]],
+    );
+    check(
+        &json!({ "data": [{ "index": 0, "data": [1.0] }, { "index": 0, "data": [1.0] }] }),
+        expect![[r#"
         Err(
             "one entry in `data` for each text",
         )
-    "#]]);
-    check(&json!({ "data": [{ "index": 7, "data": [1.0] }] }), expect![[r#"
+    "#]],
+    );
+    check(
+        &json!({ "data": [{ "index": 7, "data": [1.0] }] }),
+        expect![[r#"
         Err(
             "one entry in `data` for each text",
         )
-    "#]]);
-    check(&json!({ "data": [{ "data": [null] }, { "data": [1.0] }] }), expect![[r#"
+    "#]],
+    );
+    check(
+        &json!({ "data": [{ "data": [null] }, { "data": [1.0] }] }),
+        expect![[r#"
         Err(
             "a score in each entry of `data`",
         )
-    "#]]);
-    check(&json!({ "data": [{ "data": "base64" }, { "data": [1.0] }] }), expect![[r#"
+    "#]],
+    );
+    check(
+        &json!({ "data": [{ "data": "base64" }, { "data": [1.0] }] }),
+        expect![[r#"
         Err(
             "a score in each entry of `data`",
         )
-    "#]]);
+    "#]],
+    );
 }
 
 #[tokio::test]

@@ -109,7 +109,13 @@ impl Endpoint {
         let EndpointOptions { server, sampling, format } = options;
         let server = ModelServer::connect(server).await?;
         let name = format!("{} at {}", server.model(), server.url());
-        Ok(Self { server, sampling, format, name, manners: Mutex::new(Manners { at_once: u32::MAX, extensions: true }) })
+        Ok(Self {
+            server,
+            sampling,
+            format,
+            name,
+            manners: Mutex::new(Manners { at_once: u32::MAX, extensions: true }),
+        })
     }
 
     /// The answers to the samples `0..n_samples`, in their order. What the server refuses is asked in smaller parts, and
@@ -204,8 +210,7 @@ impl Endpoint {
             let text = &completion.text[..ends.min().unwrap_or(completion.text.len())];
             let tactic = (self.format.tactic)(text).filter(|tactic| tactic.len() <= MAX_TACTIC_BYTES);
             let Some(tactic) = tactic else { continue };
-            let candidate =
-                Candidate { tactic, logprob: completion.mean_logprob, n_tokens: completion.n_tokens };
+            let candidate = Candidate { tactic, logprob: completion.mean_logprob, n_tokens: completion.n_tokens };
             match known.get(&candidate.tactic) {
                 // The same text from other tokens: the likelier way to write it counts.
                 Some(&idx) if candidates[idx].logprob < candidate.logprob => candidates[idx] = candidate,

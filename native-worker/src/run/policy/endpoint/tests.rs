@@ -20,7 +20,9 @@ fn the_three_shapes_of_log_probabilities_are_read() {
         ],
         "usage": { "prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11 },
     });
-    check_answer(&classic, expect![[r#"
+    check_answer(
+        &classic,
+        expect![[r#"
         Ok(
             Answer {
                 completions: [
@@ -39,7 +41,8 @@ fn the_three_shapes_of_log_probabilities_are_read() {
                 generated_tokens: 2,
             },
         )
-    "#]]);
+    "#]],
+    );
     // In the shape of llama.cpp's server (xllamacpp 2026.10.11549) with n = 2, whose usage counts one of the two.
     let chat_like = json!({
         "choices": [
@@ -50,7 +53,9 @@ fn the_three_shapes_of_log_probabilities_are_read() {
         ],
         "usage": { "completion_tokens": 1, "prompt_tokens": 9, "total_tokens": 10 },
     });
-    check_answer(&chat_like, expect![[r#"
+    check_answer(
+        &chat_like,
+        expect![[r#"
         Ok(
             Answer {
                 completions: [
@@ -69,7 +74,8 @@ fn the_three_shapes_of_log_probabilities_are_read() {
                 generated_tokens: 2,
             },
         )
-    "#]]);
+    "#]],
+    );
     // The same server's own /completion, which older ones answer with under /v1/completions too.
     let native = json!({
         "index": 0, "content": "ab", "stop": true, "tokens_predicted": 2, "tokens_evaluated": 9,
@@ -78,7 +84,9 @@ fn the_three_shapes_of_log_probabilities_are_read() {
             { "id": 142, "token": "b", "bytes": [98], "logprob": -0.07609722018241882, "top_logprobs": [] },
         ],
     });
-    check_answer(&native, expect![[r#"
+    check_answer(
+        &native,
+        expect![[r#"
         Ok(
             Answer {
                 completions: [
@@ -92,7 +100,8 @@ fn the_three_shapes_of_log_probabilities_are_read() {
                 generated_tokens: 2,
             },
         )
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -102,7 +111,9 @@ fn numbers_that_are_none_are_held_within_bounds() {
         "choices": [{ "text": "a", "logprobs": { "token_logprobs": logprobs } }],
         "usage": { "prompt_tokens": u64::MAX, "completion_tokens": u64::MAX },
     });
-    check_answer(&answer, expect![[r#"
+    check_answer(
+        &answer,
+        expect![[r#"
         Ok(
             Answer {
                 completions: [
@@ -116,47 +127,66 @@ fn numbers_that_are_none_are_held_within_bounds() {
                 generated_tokens: 100,
             },
         )
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn what_an_answer_lacks_is_said() {
-    check_answer(&json!({ "choices": [{ "text": "a", "logprobs": null }] }), expect![[r#"
+    check_answer(
+        &json!({ "choices": [{ "text": "a", "logprobs": null }] }),
+        expect![[r#"
         Err(
             NoLogprobs,
         )
-    "#]]);
-    check_answer(&json!({ "choices": [{ "text": "a", "logprobs": { "token_logprobs": [null] } }] }), expect![[r#"
+    "#]],
+    );
+    check_answer(
+        &json!({ "choices": [{ "text": "a", "logprobs": { "token_logprobs": [null] } }] }),
+        expect![[r#"
         Err(
             NoLogprobs,
         )
-    "#]]);
-    check_answer(&json!({ "content": "a" }), expect![[r#"
+    "#]],
+    );
+    check_answer(
+        &json!({ "content": "a" }),
+        expect![[r#"
         Err(
             NoLogprobs,
         )
-    "#]]);
-    check_answer(&json!({ "choices": [{ "message": {} }] }), expect![[r#"
+    "#]],
+    );
+    check_answer(
+        &json!({ "choices": [{ "message": {} }] }),
+        expect![[r#"
         Err(
             Lacks(
                 "a `text` in each of its `choices`",
             ),
         )
-    "#]]);
-    check_answer(&json!({ "choices": [] }), expect![[r#"
+    "#]],
+    );
+    check_answer(
+        &json!({ "choices": [] }),
+        expect![[r#"
         Err(
             Lacks(
                 "anything in `choices`",
             ),
         )
-    "#]]);
-    check_answer(&json!("choices"), expect![[r#"
+    "#]],
+    );
+    check_answer(
+        &json!("choices"),
+        expect![[r#"
         Err(
             Lacks(
                 "a list `choices`",
             ),
         )
-    "#]]);
+    "#]],
+    );
 }
 
 #[tokio::test]
@@ -293,14 +323,7 @@ async fn connect(peer: &Peer, sampling: Sampling) -> Arc<dyn Policy> {
 }
 
 fn request(samples: u32) -> ProposalRequest {
-    ProposalRequest {
-        theorem: "t".to_owned(),
-        goals: Vec::new(),
-        history: Vec::new(),
-        samples,
-        pass: 0,
-        seed: 5,
-    }
+    ProposalRequest { theorem: "t".to_owned(), goals: Vec::new(), history: Vec::new(), samples, pass: 0, seed: 5 }
 }
 
 fn choice(text: &str, logprobs: &[f64]) -> Value {
