@@ -109,8 +109,8 @@ fn mix(first: Vec<Candidate>, second: Vec<Candidate>, n_first: u32, n_second: u3
 
 /// A finite number for any that a policy may say: a list of impossible tactics is still a list.
 fn bounded(logprob: f64) -> f64 {
-    // `max` takes the number when the other is none.
-    logprob.max(-1e4).min(0.0)
+    const LOWEST: f64 = -1e4;
+    if logprob.is_nan() { LOWEST } else { logprob.clamp(LOWEST, 0.0) }
 }
 
 /// `log(sum(exp(x)))` without overflow; minus infinity for nothing.

@@ -91,7 +91,7 @@ fn completion(text: &str, logprobs: Option<Vec<f64>>) -> Result<Completion, Flaw
         return Err(Flaw::NoLogprobs);
     }
     // Rounding makes some a little positive.
-    let sum: f64 = logprobs.iter().map(|logprob| logprob.min(0.0).max(FLOOR)).sum();
+    let sum: f64 = logprobs.iter().map(|logprob| logprob.clamp(FLOOR, 0.0)).sum();
     let mean_logprob = if logprobs.is_empty() { 0.0 } else { sum / logprobs.len() as f64 };
     let n_tokens = u32::try_from(logprobs.len()).unwrap_or(u32::MAX);
     Ok(Completion { text: text.to_owned(), mean_logprob, n_tokens })

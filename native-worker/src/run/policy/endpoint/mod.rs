@@ -53,14 +53,19 @@ impl Default for Sampling {
     }
 }
 
+/// What a model reads for a state.
+pub type Prompt = Box<dyn Fn(&ProposalRequest) -> String + Send + Sync>;
+/// The tactic in a completion; `None` when there is none.
+pub type Tactic = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// What a model reads for a state, and how its text becomes a tactic.
 pub struct PromptFormat {
     /// The text to complete.
-    pub prompt: Box<dyn Fn(&ProposalRequest) -> String + Send + Sync>,
+    pub prompt: Prompt,
     /// Texts that end a completion; they are no part of it.
     pub stop: Vec<String>,
     /// The tactic in a completion; `None` when there is none.
-    pub tactic: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub tactic: Tactic,
 }
 
 impl fmt::Debug for PromptFormat {
@@ -122,7 +127,7 @@ impl Endpoint {
     /// what it leaves out is asked again; the manners that worked are used from then on.
     async fn ask(&self, prompt: &str, seed: u64, n_samples: u32) -> Result<Vec<Answer>, ServerError> {
         let mut manners = *self.manners.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut wanted: Vec<Range<u32>> = Vec::from([0..n_samples]);
+        let mut wanted: Vec<_> = split(0..n_samples, n_samples).collect();
         let mut answers: Vec<(u32, Answer)> = Vec::new();
         let mut refused = false;
         while !wanted.is_empty() {
