@@ -127,7 +127,7 @@ pub enum ServerError {
     /// It keeps the log-probabilities to itself.
     #[error(
         "the model server at {url} gives no log-probabilities; let vLLM give them (`--max-logprobs 1` or more), \
-         or take a llama-server that has them (version of 2025 or later)"
+         or take a newer llama-server"
     )]
     NoLogprobs {
         /// Its address.

@@ -1,14 +1,15 @@
 //! A policy behind an OpenAI-compatible completions endpoint with log-probabilities: vLLM, llama.cpp's server.
 //!
 //! What the log-probabilities are: those of the model itself, before temperature, top-p and top-k. vLLM gives these
-//! with `--logprobs-mode raw_logprobs`, its default since 0.10 (`ModelConfig.logprobs_mode`); llama.cpp's server gives
-//! "a simple softmax of the logits without considering any other sampler settings" unless `post_sampling_probs` is set
-//! (its README, `n_probs`). The mean is over all tokens that the server reports, including the one that ended the
-//! text where it reports that. llama.cpp reports tokens that are parts of one character as one entry with the
-//! log-probability of the last of them.
+//! with `--logprobs-mode raw_logprobs`, its default (`ModelConfig.logprobs_mode`); llama.cpp's server gives "a simple
+//! softmax of the logits without considering any other sampler settings" unless `post_sampling_probs` is set (its
+//! README, `n_probs`). The mean is over all tokens that the server reports, including the one that ended the text where
+//! it reports that. llama.cpp reports tokens that are parts of one character as one entry with the log-probability of
+//! the last of them.
 //!
-//! Seeds: sample `i` of a request has the seed `request.seed + i` (folded to 31 bits, which every server takes), however
-//! the samples are spread over questions; both servers give child `j` of a question with `n > 1` the seed `seed + j`.
+//! Seeds: sample `i` of a request has the seed `request.seed + i` (folded to 31 bits, which every server takes). Since
+//! llama.cpp's server gives child `j` of a question with `n > 1` the seed `seed + j`, the samples do not depend on how
+//! they are spread over questions.
 
 mod answer;
 #[cfg(test)]

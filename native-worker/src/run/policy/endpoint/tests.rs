@@ -305,7 +305,7 @@ async fn what_no_splitting_helps_is_an_error() {
 
     let peer = serve(|_| Reply::Json(200, json!({ "choices": [{ "text": "simp", "logprobs": null }] })));
     let policy = connect(&peer, Sampling::default()).await;
-    expect!["the policy tiny at http://PEER did not answer: the model server at http://PEER gives no log-probabilities; let vLLM give them (`--max-logprobs 1` or more), or take a llama-server that has them (version of 2025 or later)"].assert_eq(&peer.text(&policy.propose(&request(1)).await.unwrap_err()));
+    expect!["the policy tiny at http://PEER did not answer: the model server at http://PEER gives no log-probabilities; let vLLM give them (`--max-logprobs 1` or more), or take a newer llama-server"].assert_eq(&peer.text(&policy.propose(&request(1)).await.unwrap_err()));
 }
 
 /// A peer with one model that answers questions with `reply`.
