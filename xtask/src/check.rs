@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::shell::{cargo, command, find_program, step, succeeds};
-use crate::{wasm, web};
+use crate::{python, wasm, web};
 
 /// Format, lints, all tests, the wasm build and the licences; the cheap ones first.
 pub(crate) fn check() -> Result<()> {
@@ -24,7 +24,12 @@ pub(crate) fn check() -> Result<()> {
 /// All tests. Sets up Lean first, so that the tests that run real Lean find it.
 pub(crate) fn test() -> Result<()> {
     set_up()?;
-    step("tests", cargo().args(["test", "--workspace", "--quiet"]))?;
+    let mut tests = cargo();
+    tests.args(["test", "--workspace", "--quiet"]);
+    if let Some(python) = python::for_servers() {
+        tests.env(python::VARIABLE, python);
+    }
+    step("tests", &mut tests)?;
     browser_test()?;
     eprintln!("test: all passed");
     Ok(())

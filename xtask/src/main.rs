@@ -3,6 +3,7 @@
 mod architecture;
 mod check;
 mod demo;
+mod python;
 mod serve;
 mod shell;
 mod wasm;
@@ -18,6 +19,7 @@ Usage: cargo xtask COMMAND
 Commands:
   check                    everything that must hold before a commit: format, lints, tests, wasm build, licences
   test                     all tests, with real Lean, a GPU adapter and a browser where the machine has them
+  python                   prints the Python that the tests of model servers want in STEPWISE_TEST_PYTHON; makes it first
   demo                     sets up Lean and proves first theorems in the terminal
   wasm [--toolchain T]     builds core and web for wasm32; T is auto (default), rustup or distribution
   web [--serve [PORT]]     packs the page into dist/, and serves it on the loopback interface (default port 8080)";
@@ -38,6 +40,7 @@ fn run(args: &[String]) -> Result<()> {
     match words.as_slice() {
         ["check"] => check::check(),
         ["test"] => check::test(),
+        ["python"] => python::print(),
         ["demo"] => demo::demo(),
         ["wasm"] => wasm::build(wasm::Choice::Auto).map(drop),
         ["wasm", "--toolchain", choice] => wasm::build(choice.parse()?).map(drop),

@@ -4,6 +4,7 @@ pub mod critic;
 pub mod eval;
 pub mod executor;
 pub mod log_file;
+pub mod model_server;
 pub mod policy;
 pub mod results;
 mod states;

@@ -1,5 +1,7 @@
 //! Who scores states: the trait that every critic implements.
 
+pub mod endpoint;
+
 use async_trait::async_trait;
 use stepwise_core::critic::{ScoreRequest, Scores};
 

@@ -1,5 +1,8 @@
 //! Who proposes tactics: the trait that every policy implements, and the built-in portfolio as its first provider.
 
+pub mod endpoint;
+pub mod mixture;
+
 use async_trait::async_trait;
 use stepwise_core::cost::ModelCost;
 use stepwise_core::policy::{ProposalRequest, Proposals, portfolio};

@@ -1,0 +1,363 @@
+//! The shapes of answers, what servers refuse, and how questions are split. The peer plays no model: what a real server
+//! answers is tested with a real one, end to end.
+
+use std::sync::Arc;
+
+use expect_test::{Expect, expect};
+
+use super::*;
+use crate::run::model_server::peer::{Peer, Reply, Request, models};
+
+#[test]
+fn the_three_shapes_of_log_probabilities_are_read() {
+    // vLLM, as its OpenAI-compatible server documents it: numbers beside the tokens.
+    let classic = json!({
+        "choices": [
+            { "index": 0, "text": "omega", "finish_reason": "stop",
+              "logprobs": { "tokens": ["om", "ega"], "token_logprobs": [-0.5, -0.25], "text_offset": [0, 2] } },
+            { "index": 1, "text": "", "finish_reason": "stop",
+              "logprobs": { "tokens": [], "token_logprobs": [], "text_offset": [] } },
+        ],
+        "usage": { "prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11 },
+    });
+    check_answer(
+        &classic,
+        expect![[r#"
+        Ok(
+            Answer {
+                completions: [
+                    Completion {
+                        text: "omega",
+                        mean_logprob: -0.375,
+                        n_tokens: 2,
+                    },
+                    Completion {
+                        text: "",
+                        mean_logprob: 0.0,
+                        n_tokens: 0,
+                    },
+                ],
+                prompt_tokens: 9,
+                generated_tokens: 2,
+            },
+        )
+    "#]],
+    );
+    // In the shape of llama.cpp's server (xllamacpp 2026.10.11549) with n = 2, whose usage counts one of the two.
+    let chat_like = json!({
+        "choices": [
+            { "text": " a", "index": 0, "finish_reason": "length", "logprobs": { "content": [
+                { "id": 142, "token": " a", "bytes": [32, 97], "logprob": -0.3553740382194519, "top_logprobs": [] } ] } },
+            { "text": " b", "index": 1, "finish_reason": "length", "logprobs": { "content": [
+                { "id": 143, "token": " b", "bytes": [32, 98], "logprob": -5.120589256286621, "top_logprobs": [] } ] } },
+        ],
+        "usage": { "completion_tokens": 1, "prompt_tokens": 9, "total_tokens": 10 },
+    });
+    check_answer(
+        &chat_like,
+        expect![[r#"
+        Ok(
+            Answer {
+                completions: [
+                    Completion {
+                        text: " a",
+                        mean_logprob: -0.3553740382194519,
+                        n_tokens: 1,
+                    },
+                    Completion {
+                        text: " b",
+                        mean_logprob: -5.120589256286621,
+                        n_tokens: 1,
+                    },
+                ],
+                prompt_tokens: 9,
+                generated_tokens: 2,
+            },
+        )
+    "#]],
+    );
+    // The same server's own /completion, which older ones answer with under /v1/completions too.
+    let native = json!({
+        "index": 0, "content": "ab", "stop": true, "tokens_predicted": 2, "tokens_evaluated": 9,
+        "completion_probabilities": [
+            { "id": 142, "token": "a", "bytes": [97], "logprob": -0.35537412762641907, "top_logprobs": [] },
+            { "id": 142, "token": "b", "bytes": [98], "logprob": -0.07609722018241882, "top_logprobs": [] },
+        ],
+    });
+    check_answer(
+        &native,
+        expect![[r#"
+        Ok(
+            Answer {
+                completions: [
+                    Completion {
+                        text: "ab",
+                        mean_logprob: -0.21573567390441895,
+                        n_tokens: 2,
+                    },
+                ],
+                prompt_tokens: 9,
+                generated_tokens: 2,
+            },
+        )
+    "#]],
+    );
+}
+
+#[test]
+fn numbers_that_are_none_are_held_within_bounds() {
+    let logprobs = json!([1e-6, null, -1e300, "x"]);
+    let answer = json!({
+        "choices": [{ "text": "a", "logprobs": { "token_logprobs": logprobs } }],
+        "usage": { "prompt_tokens": u64::MAX, "completion_tokens": u64::MAX },
+    });
+    check_answer(
+        &answer,
+        expect![[r#"
+        Ok(
+            Answer {
+                completions: [
+                    Completion {
+                        text: "a",
+                        mean_logprob: -4999.5,
+                        n_tokens: 2,
+                    },
+                ],
+                prompt_tokens: 4294967295,
+                generated_tokens: 100,
+            },
+        )
+    "#]],
+    );
+}
+
+#[test]
+fn what_an_answer_lacks_is_said() {
+    check_answer(
+        &json!({ "choices": [{ "text": "a", "logprobs": null }] }),
+        expect![[r#"
+        Err(
+            NoLogprobs,
+        )
+    "#]],
+    );
+    check_answer(
+        &json!({ "choices": [{ "text": "a", "logprobs": { "token_logprobs": [null] } }] }),
+        expect![[r#"
+        Err(
+            NoLogprobs,
+        )
+    "#]],
+    );
+    check_answer(
+        &json!({ "content": "a" }),
+        expect![[r#"
+        Err(
+            NoLogprobs,
+        )
+    "#]],
+    );
+    check_answer(
+        &json!({ "choices": [{ "message": {} }] }),
+        expect![[r#"
+        Err(
+            Lacks(
+                "a `text` in each of its `choices`",
+            ),
+        )
+    "#]],
+    );
+    check_answer(
+        &json!({ "choices": [] }),
+        expect![[r#"
+        Err(
+            Lacks(
+                "anything in `choices`",
+            ),
+        )
+    "#]],
+    );
+    check_answer(
+        &json!("choices"),
+        expect![[r#"
+        Err(
+            Lacks(
+                "a list `choices`",
+            ),
+        )
+    "#]],
+    );
+}
+
+#[tokio::test]
+async fn samples_become_candidates() {
+    let texts = ["simp", " omega\nQED behind", "", " simp ", "nonsense?", "omega"];
+    let peer = serve(move |question| {
+        let choices: Vec<Value> =
+            texts.iter().enumerate().map(|(idx, text)| choice(text, &[-1.0 - idx as f64, -1.0])).collect();
+        let first = question["seed"].as_u64().unwrap() as usize - 5;
+        let n = question["n"].as_u64().unwrap() as usize;
+        Reply::Json(200, json!({ "choices": choices[first..first + n], "usage": { "prompt_tokens": 7 } }))
+    });
+    let policy = connect(&peer, Sampling::default()).await;
+    let proposals = policy.propose(&request(6)).await.unwrap();
+    // A stop string that the server left in ends the text; the empty one and the one that is no tactic are left out.
+    expect![[r#"
+        Proposals {
+            candidates: [
+                Candidate {
+                    tactic: "simp",
+                    logprob: -1.0,
+                    n_tokens: 2,
+                },
+                Candidate {
+                    tactic: "omega",
+                    logprob: -1.5,
+                    n_tokens: 2,
+                },
+            ],
+            cost: ModelCost {
+                prompt_tokens: 7,
+                generated_tokens: 10,
+                device_us: 0,
+            },
+        }
+    "#]]
+    .assert_debug_eq(&proposals);
+    assert_eq!(policy.name(), format!("tiny at {}", peer.url));
+    expect![[r#"
+        [
+            Object {
+                "logprobs": Number(1),
+                "max_tokens": Number(256),
+                "min_p": Number(0),
+                "model": String("tiny"),
+                "n": Number(6),
+                "prompt": String("prove t:"),
+                "seed": Number(5),
+                "stop": Array [
+                    String("\nQED"),
+                ],
+                "temperature": Number(0.7),
+                "top_k": Number(-1),
+                "top_p": Number(1.0),
+            },
+        ]
+    "#]]
+    .assert_debug_eq(&questions(&peer));
+}
+
+#[tokio::test]
+async fn a_server_with_few_slots_is_asked_for_few_samples_at_once() {
+    // llama.cpp's server with three slots.
+    let peer = serve(|question| match question["n"].as_u64().unwrap() {
+        n @ 1..=3 => complete(question, n),
+        n => refuse(&format!("Field 'n': Value must be between 1 <= value <= 3, but got {n}")),
+    });
+    let policy = connect(&peer, Sampling::default()).await;
+    assert_eq!(policy.propose(&request(8)).await.unwrap().candidates.len(), 8);
+    assert_eq!(asked(&peer), ["8 from 5", "4 from 5", "2 from 5", "2 from 7", "2 from 9", "2 from 11"]);
+    // It is known now.
+    assert_eq!(policy.propose(&request(4)).await.unwrap().candidates.len(), 4);
+    assert_eq!(asked(&peer), ["2 from 5", "2 from 7"]);
+}
+
+#[tokio::test]
+async fn a_server_that_knows_no_n_is_asked_for_one_sample_at_a_time() {
+    let peer = serve(|question| complete(question, 1));
+    let policy = connect(&peer, Sampling::default()).await;
+    let proposals = policy.propose(&request(3)).await.unwrap();
+    let mut tactics: Vec<&str> = proposals.candidates.iter().map(|candidate| candidate.tactic.as_str()).collect();
+    tactics.sort_unstable();
+    assert_eq!(tactics, ["exact h5", "exact h6", "exact h7"]);
+    // The prompt was read once, three texts of one token were made.
+    assert_eq!(proposals.cost, ModelCost { prompt_tokens: 7, generated_tokens: 3, device_us: 0 });
+    assert_eq!(asked(&peer), ["3 from 5", "1 from 6", "1 from 7"]);
+}
+
+#[tokio::test]
+async fn a_server_without_top_k_is_asked_without() {
+    let peer = serve(|question| match question.get("top_k") {
+        Some(_) => refuse("Unrecognized request argument supplied: top_k"),
+        None => complete(question, question["n"].as_u64().unwrap()),
+    });
+    let policy = connect(&peer, Sampling::default()).await;
+    assert_eq!(policy.propose(&request(2)).await.unwrap().candidates.len(), 2);
+    assert_eq!(asked(&peer), ["2 from 5", "2 from 5"]);
+}
+
+#[tokio::test]
+async fn greedy_sampling_takes_one_sample() {
+    let peer = serve(|question| complete(question, question["n"].as_u64().unwrap()));
+    let policy = connect(&peer, Sampling { temperature: 0.0, ..Sampling::default() }).await;
+    assert_eq!(policy.propose(&request(32)).await.unwrap().candidates.len(), 1);
+    assert_eq!(policy.propose(&request(0)).await.unwrap(), Proposals::default());
+    assert_eq!(asked(&peer), ["1 from 5"]);
+}
+
+#[tokio::test]
+async fn what_no_splitting_helps_is_an_error() {
+    let peer = serve(|_| refuse("This model's maximum context length is 512 tokens."));
+    let policy = connect(&peer, Sampling::default()).await;
+    let error = policy.propose(&request(32)).await.unwrap_err();
+    expect!["the policy tiny at http://PEER did not answer: the model server at http://PEER answers /v1/completions with status 400; correct what it says: This model's maximum context length is 512 tokens"].assert_eq(&peer.text(&error));
+    assert_eq!(peer.requests().len(), 1 + 6);
+
+    let peer = serve(|_| Reply::Json(200, json!({ "choices": [{ "text": "simp", "logprobs": null }] })));
+    let policy = connect(&peer, Sampling::default()).await;
+    expect!["the policy tiny at http://PEER did not answer: the model server at http://PEER gives no log-probabilities; let vLLM give them (`--max-logprobs 1` or more), or take a newer llama-server"].assert_eq(&peer.text(&policy.propose(&request(1)).await.unwrap_err()));
+}
+
+/// A peer with one model that answers questions with `reply`.
+fn serve(mut reply: impl FnMut(&Value) -> Reply + Send + 'static) -> Peer {
+    Peer::start(move |Request { path, body, .. }| if path == COMPLETIONS { reply(body) } else { models() })
+}
+
+async fn connect(peer: &Peer, sampling: Sampling) -> Arc<dyn Policy> {
+    let format = PromptFormat {
+        prompt: Box::new(|request| format!("prove {}:", request.theorem)),
+        stop: vec!["\nQED".to_owned()],
+        tactic: Box::new(|text| Some(text.trim().to_owned()).filter(|text| !text.is_empty() && !text.contains('?'))),
+    };
+    Arc::new(Endpoint::connect(EndpointOptions { server: peer.options(), sampling, format }).await.unwrap())
+}
+
+fn request(samples: u32) -> ProposalRequest {
+    ProposalRequest { theorem: "t".to_owned(), goals: Vec::new(), history: Vec::new(), samples, pass: 0, seed: 5 }
+}
+
+fn choice(text: &str, logprobs: &[f64]) -> Value {
+    let logprobs = if text.is_empty() { &[] } else { logprobs };
+    json!({ "text": text, "logprobs": { "token_logprobs": logprobs } })
+}
+
+/// So many texts of one token, each named by its seed.
+fn complete(question: &Value, n: u64) -> Reply {
+    let seed = question["seed"].as_u64().unwrap();
+    let choices: Vec<Value> = (seed..seed + n).map(|seed| choice(&format!("exact h{seed}"), &[-1.0])).collect();
+    Reply::Json(200, json!({ "choices": choices, "usage": { "prompt_tokens": 7, "completion_tokens": 1 } }))
+}
+
+fn refuse(message: &str) -> Reply {
+    Reply::Json(400, json!({ "error": { "code": 400, "message": message, "type": "invalid_request_error" } }))
+}
+
+/// The questions since the last call.
+fn questions(peer: &Peer) -> Vec<Value> {
+    let requests = peer.requests().into_iter();
+    requests.filter(|request| request.path == COMPLETIONS).map(|request| request.body).collect()
+}
+
+/// How many samples were asked for and from which seed on, in order of the seed.
+fn asked(peer: &Peer) -> Vec<String> {
+    let mut asked: Vec<(u64, u64)> = questions(peer)
+        .iter()
+        .map(|question| (question["seed"].as_u64().unwrap(), question["n"].as_u64().unwrap()))
+        .collect();
+    asked.sort_by_key(|(seed, n)| (*seed, u64::MAX - n));
+    asked.into_iter().map(|(seed, n)| format!("{n} from {seed}")).collect()
+}
+
+fn check_answer(answer: &Value, expected: Expect) {
+    expected.assert_debug_eq(&answer::read(answer, 8, 100));
+}

@@ -1,0 +1,124 @@
+//! The mixture's arithmetic on any two lists, and the two policies that it asks.
+
+use proptest::prelude::*;
+use stepwise_core::cost::ModelCost;
+use stepwise_core::goal::Goal;
+
+use super::*;
+use crate::run::policy::Portfolio;
+
+/// Tactics from a small alphabet, so that the two lists share some.
+fn candidates() -> impl Strategy<Value = Vec<Candidate>> {
+    let candidate = ("[a-f]", -30.0..=0.0, 0_u32..9);
+    proptest::collection::vec(candidate, 0..8).prop_map(|drawn| {
+        let mut all: Vec<Candidate> = Vec::new();
+        for (tactic, logprob, n_tokens) in drawn {
+            if all.iter().all(|known| known.tactic != tactic) {
+                all.push(Candidate { tactic, logprob, n_tokens });
+            }
+        }
+        all.sort_by(|a, b| b.logprob.total_cmp(&a.logprob));
+        all
+    })
+}
+
+fn logprob_of(candidates: &[Candidate], tactic: &str) -> Option<f64> {
+    candidates.iter().find(|candidate| candidate.tactic == tactic).map(|candidate| candidate.logprob)
+}
+
+proptest! {
+    #[test]
+    fn a_mixture_is_a_distribution_over_the_tactics_of_both(
+        first in candidates(), second in candidates(), n_first in 1_u32..9, n_second in 1_u32..9,
+    ) {
+        let mixed = mix(first.clone(), second.clone(), n_first, n_second);
+        let sum: f64 = mixed.iter().map(|candidate| candidate.logprob.exp()).sum();
+        prop_assert!(mixed.is_empty() || (sum - 1.0).abs() < 1e-9, "{sum}");
+        prop_assert!(mixed.len() <= (n_first + n_second) as usize);
+        prop_assert!(mixed.iter().all(|candidate| candidate.logprob.is_finite() && candidate.logprob <= 0.0));
+        prop_assert!(mixed.is_sorted_by(|a, b| a.logprob >= b.logprob));
+
+        let (first, second) = (&first[..first.len().min(n_first as usize)], &second[..second.len().min(n_second as usize)]);
+        for (idx, candidate) in mixed.iter().enumerate() {
+            let known = |list| logprob_of(list, &candidate.tactic).is_some();
+            prop_assert!(known(first) || known(second), "{candidate:?}");
+            prop_assert!(mixed[idx + 1..].iter().all(|other| other.tactic != candidate.tactic), "{candidate:?} twice");
+        }
+        for list in [first, second] {
+            prop_assert!(list.iter().all(|candidate| logprob_of(&mixed, &candidate.tactic).is_some()));
+        }
+    }
+
+    #[test]
+    fn agreement_helps_and_each_policy_keeps_its_order(
+        first in candidates(), second in candidates(), n_first in 1_u32..9, n_second in 1_u32..9,
+    ) {
+        let (all, none) = (u32::MAX, Vec::new());
+        prop_assume!(!first.is_empty() && !second.is_empty());
+        let w_first = f64::from(n_first) / f64::from(n_first + n_second);
+        let alone = mix(first.clone(), none, all, 0);
+        // Nothing is cut off, so that only the weights differ.
+        let (first, second): (Vec<_>, Vec<_>) = (
+            first.into_iter().take(n_first as usize).collect(), second.into_iter().take(n_second as usize).collect(),
+        );
+        prop_assume!(alone.len() == first.len());
+        let mixed = mix(first.clone(), second.clone(), n_first, n_second);
+        for candidate in &alone {
+            let in_mixture = logprob_of(&mixed, &candidate.tactic).unwrap();
+            prop_assert!(in_mixture >= candidate.logprob + w_first.ln() - 1e-9);
+        }
+        let own = |candidate: &&Candidate| logprob_of(&second, &candidate.tactic).is_none();
+        let order: Vec<f64> = first.iter().filter(own).map(|c| logprob_of(&mixed, &c.tactic).unwrap()).collect();
+        prop_assert!(order.is_sorted_by(|a, b| *a >= *b - 1e-12), "{order:?}");
+    }
+
+    #[test]
+    fn shares_add_up(samples in 0_u32..1000, share in 0.0..=1.0) {
+        let (n_first, n_second) = shares(samples, share);
+        prop_assert_eq!(n_first + n_second, samples);
+        prop_assert!((f64::from(n_second) - f64::from(samples) * share).abs() <= 1.0);
+        if samples >= 2 && share > 0.0 && share < 1.0 {
+            prop_assert!(n_first > 0 && n_second > 0);
+        }
+    }
+}
+
+#[test]
+fn scales_that_do_not_compare_are_made_to() {
+    // Both policies are equally sure of their first tactic, though one says 0.9 per token and the other a prior of 0.1.
+    let list = |tactics: [&str; 2], logprobs: [f64; 2]| {
+        let both = tactics.into_iter().zip(logprobs);
+        both.map(|(tactic, p)| Candidate { tactic: tactic.to_owned(), logprob: p.ln(), n_tokens: 0 }).collect()
+    };
+    let mixed = mix(list(["simp", "rfl"], [0.9, 0.3]), list(["omega", "rfl"], [0.1, 0.1 / 3.0]), 2, 2);
+    let shown: Vec<String> = mixed.iter().map(|c| format!("{} {:.3}", c.tactic, c.logprob.exp())).collect();
+    assert_eq!(shown, ["simp 0.375", "omega 0.375", "rfl 0.250"]);
+}
+
+#[test]
+fn log_probabilities_of_minus_infinity_do_no_harm() {
+    let never = |tactic: &str| Candidate { tactic: tactic.to_owned(), logprob: f64::NEG_INFINITY, n_tokens: 1 };
+    let mixed = mix(vec![never("a"), never("b")], vec![never("a")], 2, 2);
+    assert!(mixed.iter().all(|candidate| candidate.logprob.is_finite()), "{mixed:?}");
+}
+
+#[tokio::test]
+async fn both_policies_are_asked_for_their_share() {
+    let portfolio: Arc<dyn Policy> = Arc::new(Portfolio);
+    let mixture = Mixture::new(Arc::clone(&portfolio), Arc::clone(&portfolio), 0.25);
+    let request = ProposalRequest {
+        theorem: "t".to_owned(),
+        goals: vec![Goal::parse("n : Nat\n⊢ n + 0 = n")],
+        history: Vec::new(),
+        samples: 8,
+        pass: 0,
+        seed: 0,
+    };
+    let proposals = mixture.propose(&request).await.unwrap();
+    let alone = portfolio.propose(&ProposalRequest { samples: 6, ..request }).await.unwrap();
+    // The second's two are among the first's six.
+    let tactics = |proposals: &Proposals| proposals.candidates.iter().map(|c| c.tactic.clone()).collect::<Vec<_>>();
+    assert_eq!(tactics(&proposals), tactics(&alone));
+    assert_eq!(proposals.cost, ModelCost::default());
+    assert_eq!(mixture.name(), format!("{0} + 0.25 of {0}", portfolio.name()));
+}
