@@ -198,13 +198,7 @@ impl Search {
         self.finish(end, commands);
     }
 
-    fn proposed(
-        &mut self,
-        node: NodeId,
-        candidates: Vec<Candidate>,
-        cost: ModelCost,
-        commands: &mut Vec<Command>,
-    ) {
+    fn proposed(&mut self, node: NodeId, candidates: Vec<Candidate>, cost: ModelCost, commands: &mut Vec<Command>) {
         let is_it = |pending: &Pending| matches!(pending, Pending::Propose { node: asked, .. } if *asked == node);
         let Some(Pending::Propose { guide, .. }) = self.answer(is_it) else { return };
         self.ledger.charge_policy(cost);
@@ -263,14 +257,7 @@ impl Search {
         self.tree.add_edge(Edge { id, pass: self.pass.idx(), guide, parent, tactic, logprob, n_tokens, outcome });
     }
 
-    fn add_child(
-        &mut self,
-        parent: NodeId,
-        guide: Guide,
-        edge: EdgeId,
-        logprob: f64,
-        goals: Vec<Goal>,
-    ) -> EdgeOutcome {
+    fn add_child(&mut self, parent: NodeId, guide: Guide, edge: EdgeId, logprob: f64, goals: Vec<Goal>) -> EdgeOutcome {
         let key = state_key(&goals);
         if let Some(known) = self.pass.known(guide, &key) {
             return EdgeOutcome::Duplicate(known);

@@ -19,7 +19,7 @@ pub enum SearchRule {
 }
 
 /// One order of expansion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Guide {
     /// Higher priority, then fewer steps, then the older node.
     BestFirst,

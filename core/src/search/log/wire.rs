@@ -82,7 +82,10 @@ pub(super) struct Event {
 #[serde(tag = "event", rename_all = "snake_case")]
 enum What {
     Started,
-    Opened { outcome: Outcome, cost: Cost },
+    Opened {
+        outcome: Outcome,
+        cost: Cost,
+    },
     Proposed {
         node: u32,
         candidates: Vec<Candidate>,
@@ -90,14 +93,22 @@ enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cost: Option<Model>,
     },
-    Checked { node: u32, outcomes: Vec<Outcome>, cost: Cost },
+    Checked {
+        node: u32,
+        outcomes: Vec<Outcome>,
+        cost: Cost,
+    },
     Scored {
         node: u32,
         /// `null` where it is not a finite number; the search treats all of those alike.
         scores: Vec<Option<f64>>,
         cost: Model,
     },
-    Rechecked { node: u32, verdict: Verdict, cost: Cost },
+    Rechecked {
+        node: u32,
+        verdict: Verdict,
+        cost: Cost,
+    },
     Tick,
     Cancelled,
 }
