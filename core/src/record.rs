@@ -74,6 +74,9 @@ pub struct Run {
     pub config: serde_json::Value,
     /// The policy's name and version.
     pub policy: String,
+    /// The critic's name and version, where the search's rule needs one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub critic: Option<String>,
     /// The Lean.
     pub lean: String,
 }
@@ -150,6 +153,15 @@ pub struct EvalSummary {
     pub tactics: u64,
     /// Tokens generated.
     pub tokens: u64,
+    /// Tokens that the policy read.
+    #[serde(default)]
+    pub prompt_tokens: u64,
+    /// Tokens that the critic read.
+    #[serde(default)]
+    pub critic_tokens: u64,
+    /// Time that the models' devices worked, in seconds.
+    #[serde(default)]
+    pub device_s: f64,
     /// Tactics that timed out.
     pub timeouts: u64,
     /// Tactics that crashed Lean.
@@ -165,8 +177,13 @@ pub struct EvalSummary {
 impl Run {
     /// What a search runs with.
     #[must_use]
-    pub fn new(config: &SearchConfig, policy: &str, lean: &str) -> Self {
-        Self { config: log::config_value(config), policy: policy.to_owned(), lean: lean.to_owned() }
+    pub fn new(config: &SearchConfig, policy: &str, critic: Option<&str>, lean: &str) -> Self {
+        Self {
+            config: log::config_value(config),
+            policy: policy.to_owned(),
+            critic: critic.map(str::to_owned),
+            lean: lean.to_owned(),
+        }
     }
 
     /// SHA-256 of all of it, in hexadecimal.
@@ -180,7 +197,8 @@ impl Run {
             other => BTreeMap::from([("", other.to_string())]),
         };
         let config = config.iter().flat_map(|(name, value)| [*name, value.as_str()]);
-        sha256_of_parts([self.policy.as_str(), &self.lean].into_iter().chain(config))
+        let critic = self.critic.iter().flat_map(|critic| ["critic", critic]);
+        sha256_of_parts([self.policy.as_str(), &self.lean].into_iter().chain(config).chain(critic))
     }
 }
 
@@ -272,7 +290,7 @@ pub fn resume(problems: &[Problem], records: Vec<ProblemRecord>, run: &Run) -> R
         if record.statement_sha256 != problems[idx].theorem.hash() {
             mismatches.push(format!("{}: recorded for another statement", record.name));
         } else if record.config_sha256 != config_sha256 {
-            mismatches.push(format!("{}: recorded with another configuration, policy or Lean", record.name));
+            mismatches.push(format!("{}: recorded with another configuration, policy, critic or Lean", record.name));
         } else if matches!(record.status, Status::Cancelled | Status::HostFailed) {
             done.remove(&idx);
         } else {
@@ -317,6 +335,9 @@ impl EvalSummary {
             expansions: costs.expansions,
             tactics: costs.tactics,
             tokens: costs.tokens,
+            prompt_tokens: costs.prompt_tokens,
+            critic_tokens: costs.critic_tokens,
+            device_s: costs.device_us as f64 / 1e6,
             timeouts: costs.timeouts,
             crashes: costs.crashes,
             rechecks: costs.rechecks,

@@ -47,6 +47,7 @@ pub fn detail(tree: &Tree, item: Item) -> Detail {
         detail.facts.push(("state", node.id.0.to_string()));
         detail.facts.push(("depth", node.depth.to_string()));
         detail.facts.push(("priority", format!("{:.3}", node.priority)));
+        detail.facts.extend(node.score.map(|score| ("critic's score", format!("{score:.3}"))));
         detail.goals.clone_from(&node.goals);
     }
     detail

@@ -79,11 +79,14 @@ impl Replay {
         let what = match &timed.event {
             Event::Started => "started".into(),
             Event::Opened { .. } => "Lean opened the statement".into(),
-            Event::Proposed { node, candidates } => {
+            Event::Proposed { node, candidates, .. } => {
                 format!("policy proposed {} for state {}", count(candidates.len(), "tactic"), node.0)
             }
             Event::Checked { node, outcomes, .. } => {
                 format!("Lean ran {} in state {}", count(outcomes.len(), "tactic"), node.0)
+            }
+            Event::Scored { node, scores, .. } => {
+                format!("critic scored {} after state {}", count(scores.len(), "state"), node.0)
             }
             Event::Rechecked { verdict, .. } if verdict.accepted => "recheck accepted a proof".into(),
             Event::Rechecked { .. } => "recheck refused a proof".into(),

@@ -4,7 +4,7 @@ use expect_test::expect;
 
 use super::*;
 use crate::problem::Theorem;
-use crate::search::{Budget, Event, PriorityRule, TimedEvent};
+use crate::search::{Budget, Event, PriorityRule, SearchRule, TimedEvent};
 
 fn problem(name: &str, statement: &str) -> Problem {
     let theorem = Theorem {
@@ -17,13 +17,22 @@ fn problem(name: &str, statement: &str) -> Problem {
 }
 
 fn config() -> SearchConfig {
-    let budget =
-        Budget { passes: 1, samples: 16, expansions: 100, wall_ms: Some(60_000), tactics: None, lean_cpu_ms: None };
-    SearchConfig { rule: PriorityRule::LengthNormalised { alpha: 0.5 }, budget, in_flight: 1, seed: 0 }
+    let budget = Budget {
+        passes: 1,
+        samples: 16,
+        expansions: 100,
+        wall_ms: Some(60_000),
+        tactics: None,
+        tokens: None,
+        lean_cpu_ms: None,
+        cost_ms: None,
+    };
+    let rule = PriorityRule::LengthNormalised { alpha: 0.5 };
+    SearchConfig { search: SearchRule::BestFirst, rule, budget, in_flight: 1, seed: 0 }
 }
 
 fn run() -> Run {
-    Run::new(&config(), "portfolio 1", "lean 4")
+    Run::new(&config(), "portfolio 1", None, "lean 4")
 }
 
 fn record(problem: &Problem, status: Status) -> ProblemRecord {
@@ -60,11 +69,31 @@ fn a_search_that_ended_leaves_a_record() {
     search.handle(TimedEvent { at_ms: 1250, event: Event::Cancelled });
     let record = ProblemRecord::of("a", &search, &run()).unwrap();
     expect![[r#"
-        {"stepwise_record":1,"name":"a","statement_sha256":"a6876df8ccb5f878c6f9194eb8ac1a04943b2555db399697ed55b1f3f505dc90","config_sha256":"924eabd5334f6a4832c09230b9a3ac48efc2b94692186d55a2b0edcb0654fe9f","status":"cancelled","ledger":{"expansions":0,"tactics":0,"tokens":0,"lean_cpu_us":0,"wall_ms":1250,"timeouts":0,"crashes":0,"rechecks":0},"seconds":1.25,"run":{"config":{"expansions":100,"in_flight":1,"lean_cpu_ms":null,"passes":1,"rule":{"length_normalised":{"alpha":0.5}},"samples":16,"seed":0,"tactics":null,"wall_ms":60000},"policy":"portfolio 1","lean":"lean 4"}}
+        {"stepwise_record":1,"name":"a","statement_sha256":"a6876df8ccb5f878c6f9194eb8ac1a04943b2555db399697ed55b1f3f505dc90","config_sha256":"924eabd5334f6a4832c09230b9a3ac48efc2b94692186d55a2b0edcb0654fe9f","status":"cancelled","ledger":{"expansions":0,"tactics":0,"tokens":0,"prompt_tokens":0,"critic_tokens":0,"device_us":0,"lean_cpu_us":0,"wall_ms":1250,"timeouts":0,"crashes":0,"rechecks":0},"seconds":1.25,"run":{"config":{"expansions":100,"in_flight":1,"lean_cpu_ms":null,"passes":1,"rule":{"length_normalised":{"alpha":0.5}},"samples":16,"seed":0,"tactics":null,"wall_ms":60000},"policy":"portfolio 1","lean":"lean 4"}}
     "#]].assert_eq(&record.to_line());
     let line = record.to_line();
     let read = read(format!("{line}{}", &line[..40]).as_bytes()).unwrap();
     assert_eq!(read, Records { records: vec![record], good_bytes: line.len(), torn: true });
+}
+
+/// A record that an earlier stepwise wrote, without critics and models' costs.
+const OLD_RECORD: &str = r#"{"stepwise_record":1,"name":"a","statement_sha256":"a6876df8ccb5f878c6f9194eb8ac1a04943b2555db399697ed55b1f3f505dc90","config_sha256":"924eabd5334f6a4832c09230b9a3ac48efc2b94692186d55a2b0edcb0654fe9f","status":"exhausted","ledger":{"expansions":0,"tactics":0,"tokens":0,"lean_cpu_us":0,"wall_ms":1250,"timeouts":0,"crashes":0,"rechecks":0},"seconds":1.25,"run":{"config":{"expansions":100,"in_flight":1,"lean_cpu_ms":null,"passes":1,"rule":{"length_normalised":{"alpha":0.5}},"samples":16,"seed":0,"tactics":null,"wall_ms":60000},"policy":"portfolio 1","lean":"lean 4"}}
+"#;
+
+#[test]
+fn old_records_still_count() {
+    let old = read(OLD_RECORD.as_bytes()).unwrap().records;
+    assert_eq!((&old[0].run, &old[0].config_sha256), (&run(), &run().hash()));
+    let problems = [problem("a", "1 = 1")];
+    assert_eq!(resume(&problems, old, &run()).to_do, [] as [usize; 0]);
+}
+
+#[test]
+fn critics_tell_runs_apart() {
+    let guided = SearchConfig { search: SearchRule::TwoTrees, ..config() };
+    let with = |critic| Run::new(&guided, "portfolio 1", critic, "lean 4").hash();
+    let hashes = [run().hash(), with(None), with(Some("critic 1")), with(Some("critic 2"))];
+    assert!((1..hashes.len()).all(|idx| !hashes[..idx].contains(&hashes[idx])), "{hashes:?}");
 }
 
 #[test]
@@ -91,7 +120,7 @@ fn resuming_runs_what_is_missing_and_mixes_nothing() {
     assert_eq!(resumption.done, [(0, record(&problems[0], Status::Proved))]);
     assert_eq!(resumption.to_do, [1, 2, 3]);
     expect![[r#"
-        b: recorded with another configuration, policy or Lean
+        b: recorded with another configuration, policy, critic or Lean
         c: recorded for another statement
         e: no problem of this name in this eval"#]]
     .assert_eq(&resumption.mismatches.join("\n"));
@@ -105,7 +134,7 @@ fn a_summary_counts_and_adds() {
         .to_vec();
     let summary = EvalSummary::of(&records, 6.0);
     expect![[r#"
-        {"summary":{"by_status":{"exhausted":1,"out_of_budget":1,"proved":2},"crashes":0,"expansions":12,"lean_cpu_s":6.0,"median_solved_s":2.5,"pass_rate":0.5,"pass_rate_high":0.8499610108478506,"pass_rate_low":0.15003898915214947,"proof_lengths":{"2":2},"rechecks":0,"search_s":10.0,"solved":2,"tactics":160,"timeouts":0,"tokens":0,"total":4,"wall_s":6.0}}
+        {"summary":{"by_status":{"exhausted":1,"out_of_budget":1,"proved":2},"crashes":0,"critic_tokens":0,"device_s":0.0,"expansions":12,"lean_cpu_s":6.0,"median_solved_s":2.5,"pass_rate":0.5,"pass_rate_high":0.8499610108478506,"pass_rate_low":0.15003898915214947,"prompt_tokens":0,"proof_lengths":{"2":2},"rechecks":0,"search_s":10.0,"solved":2,"tactics":160,"timeouts":0,"tokens":0,"total":4,"wall_s":6.0}}
     "#]].assert_eq(&summary.to_line());
     let line: BTreeMap<String, EvalSummary> = serde_json::from_str(&summary.to_line()).unwrap();
     assert_eq!(line["summary"], summary);

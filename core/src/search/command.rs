@@ -1,6 +1,8 @@
 //! The machine's language: commands out, events in, and how a search ends.
 
 use super::NodeId;
+use crate::cost::ModelCost;
+use crate::critic::ScoreRequest;
 use crate::outcome::{StepOutcome, Verdict};
 use crate::policy::{Candidate, ProposalRequest};
 
@@ -22,6 +24,16 @@ pub enum Command {
         node: NodeId,
         /// The tactics.
         tactics: Vec<String>,
+    },
+    /// Ask the critic for scores of the states that a check opened; answered by `Scored` with one score per state, in
+    /// order. Given only where the search's rule needs scores.
+    Score {
+        /// The node whose check opened them.
+        node: NodeId,
+        /// The states' nodes.
+        children: Vec<NodeId>,
+        /// What the critic is told, in the same order.
+        request: ScoreRequest,
     },
     /// Judge a complete proof in a fresh process; answered by `Rechecked`.
     Recheck {
@@ -70,6 +82,8 @@ pub enum Event {
         node: NodeId,
         /// Candidates, best first.
         candidates: Vec<Candidate>,
+        /// What they cost.
+        cost: ModelCost,
     },
     /// Lean ran the tactics. The executor gives the children live states in the order of the outcomes.
     Checked {
@@ -79,6 +93,15 @@ pub enum Event {
         outcomes: Vec<StepOutcome<()>>,
         /// What all of them cost.
         cost: LeanCost,
+    },
+    /// The critic answered.
+    Scored {
+        /// The node whose children were scored.
+        node: NodeId,
+        /// One per state asked for, the higher the closer to done. States without a finite one are expanded last.
+        scores: Vec<f64>,
+        /// What they cost.
+        cost: ModelCost,
     },
     /// The recheck judged.
     Rechecked {
@@ -118,7 +141,7 @@ pub enum SearchEnd {
     Exhausted,
     /// A budget ran out.
     OutOfBudget {
-        /// Which one: `expansions`, `wall`, `tactics` or `lean-cpu`.
+        /// Which one: `expansions`, `wall`, `tactics`, `tokens`, `lean-cpu` or `cost`.
         what: &'static str,
     },
     /// The statement does not elaborate.

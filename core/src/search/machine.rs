@@ -1,11 +1,13 @@
 //! The machine itself: what it keeps between events, and how each event moves it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
-use super::frontier::Frontier;
+use super::pass::Pass;
 use super::priority::usable_logprob;
 use super::tree::{Edge, EdgeId, EdgeOutcome, NodeId, NodeStatus, RecheckState, Tree};
-use super::{Command, CostLedger, Event, LeanCost, SearchConfig, SearchEnd, TimedEvent};
+use super::{Command, CostLedger, Event, Guide, LeanCost, SearchConfig, SearchEnd, TimedEvent};
+use crate::cost::ModelCost;
+use crate::critic::ScoreRequest;
 use crate::goal::{Goal, state_key};
 use crate::outcome::{StepOutcome, Verdict};
 use crate::policy::{Candidate, ProposalRequest};
@@ -13,9 +15,9 @@ use crate::problem::Theorem;
 
 /// The machine.
 ///
-/// Each pass is a best-first search from the root that knows nothing of the others; the root's Lean state is opened
-/// once and serves all of them. While a found proof is rechecked no expansion begins: nearly every recheck accepts,
-/// and then the expansion would have been in vain.
+/// Each pass is a search from the root that knows nothing of the others; the root's Lean state is opened once and
+/// serves all of them. While a found proof is rechecked no expansion begins and nothing is scored: nearly every recheck
+/// accepts, and then the work would have been in vain.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Search {
     theorem: Theorem,
@@ -28,6 +30,8 @@ pub struct Search {
     pass: Pass,
     /// True once a pass has used up its expansions while states were open.
     capped: bool,
+    /// New states that wait to be scored, with the node whose check opened them.
+    unscored: VecDeque<(NodeId, Vec<NodeId>)>,
     /// Edges that closed the last goal and wait for their recheck.
     proofs: VecDeque<EdgeId>,
     /// The limit that ended expansion.
@@ -35,22 +39,16 @@ pub struct Search {
     end: Option<SearchEnd>,
 }
 
-/// What one pass keeps for itself.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Pass {
-    idx: u32,
-    expansions: u32,
-    frontier: Frontier,
-    /// The states of this pass by their key.
-    known: BTreeMap<String, NodeId>,
-}
+/// What [`SearchEnd::OutOfBudget`] says when time is up.
+const WALL: &str = "wall";
 
 /// A command that was given and not answered.
 #[derive(Clone, Debug, PartialEq)]
 enum Pending {
     Open,
-    Propose { node: NodeId, request: ProposalRequest },
-    Check { node: NodeId, candidates: Vec<Candidate> },
+    Propose { node: NodeId, guide: Guide, request: ProposalRequest },
+    Check { node: NodeId, guide: Guide, candidates: Vec<Candidate> },
+    Score { node: NodeId, children: Vec<NodeId>, request: ScoreRequest },
     Recheck { edge: EdgeId, node: NodeId, proof: Vec<String> },
 }
 
@@ -67,6 +65,7 @@ impl Search {
             started: false,
             pass: Pass::default(),
             capped: false,
+            unscored: VecDeque::new(),
             proofs: VecDeque::new(),
             stop: None,
             end: None,
@@ -89,8 +88,9 @@ impl Search {
                 commands.push(Command::Open);
             }
             Event::Opened { outcome, cost } => self.opened(outcome, cost, &mut commands),
-            Event::Proposed { node, candidates } => self.proposed(node, candidates, &mut commands),
+            Event::Proposed { node, candidates, cost } => self.proposed(node, candidates, cost, &mut commands),
             Event::Checked { node, outcomes, cost } => self.checked(node, outcomes, cost, &mut commands),
+            Event::Scored { node, scores, cost } => self.scored(node, scores, cost),
             Event::Rechecked { node, verdict, cost } => self.rechecked(node, verdict, cost, &mut commands),
             Event::Tick => {}
             Event::Cancelled => self.finish(SearchEnd::Cancelled, &mut commands),
@@ -104,6 +104,14 @@ impl Search {
     #[must_use]
     pub fn outstanding(&self) -> Vec<Command> {
         self.pending.iter().map(Pending::command).collect()
+    }
+
+    /// Whether a `Tick` at this time would end the search or drop what is in flight. Any other tick only moves the
+    /// clock, as the next event will, so that a log can do without it.
+    #[must_use]
+    pub fn is_tick_due(&self, at_ms: u64) -> bool {
+        let is_over = self.end.is_some() || self.stop == Some(WALL);
+        self.started && !is_over && self.config.budget.wall_is_out(at_ms)
     }
 
     /// The tactics from the root to `node`.
@@ -162,7 +170,7 @@ impl Search {
     /// The pass that is under way (0-based).
     #[must_use]
     pub fn pass(&self) -> u32 {
-        self.pass.idx
+        self.pass.idx()
     }
 
     fn opened(&mut self, outcome: StepOutcome<()>, cost: LeanCost, commands: &mut Vec<Command>) {
@@ -171,7 +179,7 @@ impl Search {
         let end = match outcome {
             StepOutcome::Open { state: (), goals } => {
                 let priority = self.config.rule.priority(0.0, 0);
-                let root = self.tree.add_node(0, None, (0.0, priority, 0), goals);
+                let root = self.tree.add_node(0, None, (0.0, priority, 0), goals).id;
                 self.begin_pass(0, root);
                 return;
             }
@@ -190,10 +198,10 @@ impl Search {
         self.finish(end, commands);
     }
 
-    fn proposed(&mut self, node: NodeId, candidates: Vec<Candidate>, commands: &mut Vec<Command>) {
+    fn proposed(&mut self, node: NodeId, candidates: Vec<Candidate>, cost: ModelCost, commands: &mut Vec<Command>) {
         let is_it = |pending: &Pending| matches!(pending, Pending::Propose { node: asked, .. } if *asked == node);
-        let Some(_) = self.answer(is_it) else { return };
-        self.ledger.tokens += candidates.iter().map(|candidate| u64::from(candidate.n_tokens)).sum::<u64>();
+        let Some(Pending::Propose { guide, .. }) = self.answer(is_it) else { return };
+        self.ledger.charge_policy(cost);
         if self.stop.is_some() {
             self.tree.set_status(node, NodeStatus::Open);
             return;
@@ -208,27 +216,29 @@ impl Search {
             self.close(node, commands);
             return;
         }
-        let pending = Pending::Check { node, candidates };
-        commands.push(pending.command());
-        self.pending.push(pending);
+        self.give(Pending::Check { node, guide, candidates }, commands);
     }
 
     fn checked(&mut self, node: NodeId, outcomes: Vec<StepOutcome<()>>, cost: LeanCost, commands: &mut Vec<Command>) {
         let is_it = |pending: &Pending| matches!(pending, Pending::Check { node: asked, .. } if *asked == node);
-        let Some(Pending::Check { candidates, .. }) = self.answer(is_it) else { return };
+        let Some(Pending::Check { guide, candidates, .. }) = self.answer(is_it) else { return };
         self.ledger.charge(cost);
         let first = self.tree.next_edge();
         // An executor that answers too little has not run the rest: that counts as a refusal of each.
         let unanswered = || StepOutcome::Failed { message: "the executor gave no outcome for this tactic".into() };
         let outcomes = outcomes.into_iter().chain(std::iter::repeat_with(unanswered));
         for (candidate, outcome) in candidates.into_iter().zip(outcomes) {
-            self.add_edge(node, candidate, outcome);
+            self.add_edge(node, guide, candidate, outcome);
         }
         self.tree.set_checked(node, first);
+        let children: Vec<NodeId> = self.children_of_check(node).into_iter().flatten().collect();
+        if !children.is_empty() && self.pass.wants_scores(guide) {
+            self.unscored.push_back((node, children));
+        }
         self.close(node, commands);
     }
 
-    fn add_edge(&mut self, parent: NodeId, candidate: Candidate, outcome: StepOutcome<()>) {
+    fn add_edge(&mut self, parent: NodeId, guide: Guide, candidate: Candidate, outcome: StepOutcome<()>) {
         self.ledger.count_tactic(&outcome);
         let id = self.tree.next_edge();
         let logprob = usable_logprob(candidate.logprob);
@@ -237,30 +247,44 @@ impl Search {
                 self.proofs.push_back(id);
                 EdgeOutcome::Proved(RecheckState::Waiting)
             }
-            StepOutcome::Open { state: (), goals } => self.add_child(parent, id, logprob, goals),
+            StepOutcome::Open { state: (), goals } => self.add_child(parent, guide, id, logprob, goals),
             StepOutcome::Failed { message } => EdgeOutcome::Failed { message },
             StepOutcome::Timeout => EdgeOutcome::Timeout,
             StepOutcome::Crashed { detail } => EdgeOutcome::Crashed { detail },
             StepOutcome::OutOfMemory => EdgeOutcome::OutOfMemory,
         };
         let Candidate { tactic, n_tokens, .. } = candidate;
-        self.tree.add_edge(Edge { id, pass: self.pass.idx, parent, tactic, logprob, n_tokens, outcome });
+        self.tree.add_edge(Edge { id, pass: self.pass.idx(), guide, parent, tactic, logprob, n_tokens, outcome });
     }
 
-    fn add_child(&mut self, parent: NodeId, edge: EdgeId, logprob: f64, goals: Vec<Goal>) -> EdgeOutcome {
+    fn add_child(&mut self, parent: NodeId, guide: Guide, edge: EdgeId, logprob: f64, goals: Vec<Goal>) -> EdgeOutcome {
         let key = state_key(&goals);
-        if let Some(known) = self.pass.known.get(&key) {
-            return EdgeOutcome::Duplicate(*known);
+        if let Some(known) = self.pass.known(guide, &key) {
+            return EdgeOutcome::Duplicate(known);
         }
         let (sum, depth) = match self.tree.node(parent) {
             Some(parent) => (parent.sum_logprob + logprob, parent.depth + 1),
             None => (logprob, 1),
         };
         let priority = self.config.rule.priority(sum, depth);
-        let child = self.tree.add_node(self.pass.idx, Some(edge), (sum, priority, depth), goals);
-        self.pass.known.insert(key, child);
-        self.pass.frontier.push(child, priority, depth);
-        EdgeOutcome::Child(child)
+        let child = self.tree.add_node(self.pass.idx(), Some(edge), (sum, priority, depth), goals);
+        self.pass.add(guide, key, child);
+        EdgeOutcome::Child(child.id)
+    }
+
+    fn scored(&mut self, node: NodeId, scores: Vec<f64>, cost: ModelCost) {
+        let is_it = |pending: &Pending| matches!(pending, Pending::Score { node: asked, .. } if *asked == node);
+        let Some(Pending::Score { children, .. }) = self.answer(is_it) else { return };
+        self.ledger.charge_critic(cost);
+        // A critic that answers too little has no opinion on the rest, and none is what a number that is not finite says.
+        let scores = scores.into_iter().map(|score| score.is_finite().then_some(score));
+        for (child, score) in children.into_iter().zip(scores.chain(std::iter::repeat(None))) {
+            let child = self.tree.set_score(child, score);
+            // In a shared tree best-first may have come first.
+            if child.status == NodeStatus::Open {
+                self.pass.add_scored(child);
+            }
+        }
     }
 
     fn rechecked(&mut self, node: NodeId, verdict: Verdict, cost: LeanCost, commands: &mut Vec<Command>) {
@@ -281,8 +305,8 @@ impl Search {
         while self.end.is_none() {
             self.start_recheck(commands);
             let rechecking = self.pending.iter().any(|pending| matches!(pending, Pending::Recheck { .. }));
-            if self.config.budget.wall_is_out(&self.ledger) {
-                self.stop = Some("wall");
+            if self.config.budget.wall_is_out(self.ledger.wall_ms) {
+                self.stop = Some(WALL);
                 self.drop_work_in_flight();
             }
             if rechecking {
@@ -299,16 +323,18 @@ impl Search {
             if self.pending.len() >= self.config.in_flight.max(1) as usize {
                 return;
             }
-            let may_expand = self.pass.expansions < self.config.budget.expansions;
-            if may_expand && !self.pass.frontier.is_empty() {
-                self.stop = self.config.budget.forbids_expansion(&self.ledger, self.tactics_sent());
-                if self.stop.is_none() {
-                    self.expand(commands);
+            let next = self.pass.next_guide(&self.tree);
+            if next.is_none() && self.unscored.is_empty() {
+                if !self.pending.is_empty() {
+                    return;
                 }
-            } else if self.pending.is_empty() {
                 self.end_pass(root, commands);
-            } else {
-                return;
+            } else if let Some(what) = self.config.budget.forbids_more(&self.ledger, self.tactics_sent()) {
+                self.stop = Some(what);
+            } else if let Some((node, children)) = self.unscored.pop_front() {
+                self.score(node, children, commands);
+            } else if let Some(guide) = next {
+                self.expand(guide, commands);
             }
         }
     }
@@ -321,14 +347,16 @@ impl Search {
         let Some(Edge { parent, tactic, .. }) = self.tree.edge(edge) else { return };
         let mut proof = self.tree.path(*parent);
         proof.push(tactic.clone());
-        let pending = Pending::Recheck { edge, node: *parent, proof };
-        commands.push(pending.command());
-        self.pending.push(pending);
+        self.give(Pending::Recheck { edge, node: *parent, proof }, commands);
     }
 
-    fn expand(&mut self, commands: &mut Vec<Command>) {
-        let Some(node) = self.pass.frontier.pop() else { return };
-        self.pass.expansions += 1;
+    fn score(&mut self, node: NodeId, children: Vec<NodeId>, commands: &mut Vec<Command>) {
+        let states = children.iter().map(|child| self.goals(*child).to_vec()).collect();
+        self.give(Pending::Score { node, children, request: ScoreRequest { states } }, commands);
+    }
+
+    fn expand(&mut self, guide: Guide, commands: &mut Vec<Command>) {
+        let Some(node) = self.pass.take(guide, &self.tree) else { return };
         self.ledger.expansions += 1;
         self.tree.set_status(node, NodeStatus::InFlight);
         let request = ProposalRequest {
@@ -336,28 +364,24 @@ impl Search {
             goals: self.goals(node).to_vec(),
             history: self.tree.path(node),
             samples: self.config.budget.samples,
-            pass: self.pass.idx,
-            seed: derive_seed(self.config.seed, self.pass.idx, node),
+            pass: self.pass.idx(),
+            seed: derive_seed(self.config.seed, self.pass.idx(), self.pass.tree_idx(guide), node),
         };
-        let pending = Pending::Propose { node, request };
-        commands.push(pending.command());
-        self.pending.push(pending);
+        self.give(Pending::Propose { node, guide, request }, commands);
     }
 
     fn begin_pass(&mut self, idx: u32, root: NodeId) {
-        self.pass = Pass { idx, ..Pass::default() };
-        self.tree.set_status(root, NodeStatus::Open);
-        self.pass.known.insert(state_key(self.goals(root)), root);
-        self.pass.frontier.push(root, self.config.rule.priority(0.0, 0), 0);
+        let root = self.tree.set_status(root, NodeStatus::Open);
+        self.pass = Pass::begin(idx, self.config.search, self.config.budget.expansions, root);
     }
 
     fn end_pass(&mut self, root: NodeId, commands: &mut Vec<Command>) {
-        let left_open = self.pass.frontier.drain();
+        let left_open = self.pass.open_nodes();
         self.capped |= !left_open.is_empty();
-        if self.pass.idx + 1 < self.config.budget.passes {
+        if self.another_pass_follows() {
             // The executor may let go of this pass's open states; the root lives on.
             commands.extend(left_open.into_iter().filter(|node| *node != root).map(|node| Command::Forget { node }));
-            self.begin_pass(self.pass.idx + 1, root);
+            self.begin_pass(self.pass.idx() + 1, root);
         } else if self.capped {
             self.finish(SearchEnd::OutOfBudget { what: "expansions" }, commands);
         } else {
@@ -367,12 +391,23 @@ impl Search {
 
     /// The node's expansion is over.
     fn close(&mut self, node: NodeId, commands: &mut Vec<Command>) {
-        self.tree.set_status(node, NodeStatus::Expanded);
-        let is_root = self.tree.node(node).is_some_and(|node| node.parent.is_none());
-        let another_pass = self.pass.idx + 1 < self.config.budget.passes;
-        if !(is_root && another_pass) {
-            commands.push(Command::Forget { node });
+        let node = self.tree.set_status(node, NodeStatus::Expanded);
+        let (id, is_root) = (node.id, node.parent.is_none());
+        // Only the root can be: two trees expand it once each.
+        if self.pass.is_open(node) {
+            self.tree.set_status(id, NodeStatus::Open);
+        } else if !(is_root && self.another_pass_follows()) {
+            commands.push(Command::Forget { node: id });
         }
+    }
+
+    fn another_pass_follows(&self) -> bool {
+        self.pass.idx() + 1 < self.config.budget.passes
+    }
+
+    fn give(&mut self, pending: Pending, commands: &mut Vec<Command>) {
+        commands.push(pending.command());
+        self.pending.push(pending);
     }
 
     /// Takes the first pending command that `is_it` off the list.
@@ -389,7 +424,7 @@ impl Search {
                 Pending::Propose { node, .. } | Pending::Check { node, .. } => {
                     self.tree.set_status(node, NodeStatus::Open);
                 }
-                Pending::Open => {}
+                Pending::Open | Pending::Score { .. } => {}
             }
         }
     }
@@ -413,11 +448,14 @@ impl Pending {
     fn command(&self) -> Command {
         match self {
             Self::Open => Command::Open,
-            Self::Propose { node, request } => Command::Propose { node: *node, request: request.clone() },
-            Self::Check { node, candidates } => Command::Check {
+            Self::Propose { node, request, .. } => Command::Propose { node: *node, request: request.clone() },
+            Self::Check { node, candidates, .. } => Command::Check {
                 node: *node,
                 tactics: candidates.iter().map(|candidate| candidate.tactic.clone()).collect(),
             },
+            Self::Score { node, children, request } => {
+                Command::Score { node: *node, children: children.clone(), request: request.clone() }
+            }
             Self::Recheck { node, proof, .. } => Command::Recheck { node: *node, proof: proof.clone() },
         }
     }
@@ -438,9 +476,11 @@ fn distinct(candidates: Vec<Candidate>, limit: usize) -> Vec<Candidate> {
     kept
 }
 
-/// A seed for one expansion: SplitMix64 (Steele, Lea and Flood 2014) over the search's seed, the pass and the node.
-fn derive_seed(seed: u64, pass: u32, node: NodeId) -> u64 {
-    let mut mixed = seed.wrapping_add((u64::from(pass) << 32) | u64::from(node.0)).wrapping_add(0x9e37_79b9_7f4a_7c15);
+/// A seed for one expansion: SplitMix64 (Steele, Lea and Flood 2014) over the search's seed, the pass, the tree and the
+/// node; both trees of a pass expand the root.
+fn derive_seed(seed: u64, pass: u32, tree_idx: usize, node: NodeId) -> u64 {
+    let place = ((tree_idx as u64) << 63) ^ (u64::from(pass) << 32) ^ u64::from(node.0);
+    let mut mixed = seed.wrapping_add(place).wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)

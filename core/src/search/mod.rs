@@ -13,7 +13,9 @@ mod frontier;
 mod ledger;
 pub mod log;
 mod machine;
+mod pass;
 mod priority;
+mod rule;
 mod tree;
 
 pub use budget::Budget;
@@ -21,16 +23,19 @@ pub use command::{Command, Event, LeanCost, SearchEnd, TimedEvent};
 pub use ledger::CostLedger;
 pub use machine::Search;
 pub use priority::PriorityRule;
+pub use rule::{Guide, SearchRule};
 pub use tree::{Edge, EdgeId, EdgeOutcome, Node, NodeId, NodeStatus, RecheckState, Tree};
 
 /// What a search is configured by; written into the log's first line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchConfig {
-    /// The order of expansion.
+    /// What orders expansion: priorities, the critic's scores, or both.
+    pub search: SearchRule,
+    /// The priority of a state where expansion is best-first.
     pub rule: PriorityRule,
     /// What may be spent.
     pub budget: Budget,
-    /// Expansions in flight at once; 1 gives strict best-first order, and 0 counts as 1.
+    /// Expansions in flight at once; 1 gives the rule's strict order, and 0 counts as 1.
     pub in_flight: u32,
     /// Seed that policies derive theirs from.
     pub seed: u64,

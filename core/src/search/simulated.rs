@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{Command, Event, LeanCost, NodeId, Search, TimedEvent};
+use crate::cost::ModelCost;
 use crate::goal::Goal;
 use crate::outcome::{StepOutcome, Verdict};
 use crate::policy::Candidate;
@@ -66,12 +67,24 @@ impl SimulatedExecutor {
                     };
                     Candidate { tactic, logprob, n_tokens: 7 }
                 };
-                Event::Proposed { node: *node, candidates: (0..n_candidates).map(candidate).collect() }
+                // More tokens than the candidates have between them, as when equal samples were merged.
+                let cost = ModelCost { prompt_tokens: 40, generated_tokens: 7 * n_candidates + 5, device_us: 700 };
+                Event::Proposed { node: *node, candidates: (0..n_candidates).map(candidate).collect(), cost }
             }
             Command::Check { node, tactics } => {
                 let cost = LeanCost { cpu_us: 500 * tactics.len() as u64, wall_us: 600 };
                 let outcomes = tactics.iter().map(|tactic| self.outcome(search, *node, tactic)).collect();
                 Event::Checked { node: *node, outcomes, cost }
+            }
+            Command::Score { node, request, .. } => {
+                // Equal scores are common, some are no numbers, and at times the last one is missing.
+                let mut scores: Vec<f64> = request.states.iter().map(|goals| self.score(goals)).collect();
+                if self.draw(&format!("{:?}", request.states)).is_multiple_of(7) {
+                    scores.pop();
+                }
+                let n_states = request.states.len() as u64;
+                let cost = ModelCost { prompt_tokens: 30 * n_states, generated_tokens: 0, device_us: 90 * n_states };
+                Event::Scored { node: *node, scores, cost }
             }
             Command::Recheck { node, proof } => {
                 let accepted =
@@ -97,6 +110,14 @@ impl SimulatedExecutor {
             4 => StepOutcome::Crashed { detail: "INTERNAL PANIC".into() },
             5 => StepOutcome::OutOfMemory,
             _ => StepOutcome::Open { state: (), goals: vec![goal(draw / 2000 % self.n_states)] },
+        }
+    }
+
+    fn score(&self, goals: &[Goal]) -> f64 {
+        match self.draw(&format!("score {goals:?}")) % 12 {
+            0 => f64::NAN,
+            1 => f64::INFINITY,
+            draw => draw as f64 / 2.0 - 3.0,
         }
     }
 

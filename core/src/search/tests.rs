@@ -1,11 +1,14 @@
 //! The machine's behaviour, step by step and under random searches.
 
+mod guided;
+
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
 use super::log::{self, LogError, LogHeader};
 use super::simulated::{SimulatedExecutor, goal, verdict};
 use super::*;
+use crate::cost::ModelCost;
 use crate::outcome::StepOutcome;
 use crate::policy::Candidate;
 use crate::problem::Theorem;
@@ -21,18 +24,29 @@ fn theorem() -> Theorem {
 
 fn config() -> SearchConfig {
     SearchConfig {
+        search: SearchRule::BestFirst,
         rule: PriorityRule::Sum,
-        budget: Budget { passes: 1, samples: 4, expansions: 10, wall_ms: None, tactics: None, lean_cpu_ms: None },
+        budget: Budget {
+            passes: 1,
+            samples: 4,
+            expansions: 10,
+            wall_ms: None,
+            tactics: None,
+            tokens: None,
+            lean_cpu_ms: None,
+            cost_ms: None,
+        },
         in_flight: 1,
         seed: 7,
     }
 }
 
 fn header(config: SearchConfig) -> LogHeader {
-    LogHeader { theorem: theorem(), config, policy: "simulated 1".into(), lean: "none".into() }
+    LogHeader { theorem: theorem(), config, policy: "simulated 1".into(), critic: None, lean: "none".into() }
 }
 
 const COST: LeanCost = LeanCost { cpu_us: 2000, wall_us: 3000 };
+const MODEL_COST: ModelCost = ModelCost { prompt_tokens: 20, generated_tokens: 12, device_us: 500 };
 
 /// A search by hand: events in, commands out as short lines.
 struct ByHand {
@@ -56,7 +70,12 @@ impl ByHand {
 
     fn proposed(&mut self, node: u32, tactics: &[(&str, f64)]) -> String {
         let candidate = |&(tactic, logprob): &(&str, f64)| Candidate { tactic: tactic.into(), logprob, n_tokens: 3 };
-        self.feed(Event::Proposed { node: NodeId(node), candidates: tactics.iter().map(candidate).collect() })
+        let candidates = tactics.iter().map(candidate).collect();
+        self.feed(Event::Proposed { node: NodeId(node), candidates, cost: MODEL_COST })
+    }
+
+    fn scored(&mut self, node: u32, scores: &[f64]) -> String {
+        self.feed(Event::Scored { node: NodeId(node), scores: scores.to_vec(), cost: MODEL_COST })
     }
 
     fn checked(&mut self, node: u32, outcomes: Vec<StepOutcome<()>>) -> String {
@@ -81,6 +100,11 @@ fn show(commands: &[Command]) -> String {
         Command::Open => "open".to_owned(),
         Command::Propose { node, request } => format!("propose {} after {:?}", node.0, request.history),
         Command::Check { node, tactics } => format!("check {} {tactics:?}", node.0),
+        Command::Score { node, children, request } => {
+            assert_eq!(children.len(), request.states.len());
+            let children: Vec<u32> = children.iter().map(|child| child.0).collect();
+            format!("score {children:?} of {}", node.0)
+        }
         Command::Recheck { node, proof } => format!("recheck {} {proof:?}", node.0),
         Command::Forget { node } => format!("forget {}", node.0),
         Command::Finish { end: SearchEnd::Proved { proof, .. } } => format!("finish: proved by {proof:?}"),
@@ -124,7 +148,10 @@ fn a_proof_is_found_rechecked_and_reported() {
         CostLedger {
             expansions: 2,
             tactics: 3,
-            tokens: 15,
+            tokens: 24,
+            prompt_tokens: 40,
+            critic_tokens: 0,
+            device_us: 1000,
             lean_cpu_us: 8000,
             wall_ms: 70,
             timeouts: 0,
@@ -402,7 +429,8 @@ fn a_log_is_one_header_and_one_line_per_event() {
             at_ms: 4,
             event: Event::Proposed {
                 node: NodeId(0),
-                candidates: vec![Candidate { tactic: "a".into(), logprob: -0.1, n_tokens: 0 }],
+                candidates: vec![Candidate { tactic: "a".into(), logprob: -0.1, n_tokens: 2 }],
+                cost: ModelCost { generated_tokens: 2, ..ModelCost::default() },
             },
         },
         TimedEvent {
@@ -415,13 +443,13 @@ fn a_log_is_one_header_and_one_line_per_event() {
     check(
         &text,
         &expect![[r#"
-        {"stepwise_log":1,"theorem":{"name":"t","imports":["Init"],"preamble":"open Nat","statement":"theorem t : ∀ n : ℕ, n = n"},"config":{"rule":"sum","passes":1,"samples":4,"expansions":10,"wall_ms":null,"tactics":null,"lean_cpu_ms":null,"in_flight":1,"seed":7},"policy":"simulated 1","lean":"none"}
-        {"at_ms":0,"event":"started"}
-        {"at_ms":3,"event":"opened","outcome":{"open":[{"target":"P 0","text":"⊢ P 0"}]},"cost":{"cpu_us":2000,"wall_us":3000}}
-        {"at_ms":4,"event":"proposed","node":0,"candidates":[{"tactic":"a","logprob":-0.1}]}
-        {"at_ms":5,"event":"checked","node":0,"outcomes":["proved"],"cost":{"cpu_us":2000,"wall_us":3000}}
-        {"at_ms":6,"event":"rechecked","node":0,"verdict":{"accepted":true,"reasons":[],"checker":"simulated","lean_version":"none","axioms":[]},"cost":{"cpu_us":2000,"wall_us":3000}}
-    "#]],
+            {"stepwise_log":1,"theorem":{"name":"t","imports":["Init"],"preamble":"open Nat","statement":"theorem t : ∀ n : ℕ, n = n"},"config":{"rule":"sum","passes":1,"samples":4,"expansions":10,"wall_ms":null,"tactics":null,"lean_cpu_ms":null,"in_flight":1,"seed":7},"policy":"simulated 1","lean":"none"}
+            {"at_ms":0,"event":"started"}
+            {"at_ms":3,"event":"opened","outcome":{"open":[{"target":"P 0","text":"⊢ P 0"}]},"cost":{"cpu_us":2000,"wall_us":3000}}
+            {"at_ms":4,"event":"proposed","node":0,"candidates":[{"tactic":"a","logprob":-0.1,"n_tokens":2}]}
+            {"at_ms":5,"event":"checked","node":0,"outcomes":["proved"],"cost":{"cpu_us":2000,"wall_us":3000}}
+            {"at_ms":6,"event":"rechecked","node":0,"verdict":{"accepted":true,"reasons":[],"checker":"simulated","lean_version":"none","axioms":[]},"cost":{"cpu_us":2000,"wall_us":3000}}
+        "#]],
     );
     let read = log::read(text.as_bytes()).unwrap();
     assert_eq!((read.header.clone(), read.events.as_slice(), read.torn), (header(config()), events.as_slice(), false));
@@ -464,15 +492,26 @@ fn configs() -> impl Strategy<Value = SearchConfig> {
         Just(PriorityRule::Average),
         (0.0..1.0).prop_map(|alpha| PriorityRule::LengthNormalised { alpha }),
     ];
-    let limit = |most: u64| prop_oneof![3 => Just(None), 1 => (0..most).prop_map(Some)];
-    (rule, 0_u32..3, 0_u32..8, 0_u32..20, limit(80), limit(60), limit(60), 0_u32..4, any::<u64>()).prop_map(
-        |(rule, passes, samples, expansions, wall_ms, tactics, lean_cpu_ms, in_flight, seed)| SearchConfig {
-            rule,
-            budget: Budget { passes, samples, expansions, wall_ms, tactics, lean_cpu_ms },
-            in_flight,
-            seed,
-        },
-    )
+    let search = prop_oneof![
+        Just(SearchRule::BestFirst),
+        Just(SearchRule::CriticGuided),
+        Just(SearchRule::SharedTree),
+        Just(SearchRule::TwoTrees)
+    ];
+    let limit = |most: u64| prop_oneof![5 => Just(None), 1 => (0..most).prop_map(Some)];
+    let size = (0_u32..3, 0_u32..8, 0_u32..20);
+    let limits = (limit(80), limit(60), limit(900), limit(60), limit(60));
+    let budget = (size, limits).prop_map(|((passes, samples, expansions), limits)| {
+        let (wall_ms, tactics, tokens, lean_cpu_ms, cost_ms) = limits;
+        Budget { passes, samples, expansions, wall_ms, tactics, tokens, lean_cpu_ms, cost_ms }
+    });
+    (search, rule, budget, 0_u32..4, any::<u64>()).prop_map(|(search, rule, budget, in_flight, seed)| SearchConfig {
+        search,
+        rule,
+        budget,
+        in_flight,
+        seed,
+    })
 }
 
 proptest! {
@@ -516,17 +555,18 @@ proptest! {
         let budget = &config.budget;
         prop_assert!(ledger.expansions <= u64::from(budget.passes.max(1)) * u64::from(budget.expansions));
         prop_assert!(budget.tactics.is_none_or(|limit| ledger.tactics <= limit));
-        let mut in_flight = 0_usize;
+        let mut shadow = Search::new(theorem(), config.clone());
         for (event, commands) in &trace {
-            in_flight -= usize::from(matches!(event.event, Event::Checked { .. }));
+            shadow.handle(event.clone());
             for command in commands {
                 if let Command::Check { tactics, .. } = command {
                     prop_assert!(tactics.len() <= budget.samples as usize);
                     prop_assert!((1..tactics.len()).all(|idx| !tactics[..idx].contains(&tactics[idx])));
-                    in_flight += 1;
                 }
             }
-            prop_assert!(in_flight <= config.in_flight.max(1) as usize);
+            let outstanding = shadow.outstanding();
+            let expansions = outstanding.iter().filter(|command| !matches!(command, Command::Recheck { .. }));
+            prop_assert!(expansions.count() <= config.in_flight.max(1) as usize);
         }
         let finishes = trace.iter().flat_map(|(_, commands)| commands);
         prop_assert_eq!(finishes.filter(|command| matches!(command, Command::Finish { .. })).count(), 1);
@@ -550,9 +590,12 @@ fn the_simulation_meets_every_kind_of_end_and_edge() {
             expansions: 12,
             wall_ms: limit(5, 20),
             tactics: limit(7, 30),
+            tokens: limit(13, 150),
             lean_cpu_ms: limit(11, 12),
+            cost_ms: limit(17, 14),
         };
-        let mut search = Search::new(theorem(), SearchConfig { budget, in_flight: 2, ..config() });
+        let search = if seed.is_multiple_of(3) { SearchRule::SharedTree } else { SearchRule::BestFirst };
+        let mut search = Search::new(theorem(), SearchConfig { search, budget, in_flight: 2, ..config() });
         SimulatedExecutor::new(seed).run(&mut search);
         let end = match search.end() {
             Some(SearchEnd::OutOfBudget { what }) => (*what).to_owned(),
@@ -567,18 +610,20 @@ fn the_simulation_meets_every_kind_of_end_and_edge() {
     }
     expect![[r#"
         {
-            "Child": 7050,
-            "Crashed": 718,
-            "Duplicate": 334,
-            "Exhausted": 96,
-            "Failed": 2196,
-            "OutOfMemory": 767,
-            "Proved": 191,
-            "Timeout": 694,
-            "expansions": 158,
-            "lean-cpu": 20,
-            "tactics": 22,
-            "wall": 45,
+            "Child": 6400,
+            "Crashed": 657,
+            "Duplicate": 281,
+            "Exhausted": 93,
+            "Failed": 1986,
+            "OutOfMemory": 692,
+            "Proved": 175,
+            "Timeout": 619,
+            "cost": 17,
+            "expansions": 142,
+            "lean-cpu": 16,
+            "tactics": 19,
+            "tokens": 20,
+            "wall": 40,
         }
     "#]]
     .assert_debug_eq(&kinds);

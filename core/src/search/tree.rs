@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::Guide;
 use crate::goal::Goal;
 
 /// A node of the search tree; the root is 0. Ids are given in order of creation and never reused.
@@ -27,6 +28,8 @@ pub struct Node {
     pub sum_logprob: f64,
     /// The priority that the search's rule gives it.
     pub priority: f64,
+    /// The critic's score; `None` where none was asked for, or none came that is a finite number.
+    pub score: Option<f64>,
     /// The open goals, the one to work on first.
     pub goals: Vec<Goal>,
     /// Where it stands.
@@ -38,7 +41,7 @@ pub struct Node {
 /// Where a node stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NodeStatus {
-    /// Waits for its expansion. The root is open again at the start of every pass.
+    /// Waits for its expansion. The root is open again for every tree of every pass.
     Open,
     /// The policy or Lean is at work on it.
     InFlight,
@@ -53,7 +56,9 @@ pub struct Edge {
     pub id: EdgeId,
     /// The pass that ran it.
     pub pass: u32,
-    /// The state that it was run in.
+    /// What chose to expand the state that it was run in.
+    pub guide: Guide,
+    /// That state.
     pub parent: NodeId,
     /// Its text.
     pub tactic: String,
@@ -70,7 +75,7 @@ pub struct Edge {
 pub enum EdgeOutcome {
     /// It opened a new state.
     Child(NodeId),
-    /// It led to a state that this pass knows already.
+    /// It led to a state that this pass's tree knows already.
     Duplicate(NodeId),
     /// It closed the last goal.
     Proved(RecheckState),
@@ -168,7 +173,7 @@ impl Tree {
         parent: Option<EdgeId>,
         (sum_logprob, priority, depth): (f64, f64, u32),
         goals: Vec<Goal>,
-    ) -> NodeId {
+    ) -> &Node {
         let id = NodeId(next_id(self.nodes.len()));
         self.nodes.push(Node {
             id,
@@ -177,11 +182,12 @@ impl Tree {
             parent,
             sum_logprob,
             priority,
+            score: None,
             goals,
             status: NodeStatus::Open,
             checked: 0..0,
         });
-        id
+        &self.nodes[id.0 as usize]
     }
 
     pub(super) fn next_edge(&self) -> EdgeId {
@@ -199,8 +205,16 @@ impl Tree {
         self.nodes[node.0 as usize].checked = first.0..end;
     }
 
-    pub(super) fn set_status(&mut self, node: NodeId, status: NodeStatus) {
-        self.nodes[node.0 as usize].status = status;
+    pub(super) fn set_status(&mut self, node: NodeId, status: NodeStatus) -> &Node {
+        let node = &mut self.nodes[node.0 as usize];
+        node.status = status;
+        node
+    }
+
+    pub(super) fn set_score(&mut self, node: NodeId, score: Option<f64>) -> &Node {
+        let node = &mut self.nodes[node.0 as usize];
+        node.score = score;
+        node
     }
 
     pub(super) fn set_recheck(&mut self, edge: EdgeId, state: RecheckState) {

@@ -39,7 +39,7 @@ pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome>
     let config = search_config(&args.budget, 1);
     // When everything is recorded already, Lean need not start to say so.
     if let Some(first) = recorded.first() {
-        let run = Run::new(&config, Portfolio.name(), &first.run.lean);
+        let run = Run::new(&config, Portfolio.name(), None, &first.run.lean);
         let resumption = resumption(args, &problems, recorded.clone(), &run)?;
         if resumption.to_do.is_empty() {
             let records = tell_recorded(args, resumption.done)?;
@@ -57,6 +57,7 @@ pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome>
     let eval = Eval {
         pool: pool.clone(),
         policy: Arc::new(Portfolio) as Arc<dyn Policy>,
+        critic: None,
         config,
         lean: format!("{} {}", info.backend, info.lean_version),
         // One more than hosts, so that a host never waits for the bookkeeping of a search.

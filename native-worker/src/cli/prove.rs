@@ -48,11 +48,12 @@ pub(super) async fn run(args: &ProveArgs, verbose: u8) -> anyhow::Result<Outcome
 
 /// The search's configuration from the flags.
 pub(super) fn search_config(budget: &BudgetArgs, in_flight: usize) -> SearchConfig {
-    use stepwise_core::search::{Budget, PriorityRule};
+    use stepwise_core::search::{Budget, PriorityRule, SearchRule};
 
     use super::args::Priority;
     let millis = |limit: Option<std::time::Duration>| limit.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
     SearchConfig {
+        search: SearchRule::BestFirst,
         rule: match budget.priority {
             Priority::Sum => PriorityRule::Sum,
             Priority::Average => PriorityRule::Average,
@@ -64,7 +65,9 @@ pub(super) fn search_config(budget: &BudgetArgs, in_flight: usize) -> SearchConf
             expansions: budget.expansions,
             wall_ms: millis(budget.timeout.0),
             tactics: budget.max_tactics.0,
+            tokens: None,
             lean_cpu_ms: millis(budget.max_lean_cpu.0),
+            cost_ms: None,
         },
         in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
         seed: budget.seed,
@@ -217,7 +220,8 @@ impl Prover<'_> {
                 )
             });
         };
-        let Ran { search, interrupted } = run_search(job, &self.pool, &self.policy, self.stop.clone(), &show).await?;
+        let Ran { search, interrupted } =
+            run_search(job, &self.pool, &self.policy, None, self.stop.clone(), &show).await?;
         Ok((Proved { theorem, end: search.end().cloned(), ledger: search.ledger() }, interrupted))
     }
 
@@ -229,6 +233,7 @@ impl Prover<'_> {
             theorem,
             config,
             policy: self.policy.name().to_owned(),
+            critic: None,
             lean: format!("{} {}", info.backend, info.lean_version),
         };
         if self.args.resume && path.exists() {

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use stepwise_core::search::{CostLedger, EdgeOutcome, NodeId, NodeStatus, RecheckState, Search, SearchEnd, TimedEvent};
+use stepwise_core::search::{
+    CostLedger, EdgeOutcome, Guide, NodeId, NodeStatus, RecheckState, Search, SearchEnd, TimedEvent,
+};
 
 use super::Outcome;
 use super::args::ReplayArgs;
@@ -70,13 +72,14 @@ fn outline(search: &Search) -> String {
         match line {
             Line::Node(id) => {
                 let Some(node) = search.tree().node(id) else { continue };
+                let score = node.score.map_or_else(String::new, |score| format!(", score {score:.2}"));
                 let goals: Vec<String> = node.goals.iter().map(|g| format!("⊢ {}", short(&g.target))).collect();
                 let _ = writeln!(
                     text,
                     "{indent}#{} {} {}",
                     id.0,
                     goals.join(" | "),
-                    styled(FAINT, format!("{:.2}{}", node.priority, status(node.status)))
+                    styled(FAINT, format!("{:.2}{score}{}", node.priority, status(node.status)))
                 );
                 let edges = edges_of.get(&id).map_or(&[][..], Vec::as_slice);
                 stack.extend(edges.iter().rev().map(|edge_idx| (depth + 1, Line::Edge(*edge_idx))));
@@ -143,11 +146,21 @@ pub(super) fn describe(end: &SearchEnd) -> String {
     }
 }
 
-/// The ledger in one line, line feed included.
+/// The ledger in one line, line feed included. What models read and how long they took is told where there were models.
 pub(super) fn ledger_line(ledger: &CostLedger) -> String {
     let seconds = |us: u64| us as f64 / 1e6;
+    let models = if ledger.prompt_tokens + ledger.critic_tokens + ledger.device_us > 0 {
+        format!(
+            " ({} read, {} by the critic), {:.1} s of the models' devices",
+            ledger.prompt_tokens,
+            ledger.critic_tokens,
+            seconds(ledger.device_us)
+        )
+    } else {
+        String::new()
+    };
     format!(
-        "{} expansions, {} tactics ({} timed out, {} crashed), {} tokens, {} rechecks, {:.1} s of Lean CPU, {:.1} s\n",
+        "{} expansions, {} tactics ({} timed out, {} crashed), {} tokens{models}, {} rechecks, {:.1} s of Lean CPU, {:.1} s\n",
         ledger.expansions,
         ledger.tactics,
         ledger.timeouts,
@@ -180,6 +193,7 @@ fn json(search: &Search, n_events: usize, is_cut: bool, torn: bool, problem: Opt
                 "depth": node.depth,
                 "parent": node.parent.map(|edge| edge.0),
                 "priority": node.priority,
+                "score": node.score,
                 "status": match node.status {
                     NodeStatus::Open => "open",
                     NodeStatus::InFlight => "in_flight",
@@ -207,6 +221,10 @@ fn json(search: &Search, n_events: usize, is_cut: bool, torn: bool, problem: Opt
             serde_json::json!({
                 "id": edge.id.0,
                 "pass": edge.pass,
+                "guide": match edge.guide {
+                    Guide::BestFirst => "best_first",
+                    Guide::Critic => "critic",
+                },
                 "parent": edge.parent.0,
                 "tactic": edge.tactic,
                 "logprob": edge.logprob,

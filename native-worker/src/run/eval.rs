@@ -10,7 +10,8 @@ use stepwise_core::search::log::LogHeader;
 use stepwise_core::search::{Search, SearchConfig};
 use tokio::task::JoinSet;
 
-use super::executor::{Job, Ran, RunError, run_search};
+use super::critic::Critic;
+use super::executor::{Job, MissingCritic, Ran, RunError, critic_for, run_search};
 use super::log_file::{LogFile, LogFileError};
 use super::policy::Policy;
 use super::stop::{Stop, StopLevel};
@@ -22,6 +23,8 @@ pub struct Eval {
     pub pool: Pool,
     /// Who proposes.
     pub policy: Arc<dyn Policy>,
+    /// Who scores, if anybody does; asked only where the configuration's rule needs it.
+    pub critic: Option<Arc<dyn Critic>>,
     /// The configuration of each search.
     pub config: SearchConfig,
     /// The Lean, as logs name it.
@@ -56,8 +59,11 @@ pub enum EvalError {
         /// Why not.
         source: RunError,
     },
+    /// The configuration needs a critic.
+    #[error(transparent)]
+    MissingCritic(#[from] MissingCritic),
     /// A log is not this problem's.
-    #[error("{} is the log of another problem, configuration, policy or Lean: give --logs another folder", .path.display())]
+    #[error("{} is the log of another problem, configuration, policy, critic or Lean: give --logs another folder", .path.display())]
     ForeignLog {
         /// The file.
         path: PathBuf,
@@ -74,13 +80,18 @@ impl Eval {
     /// What the records say that they were run with.
     #[must_use]
     pub fn run(&self) -> Run {
-        Run::new(&self.config, self.policy.name(), &self.lean)
+        Run::new(&self.config, self.policy.name(), self.critic_name(), &self.lean)
+    }
+
+    /// The critic's name, where the configuration needs one.
+    fn critic_name(&self) -> Option<&str> {
+        critic_for(&self.config, self.critic.as_ref()).ok().flatten().map(|critic| critic.name())
     }
 
     /// Runs these problems and gives `sink` each record as its search ends. Returns true when the caller stopped it.
     ///
     /// # Errors
-    /// When a search cannot run, a log belongs to something else, or `sink` fails; the other searches are then stopped,
+    /// When the configuration needs a critic and there is none, a search cannot run, a log belongs to something else, or `sink` fails; the other searches are then stopped,
     /// and their logs can be gone on with.
     pub async fn run_all(
         &self,
@@ -89,6 +100,7 @@ impl Eval {
         mut sink: impl FnMut(usize, ProblemRecord) -> std::io::Result<()>,
         progress: Arc<dyn Fn(Step) + Send + Sync>,
     ) -> Result<bool, EvalError> {
+        critic_for(&self.config, self.critic.as_ref())?;
         let run = self.run();
         let mut waiting: VecDeque<usize> = to_do.iter().copied().collect();
         let mut searches: JoinSet<(usize, Result<Ran, EvalError>)> = JoinSet::new();
@@ -120,10 +132,12 @@ impl Eval {
             theorem: problem.theorem.clone(),
             config: self.config.clone(),
             policy: self.policy.name().to_owned(),
+            critic: self.critic_name().map(str::to_owned),
             lean: self.lean.clone(),
         };
         let path = self.logs.as_deref().map(|folder| log_path(folder, &problem.name));
-        let (pool, policy, stop) = (self.pool.clone(), Arc::clone(&self.policy), self.stop.clone());
+        let (pool, stop) = (self.pool.clone(), self.stop.clone());
+        let (policy, critic) = (Arc::clone(&self.policy), self.critic.clone());
         let name = problem.name.clone();
         async move {
             let job = job(header, path.as_deref(), &name)?;
@@ -131,7 +145,7 @@ impl Eval {
                 let ledger = search.ledger();
                 progress(Step { problem_idx, expansions: ledger.expansions, tactics: ledger.tactics });
             };
-            run_search(job, &pool, &policy, stop, &show)
+            run_search(job, &pool, &policy, critic.as_ref(), stop, &show)
                 .await
                 .map_err(|source| EvalError::Run { problem: name, source })
         }

@@ -1,18 +1,22 @@
-//! The executor: carries out a search's commands with the pool and the policy, and tells the search what happened.
+//! The executor: carries out a search's commands with the pool, the policy and the critic, and tells the search what
+//! happened.
 //!
-//! Every event is in the log before the search sees it, so that whatever the search decided can be decided again.
+//! Every event is in the log before the search sees it, so that whatever the search decided can be decided again. Only
+//! ticks that move nothing but the clock are mostly left out.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use stepwise_core::critic::Scores;
 use stepwise_core::outcome::{StepOutcome, Verdict};
-use stepwise_core::policy::Candidate;
+use stepwise_core::policy::Proposals;
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::log::Log;
 use stepwise_core::search::{Command, Event, LeanCost, NodeId, Search, SearchConfig, TimedEvent};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
+use super::critic::{Critic, CriticError};
 use super::log_file::{LogFile, LogFileError};
 use super::policy::{Policy, PolicyError};
 use super::states::{self, States};
@@ -22,6 +26,10 @@ use crate::lean::pool::{Pool, PoolError, SessionStart, StateId};
 
 /// While nothing happens the search is told the time this often, so that its wall-clock budget acts.
 const TICK: Duration = Duration::from_millis(250);
+
+/// While nothing happens the log gets a line this often, so that a search that is killed then does not forget more of
+/// its wall time.
+const HEARTBEAT_MS: u64 = 10_000;
 
 /// A search that is to be run.
 #[derive(Debug)]
@@ -67,6 +75,12 @@ pub enum RunError {
     /// The policy failed.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// The critic failed.
+    #[error(transparent)]
+    Critic(#[from] CriticError),
+    /// There is no critic to fail.
+    #[error(transparent)]
+    MissingCritic(#[from] MissingCritic),
     /// The log cannot be written.
     #[error(transparent)]
     Log(#[from] LogFileError),
@@ -81,6 +95,22 @@ pub enum RunError {
     Task(#[from] tokio::task::JoinError),
 }
 
+/// A search needs scores and nobody gives any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this search is guided by a critic and none is given: name one, or search best-first")]
+pub struct MissingCritic;
+
+/// The critic that a search of this configuration asks; none where its rule needs none, whoever is there.
+///
+/// # Errors
+/// When it needs one and there is none.
+pub fn critic_for<'a>(
+    config: &SearchConfig,
+    critic: Option<&'a Arc<dyn Critic>>,
+) -> Result<Option<&'a Arc<dyn Critic>>, MissingCritic> {
+    if config.search.needs_critic() { critic.map(Some).ok_or(MissingCritic) } else { Ok(None) }
+}
+
 /// Runs a search to its end, or until the caller stops it.
 ///
 /// `progress` is called after every event.
@@ -91,10 +121,12 @@ pub async fn run_search(
     job: Job,
     pool: &Pool,
     policy: &Arc<dyn Policy>,
+    critic: Option<&Arc<dyn Critic>>,
     mut stop: Stop,
     progress: &(dyn Fn(&Search) + Send + Sync),
 ) -> Result<Ran, RunError> {
     let Job { search, log, again, base_ms } = job;
+    let critic = critic_for(search.config(), critic)?.cloned();
     let mut run = Run {
         search,
         log,
@@ -103,7 +135,9 @@ pub async fn run_search(
         tasks: JoinSet::new(),
         pool: pool.clone(),
         policy: Arc::clone(policy),
+        critic,
         base_ms,
+        logged_ms: base_ms,
         since: Instant::now(),
     };
     if run.search.end().is_some() {
@@ -164,6 +198,9 @@ pub fn is_asked_for(search: &Search, event: &Event) -> bool {
             matches!(command, Command::Check { node: asked, tactics }
                 if asked == node && tactics.len() == outcomes.len())
         }),
+        Event::Scored { node, .. } => {
+            asked.any(|command| matches!(command, Command::Score { node: asked, .. } if asked == node))
+        }
         Event::Rechecked { node, .. } => {
             asked.any(|command| matches!(command, Command::Recheck { node: asked, .. } if asked == node))
         }
@@ -181,8 +218,12 @@ struct Run {
     tasks: JoinSet<Result<Answer, RunError>>,
     pool: Pool,
     policy: Arc<dyn Policy>,
+    /// Where the search's rule needs one.
+    critic: Option<Arc<dyn Critic>>,
     base_ms: u64,
     since: Instant,
+    /// The time of the log's last line.
+    logged_ms: u64,
 }
 
 /// What became of a command, before it is an event.
@@ -190,7 +231,7 @@ enum Answer {
     Opened(Costed<SessionStart>),
     Proposed {
         node: NodeId,
-        candidates: Vec<Candidate>,
+        proposals: Proposals,
     },
     Checked {
         node: NodeId,
@@ -198,6 +239,10 @@ enum Answer {
         made: Vec<(NodeId, StateId)>,
         outcomes: Vec<StepOutcome<StateId>>,
         cost: LeanCost,
+    },
+    Scored {
+        node: NodeId,
+        scores: Scores,
     },
     Rechecked {
         node: NodeId,
@@ -214,8 +259,12 @@ impl Run {
         }
         let elapsed = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
         let event = TimedEvent { at_ms: self.base_ms.saturating_add(elapsed), event };
-        if let Some(log) = &mut self.log {
+        let is_kept = event.event != Event::Tick
+            || self.search.is_tick_due(event.at_ms)
+            || event.at_ms.saturating_sub(self.logged_ms) >= HEARTBEAT_MS;
+        if let Some(log) = self.log.as_mut().filter(|_| is_kept) {
             log.append(&event)?;
+            self.logged_ms = event.at_ms;
         }
         Ok(self.search.handle(event))
     }
@@ -243,8 +292,14 @@ impl Run {
             }
             Command::Propose { node, request } => {
                 let policy = Arc::clone(&self.policy);
+                self.tasks
+                    .spawn(async move { Ok(Answer::Proposed { node, proposals: policy.propose(&request).await? }) });
+            }
+            Command::Score { node, request, .. } => {
+                let critic = self.critic.clone();
                 self.tasks.spawn(async move {
-                    Ok(Answer::Proposed { node, candidates: policy.propose(&request).await?.candidates })
+                    let scores = critic.ok_or(MissingCritic)?.score(&request).await?;
+                    Ok(Answer::Scored { node, scores })
                 });
             }
             Command::Check { node, tactics } => {
@@ -299,7 +354,10 @@ impl Run {
                 };
                 self.feed(Event::Opened { outcome, cost })
             }
-            Answer::Proposed { node, candidates } => self.feed(Event::Proposed { node, candidates }),
+            Answer::Proposed { node, proposals: Proposals { candidates, cost } } => {
+                self.feed(Event::Proposed { node, candidates, cost })
+            }
+            Answer::Scored { node, scores: Scores { scores, cost } } => self.feed(Event::Scored { node, scores, cost }),
             Answer::Checked { node, made, outcomes, cost } => {
                 let (outcomes, new): (Vec<_>, Vec<_>) = outcomes.into_iter().map(split).unzip();
                 let event = Event::Checked { node, outcomes, cost };

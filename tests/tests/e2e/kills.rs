@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use stepwise_core::search::{Budget, PriorityRule, SearchConfig, SearchEnd};
+use stepwise_core::search::{Budget, PriorityRule, SearchConfig, SearchEnd, SearchRule};
 use stepwise_worker::lean::pool::Pool;
 use stepwise_worker::run::policy::{Policy, Portfolio};
 use stepwise_worker::run::stop::Stop;
@@ -28,8 +28,17 @@ const STATEMENTS: [&str; 8] = [
 const KILLS: u32 = 20;
 
 fn config() -> SearchConfig {
-    let budget = Budget { passes: 1, samples: 6, expansions: 3, wall_ms: None, tactics: None, lean_cpu_ms: None };
-    SearchConfig { rule: PriorityRule::Sum, budget, in_flight: 1, seed: 0 }
+    let budget = Budget {
+        passes: 1,
+        samples: 6,
+        expansions: 3,
+        wall_ms: None,
+        tactics: None,
+        tokens: None,
+        lean_cpu_ms: None,
+        cost_ms: None,
+    };
+    SearchConfig { search: SearchRule::BestFirst, rule: PriorityRule::Sum, budget, in_flight: 1, seed: 0 }
 }
 
 /// Searches for all of them at once; the proof found for each, if any.
@@ -40,7 +49,7 @@ async fn solve(pool: &Pool) -> BTreeMap<&'static str, Option<Vec<String>>> {
             let policy: Arc<dyn Policy> = Arc::new(Portfolio);
             let (_never, stop) = Stop::channel();
             let job = Job::new(lean::theorem(statement), config(), None);
-            let ran = run_search(job, &pool, &policy, stop, &|_| {}).await.expect("the search runs");
+            let ran = run_search(job, &pool, &policy, None, stop, &|_| {}).await.expect("the search runs");
             let proof = match ran.search.end() {
                 Some(SearchEnd::Proved { proof, .. }) => Some(proof.clone()),
                 Some(SearchEnd::Exhausted | SearchEnd::OutOfBudget { .. }) => None,

@@ -3,6 +3,7 @@
 
 mod cli;
 mod endpoint;
+mod guided;
 mod kills;
 mod lean;
 mod live_states;

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{self as search, Budget, LeanCost, NodeId, PriorityRule, SearchConfig, TimedEvent};
+use super::super::{self as search, Budget, LeanCost, NodeId, PriorityRule, SearchConfig, SearchRule, TimedEvent};
+use crate::cost;
 use crate::goal::{Goal, Hypothesis};
 use crate::outcome::{StepOutcome, Verdict};
 use crate::policy;
@@ -26,21 +27,40 @@ pub(super) struct Header {
     theorem: Theorem,
     config: Config,
     policy: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    critic: Option<String>,
     lean: String,
 }
 
-/// A search's configuration as JSON. Records keep and hash it: a new field makes old records another configuration's.
+/// A search's configuration as JSON. Records keep and hash it: a new field is left out where it has the value that was
+/// meant before there was a choice, so that old records stay the same configuration's.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Config {
+    #[serde(default, skip_serializing_if = "Guidance::is_best_first")]
+    search: Guidance,
     rule: Rule,
     passes: u32,
     samples: u32,
     expansions: u32,
     wall_ms: Option<u64>,
     tactics: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tokens: Option<u64>,
     lean_cpu_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cost_ms: Option<u64>,
     in_flight: u32,
     seed: u64,
+}
+
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Guidance {
+    #[default]
+    BestFirst,
+    CriticGuided,
+    SharedTree,
+    TwoTrees,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -62,10 +82,33 @@ pub(super) struct Event {
 #[serde(tag = "event", rename_all = "snake_case")]
 enum What {
     Started,
-    Opened { outcome: Outcome, cost: Cost },
-    Proposed { node: u32, candidates: Vec<Candidate> },
-    Checked { node: u32, outcomes: Vec<Outcome>, cost: Cost },
-    Rechecked { node: u32, verdict: Verdict, cost: Cost },
+    Opened {
+        outcome: Outcome,
+        cost: Cost,
+    },
+    Proposed {
+        node: u32,
+        candidates: Vec<Candidate>,
+        /// Left out where it is [`bare_cost`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost: Option<Model>,
+    },
+    Checked {
+        node: u32,
+        outcomes: Vec<Outcome>,
+        cost: Cost,
+    },
+    Scored {
+        node: u32,
+        /// `null` where it is not a finite number; the search treats all of those alike.
+        scores: Vec<Option<f64>>,
+        cost: Model,
+    },
+    Rechecked {
+        node: u32,
+        verdict: Verdict,
+        cost: Cost,
+    },
     Tick,
     Cancelled,
 }
@@ -114,6 +157,25 @@ struct Cost {
     wall_us: u64,
 }
 
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Model {
+    prompt_tokens: u64,
+    generated_tokens: u64,
+    device_us: u64,
+}
+
+/// What a policy is taken to have cost that says no more than its candidates do.
+fn bare_cost(candidates: &[Candidate]) -> Model {
+    let generated_tokens = candidates.iter().map(|candidate| u64::from(candidate.n_tokens)).sum();
+    Model { prompt_tokens: 0, generated_tokens, device_us: 0 }
+}
+
+impl Guidance {
+    fn is_best_first(&self) -> bool {
+        matches!(self, Self::BestFirst)
+    }
+}
+
 fn is_zero(n: &u32) -> bool {
     *n == 0
 }
@@ -125,6 +187,7 @@ impl From<&super::LogHeader> for Header {
             theorem: header.theorem.clone(),
             config: (&header.config).into(),
             policy: header.policy.clone(),
+            critic: header.critic.clone(),
             lean: header.lean.clone(),
         }
     }
@@ -132,34 +195,73 @@ impl From<&super::LogHeader> for Header {
 
 impl From<Header> for super::LogHeader {
     fn from(header: Header) -> Self {
-        let Header { stepwise_log: _, theorem, config, policy, lean } = header;
-        Self { theorem, config: config.into(), policy, lean }
+        let Header { stepwise_log: _, theorem, config, policy, critic, lean } = header;
+        Self { theorem, config: config.into(), policy, critic, lean }
     }
 }
 
 impl From<&SearchConfig> for Config {
     fn from(config: &SearchConfig) -> Self {
-        let SearchConfig { rule, budget, in_flight, seed } = config;
-        let Budget { passes, samples, expansions, wall_ms, tactics, lean_cpu_ms } = *budget;
+        let SearchConfig { search, rule, budget, in_flight, seed } = config;
+        let Budget { passes, samples, expansions, wall_ms, tactics, tokens, lean_cpu_ms, cost_ms } = *budget;
+        let search = match search {
+            SearchRule::BestFirst => Guidance::BestFirst,
+            SearchRule::CriticGuided => Guidance::CriticGuided,
+            SearchRule::SharedTree => Guidance::SharedTree,
+            SearchRule::TwoTrees => Guidance::TwoTrees,
+        };
         let rule = match *rule {
             PriorityRule::Sum => Rule::Sum,
             PriorityRule::Average => Rule::Average,
             PriorityRule::LengthNormalised { alpha } => Rule::LengthNormalised { alpha },
         };
-        Self { rule, passes, samples, expansions, wall_ms, tactics, lean_cpu_ms, in_flight: *in_flight, seed: *seed }
+        let (in_flight, seed) = (*in_flight, *seed);
+        Self {
+            search,
+            rule,
+            passes,
+            samples,
+            expansions,
+            wall_ms,
+            tactics,
+            tokens,
+            lean_cpu_ms,
+            cost_ms,
+            in_flight,
+            seed,
+        }
     }
 }
 
 impl From<Config> for SearchConfig {
     fn from(config: Config) -> Self {
-        let Config { rule, passes, samples, expansions, wall_ms, tactics, lean_cpu_ms, in_flight, seed } = config;
+        let Config {
+            search,
+            rule,
+            passes,
+            samples,
+            expansions,
+            wall_ms,
+            tactics,
+            tokens,
+            lean_cpu_ms,
+            cost_ms,
+            in_flight,
+            seed,
+        } = config;
+        let search = match search {
+            Guidance::BestFirst => SearchRule::BestFirst,
+            Guidance::CriticGuided => SearchRule::CriticGuided,
+            Guidance::SharedTree => SearchRule::SharedTree,
+            Guidance::TwoTrees => SearchRule::TwoTrees,
+        };
         let rule = match rule {
             Rule::Sum => PriorityRule::Sum,
             Rule::Average => PriorityRule::Average,
             Rule::LengthNormalised { alpha } => PriorityRule::LengthNormalised { alpha },
         };
-        let budget = Budget { passes, samples, expansions, wall_ms, tactics, lean_cpu_ms };
-        Self { rule, budget, in_flight, seed }
+        let budget = Budget { passes, samples, expansions, wall_ms, tactics, tokens, lean_cpu_ms, cost_ms };
+        Self { search, rule, budget, in_flight, seed }
     }
 }
 
@@ -168,12 +270,19 @@ impl From<&TimedEvent> for Event {
         let what = match &event.event {
             search::Event::Started => What::Started,
             search::Event::Opened { outcome, cost } => What::Opened { outcome: outcome.into(), cost: (*cost).into() },
-            search::Event::Proposed { node, candidates } => {
-                What::Proposed { node: node.0, candidates: candidates.iter().map(Candidate::from).collect() }
+            search::Event::Proposed { node, candidates, cost } => {
+                let candidates: Vec<_> = candidates.iter().map(Candidate::from).collect();
+                let cost = Some(Model::from(*cost)).filter(|cost| *cost != bare_cost(&candidates));
+                What::Proposed { node: node.0, candidates, cost }
             }
             search::Event::Checked { node, outcomes, cost } => What::Checked {
                 node: node.0,
                 outcomes: outcomes.iter().map(Outcome::from).collect(),
+                cost: (*cost).into(),
+            },
+            search::Event::Scored { node, scores, cost } => What::Scored {
+                node: node.0,
+                scores: scores.iter().map(|score| score.is_finite().then_some(*score)).collect(),
                 cost: (*cost).into(),
             },
             search::Event::Rechecked { node, verdict, cost } => {
@@ -191,13 +300,19 @@ impl From<Event> for TimedEvent {
         let what = match event.what {
             What::Started => search::Event::Started,
             What::Opened { outcome, cost } => search::Event::Opened { outcome: outcome.into(), cost: cost.into() },
-            What::Proposed { node, candidates } => search::Event::Proposed {
+            What::Proposed { node, candidates, cost } => search::Event::Proposed {
                 node: NodeId(node),
+                cost: cost.unwrap_or_else(|| bare_cost(&candidates)).into(),
                 candidates: candidates.into_iter().map(policy::Candidate::from).collect(),
             },
             What::Checked { node, outcomes, cost } => search::Event::Checked {
                 node: NodeId(node),
                 outcomes: outcomes.into_iter().map(StepOutcome::from).collect(),
+                cost: cost.into(),
+            },
+            What::Scored { node, scores, cost } => search::Event::Scored {
+                node: NodeId(node),
+                scores: scores.into_iter().map(|score| score.unwrap_or(f64::NAN)).collect(),
                 cost: cost.into(),
             },
             What::Rechecked { node, verdict, cost } => {
@@ -290,5 +405,19 @@ impl From<LeanCost> for Cost {
 impl From<Cost> for LeanCost {
     fn from(Cost { cpu_us, wall_us }: Cost) -> Self {
         Self { cpu_us, wall_us }
+    }
+}
+
+impl From<cost::ModelCost> for Model {
+    fn from(cost: cost::ModelCost) -> Self {
+        let cost::ModelCost { prompt_tokens, generated_tokens, device_us } = cost;
+        Self { prompt_tokens, generated_tokens, device_us }
+    }
+}
+
+impl From<Model> for cost::ModelCost {
+    fn from(cost: Model) -> Self {
+        let Model { prompt_tokens, generated_tokens, device_us } = cost;
+        Self { prompt_tokens, generated_tokens, device_us }
     }
 }
