@@ -119,16 +119,35 @@ pub struct EvalArgs {
     pub file: PathBuf,
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
-    pub budget: BudgetArgs,
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
-    pub lean: LeanArgs,
+    pub run: RunArgs,
     /// Append one record per problem here; problems recorded with the same configuration are not run again
     #[arg(long, value_name = "OUT.jsonl", value_hint = ValueHint::FilePath)]
     pub results: Option<PathBuf>,
     /// Keep the event log of every search in this folder; an interrupted search goes on from its log
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub logs: Option<PathBuf>,
+    /// Print one JSON object per problem on standard output, and a summary last
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How problems of a file are run: what `eval` and `compare` have in common.
+#[derive(Clone, Debug, PartialEq, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub budget: BudgetArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub lean: LeanArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub selection: SelectionArgs,
+}
+
+/// Which problems of a file are run, and how many at once.
+#[derive(Clone, Debug, PartialEq, Args)]
+pub struct SelectionArgs {
     /// Only the first N problems (after --filter)
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<u32>,
@@ -138,9 +157,6 @@ pub struct EvalArgs {
     /// Problems searched at once [default: hosts + 1]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub concurrency: Option<u32>,
-    /// Print one JSON object per problem on standard output, and a summary last
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `stepwise check`.
