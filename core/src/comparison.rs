@@ -181,7 +181,8 @@ impl Comparison {
         let solved = |configuration: &Configuration| configuration.solved_costs_s.len();
         let in_words = self.configurations.iter().map(|configuration| {
             let half = stats::median(&configuration.solved_costs_s);
-            let half = half.map(|median| format!(", half of these within {median:.2} seconds each")).unwrap_or_default();
+            let half =
+                half.map(|median| format!(", half of these within {median:.2} seconds each")).unwrap_or_default();
             format!("{} proved {} of {n}{half}.", configuration.name, solved(configuration))
         });
         StepPlot {

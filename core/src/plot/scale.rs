@@ -14,13 +14,12 @@ pub(super) struct Tick {
 pub(super) struct LogScale {
     low: f64,
     high: f64,
-    /// What gets a label, both ends included unless only powers of ten fit.
+    /// What gets a label: all round numbers, or as many powers of ten as fit.
     pub(super) ticks: Vec<Tick>,
 }
 
-/// Round numbers, 1, 2 and 5 times a power of ten: from a microsecond, which is what costs are counted in, to three
-/// centuries.
-const EXPONENTS: std::ops::RangeInclusive<i32> = -6..=10;
+/// Round numbers are 1, 2 and 5 times these powers of ten: in seconds, from what costs are counted in to weeks.
+const EXPONENTS: std::ops::RangeInclusive<i32> = -6..=6;
 
 /// More labels than this would touch.
 const MAX_TICKS: usize = 10;
@@ -47,14 +46,20 @@ impl LogScale {
         let mut from = ladder.iter().rposition(|(tick, _)| tick.value <= low).unwrap_or(0);
         let mut to = ladder.iter().position(|(tick, _)| tick.value >= high).unwrap_or(last);
         if to <= from + 1 {
-            (from, to) = (from.min(last).saturating_sub(1), (to + 1).min(last));
+            (from, to) = (from.saturating_sub(1), (to + 1).min(last));
         }
         let ladder = &ladder[from..=to];
-        let fits = ladder.len() <= MAX_TICKS;
+        let ticks: Vec<&Tick> = if ladder.len() <= MAX_TICKS {
+            ladder.iter().map(|(tick, _)| tick).collect()
+        } else {
+            let powers: Vec<&Tick> = ladder.iter().filter(|(_, is_power)| *is_power).map(|(tick, _)| tick).collect();
+            let stride = powers.len().div_ceil(MAX_TICKS);
+            powers.into_iter().step_by(stride).collect()
+        };
         Self {
             low: ladder[0].0.value,
             high: ladder[ladder.len() - 1].0.value,
-            ticks: ladder.iter().filter(|(_, is_power)| fits || *is_power).map(|(tick, _)| tick.clone()).collect(),
+            ticks: ticks.into_iter().cloned().collect(),
         }
     }
 
@@ -67,15 +72,12 @@ impl LogScale {
 
 /// Labels for counts from 0 to `total`, which always has one.
 pub(super) fn count_ticks(total: u64) -> Vec<u64> {
-    // At most six steps; a step is a round number.
-    let mut powers = std::iter::successors(Some(1_u64), |power| power.checked_mul(10));
-    let step = powers
-        .find_map(|power| [1, 2, 5].into_iter().map(|m| power.saturating_mul(m)).find(|step| total / step <= 6))
-        .unwrap_or(u64::MAX);
-    // A label too close to the total's would touch it.
-    let mut ticks: Vec<u64> = (0..=6).map(|n| n * step).take_while(|tick| tick + step.div_ceil(2) <= total).collect();
-    ticks.extend([0].into_iter().filter(|_| ticks.is_empty()).chain([total].into_iter().filter(|total| *total > 0)));
-    ticks
+    let powers = std::iter::successors(Some(1_u64), |power| power.checked_mul(10));
+    let mut steps = powers.flat_map(|power| [1, 2, 5].map(|mantissa| power.saturating_mul(mantissa)));
+    let step = steps.find(|step| total / step <= 6).unwrap_or(u64::MAX);
+    // Closer than half a step, a label would touch the total's.
+    let below = (0..).map(|n| n * step).take_while(|tick| tick.saturating_add(step.div_ceil(2)) <= total);
+    below.chain([total]).collect()
 }
 
 #[cfg(test)]
@@ -104,12 +106,25 @@ mod tests {
         check_log(&[3.0], expect!["1 to 10: 1 2 5 10; values at 0.48"]);
         check_log(&[2.0, 2.0], expect!["1 to 5: 1 2 5; values at 0.43 0.43"]);
         check_log(&[], expect!["0.1 to 10: 0.1 0.2 0.5 1 2 5 10; values at "]);
-        check_log(&[0.0, 1e99], expect![[r#""#]]);
+        check_log(
+            &[0.0, 1e99],
+            expect!["0.000001 to 5000000: 0.000001 0.0001 0.01 1 100 10000 1000000; values at 0.00 1.00"],
+        );
     }
 
     #[test]
     fn counts_end_at_their_total() {
         let ticks: Vec<String> = [0, 1, 2, 6, 7, 58, 60, 244, 488].map(|n| format!("{:?}", count_ticks(n))).to_vec();
-        expect![""].assert_eq(&ticks.join("\n"));
+        expect![[r#"
+            [0]
+            [0, 1]
+            [0, 1, 2]
+            [0, 1, 2, 3, 4, 5, 6]
+            [0, 2, 4, 6, 7]
+            [0, 10, 20, 30, 40, 50, 58]
+            [0, 10, 20, 30, 40, 50, 60]
+            [0, 50, 100, 150, 200, 244]
+            [0, 100, 200, 300, 400, 488]"#]]
+        .assert_eq(&ticks.join("\n"));
     }
 }

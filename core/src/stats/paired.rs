@@ -93,9 +93,8 @@ impl PairedCounts {
         let fewer = self.only_here.min(self.only_there);
         // Logarithms, because 2^n leaves the range of numbers at a thousand problems.
         let ln_factorial = |k: u64| libm::lgamma(k as f64 + 1.0);
-        let ln_share = |k: u64| {
-            ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k) - n as f64 * std::f64::consts::LN_2
-        };
+        let ln_share =
+            |k: u64| ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k) - n as f64 * std::f64::consts::LN_2;
         let tail: f64 = (0..=fewer).map(|k| libm::exp(ln_share(k))).sum();
         (2.0 * tail).min(1.0)
     }
@@ -112,8 +111,7 @@ pub fn mean_ratio(ratios: &[f64], n_draws: u32, seed: u64) -> Option<Estimate> {
     let n = logs.len();
     let value = libm::exp(logs.iter().sum::<f64>() / n as f64);
     let mut random = SplitMix64::new(seed);
-    let means: Vec<f64> =
-        (0..n_draws).map(|_| (0..n).map(|_| logs[random.below(n)]).sum::<f64>() / n as f64).collect();
+    let means: Vec<f64> = (0..n_draws).map(|_| (0..n).map(|_| logs[random.below(n)]).sum::<f64>() / n as f64).collect();
     let bound = |q| quantile(&means, q).map(libm::exp);
     Some(Estimate { value, low: bound(0.025)?, high: bound(0.975)? })
 }
