@@ -58,7 +58,8 @@ fn check(results: &[Results], expected: Expect) {
                         a.n_unpaired_here, a.n_unpaired_there, a.difference.value, a.mcnemar_p
                     );
                     if let Some(PairedCost { median_here_s, median_there_s, ratio }) = a.cost {
-                        text += &format!("  {median_here_s} s against {median_there_s} s, ratio {:.3}\n", ratio.value);
+                        let ratio = ratio.map(|ratio| format!("{:.3}", ratio.value));
+                        text += &format!("  {median_here_s} s against {median_there_s} s, ratio {ratio:?}\n");
                     }
                 }
             }
@@ -73,17 +74,17 @@ fn each_is_held_against_the_first() {
     check(
         &[results("base", 1, "++-+-"), results("wide", 4, "+++--"), results("again", 1, "++-+-")],
         expect![[r#"
-        5 in common
-        base: 3/5, 15 s, [1.0, 2.0, 4.0]
-        wide: 3/5, 60 s, [4.0, 8.0, 12.0]
-          both 2, here 1, there 1, neither 1; unpaired 0 and 0
-          +0.000, p 1.000
-          6 s against 1.5 s, ratio 4.000
-        again: 3/5, 15 s, [1.0, 2.0, 4.0]
-          both 3, here 0, there 0, neither 2; unpaired 0 and 0
-          +0.000, p 1.000
-          2 s against 2 s, ratio 1.000
-    "#]],
+            5 in common
+            base: 3/5, 15 s, [1.0, 2.0, 4.0]
+            wide: 3/5, 60 s, [4.0, 8.0, 12.0]
+              both 2, here 1, there 1, neither 1; unpaired 0 and 0
+              +0.000, p 1.000
+              6 s against 1.5 s, ratio Some("4.000")
+            again: 3/5, 15 s, [1.0, 2.0, 4.0]
+              both 3, here 0, there 0, neither 2; unpaired 0 and 0
+              +0.000, p 1.000
+              2 s against 2 s, ratio Some("1.000")
+        "#]],
     );
 }
 
@@ -92,13 +93,13 @@ fn what_one_lacks_is_left_out_and_counted() {
     check(
         &[results("base", 1, "+++  -"), results("wide", 2, " +c-+-")],
         expect![[r#"
-        2 in common
-        base: 3/4, 12 s, [2.0]
-        wide: 2/4, 34 s, [4.0]
-          both 1, here 0, there 0, neither 1; unpaired 2 and 2
-          +0.000, p 1.000
-          4 s against 2 s, ratio 2.000
-    "#]],
+            2 in common
+            base: 3/4, 12 s, [2.0]
+            wide: 2/4, 34 s, [4.0]
+              both 1, here 0, there 0, neither 1; unpaired 2 and 2
+              +0.000, p 1.000
+              4 s against 2 s, ratio None
+        "#]],
     );
 }
 
@@ -184,7 +185,7 @@ fn turns_alternate() {
 #[test]
 fn a_comparison_is_written_and_plotted() {
     let comparison = Comparison::of(&[results("base", 1, "++"), results("wide", 2, "+-")]).unwrap();
-    expect![[r#"{"counts":{"both":1,"only_here":0,"only_there":1,"neither":0},"n_unpaired_here":0,"n_unpaired_there":0,"difference":{"value":-0.5,"low":-0.9054687942657693,"high":0.2725727851131815},"mcnemar_p":1.0,"cost":{"median_here_s":2.0,"median_there_s":1.0,"ratio":{"value":2.0,"low":2.0,"high":2.0}}}"#]].assert_eq(&serde_json::to_string(&comparison.configurations[1].against_baseline).unwrap());
+    expect![[r#"{"counts":{"both":1,"only_here":0,"only_there":1,"neither":0},"n_unpaired_here":0,"n_unpaired_there":0,"difference":{"value":-0.5,"low":-0.9054687942657693,"high":0.2725727851131815},"mcnemar_p":1.0,"cost":{"median_here_s":2.0,"median_there_s":1.0,"ratio":null}}"#]].assert_eq(&serde_json::to_string(&comparison.configurations[1].against_baseline).unwrap());
     let read: Comparison = serde_json::from_str(&serde_json::to_string(&comparison).unwrap()).unwrap();
     assert_eq!(read, comparison);
     let plot = comparison.plot();

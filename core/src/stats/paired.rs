@@ -101,10 +101,10 @@ impl PairedCounts {
 }
 
 /// The geometric mean of these ratios, each above 0, with a 95% percentile bootstrap interval (Efron 1979): the ratios
-/// are drawn anew `n_draws` times, from the seed. `None` without ratios.
+/// are drawn anew `n_draws` times, from the seed. `None` for fewer than two: a single one does not tell how they spread.
 #[must_use]
 pub fn mean_ratio(ratios: &[f64], n_draws: u32, seed: u64) -> Option<Estimate> {
-    if ratios.is_empty() {
+    if ratios.len() < 2 {
         return None;
     }
     let logs: Vec<f64> = ratios.iter().map(|ratio| libm::log(*ratio)).collect();
@@ -189,6 +189,7 @@ mod tests {
         assert_eq!(mean_ratio(&ratios, 10_000, 0), Some(found));
         assert_ne!(mean_ratio(&ratios, 10_000, 1), Some(found));
         assert_eq!(mean_ratio(&[], 100, 0), None);
-        assert_eq!(mean_ratio(&[2.0], 100, 0).map(|ratio| (ratio.low, ratio.high)), Some((2.0, 2.0)));
+        assert_eq!(mean_ratio(&[2.0], 100, 0), None);
+        assert_eq!(mean_ratio(&[2.0; 2], 100, 0).map(|ratio| (ratio.low, ratio.high)), Some((2.0, 2.0)));
     }
 }
