@@ -65,8 +65,8 @@ const MARKERS: [&str; 7] = [
     "m-2.8 -4.8h5.6l2.8 4.8l-2.8 4.8h-5.6l-2.8 -4.8z",
 ];
 
-/// A curve carries this many markers at most.
-const MAX_MARKERS: usize = 6;
+/// A curve carries this many markers at most, besides the one at its end.
+const MAX_MARKS: usize = 6;
 
 impl StepPlot {
     /// The plot as a complete SVG document.
@@ -86,9 +86,9 @@ impl StepPlot {
         text(&mut svg, 20.0, 34.0, "title", "start", &self.title);
         text(&mut svg, 20.0, 55.0, "faint", "start", &self.subtitle);
         self.axes(&mut svg, &scale);
-        for (idx, curve) in self.curves.iter().enumerate() {
-            self.curve(&mut svg, &scale, idx, curve);
-        }
+        (0..self.curves.len()).for_each(|idx| self.curve(&mut svg, &scale, idx));
+        // No line crosses a marker.
+        (0..self.curves.len()).for_each(|idx| self.marks(&mut svg, &scale, idx));
         self.legend(&mut svg);
         svg.push_str("</svg>\n");
         svg
@@ -114,24 +114,36 @@ impl StepPlot {
         text(svg, (LEFT + RIGHT) / 2.0, BOTTOM + 42.0, "faint", "middle", &self.x_label);
     }
 
-    fn curve(&self, svg: &mut String, scale: &LogScale, idx: usize, curve: &Curve) {
-        let steps: Vec<(f64, f64)> =
-            curve.values.iter().zip(1..).map(|(value, count)| (x(scale, *value), self.y(count))).collect();
-        let mut path = format!("M{LEFT} {:.1}", self.y(0));
+    /// Where a curve rises, and to what.
+    fn steps(&self, scale: &LogScale, curve: &Curve) -> Vec<(f64, f64)> {
+        curve.values.iter().zip(1..).map(|(value, count)| (x(scale, *value), self.y(count))).collect()
+    }
+
+    fn curve(&self, svg: &mut String, scale: &LogScale, idx: usize) {
+        let curve = &self.curves[idx];
+        let steps = self.steps(scale, curve);
+        let mut path = format!("M{:.1} {BOTTOM}", steps.first().map_or(LEFT, |(x, _)| *x));
         for (x, y) in &steps {
             let _ = write!(path, "H{x:.1}V{y:.1}");
         }
         let _ = write!(path, "H{RIGHT}");
         let _ = writeln!(svg, "<g class=\"c{}\"><title>{}</title>", idx % N_COLOURS, escaped(&curve.name));
         dashed(svg, idx, &path);
+        svg.push_str("</g>\n");
+    }
+
+    /// Markers along a curve, and one at its end.
+    fn marks(&self, svg: &mut String, scale: &LogScale, idx: usize) {
+        let steps = self.steps(scale, &self.curves[idx]);
         // Spread evenly, and shifted from curve to curve, so that curves that run together show both their markers.
-        let n_markers = steps.len().min(MAX_MARKERS);
+        let n_marks = steps.len().min(MAX_MARKS);
         let shift = (idx as f64 + 0.5) / self.curves.len() as f64;
-        for marker in 0..n_markers {
-            let place = (marker as f64 + shift) * steps.len() as f64 / n_markers as f64;
-            let (x, y) = steps[(place as usize).min(steps.len() - 1)];
+        let _ = writeln!(svg, "<g class=\"c{}\">", idx % N_COLOURS);
+        for n in 0..n_marks {
+            let (x, y) = steps[((n as f64 + shift) * steps.len() as f64 / n_marks as f64) as usize];
             mark(svg, idx, x, y);
         }
+        mark(svg, idx, RIGHT, self.y(steps.len() as u64));
         svg.push_str("</g>\n");
     }
 
