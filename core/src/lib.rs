@@ -3,6 +3,7 @@
 //! The same code runs natively and in the browser (wasm32). Lean is never called from here: the search machine
 //! asks for work with [`search::Command`] values and is told what happened with [`search::Event`] values.
 
+pub mod comparison;
 pub mod cost;
 pub mod critic;
 pub mod goal;
@@ -10,9 +11,11 @@ pub mod lexer;
 #[cfg(feature = "model")]
 pub mod model;
 pub mod outcome;
+pub mod plot;
 pub mod policy;
 pub mod problem;
 pub mod prompt;
+pub mod random;
 pub mod record;
 pub mod search;
 pub mod stats;

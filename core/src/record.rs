@@ -31,6 +31,15 @@ pub enum Status {
     Cancelled,
 }
 
+impl Status {
+    /// False for an end that says nothing about the problem, so that it is run again: it was cancelled, or Lean could
+    /// not open the statement.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Cancelled | Self::HostFailed)
+    }
+}
+
 /// One line of an eval's results.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProblemRecord {
@@ -291,7 +300,7 @@ pub fn resume(problems: &[Problem], records: Vec<ProblemRecord>, run: &Run) -> R
             mismatches.push(format!("{}: recorded for another statement", record.name));
         } else if record.config_sha256 != config_sha256 {
             mismatches.push(format!("{}: recorded with another configuration, policy, critic or Lean", record.name));
-        } else if matches!(record.status, Status::Cancelled | Status::HostFailed) {
+        } else if !record.status.is_final() {
             done.remove(&idx);
         } else {
             done.insert(idx, record);

@@ -55,6 +55,8 @@ pub enum Command {
     Prove(Box<ProveArgs>),
     /// Try every problem of a JSON-lines file and report the pass rate
     Eval(Box<EvalArgs>),
+    /// Try several configurations on the same problems and hold each against the first, at equal cost
+    Compare(Box<CompareArgs>),
     /// Recheck a file of proofs in a fresh Lean
     Check(CheckArgs),
     /// Rebuild the search tree from an event log, and print it
@@ -119,16 +121,35 @@ pub struct EvalArgs {
     pub file: PathBuf,
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
-    pub budget: BudgetArgs,
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
-    pub lean: LeanArgs,
+    pub run: RunArgs,
     /// Append one record per problem here; problems recorded with the same configuration are not run again
     #[arg(long, value_name = "OUT.jsonl", value_hint = ValueHint::FilePath)]
     pub results: Option<PathBuf>,
     /// Keep the event log of every search in this folder; an interrupted search goes on from its log
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub logs: Option<PathBuf>,
+    /// Print one JSON object per problem on standard output, and a summary last
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How problems of a file are run: what `eval` and `compare` have in common.
+#[derive(Clone, Debug, PartialEq, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub budget: BudgetArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub lean: LeanArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub selection: SelectionArgs,
+}
+
+/// Which problems of a file are run, and how many at once.
+#[derive(Clone, Debug, PartialEq, Args)]
+pub struct SelectionArgs {
     /// Only the first N problems (after --filter)
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<u32>,
@@ -138,9 +159,41 @@ pub struct EvalArgs {
     /// Problems searched at once [default: hosts + 1]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub concurrency: Option<u32>,
-    /// Print one JSON object per problem on standard output, and a summary last
+}
+
+/// `stepwise compare`.
+#[derive(Clone, Debug, PartialEq, Args)]
+pub struct CompareArgs {
+    /// Problems, one JSON object a line, as for `eval`
+    #[arg(value_name = "FILE.jsonl", value_hint = ValueHint::FilePath, required_unless_present = "results")]
+    pub file: Option<PathBuf>,
+    /// A configuration, at least two: its name, and in quotes the search flags that it adds to those of this command,
+    /// for example --config wide='--samples 32 --priority average'; the first one is the baseline
+    #[arg(long = "config", value_name = "NAME='FLAGS'", value_parser = parse_configuration)]
+    pub configurations: Vec<NamedFlags>,
+    /// Run nothing: compare these files that `eval --results` or `compare --out` wrote; the first one is the baseline
+    #[arg(long, value_name = "OUT.jsonl", num_args = 1.., value_hint = ValueHint::FilePath)]
+    #[arg(conflicts_with_all = ["file", "configurations"])]
+    pub results: Vec<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub run: RunArgs,
+    /// Write comparison.json, the plot solved.svg and one results file per configuration into this folder; an
+    /// interrupted comparison goes on from them
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+    /// Print the comparison as one JSON object on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+/// A configuration as the command line gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedFlags {
+    /// Its name.
+    pub name: String,
+    /// Its flags, split as a shell would.
+    pub words: Vec<String>,
 }
 
 /// `stepwise check`.
@@ -351,6 +404,15 @@ fn parse_step(text: &str) -> Result<Duration, String> {
         Ok(s) if (0.001..=31_536_000.0).contains(&s) => Ok(Duration::from_secs_f64(s)),
         _ => Err("give a number of seconds above 0".into()),
     }
+}
+
+fn parse_configuration(text: &str) -> Result<NamedFlags, String> {
+    let (name, flags) = text.split_once('=').ok_or("give a name, `=`, and the flags in quotes")?;
+    if name.is_empty() || name.contains(char::is_control) {
+        return Err("give a name of printable characters before the `=`".into());
+    }
+    let words = shlex::split(flags).ok_or("a quotation in the flags is never closed")?;
+    Ok(NamedFlags { name: name.to_owned(), words })
 }
 
 fn parse_alpha(text: &str) -> Result<f64, String> {

@@ -1,6 +1,7 @@
 //! `stepwise eval`: every problem of a file, a record for each, and a summary.
 
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -11,22 +12,23 @@ use stepwise_core::record::{EvalSummary, ProblemRecord, Resumption, Run, Status,
 use stepwise_core::stats;
 
 use super::Outcome;
-use super::args::EvalArgs;
+use super::args::{EvalArgs, RunArgs};
 use super::output::{self, BAD, GOOD, styled};
 use super::progress::Progress;
 use super::prove::search_config;
 use super::{input, interrupt, lean};
-use crate::run::eval::{Eval, Step};
+use crate::lean::pool::Pool;
+use crate::run::eval::{Eval, Step, Turn, run_turns};
 use crate::run::policy::{Policy, Portfolio};
 use crate::run::results::ResultsFile;
+use crate::run::stop::Stop;
 
 pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome> {
-    let problems = problems(args)?;
+    let problems = problems(&args.file, &args.run)?;
     // Opened before Lean starts: a file that cannot be written should be known at once.
     let (mut results, recorded) = match &args.results {
         Some(path) => {
-            let opened = ResultsFile::open(path).with_context(|| format!("cannot use {}", path.display()))?;
-            let (file, records) = opened.with_context(|| path.display().to_string())?;
+            let (file, records) = open_results(path)?;
             (Some(file), records)
         }
         None => (None, Vec::new()),
@@ -36,11 +38,12 @@ pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome>
             .with_context(|| format!("cannot make the folder {} for logs", folder.display()))?;
     }
     let begun = Instant::now();
-    let config = search_config(&args.budget, 1);
+    // Without --results nothing is recorded, and nothing is looked for.
+    let path = args.results.as_deref().unwrap_or(Path::new(""));
     // When everything is recorded already, Lean need not start to say so.
     if let Some(first) = recorded.first() {
-        let run = Run::new(&config, Portfolio.name(), None, &first.run.lean);
-        let resumption = resumption(args, &problems, recorded.clone(), &run)?;
+        let run = Run::new(&search_config(&args.run.budget, 1), Portfolio.name(), &first.run.lean);
+        let resumption = resumption(path, &problems, recorded.clone(), &run)?;
         if resumption.to_do.is_empty() {
             let records = tell_recorded(args, resumption.done)?;
             return finish(args, &records, begun, problems.len(), false);
@@ -51,22 +54,11 @@ pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome>
         let progress = progress.clone();
         interrupt::listen(move |line| progress.say(line)).context("cannot listen for Ctrl-C")?
     };
-    let pool = lean::start_pool(&args.lean).await?;
+    let pool = lean::start_pool(&args.run.lean).await?;
     progress.update(|| "starting Lean".to_owned());
-    let info = pool.info().await?;
-    let eval = Eval {
-        pool: pool.clone(),
-        policy: Arc::new(Portfolio) as Arc<dyn Policy>,
-        critic: None,
-        config,
-        lean: format!("{} {}", info.backend, info.lean_version),
-        // One more than hosts, so that a host never waits for the bookkeeping of a search.
-        concurrency: args.concurrency.map_or(lean::n_hosts(&args.lean) + 1, |n| n as usize),
-        logs: args.logs.clone(),
-        stop,
-    };
-    let Resumption { done, to_do, .. } = resumption(args, &problems, recorded, &eval.run())?;
-    let tally = Arc::new(Tally::new(problems.len(), &done));
+    let eval = build(&args.run, args.logs.clone(), &pool, stop).await?;
+    let Resumption { done, to_do, .. } = resumption(path, &problems, recorded, &eval.run())?;
+    let tally = Arc::new(Tally::new(problems.len(), done.iter().map(|(_, record)| record)));
     let mut records = tell_recorded(args, done)?;
     let show: Arc<dyn Fn(Step) + Send + Sync> = {
         let (tally, progress) = (Arc::clone(&tally), progress.clone());
@@ -75,23 +67,38 @@ pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome>
             progress.update(|| tally.line(begun));
         })
     };
-    let sink = |problem_idx: usize, record: ProblemRecord| -> std::io::Result<()> {
+    let sink = |turn: Turn, record: ProblemRecord| -> std::io::Result<()> {
         if let Some(file) = &mut results {
             file.append(&record)?;
         }
         if args.json {
             output::print_json(&record).map_err(std::io::Error::other)?;
         }
-        tally.ended(problem_idx, &record);
+        tally.ended(turn, &record);
         progress.say(&record_line(&record));
         records.push(record);
         Ok(())
     };
-    let ran = eval.run_all(&problems, &to_do, sink, show).await;
+    let turns = to_do.into_iter().map(|problem_idx| Turn { eval_idx: 0, problem_idx });
+    let ran = run_turns(&[eval], &problems, turns, sink, show).await;
     progress.finish();
-    drop(eval);
     pool.shutdown().await;
     finish(args, &records, begun, problems.len(), ran?)
+}
+
+/// The eval that the flags ask for, over a running pool.
+pub(super) async fn build(args: &RunArgs, logs: Option<PathBuf>, pool: &Pool, stop: Stop) -> anyhow::Result<Eval> {
+    let info = pool.info().await?;
+    Ok(Eval {
+        pool: pool.clone(),
+        policy: Arc::new(Portfolio) as Arc<dyn Policy>,
+        config: search_config(&args.budget, 1),
+        lean: format!("{} {}", info.backend, info.lean_version),
+        // One more than hosts, so that a host never waits for the bookkeeping of a search.
+        concurrency: args.selection.concurrency.map_or(lean::n_hosts(&args.lean) + 1, |n| n as usize),
+        logs,
+        stop,
+    })
 }
 
 /// Prints the records of an earlier run, and passes them on.
@@ -133,17 +140,24 @@ fn finish(
     Ok(Outcome::Interrupted)
 }
 
-fn problems(args: &EvalArgs) -> anyhow::Result<Vec<Problem>> {
-    let text = input::read_text(&args.file)?;
-    let mut problems = read_jsonl(&args.file.display().to_string(), &text, &input::defaults(&args.lean)?)?;
-    if let Some(filter) = &args.filter {
+/// Opens a results file, and reads what is recorded in it already.
+pub(super) fn open_results(path: &Path) -> anyhow::Result<(ResultsFile, Vec<ProblemRecord>)> {
+    let opened = ResultsFile::open(path).with_context(|| format!("cannot use {}", path.display()))?;
+    opened.with_context(|| path.display().to_string())
+}
+
+/// The problems of a file that the flags select.
+pub(super) fn problems(file: &Path, args: &RunArgs) -> anyhow::Result<Vec<Problem>> {
+    let text = input::read_text(file)?;
+    let mut problems = read_jsonl(&file.display().to_string(), &text, &input::defaults(&args.lean)?)?;
+    if let Some(filter) = &args.selection.filter {
         let regex = Regex::new(filter).with_context(|| format!("--filter {filter} is no regular expression"))?;
         problems.retain(|problem| regex.is_match(&problem.name));
         if problems.is_empty() {
             bail!("no problem's name matches --filter {filter}");
         }
     }
-    if let Some(limit) = args.limit {
+    if let Some(limit) = args.selection.limit {
         problems.truncate(limit as usize);
     }
     Ok(problems)
@@ -151,18 +165,18 @@ fn problems(args: &EvalArgs) -> anyhow::Result<Vec<Problem>> {
 
 /// What is recorded and what is still to do. A results file of another configuration is refused as a whole: mixing two
 /// configurations in one file would spoil its summary.
-fn resumption(
-    args: &EvalArgs,
+pub(super) fn resumption(
+    path: &Path,
     problems: &[Problem],
     recorded: Vec<ProblemRecord>,
     run: &Run,
 ) -> anyhow::Result<Resumption> {
     let config = run.hash();
-    let path = args.results.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+    let path = path.display();
     if let Some(other) = recorded.iter().find(|record| record.config_sha256 != config) {
         bail!(
-            "{path} holds results of another configuration ({}, {}, {}), and this one is ({}, {}, {}); name another file \
-             with --results",
+            "{path} holds results of another configuration ({}, {}, {}), and this one is ({}, {}, {}); write these \
+             results elsewhere",
             other.run.policy,
             other.run.lean,
             other.run.config,
@@ -175,13 +189,13 @@ fn resumption(
     let mut resumption = resume(problems, recorded, run);
     resumption.mismatches.retain(|line| !line.ends_with("no problem of this name in this eval"));
     if let Some(mismatch) = resumption.mismatches.first() {
-        bail!("{path} does not belong to {}: {mismatch}; name another file with --results", args.file.display());
+        bail!("{path} does not belong to these problems: {mismatch}; write these results elsewhere");
     }
     Ok(resumption)
 }
 
 /// What the progress line counts.
-struct Tally {
+pub(super) struct Tally {
     total: usize,
     counts: Mutex<Counts>,
 }
@@ -190,33 +204,38 @@ struct Tally {
 struct Counts {
     ended: usize,
     solved: usize,
-    /// Tactics of the searches that run, by problem.
-    running: std::collections::BTreeMap<usize, u64>,
+    /// Tactics of the searches that run.
+    running: std::collections::BTreeMap<Turn, u64>,
     tactics_of_ended: u64,
 }
 
 impl Tally {
-    fn new(total: usize, done: &[(usize, ProblemRecord)]) -> Self {
-        let solved = done.iter().filter(|(_, record)| record.status == Status::Proved).count();
-        Self { total, counts: Mutex::new(Counts { ended: done.len(), solved, ..Counts::default() }) }
+    /// A count towards `total` searches that begins with those that are recorded already.
+    pub(super) fn new<'a>(total: usize, done: impl IntoIterator<Item = &'a ProblemRecord>) -> Self {
+        let mut counts = Counts::default();
+        for record in done {
+            counts.ended += 1;
+            counts.solved += usize::from(record.status == Status::Proved);
+        }
+        Self { total, counts: Mutex::new(counts) }
     }
 
-    fn step(&self, step: Step) {
+    pub(super) fn step(&self, step: Step) {
         if let Ok(mut counts) = self.counts.lock() {
-            counts.running.insert(step.problem_idx, step.tactics);
+            counts.running.insert(step.turn, step.tactics);
         }
     }
 
-    fn ended(&self, problem_idx: usize, record: &ProblemRecord) {
+    pub(super) fn ended(&self, turn: Turn, record: &ProblemRecord) {
         if let Ok(mut counts) = self.counts.lock() {
-            counts.running.remove(&problem_idx);
+            counts.running.remove(&turn);
             counts.tactics_of_ended += record.ledger.tactics;
             counts.ended += 1;
             counts.solved += usize::from(record.status == Status::Proved);
         }
     }
 
-    fn line(&self, begun: Instant) -> String {
+    pub(super) fn line(&self, begun: Instant) -> String {
         let Ok(counts) = self.counts.lock() else { return String::new() };
         let tactics = counts.tactics_of_ended + counts.running.values().sum::<u64>();
         format!(
@@ -230,7 +249,8 @@ impl Tally {
     }
 }
 
-fn record_line(record: &ProblemRecord) -> String {
+/// How a problem ended, for a person.
+pub(super) fn record_line(record: &ProblemRecord) -> String {
     let end = match record.status {
         Status::Proved => styled(GOOD, format!("proved in {} tactics", record.proof_length.unwrap_or(0))),
         Status::Exhausted => "no open state left".to_owned(),

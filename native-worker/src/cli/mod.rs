@@ -5,6 +5,7 @@ pub mod config;
 
 mod bench;
 mod check;
+mod compare;
 mod docs;
 mod doctor;
 mod eval;
@@ -83,6 +84,7 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> anyhow::Result<Outcome> 
     match &cli.command {
         Command::Prove(args) => block_on(prove::run(args, verbose)),
         Command::Eval(args) => block_on(eval::run(args, verbose)),
+        Command::Compare(args) => block_on(compare::run(args, &command, &line, verbose)),
         Command::Check(args) => block_on(check::run(args, verbose)),
         Command::Replay(args) => replay::run(args),
         Command::Setup(args) => block_on(doctor::setup(args)),

@@ -17,7 +17,7 @@ use super::policy::Policy;
 use super::stop::{Stop, StopLevel};
 use crate::lean::pool::Pool;
 
-/// What an eval runs with.
+/// What an eval runs with. Evals that run together share the pool, and with it concurrency and stop.
 pub struct Eval {
     /// The Lean hosts, shared by all searches.
     pub pool: Pool,
@@ -37,11 +37,20 @@ pub struct Eval {
     pub stop: Stop,
 }
 
-/// What one problem's search has come to while it runs; for progress.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
+/// A search of a run: by which eval, and of which problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Turn {
+    /// The eval, among those that run together.
+    pub eval_idx: usize,
     /// The problem.
     pub problem_idx: usize,
+}
+
+/// What one search has come to while it runs; for progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The search.
+    pub turn: Turn,
     /// States expanded so far.
     pub expansions: u64,
     /// Tactics run so far.
@@ -88,43 +97,9 @@ impl Eval {
         critic_for(&self.config, self.critic.as_ref()).ok().flatten().map(|critic| critic.name())
     }
 
-    /// Runs these problems and gives `sink` each record as its search ends. Returns true when the caller stopped it.
-    ///
-    /// # Errors
-    /// When the configuration needs a critic and there is none, a search cannot run, a log belongs to something else, or `sink` fails; the other searches are then stopped,
-    /// and their logs can be gone on with.
-    pub async fn run_all(
-        &self,
-        problems: &[Problem],
-        to_do: &[usize],
-        mut sink: impl FnMut(usize, ProblemRecord) -> std::io::Result<()>,
-        progress: Arc<dyn Fn(Step) + Send + Sync>,
-    ) -> Result<bool, EvalError> {
-        critic_for(&self.config, self.critic.as_ref())?;
-        let run = self.run();
-        let mut waiting: VecDeque<usize> = to_do.iter().copied().collect();
-        let mut searches: JoinSet<(usize, Result<Ran, EvalError>)> = JoinSet::new();
-        let mut interrupted = false;
-        loop {
-            while searches.len() < self.concurrency.max(1) && self.stop.level() == StopLevel::Run {
-                let Some(problem_idx) = waiting.pop_front() else { break };
-                let search = self.search(problem_idx, &problems[problem_idx], Arc::clone(&progress));
-                searches.spawn(async move { (problem_idx, search.await) });
-            }
-            let Some(ended) = searches.join_next().await else { break };
-            let (problem_idx, ran) = ended?;
-            let Ran { search, interrupted: was_interrupted } = ran?;
-            interrupted |= was_interrupted;
-            if let Some(record) = ProblemRecord::of(&problems[problem_idx].name, &search, &run) {
-                sink(problem_idx, record).map_err(EvalError::Sink)?;
-            }
-        }
-        Ok(interrupted || !waiting.is_empty())
-    }
-
     fn search(
         &self,
-        problem_idx: usize,
+        turn: Turn,
         problem: &Problem,
         progress: Arc<dyn Fn(Step) + Send + Sync>,
     ) -> impl Future<Output = Result<Ran, EvalError>> + Send + use<> {
@@ -143,13 +118,48 @@ impl Eval {
             let job = job(header, path.as_deref(), &name)?;
             let show = move |search: &Search| {
                 let ledger = search.ledger();
-                progress(Step { problem_idx, expansions: ledger.expansions, tactics: ledger.tactics });
+                progress(Step { turn, expansions: ledger.expansions, tactics: ledger.tactics });
             };
             run_search(job, &pool, &policy, critic.as_ref(), stop, &show)
                 .await
                 .map_err(|source| EvalError::Run { problem: name, source })
         }
     }
+}
+
+/// Runs these searches, begun in this order, and gives `sink` each record as its search ends. Returns true when the
+/// caller stopped them.
+///
+/// # Errors
+/// When a search cannot run, a log belongs to something else, or `sink` fails; the other searches are then stopped,
+/// and their logs can be gone on with.
+pub async fn run_turns(
+    evals: &[Eval],
+    problems: &[Problem],
+    turns: impl IntoIterator<Item = Turn>,
+    mut sink: impl FnMut(Turn, ProblemRecord) -> std::io::Result<()>,
+    progress: Arc<dyn Fn(Step) + Send + Sync>,
+) -> Result<bool, EvalError> {
+    let Some(shared) = evals.first() else { return Ok(false) };
+    let runs: Vec<Run> = evals.iter().map(Eval::run).collect();
+    let mut waiting: VecDeque<Turn> = turns.into_iter().collect();
+    let mut searches: JoinSet<(Turn, Result<Ran, EvalError>)> = JoinSet::new();
+    let mut interrupted = false;
+    loop {
+        while searches.len() < shared.concurrency.max(1) && shared.stop.level() == StopLevel::Run {
+            let Some(turn) = waiting.pop_front() else { break };
+            let search = evals[turn.eval_idx].search(turn, &problems[turn.problem_idx], Arc::clone(&progress));
+            searches.spawn(async move { (turn, search.await) });
+        }
+        let Some(ended) = searches.join_next().await else { break };
+        let (turn, ran) = ended?;
+        let Ran { search, interrupted: was_interrupted } = ran?;
+        interrupted |= was_interrupted;
+        if let Some(record) = ProblemRecord::of(&problems[turn.problem_idx].name, &search, &runs[turn.eval_idx]) {
+            sink(turn, record).map_err(EvalError::Sink)?;
+        }
+    }
+    Ok(interrupted || !waiting.is_empty())
 }
 
 /// Where a problem's log is kept. Names come from outside, so only plain characters pass; a hash keeps two names apart

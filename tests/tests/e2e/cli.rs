@@ -33,7 +33,7 @@ fn binary() -> &'static Path {
 }
 
 /// One test at a time runs Lean: each process takes a gigabyte, and the tests look at the clock.
-fn lean_turn() -> MutexGuard<'static, ()> {
+pub(crate) fn lean_turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -54,7 +54,7 @@ fn stepwise(dir: &Path, args: &[&str]) -> Command {
     command
 }
 
-fn run(dir: &Path, args: &[&str]) -> Output {
+pub(crate) fn run(dir: &Path, args: &[&str]) -> Output {
     stepwise(dir, args).output().unwrap()
 }
 
@@ -65,15 +65,15 @@ fn run_with_stdin(dir: &Path, args: &[&str], text: &[u8]) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn stdout(output: &Output) -> &str {
+pub(crate) fn stdout(output: &Output) -> &str {
     std::str::from_utf8(&output.stdout).unwrap()
 }
 
-fn stderr(output: &Output) -> &str {
+pub(crate) fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap()
 }
 
-fn assert_exit(output: &Output, code: i32) {
+pub(crate) fn assert_exit(output: &Output, code: i32) {
     assert_eq!(output.status.code(), Some(code), "stdout: {}\nstderr: {}", stdout(output), stderr(output));
 }
 
@@ -85,11 +85,11 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-fn n_lines(path: &Path) -> usize {
+pub(crate) fn n_lines(path: &Path) -> usize {
     std::fs::read(path).map_or(0, |bytes| bytes.iter().filter(|byte| **byte == b'\n').count())
 }
 
-fn check_refused(dir: &Path, args: &[&str], expected: Expect) {
+pub(crate) fn check_refused(dir: &Path, args: &[&str], expected: Expect) {
     let output = run(dir, args);
     assert_exit(&output, 2);
     assert_eq!(stdout(&output), "");
@@ -350,7 +350,7 @@ fn a_killed_search_replays_and_goes_on() {
     assert_eq!((&again["nodes"], &again["edges"]), (&replayed["nodes"], &replayed["edges"]));
 }
 
-fn problems(dir: &Path) {
+pub(crate) fn problems(dir: &Path) {
     let statements = [
         ("and_swap", "theorem and_swap (p q : Prop) (h : p ∧ q) : q ∧ p"),
         ("linear", "theorem linear (a b : ℕ) (h : a < b) : 2 * a < 2 * b"),

@@ -1,4 +1,8 @@
-//! Statistics for reports: binomial intervals, quantiles, histograms.
+//! Statistics for reports: binomial intervals, quantiles, histograms; pairs in their own file.
+
+mod paired;
+
+pub use paired::{Estimate, PairedCounts, mean_ratio};
 
 use std::collections::BTreeMap;
 
