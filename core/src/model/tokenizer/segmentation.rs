@@ -162,7 +162,7 @@ pub(super) fn most_probable<'a>(lexicon: &Lexicon, limits: ScoreLimits, text: &'
             }
             let is_user_defined = lexicon.frozen.get(&text[start..start + length]).is_some();
             let score = if is_user_defined {
-                // The library's bonus: longer than any sum of ordinary pieces, so that it is always chosen.
+                // The library's bonus, with which it is nearly always chosen.
                 f64::from(length as f32 * limits.max) - 0.1
             } else {
                 f64::from(lexicon.scores[id as usize])
@@ -187,7 +187,7 @@ pub(super) fn most_probable<'a>(lexicon: &Lexicon, limits: ScoreLimits, text: &'
 /// How much worse than the worst piece a character is that no piece covers (`kUnkPenalty`).
 const UNKNOWN_PENALTY: f32 = 10.0;
 
-/// The least and the greatest score of the normal pieces.
+/// The least score of the normal pieces and the greatest, as the library counts it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ScoreLimits {
     pub(super) min: f32,

@@ -99,12 +99,16 @@ impl SentencePiece {
         let not_a_model = |what: &str| TokenizerError::NotSentencePiece(what.to_owned());
         let n_pieces = u32::try_from(pieces.len()).map_err(|_| not_a_model("it has too many pieces"))?;
         let of_kind = |wanted: fn(&Piece) -> bool| {
-            (0..n_pieces).zip(&pieces).filter(move |(_, piece)| wanted(piece)).map(|(id, piece)| (piece.text.clone(), id))
+            (0..n_pieces)
+                .zip(&pieces)
+                .filter(move |(_, piece)| wanted(piece))
+                .map(|(id, piece)| (piece.text.clone(), id))
         };
         let algorithm = match trainer.model_type {
             1 => {
                 let scores = || pieces.iter().filter(|piece| piece.kind == Kind::Normal).map(|piece| piece.score);
-                let (min, max) = (scores().fold(f32::INFINITY, f32::min), scores().fold(f32::NEG_INFINITY, f32::max));
+                // The library starts its maximum at C's FLT_MIN, which is positive, so it is zero but for a hair.
+                let (min, max) = (scores().fold(f32::MAX, f32::min), scores().fold(f32::MIN_POSITIVE, f32::max));
                 Algorithm::Unigram(ScoreLimits { min, max })
             }
             2 => Algorithm::Bpe,
@@ -181,8 +185,7 @@ impl SentencePiece {
     /// Appends the ids of one stretch of text. `may_mark` says whether a marker may lie at these offsets, as start and
     /// end.
     pub(super) fn encode(&self, text: &str, may_mark: impl Fn(usize, usize) -> bool, ids: &mut Vec<u32>) {
-        let marker =
-            |at: usize| self.markers.of(&text[at..]).filter(|(length, _)| may_mark(at, at + length)).last();
+        let marker = |at: usize| self.markers.of(&text[at..]).filter(|(length, _)| may_mark(at, at + length)).last();
         let mut after_unknown = false;
         for part in self.normalizer.normalize(text, marker) {
             let cuts = match &part {
@@ -235,7 +238,11 @@ impl SentencePiece {
                 Kind::Unknown => text.push_str(&self.unk_surface),
                 _ => {
                     let mut surface = &*piece.text;
-                    if strips && text.is_empty() && !stripped && let Some(rest) = surface.strip_prefix(SPACE) {
+                    if strips
+                        && text.is_empty()
+                        && !stripped
+                        && let Some(rest) = surface.strip_prefix(SPACE)
+                    {
                         surface = rest;
                         // A model that removes white space removes all of it at the beginning.
                         stripped = !self.normalizer.remove_extra_whitespaces;

@@ -300,16 +300,55 @@ fn refusal(read: Result<Tokenizer, TokenizerError>, expected: Expect) {
 
 #[test]
 fn what_is_no_tokenizer_is_refused_in_one_line() {
-    refusal(Tokenizer::from_json(b"<html>"), expect!["tokenizer.json is not JSON (expected value at line 1 column 1); download it again"]);
-    refusal(Tokenizer::from_json(b"{}"), expect!["tokenizer.json is not a tokenizer that can be read (Model missing. at line 1 column 2); take it from the model's own folder"]);
-    refusal(Tokenizer::from_json(br#"{"model": {"type": "Quantum"}}"#), expect!["tokenizer.json is not a tokenizer that can be read (data did not match any variant of untagged enum ModelUntagged at line 1 column 30); take it from the model's own folder"]);
-    refusal(Tokenizer::from_sentencepiece(b""), expect!["tokenizer.model is not a SentencePiece model: it has no pieces; take it from the model's own folder"]);
-    refusal(Tokenizer::from_sentencepiece(b"{\"a\": 1}"), expect!["tokenizer.model is not a SentencePiece model: its fields do not follow protobuf; take it from the model's own folder"]);
-    refusal(Tokenizer::from_sentencepiece(&BPE[..BPE.len() - 3]), expect!["tokenizer.model is not a SentencePiece model: its fields do not follow protobuf; take it from the model's own folder"]);
+    refusal(
+        Tokenizer::from_json(b"<html>"),
+        expect!["tokenizer.json is not JSON (expected value at line 1 column 1); download it again"],
+    );
+    refusal(
+        Tokenizer::from_json(b"{}"),
+        expect![
+            "tokenizer.json is not a tokenizer that can be read (Model missing. at line 1 column 2); take it from the model's own folder"
+        ],
+    );
+    refusal(
+        Tokenizer::from_json(br#"{"model": {"type": "Quantum"}}"#),
+        expect![
+            "tokenizer.json is not a tokenizer that can be read (data did not match any variant of untagged enum ModelUntagged at line 1 column 30); take it from the model's own folder"
+        ],
+    );
+    refusal(
+        Tokenizer::from_sentencepiece(b""),
+        expect!["tokenizer.model is not a SentencePiece model: it has no pieces; take it from the model's own folder"],
+    );
+    refusal(
+        Tokenizer::from_sentencepiece(b"{\"a\": 1}"),
+        expect![
+            "tokenizer.model is not a SentencePiece model: its fields do not follow protobuf; take it from the model's own folder"
+        ],
+    );
+    refusal(
+        Tokenizer::from_sentencepiece(&BPE[..BPE.len() - 3]),
+        expect![
+            "tokenizer.model is not a SentencePiece model: its fields do not follow protobuf; take it from the model's own folder"
+        ],
+    );
     // A later trainer_spec replaces the first: field 2, two bytes, model_type (field 3) WORD.
-    refusal(Tokenizer::from_sentencepiece(&[BPE, &[0x12, 2, 0x18, 3]].concat()), expect!["tokenizer.model needs SentencePiece models of type WORD, which is not supported; convert it to a tokenizer.json"]);
-    refusal(bpe().with_config(b"[1]"), expect!["tokenizer_config.json is not JSON (invalid type: integer `1`, expected a map at line 1 column 2); download it again"]);
-    expect!["the tokenizer has 420 tokens, but the model embeds only 400; take the tokenizer from the model's own folder"].assert_eq(&internlm2().check_vocabulary(400).unwrap_err().to_string());
+    refusal(
+        Tokenizer::from_sentencepiece(&[BPE, &[0x12, 2, 0x18, 3]].concat()),
+        expect![
+            "tokenizer.model needs SentencePiece models of type WORD, which is not supported; convert it to a tokenizer.json"
+        ],
+    );
+    refusal(
+        bpe().with_config(b"[1]"),
+        expect![
+            "tokenizer_config.json is not JSON (invalid type: integer `1`, expected a map at line 1 column 2); download it again"
+        ],
+    );
+    expect![
+        "the tokenizer has 420 tokens, but the model embeds only 400; take the tokenizer from the model's own folder"
+    ]
+    .assert_eq(&internlm2().check_vocabulary(400).unwrap_err().to_string());
     assert_eq!(internlm2().check_vocabulary(420), Ok(()));
     assert_eq!(internlm2().check_vocabulary(512), Ok(()));
 }
