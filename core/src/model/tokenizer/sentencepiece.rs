@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 
 use super::normalizer::{Charsmap, Normalizer, Part, SPACE};
+use super::prefixes::Prefixes;
 use super::protobuf::{Value, fields};
-use super::segmentation::{Lexicon, ScoreLimits, merge, most_probable};
+use super::segmentation::{Lexicon, UNKNOWN_PENALTY, merge, most_probable};
 use super::{TokenizerError, is_plain_text};
-use crate::model::tokenizer::prefixes::Prefixes;
 
 /// A model as its file describes it.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(super) struct SentencePiece {
 #[derive(Debug)]
 enum Algorithm {
     Bpe,
-    Unigram(ScoreLimits),
+    Unigram { unknown_score: f32 },
 }
 
 #[derive(Debug)]
@@ -106,10 +106,8 @@ impl SentencePiece {
         };
         let algorithm = match trainer.model_type {
             1 => {
-                let scores = || pieces.iter().filter(|piece| piece.kind == Kind::Normal).map(|piece| piece.score);
-                // The library starts its maximum at C's FLT_MIN, which is positive, so it is zero but for a hair.
-                let (min, max) = (scores().fold(f32::MAX, f32::min), scores().fold(f32::MIN_POSITIVE, f32::max));
-                Algorithm::Unigram(ScoreLimits { min, max })
+                let scores = pieces.iter().filter(|piece| piece.kind == Kind::Normal).map(|piece| piece.score);
+                Algorithm::Unigram { unknown_score: scores.fold(f32::MAX, f32::min) - UNKNOWN_PENALTY }
             }
             2 => Algorithm::Bpe,
             3 => return Err(TokenizerError::Unsupported("SentencePiece models of type WORD".to_owned())),
@@ -196,7 +194,7 @@ impl SentencePiece {
                 }
                 Part::Text(text) => match self.algorithm {
                     Algorithm::Bpe => merge(&self.lexicon, text),
-                    Algorithm::Unigram(limits) => most_probable(&self.lexicon, limits, text),
+                    Algorithm::Unigram { unknown_score } => most_probable(&self.lexicon, unknown_score, text),
                 },
             };
             for (piece, id) in cuts {

@@ -121,7 +121,10 @@ fn assert_hugging_face(tokenizer: &Tokenizer, vectors: &Vectors) {
     assert_eq!(tokenizer.vocab_size(), vectors.vocab_size);
     assert_eq!(Some(tokenizer.encode("x", true).unwrap()), vectors.x_with_special);
     for Case { text, ids, decoded, skipped } in &vectors.cases {
-        assert_eq!(tokenizer.encode(text, false).unwrap(), *ids, "ids of {text:?}");
+        // The library lets a normaliser make a marker of what is none.
+        if text != "＜s＞" {
+            assert_eq!(tokenizer.encode(text, false).unwrap(), *ids, "ids of {text:?}");
+        }
         assert_eq!(tokenizer.decode(ids, false).unwrap(), *decoded.as_ref().unwrap_or(text), "decoding of {text:?}");
         assert_eq!(tokenizer.decode(ids, true).unwrap(), *skipped.as_ref().unwrap_or(text), "skipping in {text:?}");
     }
@@ -168,8 +171,8 @@ fn markers_count_only_where_we_wrote_them() {
 
 #[test]
 fn markers_among_a_models_own_tokens_cannot_be_smuggled() {
-    check(&metaspace(), &[trusted("<s>x"), plain("a<s>b</s>")], expect![[""]]);
-    check(&metaspace(), &[plain("＜s＞")], expect![[""]]);
+    check(&metaspace(), &[trusted("<s>x"), plain("a<s>b</s>")], expect!["<s> x a < s > b < <unk> s >"]);
+    check(&metaspace(), &[plain("＜s＞")], expect!["▁ < s >"]);
 }
 
 #[test]
@@ -353,7 +356,7 @@ fn what_is_no_tokenizer_is_refused_in_one_line() {
     assert_eq!(internlm2().check_vocabulary(512), Ok(()));
 }
 
-/// InternLM2's vocabulary in size, on a long prompt: no step may be quadratic.
+/// A text of 100 kB as one stretch: no step may be quadratic, or this test takes minutes.
 #[test]
 fn a_long_text_of_repeats_is_encoded() {
     let text = "        simp [h₀] at h₁ ⊢\n".repeat(4000);
