@@ -165,7 +165,7 @@ impl ChatTemplate {
         };
         let template = self.environment.get_template("chat").map_err(failure)?;
         let mut text = Limited { bytes: Vec::new(), limit: 4 * said + MAX_EXTRA_BYTES };
-        template.render_to_write(values, &mut text).map_err(failure)?;
+        template.render_captured_to(values, &mut text).map_err(failure)?;
         String::from_utf8(text.bytes).map_err(|error| ChatError::Template(error.to_string()))
     }
 }

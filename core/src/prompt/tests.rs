@@ -38,18 +38,34 @@ fn several_goals_are_read_back() {
 
 #[test]
 fn step_prover_names_theorem_history_and_state() {
-    check(PromptFormat::StepProver, &[], expect![[r#"
+    check(
+        PromptFormat::StepProver,
+        &[],
+        expect![[r#"
         user: "---\nNAME: mathd_algebra_10\n\n---\nPROOF_BEFORE: \n\n---\nSTATE_BEFORE: case left\nx : ℝ\nh₀ : 0 < x\n⊢ x ≠ 0\n\ncase right\nx : ℝ\nh₀ : 0 < x\n⊢ 0 ≤ x\n\n---\nTACTIC: "
-    "#]]);
-    check(PromptFormat::StepProver, &["intro x h₀", "constructor\n  <;> simp"], expect![[r#"
+    "#]],
+    );
+    check(
+        PromptFormat::StepProver,
+        &["intro x h₀", "constructor\n  <;> simp"],
+        expect![[r#"
         user: "---\nNAME: mathd_algebra_10\n\n---\nPROOF_BEFORE: intro x h₀\nconstructor\n  <;> simp\n\n---\nSTATE_BEFORE: case left\nx : ℝ\nh₀ : 0 < x\n⊢ x ≠ 0\n\ncase right\nx : ℝ\nh₀ : 0 < x\n⊢ 0 ≤ x\n\n---\nTACTIC: "
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn bfs_prover_and_plain_read_the_state_alone() {
-    check(PromptFormat::BfsProver, &["intro x"], expect![[r#""case left\nx : ℝ\nh₀ : 0 < x\n⊢ x ≠ 0\n\ncase right\nx : ℝ\nh₀ : 0 < x\n⊢ 0 ≤ x:::""#]]);
-    check(PromptFormat::Plain, &["intro x"], expect![[r#""case left\nx : ℝ\nh₀ : 0 < x\n⊢ x ≠ 0\n\ncase right\nx : ℝ\nh₀ : 0 < x\n⊢ 0 ≤ x\n:=\n""#]]);
+    check(
+        PromptFormat::BfsProver,
+        &["intro x"],
+        expect![[r#""case left\nx : ℝ\nh₀ : 0 < x\n⊢ x ≠ 0\n\ncase right\nx : ℝ\nh₀ : 0 < x\n⊢ 0 ≤ x:::""#]],
+    );
+    check(
+        PromptFormat::Plain,
+        &["intro x"],
+        expect![[r#""case left\nx : ℝ\nh₀ : 0 < x\n⊢ x ≠ 0\n\ncase right\nx : ℝ\nh₀ : 0 < x\n⊢ 0 ≤ x\n:=\n""#]],
+    );
 }
 
 #[test]
@@ -60,11 +76,13 @@ fn the_critic_answers_with_the_state() {
     expect![[r#"
         user: "Which state is closer to 'no goals'?"
         assistant: "case left\nx : ℝ\nh₀ : 0 < x\n⊢ x ≠ 0"
-    "#]].assert_eq(&text(&goals()[..1]));
+    "#]]
+    .assert_eq(&text(&goals()[..1]));
     expect![[r#"
         user: "Which state is closer to 'no goals'?"
         assistant: "no goals"
-    "#]].assert_eq(&text(&[]));
+    "#]]
+    .assert_eq(&text(&[]));
 }
 
 fn cleaned(format: PromptFormat, generated: &str, expected: Option<&str>) {
@@ -79,7 +97,11 @@ fn a_tactic_is_cut_out_of_what_was_written() {
     cleaned(StepProver, "```lean4\nsimp\n```\nThis simplifies", Some("simp"));
     cleaned(StepProver, "```lean\n```", None);
     cleaned(StepProver, "```lean", None);
-    cleaned(StepProver, "cases h with\n| inl h => simp\n| inr h =>\n  omega\n", Some("cases h with\n| inl h => simp\n| inr h =>\n  omega"));
+    cleaned(
+        StepProver,
+        "cases h with\n| inl h => simp\n| inr h =>\n  omega\n",
+        Some("cases h with\n| inl h => simp\n| inr h =>\n  omega"),
+    );
     // The lines keep their places to each other.
     cleaned(StepProver, "\n  have h : 1 = 1 := by\n    rfl\n  exact h  ", Some("have h : 1 = 1 := by\n  rfl\nexact h"));
     cleaned(StepProver, "    simp\n  omega", Some("simp\nomega"));

@@ -74,7 +74,8 @@ fn internlm2_is_its_published_template() {
     let expected: Expected = serde_json::from_str(include_str!("../tokenizer/testdata/chat.json")).unwrap();
     assert_eq!(super::INTERNLM2, expected.templates["internlm2"]);
     let segments = ChatTemplate::internlm2().unwrap().render(&[message(Role::User, "hi\n")], true).unwrap();
-    expect![[r#"[Trusted("<s><|im_start|>user\n"), Plain("hi"), Trusted("\n<|im_end|>\n<|im_start|>assistant\n")]"#]].assert_eq(&format!("{segments:?}"));
+    expect![[r#"[Trusted("<s><|im_start|>user\n"), Plain("hi"), Trusted("\n<|im_end|>\n<|im_start|>assistant\n")]"#]]
+        .assert_eq(&format!("{segments:?}"));
 }
 
 #[test]
@@ -96,26 +97,78 @@ fn check(source: &str, content: &str, expected: Expect) {
 
 #[test]
 fn a_hostile_template_ends() {
-    check("{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}", "", expect!["the chat template does not end within its limits; check tokenizer_config.json"]);
-    check("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "", expect!["the chat template failed: invalid operation: recursion limit exceeded (in chat:1)"]);
-    check("{% for i in range(3000) %}{{ 'x' * 1000 }}{% endfor %}", "", expect!["the chat template does not end within its limits; check tokenizer_config.json"]);
-    check("{{ 'x' * 100000000000 }}", "", expect!["the chat template failed: invalid operation: repeated string is too large (in chat:1)"]);
-    check("{% include 'secrets' %}", "", expect![[r#"the chat template failed: template not found: tried to include non-existing template "secrets" (in chat:1)"#]]);
-    check("{{ messages", "", expect!["the chat template failed: syntax error: unexpected end of input, expected end of variable block (in chat:1)"]);
+    check(
+        "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}",
+        "",
+        expect!["the chat template does not end within its limits; check tokenizer_config.json"],
+    );
+    check(
+        "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+        "",
+        expect!["the chat template failed: invalid operation: recursion limit exceeded (in chat:1)"],
+    );
+    check(
+        "{% for i in range(3000) %}{{ 'x' * 1000 }}{% endfor %}",
+        "",
+        expect!["the chat template does not end within its limits; check tokenizer_config.json"],
+    );
+    check(
+        "{{ 'x' * 100000000000 }}",
+        "",
+        expect!["the chat template failed: invalid operation: repeated string is too large (in chat:1)"],
+    );
+    check(
+        "{% include 'secrets' %}",
+        "",
+        expect![[
+            r#"the chat template failed: template not found: tried to include non-existing template "secrets" (in chat:1)"#
+        ]],
+    );
+    check(
+        "{{ messages",
+        "",
+        expect![
+            "the chat template failed: syntax error: unexpected end of input, expected end of variable block (in chat:1)"
+        ],
+    );
     check("{{ raise_exception('no') }}", "", expect!["the chat template refuses these messages: no"]);
-    check(&"x".repeat(MAX_TEMPLATE_BYTES + 1), "", expect!["the chat template has 262145 bytes, which is too long; check tokenizer_config.json"]);
+    check(
+        &"x".repeat(MAX_TEMPLATE_BYTES + 1),
+        "",
+        expect!["the chat template has 262145 bytes, which is too long; check tokenizer_config.json"],
+    );
     check("{{ messages[0].content | upper }}", "a\u{fdd0}", expect![[r#"[Plain("A\u{fdd0}")]"#]]);
-    check("{{ messages[0].content[1:] }}", "abc", expect!["the chat template rewrites what the messages say; use a model whose template leaves it alone"]);
-    check("{{ messages[0].content | length }}", "abc", expect!["the chat template rewrites what the messages say; use a model whose template leaves it alone"]);
-    check("{{ messages[0].content }}{{ messages[0].content }}", "{{ 1 }}", expect![[r#"[Plain("{{ 1 }}"), Plain("{{ 1 }}")]"#]]);
+    check(
+        "{{ messages[0].content[1:] }}",
+        "abc",
+        expect!["the chat template rewrites what the messages say; use a model whose template leaves it alone"],
+    );
+    check(
+        "{{ messages[0].content | length }}",
+        "abc",
+        expect!["the chat template rewrites what the messages say; use a model whose template leaves it alone"],
+    );
+    check(
+        "{{ messages[0].content }}{{ messages[0].content }}",
+        "{{ 1 }}",
+        expect![[r#"[Plain("{{ 1 }}"), Plain("{{ 1 }}")]"#]],
+    );
 }
 
 #[test]
 fn a_configuration_without_a_template_is_refused() {
     for (config, expected) in [
         ("{}", expect!["tokenizer_config.json has no chat_template; name a prompt format that needs none"]),
-        ("[", expect!["tokenizer_config.json cannot be read (EOF while parsing a list at line 1 column 1); download it again"]),
-        (r#"{"chat_template": [{"name": "rag", "template": ""}]}"#, expect!["tokenizer_config.json has no chat_template; name a prompt format that needs none"]),
+        (
+            "[",
+            expect![
+                "tokenizer_config.json cannot be read (EOF while parsing a list at line 1 column 1); download it again"
+            ],
+        ),
+        (
+            r#"{"chat_template": [{"name": "rag", "template": ""}]}"#,
+            expect!["tokenizer_config.json has no chat_template; name a prompt format that needs none"],
+        ),
     ] {
         expected.assert_eq(&ChatTemplate::from_config(config.as_bytes()).unwrap_err().to_string());
     }

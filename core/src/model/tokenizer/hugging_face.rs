@@ -5,8 +5,8 @@
 //! knows no trusted ranges.
 
 use tokenizers::{
-    Decoder, Model, NormalizedString, Normalizer, OffsetType, PostProcessor, PreTokenizedString, PreTokenizer, Split,
-    Token, normalizer::Range,
+    Decoder, Model, ModelWrapper, NormalizedString, Normalizer, OffsetType, PostProcessor, PreTokenizedString,
+    PreTokenizer, Split, Token, normalizer::Range,
 };
 
 use super::TokenizerError;
@@ -14,7 +14,11 @@ use super::added::{AddedToken, AddedTokens, Found};
 
 /// A tokenizer of the `tokenizers` crate, used part by part.
 #[derive(Debug)]
-pub(super) struct HuggingFace(tokenizers::Tokenizer);
+pub(super) struct HuggingFace {
+    inner: tokenizers::Tokenizer,
+    /// What stands for characters that the model does not know: it comes out of ordinary text, and says nothing.
+    unk_id: Option<u32>,
+}
 
 impl HuggingFace {
     /// Reads the bytes of a `tokenizer.json`.
@@ -23,27 +27,34 @@ impl HuggingFace {
             .map_err(|error| TokenizerError::NotJson { file: "tokenizer.json", reason: error.to_string() })?;
         let inner = tokenizers::Tokenizer::from_bytes(json)
             .map_err(|error| TokenizerError::NotHuggingFace(error.to_string()))?;
-        Ok(Self(inner))
+        let unk_id = match inner.get_model() {
+            ModelWrapper::BPE(model) => model.unk_token.as_deref().and_then(|token| model.token_to_id(token)),
+            ModelWrapper::WordPiece(model) => model.token_to_id(&model.unk_token),
+            ModelWrapper::WordLevel(model) => model.token_to_id(&model.unk_token),
+            // A Unigram model keeps its own to itself, but gives it for text that it cannot know: a noncharacter.
+            ModelWrapper::Unigram(model) => model.tokenize("\u{fffe}").ok().and_then(|tokens| Some(tokens.first()?.id)),
+        };
+        Ok(Self { inner, unk_id })
     }
 
     /// The tokens that the file itself adds.
     pub(super) fn added(&self) -> impl Iterator<Item = (u32, AddedToken)> {
-        self.0.get_added_tokens_decoder().into_iter().map(|(id, token)| {
+        self.inner.get_added_tokens_decoder().into_iter().map(|(id, token)| {
             let tokenizers::AddedToken { content, single_word, lstrip, rstrip, special, .. } = token;
             (id, AddedToken { content, special, lstrip, rstrip, single_word })
         })
     }
 
     pub(super) fn max_id(&self) -> Option<u32> {
-        self.0.get_model().get_vocab().into_values().max()
+        self.inner.get_model().get_vocab().into_values().max()
     }
 
     pub(super) fn id_of(&self, token: &str) -> Option<u32> {
-        self.0.get_model().token_to_id(token)
+        self.inner.get_model().token_to_id(token)
     }
 
     pub(super) fn token(&self, id: u32) -> Option<String> {
-        self.0.get_model().id_to_token(id)
+        self.inner.get_model().id_to_token(id)
     }
 
     /// The ids of `text`, in which `found` was found; `add_special` lets the post-processor add what it adds.
@@ -64,7 +75,7 @@ impl HuggingFace {
             let n_barriers = barriers.len();
             for (&id, &(start, end)) in encoding.get_ids().iter().zip(encoding.get_offsets()) {
                 let is_found = || found.iter().any(|found| found.id == id && found.range == (start..end));
-                if added.is_marker(id) && !is_found() {
+                if Some(id) != self.unk_id && added.is_marker(id) && !is_found() {
                     let first = text.get(start..end).and_then(|text| text.chars().next()).map_or(0, char::len_utf8);
                     let barrier = start + first;
                     if first == 0 || barrier == end || barriers.contains(&barrier) {
@@ -75,7 +86,7 @@ impl HuggingFace {
                 }
             }
             if barriers.len() == n_barriers {
-                let encoding = match self.0.get_post_processor() {
+                let encoding = match self.inner.get_post_processor() {
                     Some(processor) => processor.process(encoding, None, add_special).map_err(failed)?,
                     None => encoding,
                 };
@@ -94,19 +105,19 @@ impl HuggingFace {
     ) -> tokenizers::Result<tokenizers::Encoding> {
         let mut string = PreTokenizedString::from(text);
         string.split(|_, whole| split(&whole, found, barriers, added))?;
-        if let Some(normalizer) = self.0.get_normalizer() {
+        if let Some(normalizer) = self.inner.get_normalizer() {
             string.normalize(|part| normalizer.normalize(part))?;
         }
-        if let Some(pre_tokenizer) = self.0.get_pre_tokenizer() {
+        if let Some(pre_tokenizer) = self.inner.get_pre_tokenizer() {
             pre_tokenizer.pre_tokenize(&mut string)?;
         }
-        string.tokenize(|part| self.0.get_model().tokenize(part.get()))?;
+        string.tokenize(|part| self.inner.get_model().tokenize(part.get()))?;
         string.into_encoding(None, 0, OffsetType::Byte)
     }
 
     /// Puts the tokens' texts together as the file's decoder says.
     pub(super) fn decode(&self, tokens: Vec<String>) -> Result<String, TokenizerError> {
-        match self.0.get_decoder() {
+        match self.inner.get_decoder() {
             Some(decoder) => decoder.decode(tokens).map_err(|error| TokenizerError::Decode(error.to_string())),
             None => Ok(tokens.join(" ")),
         }

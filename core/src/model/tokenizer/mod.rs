@@ -174,8 +174,7 @@ impl Tokenizer {
             self.adds_eos = config.add_eos_token.unwrap_or(self.adds_eos);
         }
         let named = |name: Option<Named>| name.and_then(|name| self.id_of(name.content()));
-        (self.bos_id, self.eos_id) =
-            (named(config.bos_token).or(self.bos_id), named(config.eos_token).or(self.eos_id));
+        (self.bos_id, self.eos_id) = (named(config.bos_token).or(self.bos_id), named(config.eos_token).or(self.eos_id));
         self.count();
         Ok(self)
     }

@@ -138,8 +138,9 @@ impl Eq for Merge {}
 
 /// The most probable cut under the unigram model (Kudo 2018): the path of the greatest sum of scores.
 ///
-/// Sums are kept in `f32`, because the library does and a tie must break as it does there.
-pub(super) fn most_probable<'a>(lexicon: &Lexicon, limits: ScoreLimits, text: &'a str) -> Vec<Cut<'a>> {
+/// Sums are kept in `f32`, because the library does and a tie must break as it does there. `unknown_score` is what a
+/// character costs that no piece covers.
+pub(super) fn most_probable<'a>(lexicon: &Lexicon, unknown_score: f32, text: &'a str) -> Vec<Cut<'a>> {
     #[derive(Clone, Copy, Default)]
     struct Best {
         score: f32,
@@ -147,11 +148,11 @@ pub(super) fn most_probable<'a>(lexicon: &Lexicon, limits: ScoreLimits, text: &'
         last: Option<(usize, Option<u32>)>,
     }
     let mut best = vec![Best::default(); text.len() + 1];
-    let reach = |best: &mut [Best], start: usize, end: usize, score: f64, id: Option<u32>| {
-        let score = score + f64::from(best[start].score);
+    let reach = |best: &mut [Best], start: usize, end: usize, score: f32, id: Option<u32>| {
+        let score = score + best[start].score;
         let target = &mut best[end];
-        if target.last.is_none() || score > f64::from(target.score) {
-            *target = Best { score: score as f32, last: Some((start, id)) };
+        if target.last.is_none() || score > target.score {
+            *target = Best { score, last: Some((start, id)) };
         }
     };
     for (start, c) in text.char_indices() {
@@ -161,17 +162,14 @@ pub(super) fn most_probable<'a>(lexicon: &Lexicon, limits: ScoreLimits, text: &'
                 continue;
             }
             let is_user_defined = lexicon.frozen.get(&text[start..start + length]).is_some();
-            let score = if is_user_defined {
-                // The library's bonus: longer than any sum of ordinary pieces, so that it is always chosen.
-                f64::from(length as f32 * limits.max) - 0.1
-            } else {
-                f64::from(lexicon.scores[id as usize])
-            };
+            // The bonus with which a user-defined piece is chosen: that of release 0.2.3, found by weighing made-up models
+            // against it. Earlier ones gave -0.1 whatever the length, and none looks at the file's own score.
+            let score = if is_user_defined { 0.1 * (length - 1) as f32 } else { lexicon.scores[id as usize] };
             reach(&mut best, start, start + length, score, Some(id));
             has_single |= length == c.len_utf8();
         }
         if !has_single {
-            reach(&mut best, start, start + c.len_utf8(), f64::from(limits.min - UNKNOWN_PENALTY), None);
+            reach(&mut best, start, start + c.len_utf8(), unknown_score, None);
         }
     }
     let mut cuts = Vec::new();
@@ -185,11 +183,4 @@ pub(super) fn most_probable<'a>(lexicon: &Lexicon, limits: ScoreLimits, text: &'
 }
 
 /// How much worse than the worst piece a character is that no piece covers (`kUnkPenalty`).
-const UNKNOWN_PENALTY: f32 = 10.0;
-
-/// The least and the greatest score of the normal pieces.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ScoreLimits {
-    pub(super) min: f32,
-    pub(super) max: f32,
-}
+pub(super) const UNKNOWN_PENALTY: f32 = 10.0;

@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 
 use super::normalizer::{Charsmap, Normalizer, Part, SPACE};
+use super::prefixes::Prefixes;
 use super::protobuf::{Value, fields};
-use super::segmentation::{Lexicon, ScoreLimits, merge, most_probable};
+use super::segmentation::{Lexicon, UNKNOWN_PENALTY, merge, most_probable};
 use super::{TokenizerError, is_plain_text};
-use crate::model::tokenizer::prefixes::Prefixes;
 
 /// A model as its file describes it.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(super) struct SentencePiece {
 #[derive(Debug)]
 enum Algorithm {
     Bpe,
-    Unigram(ScoreLimits),
+    Unigram { unknown_score: f32 },
 }
 
 #[derive(Debug)]
@@ -99,13 +99,15 @@ impl SentencePiece {
         let not_a_model = |what: &str| TokenizerError::NotSentencePiece(what.to_owned());
         let n_pieces = u32::try_from(pieces.len()).map_err(|_| not_a_model("it has too many pieces"))?;
         let of_kind = |wanted: fn(&Piece) -> bool| {
-            (0..n_pieces).zip(&pieces).filter(move |(_, piece)| wanted(piece)).map(|(id, piece)| (piece.text.clone(), id))
+            (0..n_pieces)
+                .zip(&pieces)
+                .filter(move |(_, piece)| wanted(piece))
+                .map(|(id, piece)| (piece.text.clone(), id))
         };
         let algorithm = match trainer.model_type {
             1 => {
-                let scores = || pieces.iter().filter(|piece| piece.kind == Kind::Normal).map(|piece| piece.score);
-                let (min, max) = (scores().fold(f32::INFINITY, f32::min), scores().fold(f32::NEG_INFINITY, f32::max));
-                Algorithm::Unigram(ScoreLimits { min, max })
+                let scores = pieces.iter().filter(|piece| piece.kind == Kind::Normal).map(|piece| piece.score);
+                Algorithm::Unigram { unknown_score: scores.fold(f32::MAX, f32::min) - UNKNOWN_PENALTY }
             }
             2 => Algorithm::Bpe,
             3 => return Err(TokenizerError::Unsupported("SentencePiece models of type WORD".to_owned())),
@@ -181,8 +183,7 @@ impl SentencePiece {
     /// Appends the ids of one stretch of text. `may_mark` says whether a marker may lie at these offsets, as start and
     /// end.
     pub(super) fn encode(&self, text: &str, may_mark: impl Fn(usize, usize) -> bool, ids: &mut Vec<u32>) {
-        let marker =
-            |at: usize| self.markers.of(&text[at..]).filter(|(length, _)| may_mark(at, at + length)).last();
+        let marker = |at: usize| self.markers.of(&text[at..]).filter(|(length, _)| may_mark(at, at + length)).last();
         let mut after_unknown = false;
         for part in self.normalizer.normalize(text, marker) {
             let cuts = match &part {
@@ -193,7 +194,7 @@ impl SentencePiece {
                 }
                 Part::Text(text) => match self.algorithm {
                     Algorithm::Bpe => merge(&self.lexicon, text),
-                    Algorithm::Unigram(limits) => most_probable(&self.lexicon, limits, text),
+                    Algorithm::Unigram { unknown_score } => most_probable(&self.lexicon, unknown_score, text),
                 },
             };
             for (piece, id) in cuts {
@@ -235,7 +236,11 @@ impl SentencePiece {
                 Kind::Unknown => text.push_str(&self.unk_surface),
                 _ => {
                     let mut surface = &*piece.text;
-                    if strips && text.is_empty() && !stripped && let Some(rest) = surface.strip_prefix(SPACE) {
+                    if strips
+                        && text.is_empty()
+                        && !stripped
+                        && let Some(rest) = surface.strip_prefix(SPACE)
+                    {
                         surface = rest;
                         // A model that removes white space removes all of it at the beginning.
                         stripped = !self.normalizer.remove_extra_whitespaces;

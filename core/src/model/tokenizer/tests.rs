@@ -121,7 +121,10 @@ fn assert_hugging_face(tokenizer: &Tokenizer, vectors: &Vectors) {
     assert_eq!(tokenizer.vocab_size(), vectors.vocab_size);
     assert_eq!(Some(tokenizer.encode("x", true).unwrap()), vectors.x_with_special);
     for Case { text, ids, decoded, skipped } in &vectors.cases {
-        assert_eq!(tokenizer.encode(text, false).unwrap(), *ids, "ids of {text:?}");
+        // The library lets a normaliser make a marker of what is none.
+        if text != "＜s＞" {
+            assert_eq!(tokenizer.encode(text, false).unwrap(), *ids, "ids of {text:?}");
+        }
         assert_eq!(tokenizer.decode(ids, false).unwrap(), *decoded.as_ref().unwrap_or(text), "decoding of {text:?}");
         assert_eq!(tokenizer.decode(ids, true).unwrap(), *skipped.as_ref().unwrap_or(text), "skipping in {text:?}");
     }
@@ -168,8 +171,8 @@ fn markers_count_only_where_we_wrote_them() {
 
 #[test]
 fn markers_among_a_models_own_tokens_cannot_be_smuggled() {
-    check(&metaspace(), &[trusted("<s>x"), plain("a<s>b</s>")], expect![[""]]);
-    check(&metaspace(), &[plain("＜s＞")], expect![[""]]);
+    check(&metaspace(), &[trusted("<s>x"), plain("a<s>b</s>")], expect!["<s> x a < s > b < <unk> s >"]);
+    check(&metaspace(), &[plain("＜s＞")], expect!["▁ < s >"]);
 }
 
 #[test]
@@ -300,21 +303,60 @@ fn refusal(read: Result<Tokenizer, TokenizerError>, expected: Expect) {
 
 #[test]
 fn what_is_no_tokenizer_is_refused_in_one_line() {
-    refusal(Tokenizer::from_json(b"<html>"), expect!["tokenizer.json is not JSON (expected value at line 1 column 1); download it again"]);
-    refusal(Tokenizer::from_json(b"{}"), expect!["tokenizer.json is not a tokenizer that can be read (Model missing. at line 1 column 2); take it from the model's own folder"]);
-    refusal(Tokenizer::from_json(br#"{"model": {"type": "Quantum"}}"#), expect!["tokenizer.json is not a tokenizer that can be read (data did not match any variant of untagged enum ModelUntagged at line 1 column 30); take it from the model's own folder"]);
-    refusal(Tokenizer::from_sentencepiece(b""), expect!["tokenizer.model is not a SentencePiece model: it has no pieces; take it from the model's own folder"]);
-    refusal(Tokenizer::from_sentencepiece(b"{\"a\": 1}"), expect!["tokenizer.model is not a SentencePiece model: its fields do not follow protobuf; take it from the model's own folder"]);
-    refusal(Tokenizer::from_sentencepiece(&BPE[..BPE.len() - 3]), expect!["tokenizer.model is not a SentencePiece model: its fields do not follow protobuf; take it from the model's own folder"]);
+    refusal(
+        Tokenizer::from_json(b"<html>"),
+        expect!["tokenizer.json is not JSON (expected value at line 1 column 1); download it again"],
+    );
+    refusal(
+        Tokenizer::from_json(b"{}"),
+        expect![
+            "tokenizer.json is not a tokenizer that can be read (Model missing. at line 1 column 2); take it from the model's own folder"
+        ],
+    );
+    refusal(
+        Tokenizer::from_json(br#"{"model": {"type": "Quantum"}}"#),
+        expect![
+            "tokenizer.json is not a tokenizer that can be read (data did not match any variant of untagged enum ModelUntagged at line 1 column 30); take it from the model's own folder"
+        ],
+    );
+    refusal(
+        Tokenizer::from_sentencepiece(b""),
+        expect!["tokenizer.model is not a SentencePiece model: it has no pieces; take it from the model's own folder"],
+    );
+    refusal(
+        Tokenizer::from_sentencepiece(b"{\"a\": 1}"),
+        expect![
+            "tokenizer.model is not a SentencePiece model: its fields do not follow protobuf; take it from the model's own folder"
+        ],
+    );
+    refusal(
+        Tokenizer::from_sentencepiece(&BPE[..BPE.len() - 3]),
+        expect![
+            "tokenizer.model is not a SentencePiece model: its fields do not follow protobuf; take it from the model's own folder"
+        ],
+    );
     // A later trainer_spec replaces the first: field 2, two bytes, model_type (field 3) WORD.
-    refusal(Tokenizer::from_sentencepiece(&[BPE, &[0x12, 2, 0x18, 3]].concat()), expect!["tokenizer.model needs SentencePiece models of type WORD, which is not supported; convert it to a tokenizer.json"]);
-    refusal(bpe().with_config(b"[1]"), expect!["tokenizer_config.json is not JSON (invalid type: integer `1`, expected a map at line 1 column 2); download it again"]);
-    expect!["the tokenizer has 420 tokens, but the model embeds only 400; take the tokenizer from the model's own folder"].assert_eq(&internlm2().check_vocabulary(400).unwrap_err().to_string());
+    refusal(
+        Tokenizer::from_sentencepiece(&[BPE, &[0x12, 2, 0x18, 3]].concat()),
+        expect![
+            "tokenizer.model needs SentencePiece models of type WORD, which is not supported; convert it to a tokenizer.json"
+        ],
+    );
+    refusal(
+        bpe().with_config(b"[1]"),
+        expect![
+            "tokenizer_config.json is not JSON (invalid type: integer `1`, expected a map at line 1 column 2); download it again"
+        ],
+    );
+    expect![
+        "the tokenizer has 420 tokens, but the model embeds only 400; take the tokenizer from the model's own folder"
+    ]
+    .assert_eq(&internlm2().check_vocabulary(400).unwrap_err().to_string());
     assert_eq!(internlm2().check_vocabulary(420), Ok(()));
     assert_eq!(internlm2().check_vocabulary(512), Ok(()));
 }
 
-/// InternLM2's vocabulary in size, on a long prompt: no step may be quadratic.
+/// A text of 100 kB as one stretch: no step may be quadratic, or this test takes minutes.
 #[test]
 fn a_long_text_of_repeats_is_encoded() {
     let text = "        simp [h₀] at h₁ ⊢\n".repeat(4000);

@@ -3,12 +3,13 @@
     pip install sentencepiece==0.2.3 tokenizers==0.23.3 jinja2==3.1.6
     python core/src/model/tokenizer/testdata/make.py
 
-Everything is deterministic but the trained models, which may differ between versions of the trainers; the vectors are
-always those of the models written in the same run.
+The trained Unigram models differ a little from run to run; the vectors are always those of the models written in the
+same run.
 """
 
 import io
 import json
+import os
 import random
 import tempfile
 from pathlib import Path
@@ -17,7 +18,7 @@ import sentencepiece as spm
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 
 CORPUS = """theorem add_comm (a b : ℕ) : a + b = b + a := by
   induction a with
@@ -83,12 +84,13 @@ RULES = {
 }
 
 
-def rules_file():
+def rules_folder():
+    """A folder with the rules, to be worked in: the trainer writes the file's path into the model."""
     points = lambda text: " ".join(f"{ord(c):X}" for c in text)
-    file = tempfile.NamedTemporaryFile("w", suffix=".tsv")
-    file.writelines(f"{points(source)}\t{points(target)}\n" for source, target in RULES.items())
-    file.flush()
-    return file
+    folder = tempfile.TemporaryDirectory()
+    lines = [f"{points(source)}\t{points(target)}\n" for source, target in RULES.items()]
+    (Path(folder.name) / "rules.tsv").write_text("".join(lines))
+    return folder
 
 
 def train(model_type, vocab_size, **options):
@@ -307,12 +309,13 @@ def write(name, value):
 
 def main():
     plain = {"character_coverage": 1.0, "normalization_rule_name": "identity", "remove_extra_whitespaces": False}
-    rules = rules_file()
+    rules = rules_folder()
+    os.chdir(rules.name)
     expected = {
         # InternLM2 and LLaMA: BPE, bytes, spaces kept.
         "bpe": sentencepiece_fixture("bpe", train("bpe", 420, byte_fallback=True, split_by_whitespace=True, allow_whitespace_only_pieces=True, user_defined_symbols=["<sep>", "<sep"], **plain)),
         # As the library does by default: characters replaced, spaces folded, unknown characters.
-        "unigram": sentencepiece_fixture("unigram", train("unigram", 180, character_coverage=0.98, normalization_rule_tsv=rules.name, user_defined_symbols=["<sep>"])),
+        "unigram": sentencepiece_fixture("unigram", train("unigram", 180, character_coverage=0.98, normalization_rule_tsv="rules.tsv", user_defined_symbols=["<sep>"])),
         # No space in front and pieces across words, as Gemma has them; bytes under Unigram.
         "unigram_bytes": sentencepiece_fixture("unigram_bytes", train("unigram", 420, byte_fallback=True, add_dummy_prefix=False, split_by_whitespace=False, user_defined_symbols=["▁▁▁▁"], **plain)),
         "byte_level": hugging_face_fixture("byte_level", byte_level()),
