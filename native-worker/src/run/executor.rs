@@ -243,9 +243,8 @@ impl Run {
             }
             Command::Propose { node, request } => {
                 let policy = Arc::clone(&self.policy);
-                self.tasks.spawn(async move {
-                    Ok(Answer::Proposed { node, candidates: policy.propose(&request).await?.candidates })
-                });
+                self.tasks
+                    .spawn(async move { Ok(Answer::Proposed { node, candidates: policy.propose(&request).await?.candidates }) });
             }
             Command::Check { node, tactics } => {
                 let Some(states) = &self.states else {
