@@ -262,14 +262,14 @@ impl ModelConfig {
         require(!derives_head_dim || self.head_dim * self.n_heads == self.hidden, "head_dim", self.head_dim, || {
             format!("hidden_size / num_attention_heads ({} / {}) in InternLM2", self.hidden, self.n_heads)
         })?;
-        let (may_bias_qkv, may_bias_output) = match self.architecture {
-            Architecture::InternLm2 | Architecture::Llama => (self.output_bias, self.qkv_bias),
+        let expected = match self.architecture {
+            Architecture::InternLm2 | Architecture::Llama => (self.qkv_bias, self.qkv_bias),
             Architecture::Mistral => (false, false),
             Architecture::Qwen2 => (true, false),
         };
-        let biases = (self.qkv_bias, self.output_bias);
-        require(biases == (may_bias_qkv, may_bias_output), "attention_bias", format!("{biases:?}"), || {
-            "the same for queries, keys, values and output, and as the architecture has it".to_owned()
+        let found = (self.qkv_bias, self.output_bias);
+        require(found == expected, "attention_bias", format!("{found:?}"), || {
+            format!("{expected:?} for the projections before and after attention, as its architecture has it")
         })?;
         require(self.class_name().is_some(), "architectures", "a reward model", || {
             "InternLM2ForRewardModel, the only one with a score head".to_owned()

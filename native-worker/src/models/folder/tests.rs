@@ -169,7 +169,16 @@ fn folders_without_a_model_are_refused() {
         refusal(sharded_model(), rename("model.safetensors.index.json", "pytorch_model.bin.index.json")),
         refusal(small_model(), |folder| fs::create_dir(folder.join("tokenizer.json")).unwrap()),
     ];
-    expect![[r#""#]].assert_eq(&refusals.concat());
+    expect![[r#"
+        DIR is not a folder; name the folder that holds the model's config.json
+        DIR has no config.json; name a folder as Hugging Face publishes models, with config.json and *.safetensors
+        DIR: config.json is not a JSON object (EOF while parsing a value at line 1 column 19); download it again
+        DIR: the architecture "GPT2LMHeadModel" is unknown; choose a model of one of InternLM2ForCausalLM, InternLM2ForRewardModel, LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM
+        DIR has no weights; download model.safetensors, or model.safetensors.index.json with its shards, into it
+        DIR has its weights only as pytorch_model.bin, which can run code when it is read; convert it with `save_pretrained(..., safe_serialization=True)` of Hugging Face's transformers
+        DIR has its weights only as pytorch_model.bin.index.json, which can run code when it is read; convert it with `save_pretrained(..., safe_serialization=True)` of Hugging Face's transformers
+        cannot read DIR/tokenizer.json (Is a directory (os error 21)); check its permissions
+    "#]].assert_eq(&refusals.concat());
 }
 
 #[test]
@@ -187,7 +196,13 @@ fn shards_that_do_not_fit_their_index_are_refused() {
         refusal(sharded_model(), write_index(r#"{ "weight_map": { "lm_head.weight": "../b.safetensors" } }"#)),
         refusal(sharded_model(), write_index(r#"{ "weight_map": { "lm_head.weight": "a.safetensors" } }"#)),
     ];
-    expect![[r#""#]].assert_eq(&refusals.concat());
+    expect![[r#"
+        DIR/b.safetensors is missing, though the index names it; download the model's remaining files
+        DIR/b.safetensors does not hold the tensor `lm_head.weight`, though the index says so; download the index and its shards again, from one revision
+        DIR/model.safetensors.index.json is not an index of shards (missing field `weight_map` at line 1 column 2); download it again
+        DIR/model.safetensors.index.json is not an index of shards (the shard "../b.safetensors" is not a file name); download it again
+        the weights hold no tensor `model.embed_tokens.weight`; check that config.json belongs to them, or download them again
+    "#]].assert_eq(&refusals.concat());
 }
 
 #[test]
@@ -212,7 +227,15 @@ fn damaged_weights_are_refused() {
             write_weights(&folder.join(weights), "F32", &entries(4, 6, 1, 5), || f32::NAN.to_le_bytes());
         }),
     ];
-    expect![[r#""#]].assert_eq(&refusals.concat());
+    expect![[r#"
+        DIR/model.safetensors holds 1500 bytes, but its header asks for 1839; download it again
+        DIR/b.safetensors holds 300 bytes, but its header asks for 474; download it again
+        DIR/model.safetensors is not a safetensors file (its first bytes do not give a header's length); download it again
+        DIR/model.safetensors is a git-lfs pointer, not the weights; run `git lfs pull` in the model's folder
+        the tensor `model.embed_tokens.weight` is of type F8_E4M3; save the model as F32, F16 or BF16
+        the tensor `model.layers.0.mlp.gate_proj.weight` has the shape [8, 4], but config.json asks for [6, 4]; check that they belong together
+        the tensor `model.embed_tokens.weight` holds NaN; the weights are broken, take another checkpoint
+    "#]].assert_eq(&refusals.concat());
 }
 
 /// The highest resident size of this process so far, in bytes.
