@@ -7,7 +7,7 @@ pub mod chat;
 pub mod config;
 pub mod device;
 mod error;
-mod generate;
+pub mod generate;
 pub mod language_model;
 pub mod network;
 mod prefixes;
