@@ -69,6 +69,16 @@ pub enum PromptFormat {
 }
 
 impl PromptFormat {
+    /// What [`PromptFormat::from_name`] understands.
+    pub const NAMES: [&str; 3] = ["step-prover", "bfs-prover", "plain"];
+
+    /// The format of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let formats = [Self::StepProver, Self::BfsProver, Self::Plain];
+        formats.into_iter().zip(Self::NAMES).find(|(_, known)| *known == name).map(|(format, _)| format)
+    }
+
     /// Where a policy's text ends, besides the model's own end-of-text token.
     #[must_use]
     pub fn stop(self) -> &'static [&'static str] {

@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use stepwise_core::prompt::PromptFormat;
+
+use crate::models::PromptChoice;
 
 /// Stepwise proof search for Lean 4: statement in, Lean-checked proof out.
 #[derive(Debug, Parser)]
@@ -98,6 +101,9 @@ pub struct ProveArgs {
     pub budget: BudgetArgs,
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub models: ModelArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
     pub lean: LeanArgs,
     /// Write the event log of the search here (a file with several `sorry`: one log each, numbered)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -139,6 +145,9 @@ pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
     pub budget: BudgetArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub models: ModelArgs,
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
     pub lean: LeanArgs,
@@ -282,6 +291,9 @@ pub struct ConfigShowArgs {
     pub budget: BudgetArgs,
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub models: ModelArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
     pub lean: LeanArgs,
     /// Print one JSON object on standard output
     #[arg(long)]
@@ -310,16 +322,101 @@ pub struct BudgetArgs {
     /// Lean CPU time per problem in seconds, or `none`
     #[arg(long, value_name = "SECS", env = "STEPWISE_MAX_LEAN_CPU", default_value = "none", value_parser = parse_seconds)]
     pub max_lean_cpu: Seconds,
-    /// Which open state is expanded next: by the sum of the path's log-probabilities, their average, or the sum
+    /// Tokens generated per problem, or `none`
+    #[arg(long, value_name = "N", env = "STEPWISE_MAX_TOKENS", default_value = "none", value_parser = parse_count)]
+    pub max_tokens: Count,
+    /// Lean CPU time and model device time together, per problem in seconds, or `none`
+    #[arg(long, value_name = "SECS", env = "STEPWISE_MAX_COST", default_value = "none", value_parser = parse_seconds)]
+    pub max_cost: Seconds,
+    /// What chooses the state that is expanded next: the policy (bf), the critic (cg), or both by turns
+    #[arg(long, value_name = "ORDER", env = "STEPWISE_SEARCH", default_value = "bf")]
+    pub search: SearchOrder,
+    /// Which state is best for bf: by the sum of the path's log-probabilities, their average, or the sum
     /// divided by length^alpha
     #[arg(long, value_name = "RULE", env = "STEPWISE_PRIORITY", default_value = "sum")]
     pub priority: Priority,
     /// The exponent of `--priority length`, 0 (sum) to 1 (average)
-    #[arg(long, value_name = "ALPHA", env = "STEPWISE_ALPHA", default_value = "0.5", value_parser = parse_alpha)]
+    #[arg(long, value_name = "ALPHA", env = "STEPWISE_ALPHA", default_value = "0.5", value_parser = parse_share)]
     pub alpha: f64,
     /// Seed that policies derive theirs from
     #[arg(long, value_name = "N", env = "STEPWISE_SEED", default_value = "0")]
     pub seed: u64,
+}
+
+/// Who proposes tactics, who scores states, and where their models run.
+#[derive(Clone, Debug, PartialEq, Args)]
+#[command(next_help_heading = "Models")]
+pub struct ModelArgs {
+    /// Who proposes tactics: `portfolio` (built in, no model), a model folder as Hugging Face publishes them, or the URL
+    /// of an OpenAI-compatible completions endpoint with log-probabilities (vLLM, llama.cpp server)
+    #[arg(long, value_name = "DIR | URL | portfolio", env = "STEPWISE_POLICY", default_value = "portfolio", value_parser = parse_policy, value_hint = ValueHint::DirPath)]
+    pub policy: ModelSource,
+    /// Share of the samples that the portfolio gives beside a model, 0 to 1
+    #[arg(long, value_name = "SHARE", env = "STEPWISE_MIX", default_value = "0", value_parser = parse_share)]
+    pub mix: f64,
+    /// Who scores states for `--search cg` and `bf+cg`: a folder of a reward model, the URL of a vLLM server that pools
+    /// one, or `none`
+    #[arg(long, value_name = "DIR | URL | none", env = "STEPWISE_CRITIC", default_value = "none", value_parser = parse_critic, value_hint = ValueHint::DirPath)]
+    pub critic: ModelSource,
+    /// Where models run: `auto` takes a GPU that agrees with the CPU on a self-test, else the CPU
+    #[arg(long, value_name = "DEVICE", env = "STEPWISE_DEVICE", default_value = "auto")]
+    pub device: Device,
+    /// Threads of a model on the CPU, or `auto`: one per core
+    #[arg(long, value_name = "N", env = "STEPWISE_THREADS", default_value = "auto", value_parser = parse_hosts)]
+    pub threads: Hosts,
+    /// The prompt that the policy was trained on; `auto` is what its folder says, StepProver's for InternLM2 and for
+    /// URLs, BFS-Prover's for others
+    #[arg(long, value_name = "FORMAT", env = "STEPWISE_PROMPT", default_value = "auto", value_parser = parse_prompt)]
+    pub prompt: PromptChoice,
+    /// Sampling temperature; 0 is beam search
+    #[arg(long, value_name = "T", env = "STEPWISE_TEMPERATURE", default_value = "0.7", value_parser = parse_temperature)]
+    pub temperature: f64,
+    /// Draw only from the N most probable tokens, or `none`
+    #[arg(long, value_name = "N", env = "STEPWISE_TOP_K", default_value = "none", value_parser = parse_count)]
+    pub top_k: Count,
+    /// Draw only from the most probable tokens whose probabilities add up to this
+    #[arg(long, value_name = "P", env = "STEPWISE_TOP_P", default_value = "1", value_parser = parse_share)]
+    pub top_p: f64,
+    /// Tokens of a tactic at most
+    #[arg(long, value_name = "N", env = "STEPWISE_TACTIC_TOKENS", default_value = "256", value_parser = at_least_one)]
+    pub tactic_tokens: u32,
+}
+
+/// Where a policy or a critic comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelSource {
+    /// `portfolio` for a policy, `none` for a critic.
+    BuiltIn,
+    /// A model folder.
+    Folder(PathBuf),
+    /// A server.
+    Url(String),
+}
+
+/// Where models run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Device {
+    /// A GPU that can be trusted, else the CPU.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// The GPU, or a software adapter that stands in for one.
+    Gpu,
+}
+
+/// The orders of expansion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SearchOrder {
+    /// Best-first by the policy's log-probabilities.
+    Bf,
+    /// The state with the highest critic score first.
+    Cg,
+    /// Half of the budget each, in one tree.
+    #[value(name = "bf+cg")]
+    BfCg,
+    /// Half of the budget each, in two trees.
+    #[value(name = "bf+cg-trees")]
+    BfCgTrees,
 }
 
 /// Which Lean runs and how.
@@ -415,7 +512,39 @@ fn parse_configuration(text: &str) -> Result<NamedFlags, String> {
     Ok(NamedFlags { name: name.to_owned(), words })
 }
 
-fn parse_alpha(text: &str) -> Result<f64, String> {
+fn parse_temperature(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(t) if (0.0..=100.0).contains(&t) => Ok(t),
+        _ => Err("give a number from 0 to 100".into()),
+    }
+}
+
+fn parse_prompt(text: &str) -> Result<PromptChoice, String> {
+    match PromptFormat::from_name(text) {
+        _ if text == "auto" => Ok(PromptChoice::Auto),
+        Some(format) => Ok(PromptChoice::Format(format)),
+        None => Err(format!("give one of auto, {}", PromptFormat::NAMES.join(", "))),
+    }
+}
+
+fn parse_policy(text: &str) -> Result<ModelSource, String> {
+    parse_source(text, "portfolio")
+}
+
+fn parse_critic(text: &str) -> Result<ModelSource, String> {
+    parse_source(text, "none")
+}
+
+fn parse_source(text: &str, built_in: &str) -> Result<ModelSource, String> {
+    Ok(match text {
+        "" => return Err(format!("give a folder, a URL or `{built_in}`")),
+        _ if text == built_in => ModelSource::BuiltIn,
+        _ if text.starts_with("http://") || text.starts_with("https://") => ModelSource::Url(text.to_owned()),
+        _ => ModelSource::Folder(PathBuf::from(text)),
+    })
+}
+
+fn parse_share(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(a) if (0.0..=1.0).contains(&a) => Ok(a),
         _ => Err("give a number from 0 to 1".into()),

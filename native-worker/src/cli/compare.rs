@@ -17,6 +17,8 @@ use super::args::{self, Cli, CompareArgs, NamedFlags, RunArgs};
 use super::eval::{self, Tally};
 use super::output::{self, FAINT, styled};
 use super::progress::Progress;
+use super::models::Models;
+use super::prove::search_config;
 use super::{input, interrupt, lean};
 use crate::run::eval::{Step, Turn, log_path, run_turns};
 use crate::run::results::ResultsFile;
@@ -122,8 +124,9 @@ async fn search(
     let mut evals = Vec::new();
     let mut to_do = BTreeSet::new();
     for (eval_idx, (recorded, run)) in recorded.iter_mut().zip(runs).enumerate() {
-        let eval = eval::build(run, None, &pool, stop.clone());
-        let eval = eval.await.with_context(|| format!("--config {}", recorded.results.name))?;
+        let of_config = || format!("--config {}", recorded.results.name);
+        let models = Models::open(&run.models, &search_config(&run.budget, 1), &progress).await.with_context(of_config)?;
+        let eval = eval::build(run, models, None, &pool, stop.clone()).await.with_context(of_config)?;
         let records = std::mem::take(&mut recorded.results.records);
         let resumption = eval::resumption(&recorded.path, &problems, records, &eval.run())?;
         recorded.results.records = resumption.done.into_iter().map(|(_, record)| record).collect();

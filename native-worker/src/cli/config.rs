@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, CommandFactory};
 
-use super::args::{BudgetArgs, Cli, LeanArgs};
+use super::args::{BudgetArgs, Cli, LeanArgs, ModelArgs};
 
 /// Where a setting's value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,7 +161,8 @@ impl ConfigFile {
 
 /// A command of the settings alone; the environment plays no part in checking the file.
 fn settings_command() -> Command {
-    let command = LeanArgs::augment_args(BudgetArgs::augment_args(Command::new("settings").disable_help_flag(true)));
+    let command = BudgetArgs::augment_args(Command::new("settings").disable_help_flag(true));
+    let command = LeanArgs::augment_args(ModelArgs::augment_args(command));
     command.mut_args(|arg| if arg.get_env().is_some() { arg.hide_env(true) } else { arg })
 }
 

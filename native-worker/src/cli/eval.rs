@@ -16,10 +16,10 @@ use super::args::{EvalArgs, RunArgs};
 use super::output::{self, BAD, GOOD, styled};
 use super::progress::Progress;
 use super::prove::search_config;
+use super::models::Models;
 use super::{input, interrupt, lean};
 use crate::lean::pool::Pool;
 use crate::run::eval::{Eval, Step, Turn, run_turns};
-use crate::run::policy::{Policy, Portfolio};
 use crate::run::results::ResultsFile;
 use crate::run::stop::Stop;
 
@@ -40,23 +40,25 @@ pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome>
     let begun = Instant::now();
     // Without --results nothing is recorded, and nothing is looked for.
     let path = args.results.as_deref().unwrap_or(Path::new(""));
+    let progress = Progress::new(verbose);
+    let config = search_config(&args.run.budget, 1);
+    let models = Models::open(&args.run.models, &config, &progress).await?;
     // When everything is recorded already, Lean need not start to say so.
     if let Some(first) = recorded.first() {
-        let run = Run::new(&search_config(&args.run.budget, 1), Portfolio.name(), &first.run.lean);
+        let run = Run::new(&config, models.policy.name(), models.critic_name().as_deref(), &first.run.lean);
         let resumption = resumption(path, &problems, recorded.clone(), &run)?;
         if resumption.to_do.is_empty() {
             let records = tell_recorded(args, resumption.done)?;
             return finish(args, &records, begun, problems.len(), false);
         }
     }
-    let progress = Progress::new(verbose);
     let stop = {
         let progress = progress.clone();
         interrupt::listen(move |line| progress.say(line)).context("cannot listen for Ctrl-C")?
     };
     let pool = lean::start_pool(&args.run.lean).await?;
     progress.update(|| "starting Lean".to_owned());
-    let eval = build(&args.run, args.logs.clone(), &pool, stop).await?;
+    let eval = build(&args.run, models, args.logs.clone(), &pool, stop).await?;
     let Resumption { done, to_do, .. } = resumption(path, &problems, recorded, &eval.run())?;
     let tally = Arc::new(Tally::new(problems.len(), done.iter().map(|(_, record)| record)));
     let mut records = tell_recorded(args, done)?;
@@ -87,11 +89,18 @@ pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome>
 }
 
 /// The eval that the flags ask for, over a running pool.
-pub(super) async fn build(args: &RunArgs, logs: Option<PathBuf>, pool: &Pool, stop: Stop) -> anyhow::Result<Eval> {
+pub(super) async fn build(
+    args: &RunArgs,
+    models: Models,
+    logs: Option<PathBuf>,
+    pool: &Pool,
+    stop: Stop,
+) -> anyhow::Result<Eval> {
     let info = pool.info().await?;
     Ok(Eval {
         pool: pool.clone(),
-        policy: Arc::new(Portfolio) as Arc<dyn Policy>,
+        policy: models.policy,
+        critic: models.critic,
         config: search_config(&args.budget, 1),
         lean: format!("{} {}", info.backend, info.lean_version),
         // One more than hosts, so that a host never waits for the bookkeeping of a search.

@@ -12,6 +12,7 @@ mod eval;
 mod input;
 mod interrupt;
 mod lean;
+mod models;
 mod output;
 mod progress;
 mod prove;

@@ -1,7 +1,6 @@
 //! `stepwise prove`: one statement, or every `sorry` of a file, to a file that Lean accepts.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use stepwise_core::outcome::Verdict;
@@ -12,6 +11,7 @@ use stepwise_core::search::{CostLedger, Search, SearchConfig, SearchEnd};
 use super::Outcome;
 use super::args::{BudgetArgs, ProveArgs};
 use super::input::{self, Wanted};
+use super::models::Models;
 use super::output::{self, BAD, GOOD, styled};
 use super::progress::Progress;
 use super::replay::{describe, end_word, ledger_line};
@@ -19,7 +19,6 @@ use super::{interrupt, lean};
 use crate::lean::host::FileVerdict;
 use crate::lean::pool::Pool;
 use crate::run::log_file::{self, LogFile};
-use crate::run::policy::{Policy, Portfolio};
 use crate::run::stop::{Stop, StopLevel};
 use crate::run::{Job, Ran, run_search};
 
@@ -28,13 +27,14 @@ pub(super) async fn run(args: &ProveArgs, verbose: u8) -> anyhow::Result<Outcome
         input::check_writable(path)?;
     }
     let wanted = wanted(args)?;
-    let pool = lean::start_pool(&args.lean).await?;
     let progress = Progress::new(verbose);
+    let models = Models::open(&args.models, &search_config(&args.budget, 1), &progress).await?;
+    let pool = lean::start_pool(&args.lean).await?;
     let stop = {
         let progress = progress.clone();
         interrupt::listen(move |line| progress.say(line)).context("cannot listen for Ctrl-C")?
     };
-    let prover = Prover { args, pool, policy: Arc::new(Portfolio), stop, progress };
+    let prover = Prover { args, pool, models, stop, progress };
     let report = match wanted {
         Wanted::Statement(theorem) => prover.statement(*theorem).await,
         Wanted::File { text, tasks } => prover.file(text, tasks).await,
@@ -50,10 +50,15 @@ pub(super) async fn run(args: &ProveArgs, verbose: u8) -> anyhow::Result<Outcome
 pub(super) fn search_config(budget: &BudgetArgs, in_flight: usize) -> SearchConfig {
     use stepwise_core::search::{Budget, PriorityRule, SearchRule};
 
-    use super::args::Priority;
+    use super::args::{Priority, SearchOrder};
     let millis = |limit: Option<std::time::Duration>| limit.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
     SearchConfig {
-        search: SearchRule::BestFirst,
+        search: match budget.search {
+            SearchOrder::Bf => SearchRule::BestFirst,
+            SearchOrder::Cg => SearchRule::CriticGuided,
+            SearchOrder::BfCg => SearchRule::SharedTree,
+            SearchOrder::BfCgTrees => SearchRule::TwoTrees,
+        },
         rule: match budget.priority {
             Priority::Sum => PriorityRule::Sum,
             Priority::Average => PriorityRule::Average,
@@ -65,9 +70,9 @@ pub(super) fn search_config(budget: &BudgetArgs, in_flight: usize) -> SearchConf
             expansions: budget.expansions,
             wall_ms: millis(budget.timeout.0),
             tactics: budget.max_tactics.0,
-            tokens: None,
+            tokens: budget.max_tokens.0,
             lean_cpu_ms: millis(budget.max_lean_cpu.0),
-            cost_ms: None,
+            cost_ms: millis(budget.max_cost.0),
         },
         in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
         seed: budget.seed,
@@ -153,7 +158,7 @@ fn is_accepted(verdict: &FileVerdict) -> bool {
 struct Prover<'a> {
     args: &'a ProveArgs,
     pool: Pool,
-    policy: Arc<dyn Policy>,
+    models: Models,
     stop: Stop,
     progress: Progress,
 }
@@ -220,8 +225,9 @@ impl Prover<'_> {
                 )
             });
         };
+        let Models { policy, critic } = &self.models;
         let Ran { search, interrupted } =
-            run_search(job, &self.pool, &self.policy, None, self.stop.clone(), &show).await?;
+            run_search(job, &self.pool, policy, critic.as_ref(), self.stop.clone(), &show).await?;
         Ok((Proved { theorem, end: search.end().cloned(), ledger: search.ledger() }, interrupted))
     }
 
@@ -232,8 +238,8 @@ impl Prover<'_> {
         let header = LogHeader {
             theorem,
             config,
-            policy: self.policy.name().to_owned(),
-            critic: None,
+            policy: self.models.policy.name().to_owned(),
+            critic: self.models.critic_name(),
             lean: format!("{} {}", info.backend, info.lean_version),
         };
         if self.args.resume && path.exists() {
@@ -254,6 +260,10 @@ pub(super) fn belongs(path: &Path, log: &LogHeader, now: &LogHeader) -> anyhow::
     }
     if log.policy != now.policy {
         bail!("{path} was begun with the policy {} and this is {}: start a new log", log.policy, now.policy);
+    }
+    if log.critic != now.critic {
+        let name = |header: &LogHeader| header.critic.clone().unwrap_or_else(|| "none".to_owned());
+        bail!("{path} was begun with the critic {} and this is {}: start a new log", name(log), name(now));
     }
     if log.lean != now.lean {
         bail!("{path} was begun on {} and this is {}: start a new log", log.lean, now.lean);

@@ -1,5 +1,9 @@
-//! Model folders on disk; the models themselves are the core's.
+//! Models on this machine: folders on disk, the device that they run on, and the threads that serve them.
 
+pub mod device;
 pub mod folder;
+pub mod local;
 
+pub use device::{DeviceChoice, ModelDevice};
 pub use folder::{FolderError, ModelFolder};
+pub use local::{LocalCritic, LocalError, LocalPolicy, PromptChoice};

@@ -1,0 +1,169 @@
+//! From the flags to a policy and a critic: the portfolio, a model folder, an endpoint, or a mixture.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use stepwise_core::goal::Goal;
+use stepwise_core::model::Sampling;
+use stepwise_core::model::chat::ChatTemplate;
+use stepwise_core::model::tokenizer::Segment;
+use stepwise_core::prompt::{Message, Prompt, PromptFormat, clean_tactic, critic_prompt, policy_prompt};
+use stepwise_core::search::SearchConfig;
+
+use super::args::{Device, ModelArgs, ModelSource};
+use super::progress::Progress;
+use crate::models::{DeviceChoice, LocalCritic, LocalPolicy, ModelDevice, PromptChoice};
+use crate::run::critic::Critic;
+use crate::run::critic::endpoint::EndpointCritic;
+use crate::run::critic_for;
+use crate::run::model_server::ServerOptions;
+use crate::run::policy::endpoint::{self, Endpoint, EndpointOptions};
+use crate::run::policy::mixture::Mixture;
+use crate::run::policy::{Policy, Portfolio};
+
+/// The token at which InternLM2's reward models are read, as text: `reward_token_id` 92527 of their config.json.
+const REWARD_TOKEN: &str = "[UNUSED_TOKEN_130]";
+
+/// Who proposes and who scores.
+pub(super) struct Models {
+    pub(super) policy: Arc<dyn Policy>,
+    /// Only where the search needs one.
+    pub(super) critic: Option<Arc<dyn Critic>>,
+}
+
+impl Models {
+    /// Opens what the flags name. A critic that the search does not need is not loaded.
+    ///
+    /// # Errors
+    /// A folder or an endpoint cannot be used, or the search needs a critic and none is named.
+    pub(super) async fn open(args: &ModelArgs, config: &SearchConfig, progress: &Progress) -> anyhow::Result<Self> {
+        let is_needed = config.search.needs_critic();
+        if is_needed && args.critic == ModelSource::BuiltIn {
+            critic_for(config, None).context("name a critic with --critic, or choose `--search bf`")?;
+        }
+        let policy: Arc<dyn Policy> = match &args.policy {
+            ModelSource::BuiltIn => Arc::new(Portfolio),
+            ModelSource::Folder(folder) => {
+                let device = device(args, progress).await?;
+                let (folder, prompt, sampling) = (folder.clone(), args.prompt, sampling(args));
+                let loaded = load(progress, "policy", move |told| {
+                    LocalPolicy::open(&folder, device, prompt, sampling, told)
+                });
+                Arc::new(loaded.await?)
+            }
+            ModelSource::Url(url) => {
+                let server = ServerOptions::new(url);
+                let options = EndpointOptions { server, sampling: endpoint_sampling(args), format: format(args)? };
+                Arc::new(Endpoint::connect(options).await?)
+            }
+        };
+        let policy = match &args.policy {
+            ModelSource::Folder(_) | ModelSource::Url(_) if args.mix > 0.0 => {
+                Arc::new(Mixture::new(policy, Arc::new(Portfolio), args.mix))
+            }
+            _ => policy,
+        };
+        let critic: Option<Arc<dyn Critic>> = match &args.critic {
+            _ if !is_needed => None,
+            ModelSource::BuiltIn => None,
+            ModelSource::Folder(folder) => {
+                let device = device(args, progress).await?;
+                let folder = folder.clone();
+                let loaded = load(progress, "critic", move |told| LocalCritic::open(&folder, device, told));
+                Some(Arc::new(loaded.await?))
+            }
+            ModelSource::Url(url) => {
+                let template = ChatTemplate::internlm2()?;
+                let text = move |goals: &[Goal]| chat_text(&template, &critic_prompt(goals), false) + REWARD_TOKEN;
+                Some(Arc::new(EndpointCritic::connect(ServerOptions::new(url), Box::new(text)).await?))
+            }
+        };
+        Ok(Self { policy, critic })
+    }
+
+    /// The critic's name for logs and records.
+    pub(super) fn critic_name(&self) -> Option<String> {
+        self.critic.as_ref().map(|critic| critic.name().to_owned())
+    }
+}
+
+/// The device that the flags choose.
+///
+/// # Errors
+/// The GPU is asked for and cannot be used.
+pub(super) async fn device(args: &ModelArgs, progress: &Progress) -> anyhow::Result<ModelDevice> {
+    let choice = match args.device {
+        Device::Auto => DeviceChoice::Auto,
+        Device::Cpu => DeviceChoice::Cpu,
+        Device::Gpu => DeviceChoice::Gpu,
+    };
+    if choice != DeviceChoice::Cpu {
+        progress.update(|| "looking for a GPU".to_owned());
+    }
+    let device = ModelDevice::choose(choice, args.threads.0.map(|n| n as usize)).await?;
+    if device.is_software_gpu {
+        progress.say(&format!("{} is a program on the CPU: `--device cpu` is faster", device.name));
+    }
+    Ok(device)
+}
+
+/// Loads a model off the async threads, and shows how far it is.
+async fn load<M: Send + 'static, E: std::error::Error + Send + Sync + 'static>(
+    progress: &Progress,
+    role: &'static str,
+    open: impl FnOnce(&mut dyn FnMut(u64, u64)) -> Result<M, E> + Send + 'static,
+) -> anyhow::Result<M> {
+    let progress = progress.clone();
+    let loaded = tokio::task::spawn_blocking(move || {
+        open(&mut |done, total| {
+            let percent = if total == 0 { 100 } else { 100 * done / total };
+            progress.update(|| format!("loading the {role}: {percent}% of {:.1} GB", total as f64 / 1e9));
+        })
+    });
+    Ok(loaded.await.context("loading died")??)
+}
+
+fn sampling(args: &ModelArgs) -> Sampling {
+    Sampling {
+        temperature: args.temperature,
+        top_k: args.top_k.0.map(|k| usize::try_from(k).unwrap_or(usize::MAX)),
+        top_p: args.top_p,
+        max_tokens: args.tactic_tokens as usize,
+        stop: Vec::new(),
+    }
+}
+
+fn endpoint_sampling(args: &ModelArgs) -> endpoint::Sampling {
+    endpoint::Sampling {
+        temperature: args.temperature,
+        top_k: args.top_k.0.map(|k| u32::try_from(k).unwrap_or(u32::MAX)),
+        top_p: args.top_p,
+        max_tokens: args.tactic_tokens,
+    }
+}
+
+/// What an endpoint's model reads. Its server has the template of chats, but completions bypass it, so it is written
+/// out here.
+fn format(args: &ModelArgs) -> anyhow::Result<endpoint::PromptFormat> {
+    let format = match args.prompt {
+        PromptChoice::Auto => PromptFormat::StepProver,
+        PromptChoice::Format(format) => format,
+    };
+    let template = ChatTemplate::internlm2()?;
+    Ok(endpoint::PromptFormat {
+        prompt: Box::new(move |request| match policy_prompt(format, request) {
+            Prompt::Text(text) => text,
+            Prompt::Chat(messages) => chat_text(&template, &messages, true),
+        }),
+        stop: format.stop().iter().map(|stop| (*stop).to_owned()).collect(),
+        tactic: Box::new(move |text| clean_tactic(format, text)),
+    })
+}
+
+/// A chat as text, without the beginning-of-text token, which completions endpoints put in front themselves.
+fn chat_text(template: &ChatTemplate, messages: &[Message], to_be_answered: bool) -> String {
+    // The built-in template takes any messages.
+    let segments = template.render(messages, to_be_answered).unwrap_or_default();
+    let text: String = segments.iter().map(Segment::text).collect();
+    text.strip_prefix("<s>").map_or(text.clone(), str::to_owned)
+}

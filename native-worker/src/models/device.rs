@@ -1,0 +1,110 @@
+//! The device that models run on: the CPU, or a GPU that has shown that it computes the same.
+
+use std::sync::Mutex;
+use std::time::Instant;
+
+use stepwise_core::model::device::{DeviceError, Gpu};
+use stepwise_core::model::network::Compute;
+use tokio::sync::OnceCell;
+
+/// What the user wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// A GPU where there is one that can be trusted, else the CPU.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// The GPU, or a software adapter that stands in for one, or an error.
+    Gpu,
+}
+
+/// A chosen device.
+#[derive(Clone, Debug)]
+pub struct ModelDevice {
+    /// What runs a network on it.
+    pub compute: Compute,
+    /// For people: `CPU, 2 threads`, or the adapter's name.
+    pub name: String,
+    /// The adapter is a program on the CPU; its speed says nothing about a GPU's.
+    pub is_software_gpu: bool,
+    n_threads: usize,
+}
+
+/// A process can ask for its GPU once.
+static GPU: OnceCell<Result<Gpu, DeviceError>> = OnceCell::const_new();
+
+/// Models on the CPU take turns: they would share the same cores, and the time of each could not be told.
+static CPU: Mutex<()> = Mutex::new(());
+
+impl ModelDevice {
+    /// Finds the device that `choice` asks for; a GPU is tested before it is used. `n_threads` is for the CPU, all of
+    /// its cores when `None`.
+    ///
+    /// # Errors
+    /// The GPU is asked for, and there is none or it computes wrongly.
+    pub async fn choose(choice: DeviceChoice, n_threads: Option<usize>) -> Result<Self, &'static DeviceError> {
+        let n_threads = n_threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        if choice == DeviceChoice::Cpu {
+            return Ok(Self::cpu(n_threads));
+        }
+        match (GPU.get_or_init(tested_gpu).await, choice) {
+            (Ok(gpu), _) if choice == DeviceChoice::Gpu || !gpu.is_software => Ok(Self {
+                compute: gpu.compute.clone(),
+                name: gpu.name.clone(),
+                is_software_gpu: gpu.is_software,
+                n_threads,
+            }),
+            (Err(e), DeviceChoice::Gpu) => Err(e),
+            (Err(e), _) => {
+                tracing::info!("models run on the CPU: {e}");
+                Ok(Self::cpu(n_threads))
+            }
+            (Ok(gpu), _) => {
+                tracing::info!("models run on the CPU: {} is itself a program on the CPU", gpu.name);
+                Ok(Self::cpu(n_threads))
+            }
+        }
+    }
+
+    /// The CPU.
+    #[must_use]
+    pub fn cpu(n_threads: usize) -> Self {
+        let name = format!("CPU, {n_threads} thread{}", if n_threads == 1 { "" } else { "s" });
+        Self { compute: Compute::cpu(n_threads), name, is_software_gpu: false, n_threads }
+    }
+
+    /// Does `work` on the device and says how long the device was busy with it, in microseconds: on the CPU the time of
+    /// all cores together, so that it adds up with Lean's; on a GPU the wall time until the results were there.
+    pub fn timed<T>(&self, work: impl FnOnce() -> T) -> (T, u64) {
+        let _turn = self.compute.is_cpu().then(|| CPU.lock());
+        let (cpu, wall) = (process_cpu_us(), Instant::now());
+        let done = work();
+        let wall_us = u64::try_from(wall.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let busy_us = match (self.compute.is_cpu(), cpu, process_cpu_us()) {
+            (false, ..) => wall_us,
+            // The rest of the process does little meanwhile; it cannot have kept more cores busy than the model has.
+            (true, Some(before), Some(after)) => (after - before).min(wall_us * self.n_threads as u64),
+            (true, ..) => wall_us * self.n_threads as u64,
+        };
+        (done, busy_us)
+    }
+}
+
+async fn tested_gpu() -> Result<Gpu, DeviceError> {
+    let gpu = Gpu::find().await?;
+    let error = gpu.self_test().await?;
+    tracing::info!("{} agrees with the CPU: {error:.1e} of the logits' range apart", gpu.name);
+    Ok(gpu)
+}
+
+/// CPU time of this process so far, in microseconds, where the system tells.
+fn process_cpu_us() -> Option<u64> {
+    #[cfg(unix)]
+    {
+        use nix::time::{ClockId, clock_gettime};
+        let time = std::time::Duration::from(clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).ok()?);
+        u64::try_from(time.as_micros()).ok()
+    }
+    #[cfg(not(unix))]
+    None
+}

@@ -1,0 +1,344 @@
+//! Policies and critics from model folders, each served by a thread of its own.
+
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use stepwise_core::critic::{ScoreRequest, Scores};
+use stepwise_core::model::chat::{ChatError, ChatTemplate};
+use stepwise_core::model::config::{Architecture, Head};
+use stepwise_core::model::network::Network;
+use stepwise_core::model::tokenizer::{Tokenizer, TokenizerError};
+use stepwise_core::model::weights::{Checkpoint, TensorSource, WeightsError};
+use stepwise_core::model::{LanguageModel, ModelError, PolicyOptions, Reader, RewardModel, Sampling};
+use stepwise_core::policy::{ProposalRequest, Proposals};
+use stepwise_core::prompt::PromptFormat;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{FolderError, ModelDevice, ModelFolder};
+use crate::run::critic::{Critic, CriticError};
+use crate::run::policy::{Policy, PolicyError};
+
+/// Memory for the keys and values of prompts that later prompts may share.
+const PREFIX_BYTES: usize = 512 << 20;
+
+/// Questions that wait for a model; searches beyond that wait to ask.
+const QUEUE: usize = 64;
+
+/// Why a folder gives no policy or critic, each as one line.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// The folder is not as Hugging Face publishes models.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// There is nothing to read text with.
+    #[error("{} has no tokenizer.json and no tokenizer.model; download them to the folder", .0.display())]
+    NoTokenizer(PathBuf),
+    /// The weights are not as config.json says.
+    #[error("{}: {source}", .folder.display())]
+    Weights {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong.
+        source: WeightsError,
+    },
+    /// The tokenizer is broken, or not this model's.
+    #[error("{}: {source}", .folder.display())]
+    Tokenizer {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong.
+        source: TokenizerError,
+    },
+    /// The chat template is broken.
+    #[error("{}: {source}", .folder.display())]
+    Chat {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong.
+        source: ChatError,
+    },
+    /// `stepwise.json` or generation_config.json is broken.
+    #[error("{}: {message}", .path.display())]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+    /// It is the other kind of model.
+    #[error("{}: {message}", .folder.display())]
+    Unsuited {
+        /// The folder.
+        folder: PathBuf,
+        /// What kind it is, and what to name instead.
+        message: String,
+    },
+}
+
+/// The prompts of a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PromptChoice {
+    /// What the folder's stepwise.json names, else StepProver's for InternLM2 and BFS-Prover's for others.
+    Auto,
+    /// This one.
+    Format(PromptFormat),
+}
+
+/// A language model in this process.
+#[derive(Debug)]
+pub struct LocalPolicy {
+    name: String,
+    thread: ModelThread<ProposalRequest, Proposals>,
+}
+
+/// A reward model in this process.
+#[derive(Debug)]
+pub struct LocalCritic {
+    name: String,
+    thread: ModelThread<ScoreRequest, Scores>,
+}
+
+/// What a folder says that Hugging Face has no file for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    prompt: Option<String>,
+}
+
+impl LocalPolicy {
+    /// Loads a folder; `progress` is told how many bytes of how many are loaded.
+    ///
+    /// # Errors
+    /// Something in the folder is missing, broken, or not a language model.
+    pub fn open(
+        path: &Path,
+        device: ModelDevice,
+        prompt: PromptChoice,
+        mut sampling: Sampling,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, LocalError> {
+        let folder = ModelFolder::open(path)?;
+        if folder.config.head != Head::LanguageModel {
+            return Err(LocalError::Unsuited {
+                folder: path.to_owned(),
+                message: "this is a reward model; name it with --critic, and a language model as policy".to_owned(),
+            });
+        }
+        let format = match prompt {
+            PromptChoice::Format(format) => format,
+            PromptChoice::Auto => default_format(path, folder.config.architecture)?,
+        };
+        sampling.stop.extend(format.stop().iter().map(|stop| (*stop).to_owned()));
+        let reader = reader(path, &folder)?;
+        if format == PromptFormat::StepProver && !reader.has_template() {
+            return Err(LocalError::Unsuited {
+                folder: path.to_owned(),
+                message: "tokenizer_config.json has no chat_template, which this prompt needs; choose `--prompt bfs-prover` or `--prompt plain`".to_owned(),
+            });
+        }
+        let ends = generation_ends(path, &folder)?;
+        let name = name(path, &folder, &format!("{format:?} {sampling:?}"));
+        let network = network(path, &folder, &device, progress)?;
+        let options = PolicyOptions { format, sampling, prefix_bytes: PREFIX_BYTES };
+        let mut model = LanguageModel::new(network, reader, options, &ends);
+        let thread = ModelThread::start(move |request: &ProposalRequest| {
+            let (answer, device_us) = device.timed(|| pollster::block_on(model.propose(request)));
+            answer.map(|mut proposals| {
+                proposals.cost.device_us = device_us;
+                proposals
+            })
+        });
+        Ok(Self { name, thread })
+    }
+}
+
+impl LocalCritic {
+    /// Loads a folder; `progress` is told how many bytes of how many are loaded.
+    ///
+    /// # Errors
+    /// Something in the folder is missing, broken, or not a reward model.
+    pub fn open(
+        path: &Path,
+        device: ModelDevice,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, LocalError> {
+        let folder = ModelFolder::open(path)?;
+        let reader = reader(path, &folder)?;
+        let name = name(path, &folder, "");
+        if folder.config.head == Head::LanguageModel {
+            return Err(LocalError::Unsuited {
+                folder: path.to_owned(),
+                message: "this is a language model; name it with --policy, and an InternLM2ForRewardModel as critic".to_owned(),
+            });
+        }
+        let network = network(path, &folder, &device, progress)?;
+        let model = RewardModel::new(network, reader, PREFIX_BYTES);
+        let mut model = model.map_err(|e| LocalError::Unsuited { folder: path.to_owned(), message: e.to_string() })?;
+        let thread = ModelThread::start(move |request: &ScoreRequest| {
+            let (answer, device_us) = device.timed(|| pollster::block_on(model.score(request)));
+            answer.map(|mut scores| {
+                scores.cost.device_us = device_us;
+                scores
+            })
+        });
+        Ok(Self { name, thread })
+    }
+}
+
+#[async_trait]
+impl Policy for LocalPolicy {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn propose(&self, request: &ProposalRequest) -> Result<Proposals, PolicyError> {
+        let answer = self.thread.ask(request.clone()).await;
+        answer.map_err(|message| PolicyError { policy: self.name.clone(), message })
+    }
+}
+
+#[async_trait]
+impl Critic for LocalCritic {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn score(&self, request: &ScoreRequest) -> Result<Scores, CriticError> {
+        let answer = self.thread.ask(request.clone()).await;
+        answer.map_err(|message| CriticError { critic: self.name.clone(), message })
+    }
+}
+
+/// A question with the place for its answer.
+type Asked<Q, A> = (Q, oneshot::Sender<Result<A, ModelError>>);
+
+/// A thread that owns a model and answers one question after the other. It ends when nobody can ask any more.
+#[derive(Debug)]
+struct ModelThread<Q, A> {
+    questions: mpsc::Sender<Asked<Q, A>>,
+}
+
+impl<Q: Send + 'static, A: Send + 'static> ModelThread<Q, A> {
+    fn start(mut answer: impl FnMut(&Q) -> Result<A, ModelError> + Send + 'static) -> Self {
+        let (questions, mut asked) = mpsc::channel::<Asked<Q, A>>(QUEUE);
+        std::thread::spawn(move || {
+            while let Some((question, answered)) = asked.blocking_recv() {
+                // A search that was stopped meanwhile does not wait any more.
+                if !answered.is_closed() {
+                    let _ = answered.send(answer(&question));
+                }
+            }
+        });
+        Self { questions }
+    }
+
+    async fn ask(&self, question: Q) -> Result<A, String> {
+        const DIED: &str = "its thread died, which its message on standard error explains; try `--device cpu`";
+        let (answered, answer) = oneshot::channel();
+        self.questions.send((question, answered)).await.map_err(|_| DIED.to_owned())?;
+        answer.await.map_err(|_| DIED.to_owned())?.map_err(|e| e.to_string())
+    }
+}
+
+fn network(
+    path: &Path,
+    folder: &ModelFolder,
+    device: &ModelDevice,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Network, LocalError> {
+    let wrong = |source| LocalError::Weights { folder: path.to_owned(), source };
+    let checkpoint = Checkpoint::new(&folder.config, folder).map_err(wrong)?;
+    Network::load(&folder.config, &checkpoint, &device.compute, progress).map_err(wrong)
+}
+
+fn reader(path: &Path, folder: &ModelFolder) -> Result<Reader, LocalError> {
+    let wrong = |source| LocalError::Tokenizer { folder: path.to_owned(), source };
+    let mut tokenizer = match (&folder.tokenizer_json, &folder.tokenizer_model) {
+        (Some(json), _) => Tokenizer::from_json(json).map_err(wrong)?,
+        (None, Some(model)) => Tokenizer::from_sentencepiece(model).map_err(wrong)?,
+        (None, None) => return Err(LocalError::NoTokenizer(path.to_owned())),
+    };
+    for more in [&folder.tokenizer_config, &folder.special_tokens_map].into_iter().flatten() {
+        tokenizer = tokenizer.with_config(more).map_err(wrong)?;
+    }
+    tokenizer.check_vocabulary(folder.config.vocab_size).map_err(wrong)?;
+    let template = match folder.tokenizer_config.as_deref().map(ChatTemplate::from_config) {
+        Some(Ok(template)) => Some(template),
+        Some(Err(ChatError::NoTemplate)) | None if is_chat_internlm2(folder, &tokenizer) => {
+            Some(ChatTemplate::internlm2().map_err(|source| LocalError::Chat { folder: path.to_owned(), source })?)
+        }
+        Some(Err(ChatError::NoTemplate)) | None => None,
+        Some(Err(source)) => return Err(LocalError::Chat { folder: path.to_owned(), source }),
+    };
+    Ok(Reader::new(tokenizer, template))
+}
+
+/// InternLM2's first releases came without a template in their configuration.
+fn is_chat_internlm2(folder: &ModelFolder, tokenizer: &Tokenizer) -> bool {
+    folder.config.architecture == Architecture::InternLm2 && tokenizer.id_of("<|im_start|>").is_some()
+}
+
+fn default_format(path: &Path, architecture: Architecture) -> Result<PromptFormat, LocalError> {
+    let file = path.join("stepwise.json");
+    let wrong = |message: String| LocalError::Settings { path: file.clone(), message };
+    let settings: Settings = match std::fs::read(&file) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| wrong(format!("{e}; it may hold `prompt` only")))?,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Settings::default(),
+        Err(e) => return Err(wrong(e.to_string())),
+    };
+    match settings.prompt.as_deref() {
+        Some(name) => PromptFormat::from_name(name)
+            .ok_or_else(|| wrong(format!("`{name}` is no prompt; choose one of {}", PromptFormat::NAMES.join(", ")))),
+        None if architecture == Architecture::InternLm2 => Ok(PromptFormat::StepProver),
+        None => Ok(PromptFormat::BfsProver),
+    }
+}
+
+/// The end tokens of generation_config.json, which may be more than config.json has.
+fn generation_ends(path: &Path, folder: &ModelFolder) -> Result<Vec<u32>, LocalError> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Ends {
+        One(u32),
+        Several(Vec<u32>),
+    }
+    #[derive(Deserialize)]
+    struct Generation {
+        eos_token_id: Option<Ends>,
+    }
+    let Some(bytes) = &folder.generation_config else { return Ok(Vec::new()) };
+    let generation: Generation = serde_json::from_slice(bytes).map_err(|e| LocalError::Settings {
+        path: path.join("generation_config.json"),
+        message: format!("{e}; download it again"),
+    })?;
+    Ok(match generation.eos_token_id {
+        Some(Ends::One(token)) => vec![token],
+        Some(Ends::Several(tokens)) => tokens,
+        None => Vec::new(),
+    })
+}
+
+/// The folder's name with a hash over its shape, its tokenizer, the beginning of every tensor, and how it is used: two
+/// checkpoints of one training have different names.
+fn name(path: &Path, folder: &ModelFolder, usage: &str) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(folder.config.to_json().to_string());
+    let files = [&folder.tokenizer_json, &folder.tokenizer_model, &folder.tokenizer_config, &folder.special_tokens_map];
+    for file in files {
+        hasher.update(Sha256::digest(file.as_deref().unwrap_or_default()));
+    }
+    hasher.update(usage);
+    for tensor in folder.tensors() {
+        let mut beginning = vec![0.0; tensor.shape.iter().product::<usize>().min(64)];
+        // What cannot be read as numbers is none of the model's weights, or the loader will complain about it.
+        if folder.read_range(&tensor.name, 0, &mut beginning).is_ok() {
+            hasher.update(&tensor.name);
+            beginning.iter().for_each(|value| hasher.update(value.to_le_bytes()));
+        }
+    }
+    let hash: String = hasher.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let folder_name = path.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    format!("{} {hash}", folder_name.unwrap_or_else(|| "model".to_owned()))
+}
