@@ -8,6 +8,7 @@ mod guided;
 mod kills;
 mod lean;
 mod live_states;
+mod models;
 mod nasty;
 mod repl_host;
 mod repl_live;
