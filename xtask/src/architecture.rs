@@ -14,11 +14,12 @@ use serde_json::Value;
 use crate::shell::{cargo, output, root};
 
 /// What each crate of the workspace may depend on, dev- and build-dependencies included.
-const MAY_DEPEND_ON: [(&str, &[&str]); 6] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 7] = [
     ("stepwise-shaders", &[]),
     ("stepwise-core", &["stepwise-shaders"]),
     ("stepwise-worker", &["stepwise-core", "stepwise-shaders"]),
     ("stepwise-web", &["stepwise-core", "stepwise-shaders"]),
+    ("stepwise-inference", &["stepwise-core"]),
     ("stepwise-tests", &["stepwise-core", "stepwise-shaders", "stepwise-web", "stepwise-worker"]),
     ("xtask", &[]),
 ];

@@ -3,14 +3,16 @@
 use anyhow::Result;
 
 use crate::shell::{cargo, command, find_program, step, succeeds};
+use crate::wasm::Module;
 use crate::{python, wasm, web};
 
 /// Format, lints, all tests, the wasm build and the licences; the cheap ones first.
 pub(crate) fn check() -> Result<()> {
     step("format", cargo().args(["fmt", "--all", "--check"]))?;
     step("lints", cargo().args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]))?;
-    let toolchain = wasm::build(wasm::Choice::Auto)?;
-    toolchain.lint()?;
+    for module in [Module::Page, Module::Inference] {
+        wasm::build(module, wasm::Choice::Auto)?.lint(module)?;
+    }
     test()?;
     if succeeds(cargo().args(["deny", "--version"])) {
         step("licences, duplicates and advisories", cargo().args(["deny", "--workspace", "check"]))?;
@@ -30,7 +32,7 @@ pub(crate) fn test() -> Result<()> {
         tests.env(python::VARIABLE, python);
     }
     step("tests", &mut tests)?;
-    browser_test()?;
+    browser_tests()?;
     eprintln!("test: all passed");
     Ok(())
 }
@@ -40,21 +42,28 @@ pub(crate) fn set_up() -> Result<()> {
     step("set up Lean", cargo().args(["run", "--quiet", "--package", "stepwise-worker", "--", "setup"]))
 }
 
-/// Packs the page and walks through it in headless Chromium, by keyboard alone.
-fn browser_test() -> Result<()> {
+/// Walks through the packed page in headless Chromium, by keyboard alone, and runs language models in a worker there.
+fn browser_tests() -> Result<()> {
     let Some(chromium) = find_program(&["chromium", "chromium-browser", "google-chrome"]) else {
-        eprintln!("not tested: the page in a browser, because there is no Chromium (Debian: apt install chromium)");
+        eprintln!(
+            "not tested: page and models in a browser, because there is no Chromium (Debian: apt install chromium)"
+        );
         return Ok(());
     };
     if find_program(&["npm"]).is_none() {
-        eprintln!("not tested: the page in a browser, because there is no npm (Debian: apt install npm)");
+        eprintln!("not tested: page and models in a browser, because there is no npm (Debian: apt install npm)");
         return Ok(());
     }
-    let dist = web::pack()?;
     let folder = crate::shell::root().join("tests/web");
     step(
-        "browser test's driver",
+        "browser tests' driver",
         command("npm").args(["ci", "--silent", "--no-fund", "--no-audit"]).current_dir(&folder),
     )?;
-    step("browser test", command("node").arg("--test").current_dir(&folder).env("CHROMIUM", chromium).env("DIST", dist))
+    let test = |file: &str| {
+        let mut command = command("node");
+        command.args(["--test", file]).current_dir(&folder).env("CHROMIUM", &chromium);
+        command
+    };
+    step("browser test of the page", test("replay.test.mjs").env("DIST", web::pack()?))?;
+    step("browser test of language models", test("inference.test.mjs").env("INFERENCE", web::pack_inference()?))
 }

@@ -13,6 +13,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
+use crate::wasm::Module;
+
 const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
@@ -22,6 +24,7 @@ Commands:
   python                   prints the Python that the tests of model servers want in STEPWISE_TEST_PYTHON; makes it first
   demo                     sets up Lean and proves first theorems in the terminal
   wasm [--toolchain T]     builds core and web for wasm32; T is auto (default), rustup or distribution
+  inference                builds the language model for a page's worker (wasm32) and packs it into dist/inference/
   web [--serve [PORT]]     packs the page into dist/, and serves it on the loopback interface (default port 8080)";
 
 fn main() -> ExitCode {
@@ -42,8 +45,9 @@ fn run(args: &[String]) -> Result<()> {
         ["test"] => check::test(),
         ["python"] => python::print(),
         ["demo"] => demo::demo(),
-        ["wasm"] => wasm::build(wasm::Choice::Auto).map(drop),
-        ["wasm", "--toolchain", choice] => wasm::build(choice.parse()?).map(drop),
+        ["wasm"] => wasm::build(Module::Page, wasm::Choice::Auto).map(drop),
+        ["wasm", "--toolchain", choice] => wasm::build(Module::Page, choice.parse()?).map(drop),
+        ["inference"] => web::pack_inference().map(drop),
         ["web"] => web::pack().map(drop),
         ["web", "--serve"] => serve::serve(&web::pack()?, 8080),
         ["web", "--serve", port] => {

@@ -1,4 +1,4 @@
-//! Builds core and web for wasm32, with whichever toolchain the machine has.
+//! Builds for wasm32, with whichever toolchain the machine has.
 //!
 //! rustup's is the ordinary way. Where rustup cannot bring the target (no network to its server, or Rust from a
 //! distribution), Debian's web toolchain does: it has the standard library's sources, which `-Zbuild-std` compiles.
@@ -14,8 +14,15 @@ use crate::shell::{cargo, command, output, root, step, succeeds};
 const TARGET: &str = "wasm32-unknown-unknown";
 const DISTRIBUTION_CARGO: &str = "/usr/bin/cargo";
 const DISTRIBUTION_RUSTC: &str = "/usr/bin/rustc";
-/// The profile of the page: small code. The check uses it too, so that one cold build serves both.
-const PROFILE: &str = "web";
+
+/// What is built for wasm32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Module {
+    /// The page, with all of the core that it may use: small code.
+    Page,
+    /// The language model for the page's worker: fast code.
+    Inference,
+}
 
 /// Which toolchain is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,32 +57,58 @@ pub(crate) enum Toolchain {
     Distribution,
 }
 
-/// Builds core and web, and says which toolchain did.
-pub(crate) fn build(choice: Choice) -> Result<Toolchain> {
+/// Builds a module, and says which toolchain did.
+pub(crate) fn build(module: Module, choice: Choice) -> Result<Toolchain> {
     let toolchain = find(choice)?;
-    step(
-        &format!("wasm build ({})", toolchain.name()),
-        toolchain.cargo("build").args(["--quiet", "--package", "stepwise-core", "--package", "stepwise-web"]),
-    )?;
+    let mut cargo = toolchain.cargo("build", module);
+    if module == Module::Page {
+        cargo.args(["--package", "stepwise-core"]);
+    }
+    step(&format!("wasm build of {} ({})", module.package(), toolchain.name()), &mut cargo)?;
     Ok(toolchain)
 }
 
-impl Toolchain {
-    /// The page's wasm file, once built.
-    pub(crate) fn page(self) -> PathBuf {
-        self.target_folder().join(TARGET).join(PROFILE).join("stepwise-web.wasm")
+impl Module {
+    fn package(self) -> &'static str {
+        match self {
+            Self::Page => "stepwise-web",
+            Self::Inference => "stepwise-inference",
+        }
     }
 
-    /// Lints the page's code that exists on wasm32 only. The distribution's toolchain has no clippy.
-    pub(crate) fn lint(self) -> Result<()> {
+    fn profile(self) -> &'static str {
+        match self {
+            Self::Page => "web",
+            Self::Inference => "inference",
+        }
+    }
+
+    /// cargo's name of the wasm file, which is a binary's or a library's.
+    fn file(self) -> &'static str {
+        match self {
+            Self::Page => "stepwise-web.wasm",
+            Self::Inference => "stepwise_inference.wasm",
+        }
+    }
+}
+
+impl Toolchain {
+    /// The module's wasm file, once built.
+    pub(crate) fn file(self, module: Module) -> PathBuf {
+        self.target_folder().join(TARGET).join(module.profile()).join(module.file())
+    }
+
+    /// Lints the code that exists on wasm32 only. The distribution's toolchain has no clippy.
+    pub(crate) fn lint(self, module: Module) -> Result<()> {
         match self {
             Self::Rustup => step(
-                "lints (wasm)",
-                self.cargo("clippy").args(["--quiet", "--package", "stepwise-web", "--", "--deny", "warnings"]),
+                &format!("lints of {} (wasm)", module.package()),
+                self.cargo("clippy", module).args(["--", "--deny", "warnings"]),
             ),
             Self::Distribution => {
                 eprintln!(
-                    "not checked: lints of the page's wasm code (`rustup target add {TARGET}` makes it possible)"
+                    "not checked: lints of {} for wasm (`rustup target add {TARGET}` makes it possible)",
+                    module.package()
                 );
                 Ok(())
             }
@@ -89,7 +122,7 @@ impl Toolchain {
         }
     }
 
-    fn cargo(self, verb: &str) -> Command {
+    fn cargo(self, verb: &str, module: Module) -> Command {
         let mut command = match self {
             Self::Rustup => cargo(),
             Self::Distribution => {
@@ -100,7 +133,12 @@ impl Toolchain {
                 command
             }
         };
-        command.arg(verb).args(["--target", TARGET, "--profile", PROFILE]);
+        command.arg(verb).args(["--quiet", "--target", TARGET, "--profile", module.profile()]);
+        command.args(["--package", module.package()]);
+        if module == Module::Inference {
+            // Every browser that has WebGPU has these, and matrix products on the CPU need them.
+            command.args(["--config", &format!("target.{TARGET}.rustflags = ['-Ctarget-feature=+simd128']")]);
+        }
         command.arg("--target-dir").arg(self.target_folder());
         if self == Self::Distribution {
             command.arg("-Zbuild-std=std,panic_abort");

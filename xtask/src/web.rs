@@ -1,4 +1,5 @@
-//! Packs the page into `dist/`: the wasm build, its JavaScript bindings, index.html and the style sheet.
+//! Packs the page into `dist/`: the wasm build, its JavaScript bindings, index.html and the style sheet; and into
+//! `dist/inference/` the language model that a page's worker can load.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,16 +7,33 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::shell::{cargo, command, root, step};
-use crate::wasm;
+use crate::wasm::{self, Module};
 
 /// The version of the `wasm-bindgen` command must be exactly that of the crate in the lock file.
 const WASM_BINDGEN: &str = "0.2.130";
 
 /// Builds and packs the page, and returns the folder.
 pub(crate) fn pack() -> Result<PathBuf> {
-    let toolchain = wasm::build(wasm::Choice::Auto)?;
+    let dist = pack_module(Module::Page, "dist", "stepwise-web")?;
+    for (from, to) in [("index.html", "index.html"), ("web/style.css", "style.css")] {
+        fs::copy(root().join(from), dist.join(to)).with_context(|| format!("cannot copy {from} into dist/"))?;
+    }
+    eprintln!("the page is in {}", dist.display());
+    Ok(dist)
+}
+
+/// Builds and packs the language model for a page's worker, and returns the folder.
+pub(crate) fn pack_inference() -> Result<PathBuf> {
+    let dist = pack_module(Module::Inference, "dist/inference", "stepwise-inference")?;
+    eprintln!("the language model for a page is in {}", dist.display());
+    Ok(dist)
+}
+
+/// Builds a module, and puts it with its JavaScript bindings into an empty folder.
+fn pack_module(module: Module, folder: &str, name: &str) -> Result<PathBuf> {
+    let toolchain = wasm::build(module, wasm::Choice::Auto)?;
     let wasm_bindgen = wasm_bindgen()?;
-    let dist = root().join("dist");
+    let dist = root().join(folder);
     if dist.exists() {
         fs::remove_dir_all(&dist).with_context(|| format!("cannot empty {}", dist.display()))?;
     }
@@ -23,14 +41,10 @@ pub(crate) fn pack() -> Result<PathBuf> {
     step(
         "JavaScript bindings",
         command(wasm_bindgen)
-            .args(["--target", "web", "--no-typescript", "--out-name", "stepwise-web", "--out-dir"])
+            .args(["--target", "web", "--no-typescript", "--out-name", name, "--out-dir"])
             .arg(&dist)
-            .arg(toolchain.page()),
+            .arg(toolchain.file(module)),
     )?;
-    for (from, to) in [("index.html", "index.html"), ("web/style.css", "style.css")] {
-        fs::copy(root().join(from), dist.join(to)).with_context(|| format!("cannot copy {from} into dist/"))?;
-    }
-    eprintln!("the page is in {}", dist.display());
     Ok(dist)
 }
 

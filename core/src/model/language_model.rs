@@ -1,8 +1,8 @@
 //! The policy: a language model that writes tactics for a proof state.
 
-use super::config::RopeScaling;
+use super::config::{Head, RopeScaling};
 use super::error::ModelError;
-use super::generate::{Generator, Sample};
+use super::generate::{Generator, Sample, rows};
 use super::network::Network;
 use super::prefixes::Prefixes;
 use super::reader::Reader;
@@ -53,6 +53,12 @@ impl LanguageModel {
         &self.network
     }
 
+    /// What reads its prompts.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
     /// Tactics for a state, most probable first, equal ones merged. Without a clock, the cost's time is left at 0.
     ///
     /// A prompt that the model has no positions for gets no tactics: that is the state's fate, not a failure.
@@ -61,12 +67,37 @@ impl LanguageModel {
     /// The prompt cannot be built, or the device fails.
     pub async fn propose(&mut self, request: &ProposalRequest) -> Result<Proposals, ModelError> {
         let tokens = self.reader.prompt(&policy_prompt(self.options.format, request))?;
-        let n_all = tokens.len() + self.options.sampling.max_tokens;
-        if tokens.is_empty() || n_all > self.n_positions() {
-            return Ok(Proposals::default());
+        let sampling = self.options.sampling.clone();
+        match self.generate(&tokens, &sampling, request.samples as usize, request.seed).await {
+            Ok((samples, cost)) => Ok(Proposals { candidates: merged(self.options.format, &samples), cost }),
+            Err(ModelError::Length { .. }) => Ok(Proposals::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What follows a text of tokens: `n` samples, or at temperature 0 the `n` texts that beam search finds. Without a
+    /// clock, the cost's time is left at 0.
+    ///
+    /// # Errors
+    /// The model has no positions or no such tokens for the text, it is a reward model, or the device fails.
+    pub async fn generate(
+        &mut self,
+        tokens: &[u32],
+        sampling: &Sampling,
+        n: usize,
+        seed: u64,
+    ) -> Result<(Vec<Sample>, ModelCost), ModelError> {
+        let n_all = tokens.len() + sampling.max_tokens;
+        let n_positions = self.n_positions();
+        if n_all > n_positions {
+            return Err(ModelError::Length { n_tokens: n_all, n_positions });
+        }
+        self.check(tokens)?;
+        if self.network.config().head != Head::LanguageModel {
+            return Err(ModelError::Unsuited("a reward model writes no text; take a language model".to_owned()));
         }
         let keep = self.network.can_keep(n_all);
-        let known = if keep { self.prefixes.longest(&tokens) } else { Default::default() };
+        let known = if keep { self.prefixes.longest(tokens) } else { Default::default() };
         let n_known = known.tokens().len();
         let (prefix, logits) = self.network.extend(known, &tokens[n_known..]);
         if keep {
@@ -77,11 +108,10 @@ impl LanguageModel {
             tokenizer: self.reader.tokenizer(),
             context: &tokens[tokens.len().saturating_sub(4)..],
             ends: &self.ends,
-            sampling: &self.options.sampling,
+            sampling,
         };
-        let n = request.samples as usize;
-        let samples = if self.options.sampling.temperature > 0.0 {
-            generator.sample(&prefix, logits, n, request.seed).await?
+        let samples = if sampling.temperature > 0.0 {
+            generator.sample(&prefix, logits, n, seed).await?
         } else {
             generator.beam(&prefix, logits, n).await?
         };
@@ -90,7 +120,26 @@ impl LanguageModel {
             generated_tokens: samples.iter().map(|sample| sample.logprobs.len() as u64).sum(),
             device_us: 0,
         };
-        Ok(Proposals { candidates: merged(self.options.format, &samples), cost })
+        Ok((samples, cost))
+    }
+
+    /// The logits at every position of a text, `[n_tokens, vocab]` row by row; for a reward model `[n_tokens, 1]`.
+    ///
+    /// # Errors
+    /// The text is empty or has tokens that the model has not, or the device fails.
+    pub async fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>, ModelError> {
+        self.check(tokens)?;
+        rows(self.network.logits(tokens)).await
+    }
+
+    /// What the network relies on.
+    fn check(&self, tokens: &[u32]) -> Result<(), ModelError> {
+        let vocab_size = self.network.config().vocab_size;
+        match tokens.iter().find(|token| **token as usize >= vocab_size) {
+            Some(token) => Err(ModelError::Token { token: *token, vocab_size }),
+            None if tokens.is_empty() => Err(ModelError::Length { n_tokens: 0, n_positions: self.n_positions() }),
+            None => Ok(()),
+        }
     }
 
     /// The longest text that the rotary positions are made for.
