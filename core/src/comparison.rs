@@ -124,11 +124,11 @@ pub enum ComparisonError {
     },
 }
 
-/// What a search cost, in seconds of the machine's time: the CPU time of Lean. Two searches that spent the same are
-/// searches at equal cost, whatever they spent it on.
+/// What a search cost, in seconds of the machine's time: the CPU time of Lean and the device time of the models. Two
+/// searches that spent the same are searches at equal cost, whatever they spent it on.
 #[must_use]
 pub fn cost_seconds(ledger: &CostLedger) -> f64 {
-    ledger.lean_cpu_us as f64 / 1e6
+    ledger.cost_us() as f64 / 1e6
 }
 
 /// The order in which configurations take their turns, as pairs of a problem's index and a configuration's: problem by

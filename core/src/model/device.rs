@@ -29,7 +29,9 @@ pub struct Gpu {
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// There is none.
-    #[error("no GPU can be used here ({0}); install its Vulkan, Metal or DirectX 12 driver, or run with `--device cpu`")]
+    #[error(
+        "no GPU can be used here ({0}); install its Vulkan, Metal or DirectX 12 driver, or run with `--device cpu`"
+    )]
     NoGpu(#[from] WgpuInitError),
     /// It fails while it works.
     #[error("the GPU {name} fails ({message}); run with `--device cpu`")]
@@ -40,7 +42,9 @@ pub enum DeviceError {
         message: String,
     },
     /// It computes something else than the CPU.
-    #[error("the GPU {name} computes wrongly: its logits are {error:.1e} of their range from the CPU's, and {TOLERANCE:.0e} is allowed; update its driver, or run with `--device cpu`")]
+    #[error(
+        "the GPU {name} computes wrongly: its logits are {error:.1e} of their range from the CPU's, and {TOLERANCE:.0e} is allowed; update its driver, or run with `--device cpu`"
+    )]
     Wrong {
         /// The adapter.
         name: String,

@@ -54,7 +54,8 @@ impl Reader {
                 Ok(self.tokenizer.encode_segments(&template.render(messages, to_be_answered)?, false)?)
             }
             (Prompt::Chat(_), None) => Err(ModelError::Unsuited(
-                "the prompt is a chat, and the model has no chat template; name another format with `--prompt`".to_owned(),
+                "the prompt is a chat, and the model has no chat template; name another format with `--prompt`"
+                    .to_owned(),
             )),
         }
     }

@@ -15,9 +15,9 @@ use stepwise_core::stats::Estimate;
 use super::Outcome;
 use super::args::{self, Cli, CompareArgs, NamedFlags, RunArgs};
 use super::eval::{self, Tally};
+use super::models::Models;
 use super::output::{self, FAINT, styled};
 use super::progress::Progress;
-use super::models::Models;
 use super::prove::search_config;
 use super::{input, interrupt, lean};
 use crate::run::eval::{Step, Turn, log_path, run_turns};
@@ -125,7 +125,8 @@ async fn search(
     let mut to_do = BTreeSet::new();
     for (eval_idx, (recorded, run)) in recorded.iter_mut().zip(runs).enumerate() {
         let of_config = || format!("--config {}", recorded.results.name);
-        let models = Models::open(&run.models, &search_config(&run.budget, 1), &progress).await.with_context(of_config)?;
+        let models =
+            Models::open(&run.models, &search_config(&run.budget, 1), &progress).await.with_context(of_config)?;
         let eval = eval::build(run, models, None, &pool, stop.clone()).await.with_context(of_config)?;
         let records = std::mem::take(&mut recorded.results.records);
         let resumption = eval::resumption(&recorded.path, &problems, records, &eval.run())?;

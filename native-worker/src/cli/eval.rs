@@ -13,10 +13,10 @@ use stepwise_core::stats;
 
 use super::Outcome;
 use super::args::{EvalArgs, RunArgs};
+use super::models::Models;
 use super::output::{self, BAD, GOOD, styled};
 use super::progress::Progress;
 use super::prove::search_config;
-use super::models::Models;
 use super::{input, interrupt, lean};
 use crate::lean::pool::Pool;
 use crate::run::eval::{Eval, Step, Turn, run_turns};

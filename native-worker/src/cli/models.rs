@@ -46,9 +46,8 @@ impl Models {
             ModelSource::Folder(folder) => {
                 let device = device(args, progress).await?;
                 let (folder, prompt, sampling) = (folder.clone(), args.prompt, sampling(args));
-                let loaded = load(progress, "policy", move |told| {
-                    LocalPolicy::open(&folder, device, prompt, sampling, told)
-                });
+                let loaded =
+                    load(progress, "policy", move |told| LocalPolicy::open(&folder, device, prompt, sampling, told));
                 Arc::new(loaded.await?)
             }
             ModelSource::Url(url) => {
@@ -116,7 +115,7 @@ async fn load<M: Send + 'static, E: std::error::Error + Send + Sync + 'static>(
     let progress = progress.clone();
     let loaded = tokio::task::spawn_blocking(move || {
         open(&mut |done, total| {
-            let percent = if total == 0 { 100 } else { 100 * done / total };
+            let percent = (100 * done).checked_div(total).unwrap_or(100);
             progress.update(|| format!("loading the {role}: {percent}% of {:.1} GB", total as f64 / 1e9));
         })
     });

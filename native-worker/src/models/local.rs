@@ -159,18 +159,15 @@ impl LocalCritic {
     ///
     /// # Errors
     /// Something in the folder is missing, broken, or not a reward model.
-    pub fn open(
-        path: &Path,
-        device: ModelDevice,
-        progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<Self, LocalError> {
+    pub fn open(path: &Path, device: ModelDevice, progress: &mut dyn FnMut(u64, u64)) -> Result<Self, LocalError> {
         let folder = ModelFolder::open(path)?;
         let reader = reader(path, &folder)?;
         let name = name(path, &folder, "");
         if folder.config.head == Head::LanguageModel {
             return Err(LocalError::Unsuited {
                 folder: path.to_owned(),
-                message: "this is a language model; name it with --policy, and an InternLM2ForRewardModel as critic".to_owned(),
+                message: "this is a language model; name it with --policy, and an InternLM2ForRewardModel as critic"
+                    .to_owned(),
             });
         }
         let network = network(path, &folder, &device, progress)?;
@@ -324,7 +321,7 @@ fn generation_ends(path: &Path, folder: &ModelFolder) -> Result<Vec<u32>, LocalE
 /// checkpoints of one training have different names.
 fn name(path: &Path, folder: &ModelFolder, usage: &str) -> String {
     let mut hasher = Sha256::new();
-    hasher.update(folder.config.to_json().to_string());
+    hasher.update(folder.config.to_json());
     let files = [&folder.tokenizer_json, &folder.tokenizer_model, &folder.tokenizer_config, &folder.special_tokens_map];
     for file in files {
         hasher.update(Sha256::digest(file.as_deref().unwrap_or_default()));

@@ -110,7 +110,12 @@ fn a_broken_folder_is_told_in_one_line() {
     let shard = "model-00002-of-00002.safetensors";
     let language_model = "LlamaForCausalLM";
     refused(language_model, sharded, |dir| std::fs::remove_file(dir.join(shard)).unwrap(), &[shard]);
-    refused(language_model, PLAIN, |dir| edit(dir, "architectures", json!(["MambaForCausalLM"])), &["MambaForCausalLM", "Qwen2ForCausalLM"]);
+    refused(
+        language_model,
+        PLAIN,
+        |dir| edit(dir, "architectures", json!(["MambaForCausalLM"])),
+        &["MambaForCausalLM", "Qwen2ForCausalLM"],
+    );
     refused(language_model, PLAIN, |dir| edit(dir, "vocab_size", json!(200)), &["token"]);
     refused(language_model, PLAIN, |dir| edit(dir, "intermediate_size", json!(72)), &["shape", "gate_proj"]);
     refused(language_model, PLAIN, |dir| std::fs::remove_file(dir.join("tokenizer.json")).unwrap(), &["tokenizer"]);

@@ -50,7 +50,8 @@ impl Prefix {
     /// Memory of keys and values, in bytes.
     #[must_use]
     pub fn n_bytes(&self) -> usize {
-        let elements = |(keys, values): &(Tensor<3>, Tensor<3>)| keys.shape().num_elements() + values.shape().num_elements();
+        let elements =
+            |(keys, values): &(Tensor<3>, Tensor<3>)| keys.shape().num_elements() + values.shape().num_elements();
         self.layers.iter().map(elements).sum::<usize>() * size_of::<f32>()
     }
 

@@ -225,7 +225,7 @@ impl Network {
         let mut ids: Vec<i32> = tokens.iter().map(|token| i32::try_from(*token).unwrap_or(i32::MAX)).collect();
         ids.resize(tiling.n_columns(), 0);
         let ids = Tensor::<1, Int>::from_data(ids.as_slice(), self.compute.device());
-        tiling.from_rows(self.weights.embedding.val().select(0, ids))
+        tiling.tiles_of_rows(self.weights.embedding.val().select(0, ids))
     }
 
     /// Tiles of queries, keys and values as heads, `[heads, head_dim, n_tokens]` each: queries and keys turned to their

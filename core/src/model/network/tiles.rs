@@ -80,7 +80,7 @@ impl Tiling {
     }
 
     /// Rows of an embedding, `[n_columns, features]`, as tiles.
-    pub(super) fn from_rows(self, rows: Tensor<2>) -> Tensor<3> {
+    pub(super) fn tiles_of_rows(self, rows: Tensor<2>) -> Tensor<3> {
         let [_, features] = rows.dims();
         rows.reshape([self.n_tiles, self.tile, features]).swap_dims(1, 2)
     }
