@@ -16,11 +16,11 @@ const { models } = JSON.parse(await readFile(new URL("../reference/vectors.json"
 /** How far logits may be from the reference, as a share of its range. */
 const TOLERANCE = { cpu: 1e-4, gpu: 2e-3 };
 /** These run on WebGPU whatever the time: every family, 1, 2 and 4 query heads to a key, dynamic positions, rewards. */
-const ALWAYS = ["llama-dynamic", "internlm2-gqa2-tied", "qwen2-gqa4", "internlm2-dynamic", "reward-gqa2"];
+const ALWAYS = ["llama-dynamic", "internlm2-gqa2-tied", "qwen2-gqa4", "reward-gqa2"];
 /** The others run on WebGPU while this time, in milliseconds, is not over. */
-const BUDGET = 90_000;
+const BUDGET = 60_000;
 
-const FILES = { "/": ["<!doctype html><title>inference</title>", "text/html"] };
+const FILES = { "/": ["<!doctype html><link rel=icon href='data:,'><title>inference</title>", "text/html"] };
 FILES["/worker.js"] = [
   `import init, * as stepwise from "./stepwise-inference.js";
   globalThis.loaded = init().then(() => ({ ...stepwise, devices: { cpu: stepwise.Device.cpu() } }));`,
@@ -52,9 +52,18 @@ before(async () => {
   worker = await started;
   const gpu = await worker.evaluate(async () => {
     const { Device, devices } = await loaded;
-    if (!(await navigator.gpu?.requestAdapter())) return null;
+    const adapter = await navigator.gpu?.requestAdapter();
+    if (!adapter) return null;
     devices.gpu = await Device.gpu();
-    return { name: devices.gpu.name, error: devices.gpu.selfTestError };
+    const again = await Device.gpu();
+    const { vendor, architecture } = adapter.info;
+    globalThis.nDispatches = 0;
+    const { dispatchWorkgroups } = GPUComputePassEncoder.prototype;
+    GPUComputePassEncoder.prototype.dispatchWorkgroups = function (...counts) {
+      nDispatches++;
+      return dispatchWorkgroups.apply(this, counts);
+    };
+    return { name: `${devices.gpu.name} (${vendor} ${architecture})`, error: again.selfTestError };
   });
   lacking = gpu === null && "this Chromium gives no WebGPU adapter";
   console.log(lacking ? `not tested: WebGPU, because ${lacking}` : `WebGPU: ${gpu.name}, self-test ${shown(gpu.error)}`);
@@ -122,6 +131,7 @@ test("on the CPU all logits are the reference's", async () => {
 
 test("on WebGPU logits are the reference's", async (t) => {
   if (lacking) return t.skip(lacking);
+  assert.equal(await worker.evaluate(() => nDispatches), 0, "what ran on the CPU needed no GPU");
   const rank = ({ spec: { name } }) => (ALWAYS.includes(name) ? ALWAYS.indexOf(name) : ALWAYS.length);
   const left = models.toSorted((a, b) => rank(a) - rank(b));
   const started = performance.now();
@@ -129,49 +139,65 @@ test("on WebGPU logits are the reference's", async (t) => {
   while (left.length > 0 && (rank(left[0]) < ALWAYS.length || performance.now() - started < BUDGET)) {
     greatest = Math.max(greatest, await compare(left.shift(), "gpu"));
   }
+  assert.ok((await worker.evaluate(() => nDispatches)) > 0, "the GPU did nothing, so something else computed this");
   console.log(`WebGPU: ${models.length - left.length} models, logits within ${shown(greatest)}`);
   if (left.length > 0) console.log(`not tested on WebGPU, for time: ${left.map(({ spec }) => spec.name).join(", ")}`);
 });
 
-/** Samples of a reference model, several times over with different options. */
-const generate = (device, name, ...options) =>
-  worker.evaluate(async ([device, recipe, options]) => {
+/** Samples of a reference model, once for each of several options; says how fast the last were written. */
+async function generate(device, name, ...options) {
+  const [runs, seconds] = await worker.evaluate(async ([device, recipe, options]) => {
     const { Model, devices } = await loaded;
     const model = Model.random(...recipe, devices[device]);
     const prompt = model.encode("t5 t17 t3 t40 t11");
     const runs = [];
-    for (const option of options) runs.push(await model.generate(prompt, option));
+    let started;
+    for (const option of options) {
+      started = performance.now();
+      runs.push(await model.generate(prompt, option));
+    }
     model.free();
-    return runs;
+    return [runs, (performance.now() - started) / 1000];
   }, [device, recipe(named(name)), options]);
+  const n_tokens = runs.at(-1).reduce((sum, { logprobs }) => sum + logprobs.length, 0);
+  console.log(`${device}: ${(n_tokens / seconds).toFixed(0)} tokens/s with a test's model, ${runs.at(-1).length} samples at once`);
+  return runs;
+}
+
+/** The same texts with the same ends, and log-probabilities no further apart than this. */
+function alike(ours, theirs, tolerance) {
+  assert.deepEqual(ours.map(({ text, end }) => [text, end]), theirs.map(({ text, end }) => [text, end]));
+  const [our, their] = [ours, theirs].map((samples) => samples.flatMap(({ logprobs }) => logprobs));
+  assert.ok(our.every((logprob, idx) => Math.abs(logprob - their[idx]) <= tolerance), `${our} are not ${their}`);
+}
 
 for (const device of ["cpu", "gpu"]) {
   test(`equal seeds give equal samples on the ${device}`, async (t) => {
     if (device === "gpu" && lacking) return t.skip(lacking);
-    const options = { n: 3, temperature: 1, topP: 0.9, maxTokens: 10 };
-    const [first, again, other] = await generate(
-      device, "internlm2-gqa2-tied", { ...options, seed: 1 }, { ...options, seed: 1 }, { ...options, seed: 2 });
+    const options = { n: 3, temperature: 1, topP: 0.9, maxTokens: 6 };
+    const seeds = [1, 2, 1].map((seed) => ({ ...options, seed }));
+    const [first, other, again] = await generate(device, "internlm2-gqa2-tied", ...seeds);
     assert.equal(first.length, 3);
     for (const { text, logprobs, end } of first) {
-      assert.match(text, /^(t\d+( t\d+)*)?$/);
+      assert.match(text, /^( t\d+)*$/);
       assert.ok(logprobs.length >= 1 && logprobs.every((logprob) => logprob <= 0));
-      assert.ok(end === "end of text" || (end === "length" && logprobs.length === 10));
+      assert.ok(end === "end of text" || (end === "length" && logprobs.length === 6));
     }
-    assert.deepEqual(again, first);
     assert.notDeepEqual(other, first);
     assert.notEqual(first[0].text, first[1].text, "samples of one call have random numbers of their own");
+    // A model that has not read anything yet gives the same bits. One that has kept the prompt reads only its end, and
+    // so adds up in another order.
+    assert.deepEqual((await generate(device, "internlm2-gqa2-tied", seeds[0]))[0], first);
+    alike(again, first, 1e-4);
   });
 }
 
 test("without randomness the CPU and WebGPU write the same", async (t) => {
   if (lacking) return t.skip(lacking);
-  const options = { n: 2, temperature: 0, maxTokens: 12 };
-  for (const name of ["internlm2-gqa2-tied", "qwen2-gqa4"]) {
-    const [[cpu], [gpu]] = [await generate("cpu", name, options), await generate("gpu", name, options)];
-    assert.deepEqual(gpu.map(({ text, end }) => [text, end]), cpu.map(({ text, end }) => [text, end]));
-    const logprobs = (samples) => samples.flatMap((sample) => sample.logprobs);
-    assert.ok(logprobs(gpu).every((logprob, idx) => Math.abs(logprob - logprobs(cpu)[idx]) < 0.02), name);
-  }
+  const options = { n: 2, temperature: 0, maxTokens: 6 };
+  const of = async (device) => (await generate(device, "internlm2-gqa2-tied", options))[0];
+  const [cpu, gpu] = [await of("cpu"), await of("gpu")];
+  alike(gpu, cpu, 2e-2);
 });
 
 /** The values of a tensor by the rule in tests/reference/README.md, written once more from its words. */
@@ -219,6 +245,26 @@ function checkpoint({ config, spec }) {
   return Buffer.concat([length, json, ...data]);
 }
 
+/** What is said of broken input, in the order of the attempts below. */
+const REFUSED = [
+  "the tensor `model.layers.1.mlp.down_proj.weight` holds NaN; the weights are broken, take another checkpoint",
+  "the file of the weights holds 429358 bytes, but its header asks for 429363; download it again",
+  "the file of the weights is not a safetensors file (it has only 3 bytes); download it again",
+  'the architecture "MambaForCausalLM" is unknown; choose a model of one of InternLM2ForCausalLM, ' +
+    "InternLM2ForRewardModel, LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM",
+  "config.json is not a JSON object (EOF while parsing an object at line 1 column 1); download it again",
+  "the tokenizer has 97 tokens, but the model embeds only 96; take the tokenizer from the model's own folder",
+  "the model's vocabulary has 96 tokens, and number 96 is none of them; use its own tokenizer",
+  "the model's vocabulary has 96 tokens, and number 4294967295 is none of them; use its own tokenizer",
+  "the model reads and writes from 1 to 2048 tokens, and here are 0; change the text or the limit of tokens",
+  "the model's vocabulary has 96 tokens, and number 96 is none of them; use its own tokenizer",
+  "the model reads and writes from 1 to 2048 tokens, and here are 0; change the text or the limit of tokens",
+  "the model reads and writes from 1 to 2048 tokens, and here are 4097; change the text or the limit of tokens",
+  "the options of generate are wrong: unknown field `temprature`, expected one of `n`, `seed`, `temperature`, `topK`, " +
+    "`topP`, `maxTokens`, `stop` at line 1 column 13",
+  "the options of generate are wrong: n is 1000000, and may be from 1 to 256",
+];
+
 test("weights are read from safetensors, and what is broken is refused in one line", async () => {
   const model = named("llama-mha");
   const [config, tokenizer] = recipe(model);
@@ -253,30 +299,12 @@ test("weights are read from safetensors, and what is broken is refused in one li
     }
     return { refused, logits: [...(await model.logits(tokens))] };
   }, [config, tokenizer, strange, JSON.stringify(words(97)), sound.toString("base64"), broken.toString("base64"), tokens]);
-  console.log(found.refused.join("\n"));
+  assert.deepEqual(found.refused, REFUSED);
   const width = model.config.vocab_size;
   positions.forEach((position, idx) => {
     const error = relativeError(found.logits.slice(position * width, (position + 1) * width), logits[idx]);
     assert.ok(error <= TOLERANCE.cpu, `after all refusals: ${shown(error)}`);
   });
-});
-
-test("how fast it writes, as information", async () => {
-  for (const device of lacking ? ["cpu"] : ["cpu", "gpu"]) {
-    const rate = await worker.evaluate(async ([device, recipe]) => {
-      const { Model, devices } = await loaded;
-      const model = Model.random(...recipe, devices[device]);
-      const options = { n: 8, temperature: 1, maxTokens: 16 };
-      const prompt = model.encode("t5 t17 t3 t40 t11");
-      await model.generate(prompt, options);
-      const started = performance.now();
-      const samples = await model.generate(prompt, { ...options, seed: 1 });
-      const seconds = (performance.now() - started) / 1000;
-      model.free();
-      return samples.reduce((sum, { logprobs }) => sum + logprobs.length, 0) / seconds;
-    }, [device, recipe(named("qwen2-gqa4"))]);
-    console.log(`${device}: ${rate.toFixed(0)} tokens/s with a test's model, 8 samples at once`);
-  }
 });
 
 test("nothing was logged as an error", () => assert.deepEqual(errors, []));

@@ -41,7 +41,8 @@ fn pack_module(module: Module, folder: &str, name: &str) -> Result<PathBuf> {
     step(
         "JavaScript bindings",
         command(wasm_bindgen)
-            .args(["--target", "web", "--no-typescript", "--out-name", name, "--out-dir"])
+            // Names of functions are a quarter of the model's file, and a panic says its file and line without them.
+            .args(["--target", "web", "--no-typescript", "--remove-name-section", "--out-name", name, "--out-dir"])
             .arg(&dist)
             .arg(toolchain.file(module)),
     )?;

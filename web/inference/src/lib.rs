@@ -5,6 +5,7 @@
 
 #![cfg(target_arch = "wasm32")]
 
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::panic;
 
@@ -38,8 +39,14 @@ fn start() {
     panic::set_hook(Box::new(|panic| error(&panic.to_string())));
 }
 
+thread_local! {
+    /// The GPU once it is found: burn takes hold of it for as long as the module lives.
+    static GPU: RefCell<Option<Device>> = const { RefCell::new(None) };
+}
+
 /// What a model runs on.
 #[wasm_bindgen]
+#[derive(Clone)]
 pub struct Device {
     compute: Compute,
     name: String,
@@ -55,13 +62,20 @@ impl Device {
     }
 
     /// The GPU that the browser recommends, once it has shown on a small model that it computes what the CPU computes.
+    /// Wait for the first answer before you ask again; later ones are the same.
     ///
     /// # Errors
     /// There is none, or it fails the test.
     pub async fn gpu() -> Result<Self, JsError> {
+        if let Some(known) = GPU.with_borrow(Option::clone) {
+            return Ok(known);
+        }
         let gpu = Gpu::find().await?;
         let error = gpu.self_test().await?;
-        Ok(Self { compute: gpu.compute, name: gpu.name, error })
+        // Browsers may keep the adapter's own name to themselves, and leave a blank before its backend's.
+        let device = Self { compute: gpu.compute, name: gpu.name.trim().to_owned(), error };
+        GPU.set(Some(device.clone()));
+        Ok(device)
     }
 
     /// The adapter's name, as far as the browser tells.
