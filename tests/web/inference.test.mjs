@@ -174,7 +174,8 @@ function alike(ours, theirs, tolerance) {
 for (const device of ["cpu", "gpu"]) {
   test(`equal seeds give equal samples on the ${device}`, async (t) => {
     if (device === "gpu" && lacking) return t.skip(lacking);
-    const options = { n: 3, temperature: 1, topP: 0.9, maxTokens: 6 };
+    // The model is sure of itself; heat makes it hesitate.
+    const options = { n: 3, temperature: 4, topP: 0.9, maxTokens: 6 };
     const seeds = [1, 2, 1].map((seed) => ({ ...options, seed }));
     const [first, other, again] = await generate(device, "internlm2-gqa2-tied", ...seeds);
     assert.equal(first.length, 3);
@@ -184,7 +185,7 @@ for (const device of ["cpu", "gpu"]) {
       assert.ok(end === "end of text" || (end === "length" && logprobs.length === 6));
     }
     assert.notDeepEqual(other, first);
-    assert.notEqual(first[0].text, first[1].text, "samples of one call have random numbers of their own");
+    assert.equal(new Set(first.map(({ text }) => text)).size, 3, "samples of one call have random numbers of their own");
     // A model that has not read anything yet gives the same bits. One that has kept the prompt reads only its end, and
     // so adds up in another order.
     assert.deepEqual((await generate(device, "internlm2-gqa2-tied", seeds[0]))[0], first);
