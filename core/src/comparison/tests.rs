@@ -5,7 +5,7 @@ use expect_test::{Expect, expect};
 use super::*;
 
 fn run(samples: u32) -> Run {
-    Run { config: serde_json::json!({ "samples": samples }), policy: "portfolio 1".into(), lean: "lean 4".into() }
+    Run { config: serde_json::json!({ "samples": samples }), policy: "portfolio 1".into(), lean: "lean 4".into(), critic: None }
 }
 
 /// One character per problem: `+` proved, `-` not, `c` cancelled, a space for no record. The cost of problem i is
