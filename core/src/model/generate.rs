@@ -200,7 +200,10 @@ impl Sample {
 }
 
 /// Reads rows of logits, `[n, vocab]`, from the device.
-pub(super) async fn rows(logits: Tensor<2>) -> Result<Vec<f32>, ModelError> {
+///
+/// # Errors
+/// The device fails.
+pub async fn rows(logits: Tensor<2>) -> Result<Vec<f32>, ModelError> {
     let data = logits.into_data_async().await.map_err(|e| ModelError::Device(e.to_string()))?;
     data.try_into_vec().map_err(|e| ModelError::Device(format!("{e:?}")))
 }

@@ -7,13 +7,14 @@ pub mod chat;
 pub mod config;
 pub mod device;
 mod error;
+mod exp;
 pub mod generate;
 pub mod language_model;
 pub mod network;
 mod prefixes;
 pub mod reader;
 pub mod reward_model;
-mod sampling;
+pub mod sampling;
 pub mod tokenizer;
 pub mod weights;
 

@@ -59,26 +59,9 @@ impl RewardModel {
         }
         let mut result = Scores::default();
         let header = self.header(&texts, &mut result.cost);
-        let mut rest: &[Vec<u32>] = &texts;
-        while !rest.is_empty() {
-            let mut n_tokens = 0;
-            let fits = |text: &&Vec<u32>| {
-                n_tokens += text.len() - header.tokens().len();
-                n_tokens <= MAX_PACKED
-            };
-            let n_texts = rest.iter().take_while(fits).count().max(1);
-            let (batch, later) = rest.split_at(n_texts);
-            rest = later;
-            let tails: Vec<&[u32]> = batch.iter().map(|text| &text[header.tokens().len()..]).collect();
-            result.cost.prompt_tokens += tails.iter().map(|tail| tail.len() as u64).sum::<u64>();
-            let rewards = self.network.rewards(&header, &tails).into_data_async().await;
-            let rewards = rewards.map_err(|e| ModelError::Device(e.to_string()))?;
-            let rewards = rewards.try_into_vec::<f32>().map_err(|e| ModelError::Device(e.to_string()))?;
-            if rewards.iter().any(|reward| !reward.is_finite()) {
-                return Err(ModelError::NotFinite);
-            }
-            result.scores.extend(rewards.into_iter().map(f64::from));
-        }
+        let tails: Vec<&[u32]> = texts.iter().map(|text| &text[header.tokens().len()..]).collect();
+        result.cost.prompt_tokens += tails.iter().map(|tail| tail.len() as u64).sum::<u64>();
+        result.scores = rewards(&self.network, &header, &tails).await?.into_iter().map(f64::from).collect();
         Ok(result)
     }
 
@@ -102,4 +85,25 @@ impl RewardModel {
         self.prefixes.keep(header.clone());
         header
     }
+}
+
+/// The reward at the last token of each text behind a common prefix, in batches that fit.
+///
+/// # Errors
+/// The device fails, or computes what is no number.
+pub async fn rewards(network: &Network, prefix: &Prefix, mut texts: &[&[u32]]) -> Result<Vec<f32>, ModelError> {
+    let mut all = Vec::with_capacity(texts.len());
+    while !texts.is_empty() {
+        let mut n_tokens = 0;
+        let fits = |text: &&&[u32]| {
+            n_tokens += text.len();
+            n_tokens <= MAX_PACKED
+        };
+        let (batch, later) = texts.split_at(texts.iter().take_while(fits).count().max(1));
+        texts = later;
+        let rewards = network.rewards(prefix, batch).into_data_async().await;
+        let rewards = rewards.map_err(|e| ModelError::Device(e.to_string()))?;
+        all.extend(rewards.try_into_vec::<f32>().map_err(|e| ModelError::Device(e.to_string()))?);
+    }
+    if all.iter().all(|reward| reward.is_finite()) { Ok(all) } else { Err(ModelError::NotFinite) }
 }

@@ -3,6 +3,8 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
+use super::exp::exp;
+
 /// How tokens are chosen and when a sample ends.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sampling {
@@ -27,14 +29,16 @@ impl Default for Sampling {
 
 /// A drawn token.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Pick {
-    pub(super) token: u32,
+pub struct Pick {
+    /// Its number.
+    pub token: u32,
     /// Natural logarithm of its probability under the model itself: untempered, and among all tokens.
-    pub(super) logprob: f32,
+    pub logprob: f32,
 }
 
 /// The random numbers of one sample, which depend on nothing that other samples do.
-pub(super) fn rng(seed: u64, sample_idx: usize) -> ChaCha8Rng {
+#[must_use]
+pub fn rng(seed: u64, sample_idx: usize) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(sample_idx as u64);
     rng
@@ -43,18 +47,19 @@ pub(super) fn rng(seed: u64, sample_idx: usize) -> ChaCha8Rng {
 /// The logarithm of the sum of exponentials; `None` when a logit is not finite.
 pub(super) fn log_sum_exp(logits: &[f32]) -> Option<f32> {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f32 = logits.iter().map(|logit| (logit - max).exp()).sum();
+    let sum: f32 = logits.iter().map(|logit| exp(logit - max)).sum();
     let log_sum = max + sum.ln();
     log_sum.is_finite().then_some(log_sum)
 }
 
 /// Draws a token from a row of logits; `None` when they are not finite.
-pub(super) fn pick(logits: &[f32], sampling: &Sampling, rng: &mut ChaCha8Rng) -> Option<Pick> {
+#[must_use]
+pub fn pick(logits: &[f32], sampling: &Sampling, rng: &mut ChaCha8Rng) -> Option<Pick> {
     let log_sum = log_sum_exp(logits)?;
     let token = if sampling.top_k.is_none() && sampling.top_p >= 1.0 {
         let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let inverse = (1.0 / sampling.temperature) as f32;
-        draw(logits.iter().map(|logit| ((logit - max) * inverse).exp()).collect(), rng)
+        draw(logits.iter().map(|logit| exp((logit - max) * inverse)).collect(), rng)
     } else {
         let kept = most_probable(logits, sampling);
         let weights = kept.iter().map(|(_, weight)| *weight).collect();
@@ -87,7 +92,7 @@ fn most_probable(logits: &[f32], sampling: &Sampling) -> Vec<(usize, f32)> {
     let order = order(logits, sampling.top_k.unwrap_or(logits.len()));
     let max = logits[order[0]];
     let inverse = (1.0 / sampling.temperature) as f32;
-    let mut kept: Vec<(usize, f32)> = order.iter().map(|idx| (*idx, ((logits[*idx] - max) * inverse).exp())).collect();
+    let mut kept: Vec<(usize, f32)> = order.iter().map(|idx| (*idx, exp((logits[*idx] - max) * inverse))).collect();
     let wanted = f64::from(kept.iter().map(|(_, weight)| weight).sum::<f32>()) * sampling.top_p;
     let mut sum = 0.0;
     let n_kept = kept.iter().take_while(|(_, weight)| {

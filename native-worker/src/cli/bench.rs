@@ -1,10 +1,14 @@
-//! `stepwise bench`: prints what `lean::bench` measures.
+//! `stepwise bench`: prints what `lean::bench` and `models::bench` measure.
+
+use anyhow::Context;
 
 use super::Outcome;
-use super::args::BenchLeanArgs;
+use super::args::{BenchLeanArgs, BenchModelArgs};
 use super::progress::Progress;
 use super::{lean as settings, output};
-use crate::lean::bench::{self, Plan, Row};
+use crate::lean::bench::{self, Plan};
+use crate::measured::Row;
+use crate::models::bench as models;
 
 pub(super) async fn lean(args: &BenchLeanArgs, verbose: u8) -> anyhow::Result<Outcome> {
     let launch = settings::launcher(&args.lean).await?;
@@ -13,18 +17,61 @@ pub(super) async fn lean(args: &BenchLeanArgs, verbose: u8) -> anyhow::Result<Ou
     let measured = bench::run(launch, &plan, &|row| progress.update(|| row.to_owned())).await;
     progress.finish();
     let rows = measured?;
-    let machine = format!(
-        "{} {}, {} cores",
-        std::env::consts::OS,
-        std::env::consts::ARCH,
-        std::thread::available_parallelism().map_or(0, usize::from)
-    );
+    let machine = machine();
     if args.json {
         output::print_json(&serde_json::json!({ "stepwise_bench_lean": 1, "machine": machine, "rows": rows }))?;
     } else {
         output::print(&format!("{machine}\n{}", table(&rows)))?;
     }
     Ok(Outcome::Proved)
+}
+
+/// Measures within threads of its own, whose number is known; the network's work then needs no change of threads.
+pub(super) fn model(args: &BenchModelArgs, verbose: u8) -> anyhow::Result<Outcome> {
+    let n_threads =
+        args.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), |n| n as usize);
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().context("cannot start threads")?;
+    threads.install(|| super::block_on(measure_model(args, n_threads, verbose)))
+}
+
+async fn measure_model(args: &BenchModelArgs, n_threads: usize, verbose: u8) -> anyhow::Result<Outcome> {
+    let plan = models::Plan {
+        n_prompt: args.prompt,
+        n_samples: args.samples,
+        n_steps: args.tokens,
+        n_states: args.states,
+        n_state_tokens: args.state_tokens,
+        runs: args.runs,
+    };
+    let device = models::Device::find(args.device, n_threads).await?;
+    let progress = Progress::new(verbose);
+    let say = |what: &str| progress.update(|| what.to_owned());
+    let measured = async {
+        let mut rows = models::run(&args.model, &device, &plan, &say).await?;
+        if let Some(critic) = &args.critic {
+            rows.extend(models::run_critic(critic, &device, &plan, &say).await?);
+        }
+        anyhow::Ok(rows)
+    };
+    let measured = measured.await;
+    progress.finish();
+    let rows = measured?;
+    let (machine, models::Device { name, is_software, .. }) = (machine(), &device);
+    if args.json {
+        let device = serde_json::json!({ "name": name, "is_software": is_software });
+        let report =
+            serde_json::json!({ "stepwise_bench_model": 1, "machine": machine, "device": device, "rows": rows });
+        output::print_json(&report)?;
+    } else {
+        let note = if *is_software { ", a program on the CPU: these figures rank no GPU" } else { "" };
+        output::print(&format!("{machine}\n{name}{note}\n{}", table(&rows)))?;
+    }
+    Ok(Outcome::Proved)
+}
+
+fn machine() -> String {
+    let n_cores = std::thread::available_parallelism().map_or(0, usize::from);
+    format!("{} {}, {n_cores} cores", std::env::consts::OS, std::env::consts::ARCH)
 }
 
 fn table(rows: &[Row]) -> String {

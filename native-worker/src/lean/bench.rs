@@ -11,6 +11,7 @@ use stepwise_core::problem::Theorem;
 
 use super::host::{HostState, Launch, LeanHost, Opened, StepLimits};
 use super::pool::{Pool, PoolConfig, Session, SessionStart, StateId};
+use crate::measured::Row;
 
 /// Runs of a step before it is measured: caches fill, and Lean's lazy initialisation happens.
 const WARM_UP: u32 = 20;
@@ -30,25 +31,6 @@ pub struct Plan {
     pub only: Option<String>,
     /// The pool's configuration.
     pub pool: PoolConfig,
-}
-
-/// One row of the report.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct Row {
-    /// What was measured.
-    pub name: String,
-    /// The unit of the numbers.
-    pub unit: &'static str,
-    /// The median.
-    pub median: f64,
-    /// The 10% quantile.
-    pub low: f64,
-    /// The 90% quantile.
-    pub high: f64,
-    /// Measured runs.
-    pub n: usize,
-    /// Runs before them that do not count.
-    pub warm_up: u32,
 }
 
 /// Measures, and tells `say` which row is under way.
@@ -102,16 +84,7 @@ impl Bench<'_> {
     }
 
     fn row(&mut self, name: &str, unit: &'static str, warm_up: u32, values: &[f64]) {
-        let quantile = |q| stepwise_core::stats::quantile(values, q).unwrap_or(f64::NAN);
-        self.rows.push(Row {
-            name: name.to_owned(),
-            unit,
-            median: quantile(0.5),
-            low: quantile(0.1),
-            high: quantile(0.9),
-            n: values.len(),
-            warm_up,
-        });
+        self.rows.push(Row::new(name, unit, warm_up, values));
     }
 
     /// Two sides measured in turn, and the quotient of each pair.

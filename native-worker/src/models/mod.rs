@@ -1,5 +1,6 @@
 //! Models on this machine: folders on disk, the device that they run on, and the threads that serve them.
 
+pub mod bench;
 pub mod device;
 pub mod folder;
 pub mod local;

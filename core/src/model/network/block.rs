@@ -1,8 +1,9 @@
 //! One transformer block: norm, attention, norm, SwiGLU feed-forward, each half added to the residual stream.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor, TensorData, activation};
+use burn::tensor::{Device, Tensor, TensorData};
 
+use super::host;
 use super::tiles::Compute;
 use crate::model::weights::{BlockWeights, Matrix};
 
@@ -56,7 +57,7 @@ impl Block {
         let gate_up = self.gate_up.val();
         let gate = compute.project(gate_up.clone().narrow(0, 0, two_ffn / 2), normed.clone());
         let up = compute.project(gate_up.narrow(0, two_ffn / 2, two_ffn / 2), normed);
-        x + compute.project(self.down.val(), activation::silu(gate) * up)
+        x + compute.project(self.down.val(), host::swiglu(compute, gate, up))
     }
 }
 

@@ -4,6 +4,7 @@
 mod attention;
 mod block;
 mod cache;
+mod host;
 mod rotary;
 mod tiles;
 
@@ -138,10 +139,11 @@ impl Network {
                 let [q, k, v] = self.split_heads(qkv, &angles, tiling);
                 let by_branch = |new: Tensor<3>| {
                     let [n_kv_heads, head_dim, _] = new.dims();
-                    new.permute([2, 0, 1]).reshape([n, n_kv_heads, 1, head_dim])
+                    // As one matrix, because burn turns those by blocks that fit the cache.
+                    new.reshape([n_kv_heads * head_dim, n]).transpose().reshape([n, n_kv_heads, 1, head_dim])
                 };
                 let own = branches.push(layer, by_branch(k), by_branch(v));
-                tiling.pack(attention::shared_prefix(q, prefix.layers[layer].clone(), own))
+                tiling.pack(attention::shared_prefix(&self.compute, q, prefix.layers[layer].clone(), own))
             });
         }
         branches.advance();
@@ -192,13 +194,11 @@ impl Network {
         n_all: usize,
     ) -> (Vec<(Tensor<3>, Tensor<3>)>, Tensor<2>) {
         let n_past = prefix.tokens.len();
-        let device = self.compute.device();
         let tiling = self.compute.tiling(tokens.len());
         let mut positions: Vec<usize> = lengths.iter().flat_map(|length| n_past..n_past + length).collect();
         positions.resize(tiling.n_columns(), 0);
         let frequencies = rotary::frequencies(&self.config, n_all);
-        let angles = Angles::new(&frequencies, &positions, tiling.n_tiles, device);
-        let masks: Vec<_> = lengths.iter().map(|length| attention::causal_mask(n_past, *length, device)).collect();
+        let angles = Angles::new(&frequencies, &positions, tiling.n_tiles, self.compute.device());
         let mut layers = Vec::with_capacity(self.weights.blocks.len());
         let mut x = self.embed(tokens, tiling);
         for (layer, block) in self.weights.blocks.iter().enumerate() {
@@ -206,10 +206,10 @@ impl Network {
                 let [q, k, v] = self.split_heads(qkv, &angles, tiling);
                 let mut gathered = Vec::with_capacity(lengths.len());
                 let mut at = 0;
-                for (length, mask) in lengths.iter().zip(&masks) {
+                for length in lengths {
                     let of_text = |all: &Tensor<3>| all.clone().narrow(2, at, *length);
                     let (keys, values) = prefix.extended(layer, (of_text(&k), of_text(&v)));
-                    gathered.push(attention::causal(of_text(&q), keys.clone(), values.clone(), mask.as_ref()));
+                    gathered.push(attention::causal(&self.compute, of_text(&q), keys.clone(), values.clone()));
                     layers.truncate(layer);
                     layers.push((keys, values));
                     at += length;

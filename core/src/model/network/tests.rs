@@ -174,6 +174,20 @@ fn branches_compute_what_each_text_alone_computes() {
 }
 
 #[test]
+fn burns_own_functions_compute_the_same() {
+    // What is not known to be the CPU is left to burn: masks, softmax and silu are then its own.
+    let [ours, plain] = [Compute::cpu(2), Compute::gpu(burn::tensor::Device::flex())].map(|compute| {
+        let network = network(GROUPED, 6, 1.0, &compute);
+        let (prefix, _) = network.extend(Prefix::default(), &tokens(9, 2));
+        let (prefix, logits) = network.extend(prefix, &tokens(41, 3));
+        let mut branches = network.branches(3);
+        let steps = [[1, 2, 3], [4, 5, 6]].map(|next| values(network.step(&next, &prefix, &mut branches)));
+        [values(logits), steps.concat()].concat()
+    });
+    close(&ours, &plain);
+}
+
+#[test]
 fn packed_texts_get_the_rewards_that_each_alone_gets() {
     let config = GROUPED.replace("LlamaForCausalLM", "InternLM2ForRewardModel");
     let config = config.replace("\"vocab_size\"", "\"reward_token_id\": 9, \"vocab_size\"");

@@ -45,6 +45,11 @@ impl Compute {
         self.n_threads > 0
     }
 
+    /// Whether tensors lie in the CPU's memory and nothing records what is done with them, as learning does.
+    pub(super) fn is_host(&self) -> bool {
+        self.is_cpu() && !self.device.is_autodiff()
+    }
+
     /// How `n_tokens` columns are laid out.
     pub(super) fn tiling(&self, n_tokens: usize) -> Tiling {
         let tile = if self.is_cpu() { n_tokens.clamp(1, CPU_TILE) } else { n_tokens.max(1) };

@@ -1,0 +1,206 @@
+//! The speed of a model on a device: reading a prompt, generating samples that share it, scoring states.
+//!
+//! The loads are those of a proof search and of `tests/reference/bench_llama.py`, so that the two can be compared.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::bail;
+use stepwise_core::model::ModelError;
+use stepwise_core::model::config::Head;
+use stepwise_core::model::device::Gpu;
+use stepwise_core::model::generate::rows;
+use stepwise_core::model::network::{Compute, Network, Prefix};
+use stepwise_core::model::reward_model::rewards;
+use stepwise_core::model::sampling::{self, Sampling};
+use stepwise_core::model::weights::Checkpoint;
+
+use super::ModelFolder;
+use crate::measured::Row;
+
+/// Runs before those that count: memory is touched for the first time, and a GPU's kernels are compiled.
+const WARM_UP: u32 = 1;
+
+/// Where a model is to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum DeviceChoice {
+    /// A GPU that computes right, or else the CPU.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// The GPU.
+    Gpu,
+}
+
+/// The device that a choice led to.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// What runs networks on it.
+    pub compute: Compute,
+    /// Its name for people.
+    pub name: String,
+    /// A GPU that is a program on the CPU: its figures say nothing about GPUs.
+    pub is_software: bool,
+}
+
+impl Device {
+    /// Finds the device. A GPU has computed right before it is used.
+    ///
+    /// # Errors
+    /// A GPU was asked for by name, and there is none or it computes wrongly.
+    pub async fn find(choice: DeviceChoice, n_threads: usize) -> anyhow::Result<Self> {
+        let cpu =
+            || Self { compute: Compute::cpu(n_threads), name: format!("CPU, {n_threads} threads"), is_software: false };
+        if choice == DeviceChoice::Cpu {
+            return Ok(cpu());
+        }
+        let gpu = async {
+            let gpu = Gpu::find().await?;
+            gpu.self_test().await?;
+            anyhow::Ok(Self { compute: gpu.compute, name: format!("GPU {}", gpu.name), is_software: gpu.is_software })
+        };
+        match gpu.await {
+            Ok(gpu) if choice == DeviceChoice::Gpu || !gpu.is_software => Ok(gpu),
+            Err(error) if choice == DeviceChoice::Gpu => Err(error),
+            _ => Ok(cpu()),
+        }
+    }
+}
+
+/// The loads.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Tokens of the prompt.
+    pub n_prompt: u32,
+    /// Samples that share it.
+    pub n_samples: u32,
+    /// Steps, each of one token per sample.
+    pub n_steps: u32,
+    /// States for the critic.
+    pub n_states: u32,
+    /// Tokens of each state.
+    pub n_state_tokens: u32,
+    /// Measured runs.
+    pub runs: u32,
+}
+
+/// Measures the model in a folder, and tells `say` what is under way.
+///
+/// # Errors
+/// The folder holds no model that can be run, or the device fails.
+pub async fn run(folder: &Path, device: &Device, plan: &Plan, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Vec<Row>> {
+    say("loading");
+    let folder = ModelFolder::open(folder)?;
+    let checkpoint = Checkpoint::new(&folder.config, &folder)?;
+    let network = Network::load(&folder.config, &checkpoint, &device.compute, &mut |_, _| ())?;
+    let bench = Bench { network: &network, plan, say };
+    match network.config().head {
+        Head::Reward { .. } => bench.critic().await,
+        _ => bench.policy().await,
+    }
+}
+
+/// As [`run`], for a folder that must hold a reward model.
+///
+/// # Errors
+/// As [`run`], or it holds a language model.
+pub async fn run_critic(
+    folder: &Path,
+    device: &Device,
+    plan: &Plan,
+    say: &(dyn Fn(&str) + Sync),
+) -> anyhow::Result<Vec<Row>> {
+    if !matches!(ModelFolder::open(folder)?.config.head, Head::Reward { .. }) {
+        bail!("{} holds a language model; name the folder of a reward model after --critic", folder.display());
+    }
+    run(folder, device, plan, say).await
+}
+
+struct Bench<'a> {
+    network: &'a Network,
+    plan: &'a Plan,
+    say: &'a (dyn Fn(&str) + Sync),
+}
+
+/// The seconds of one run of the policy's load.
+struct PolicyRun {
+    prefill: f64,
+    /// Logits are read back, but the next tokens are known before, as `bench_llama.py` has it.
+    given: f64,
+    /// The next tokens are drawn from the logits.
+    sampled: f64,
+}
+
+impl Bench<'_> {
+    async fn policy(&self) -> anyhow::Result<Vec<Row>> {
+        let mut measured = Vec::new();
+        for run in 0..WARM_UP + self.plan.runs {
+            (self.say)(&format!("policy, run {run} of {}", self.plan.runs));
+            measured.push(self.policy_run().await?);
+        }
+        let n_made = f64::from(self.plan.n_samples * self.plan.n_steps);
+        let n_prompt = f64::from(self.plan.n_prompt);
+        let row = |name: &str, speed: &dyn Fn(&PolicyRun) -> f64| {
+            let speeds: Vec<f64> = measured.iter().skip(WARM_UP as usize).map(speed).collect();
+            Row::new(name, "tokens/s", WARM_UP, &speeds)
+        };
+        Ok(vec![
+            row("prompt", &|run| n_prompt / run.prefill),
+            row("samples, tokens given", &|run| n_made / run.given),
+            row("prompt and samples, tokens given", &|run| n_made / (run.prefill + run.given)),
+            row("samples", &|run| n_made / run.sampled),
+            row("prompt and samples", &|run| n_made / (run.prefill + run.sampled)),
+        ])
+    }
+
+    async fn policy_run(&self) -> Result<PolicyRun, ModelError> {
+        let Plan { n_prompt, n_samples, n_steps, .. } = *self.plan;
+        let prompt = self.tokens(n_prompt, 0);
+        let begun = Instant::now();
+        let (prefix, logits) = self.network.extend(Prefix::default(), &prompt);
+        let first = rows(logits).await?;
+        let prefill = begun.elapsed().as_secs_f64();
+
+        let steps: Vec<Vec<u32>> = (1..=n_steps).map(|step| self.tokens(n_samples, step)).collect();
+        let begun = Instant::now();
+        let mut branches = self.network.branches(n_samples as usize);
+        for tokens in &steps {
+            rows(self.network.step(tokens, &prefix, &mut branches)).await?;
+        }
+        let given = begun.elapsed().as_secs_f64();
+
+        let begun = Instant::now();
+        let mut rngs: Vec<_> = (0..n_samples as usize).map(|idx| sampling::rng(0, idx)).collect();
+        let mut branches = self.network.branches(n_samples as usize);
+        let mut logits = first.repeat(n_samples as usize);
+        for _ in 0..n_steps {
+            let picks = logits.chunks_exact(first.len()).zip(&mut rngs);
+            let picks = picks.map(|(row, rng)| sampling::pick(row, &Sampling::default(), rng));
+            let tokens: Option<Vec<u32>> = picks.map(|pick| Some(pick?.token)).collect();
+            let tokens = tokens.ok_or(ModelError::NotFinite)?;
+            logits = rows(self.network.step(&tokens, &prefix, &mut branches)).await?;
+        }
+        Ok(PolicyRun { prefill, given, sampled: begun.elapsed().as_secs_f64() })
+    }
+
+    async fn critic(&self) -> anyhow::Result<Vec<Row>> {
+        let states: Vec<Vec<u32>> =
+            (0..self.plan.n_states).map(|state| self.tokens(self.plan.n_state_tokens, state)).collect();
+        let states: Vec<&[u32]> = states.iter().map(Vec::as_slice).collect();
+        let mut speeds = Vec::new();
+        for run in 0..WARM_UP + self.plan.runs {
+            (self.say)(&format!("critic, run {run} of {}", self.plan.runs));
+            let begun = Instant::now();
+            rewards(self.network, &Prefix::default(), &states).await?;
+            speeds.push(f64::from(self.plan.n_states) / begun.elapsed().as_secs_f64());
+        }
+        Ok(vec![Row::new("critic", "states/s", WARM_UP, &speeds[WARM_UP as usize..])])
+    }
+
+    /// Some tokens of the vocabulary, others for each `text`.
+    fn tokens(&self, n: u32, text: u32) -> Vec<u32> {
+        let vocab = self.network.config().vocab_size as u64;
+        let hash = |idx: u32| (u64::from(text) << 32 | u64::from(idx)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        (1..=n).map(|idx| (hash(idx) % vocab) as u32).collect()
+    }
+}
