@@ -9,9 +9,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use stepwise_core::prompt::PromptFormat;
 
-use crate::models::PromptChoice;
+use crate::models::{DeviceChoice, PromptChoice};
 
-use crate::models::bench::DeviceChoice;
+use Device;
 
 /// Stepwise proof search for Lean 4: statement in, Lean-checked proof out.
 #[derive(Debug, Parser)]
@@ -291,7 +291,7 @@ pub struct BenchModelArgs {
     pub critic: Option<PathBuf>,
     /// Where it runs; `auto` takes a GPU that is none of software and computes right, or else the CPU
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: DeviceChoice,
+    pub device: Device,
     /// Threads of the CPU [default: one per core]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub threads: Option<u32>,
@@ -444,6 +444,16 @@ pub enum Device {
     Cpu,
     /// The GPU, or a software adapter that stands in for one.
     Gpu,
+}
+
+impl Device {
+    pub(super) fn choice(self) -> DeviceChoice {
+        match self {
+            Self::Auto => DeviceChoice::Auto,
+            Self::Cpu => DeviceChoice::Cpu,
+            Self::Gpu => DeviceChoice::Gpu,
+        }
+    }
 }
 
 /// The orders of expansion.

@@ -1,14 +1,12 @@
 //! `stepwise bench`: prints what `lean::bench` and `models::bench` measure.
 
-use anyhow::Context;
-
 use super::Outcome;
 use super::args::{BenchLeanArgs, BenchModelArgs};
 use super::progress::Progress;
 use super::{lean as settings, output};
 use crate::lean::bench::{self, Plan};
 use crate::measured::Row;
-use crate::models::bench as models;
+use crate::models::{ModelDevice, bench as models};
 
 pub(super) async fn lean(args: &BenchLeanArgs, verbose: u8) -> anyhow::Result<Outcome> {
     let launch = settings::launcher(&args.lean).await?;
@@ -26,15 +24,13 @@ pub(super) async fn lean(args: &BenchLeanArgs, verbose: u8) -> anyhow::Result<Ou
     Ok(Outcome::Proved)
 }
 
-/// Measures within threads of its own, whose number is known; the network's work then needs no change of threads.
 pub(super) fn model(args: &BenchModelArgs, verbose: u8) -> anyhow::Result<Outcome> {
-    let n_threads =
-        args.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), |n| n as usize);
-    let threads = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().context("cannot start threads")?;
-    threads.install(|| super::block_on(measure_model(args, n_threads, verbose)))
+    let device = super::block_on_value(ModelDevice::choose(args.device.choice(), args.threads.map(|n| n as usize)))??;
+    // Within the device's threads, so that the network's work needs no change of threads.
+    device.install(|| super::block_on(measure_model(args, &device, verbose)))
 }
 
-async fn measure_model(args: &BenchModelArgs, n_threads: usize, verbose: u8) -> anyhow::Result<Outcome> {
+async fn measure_model(args: &BenchModelArgs, device: &ModelDevice, verbose: u8) -> anyhow::Result<Outcome> {
     let plan = models::Plan {
         n_prompt: args.prompt,
         n_samples: args.samples,
@@ -43,20 +39,19 @@ async fn measure_model(args: &BenchModelArgs, n_threads: usize, verbose: u8) -> 
         n_state_tokens: args.state_tokens,
         runs: args.runs,
     };
-    let device = models::Device::find(args.device, n_threads).await?;
     let progress = Progress::new(verbose);
     let say = |what: &str| progress.update(|| what.to_owned());
     let measured = async {
-        let mut rows = models::run(&args.model, &device, &plan, &say).await?;
+        let mut rows = models::run(&args.model, device, &plan, &say).await?;
         if let Some(critic) = &args.critic {
-            rows.extend(models::run_critic(critic, &device, &plan, &say).await?);
+            rows.extend(models::run_critic(critic, device, &plan, &say).await?);
         }
         anyhow::Ok(rows)
     };
     let measured = measured.await;
     progress.finish();
     let rows = measured?;
-    let (machine, models::Device { name, is_software, .. }) = (machine(), &device);
+    let (machine, ModelDevice { name, is_software_gpu: is_software, .. }) = (machine(), device);
     if args.json {
         let device = serde_json::json!({ "name": name, "is_software": is_software });
         let report =

@@ -10,7 +10,7 @@ use stepwise_core::model::tokenizer::Segment;
 use stepwise_core::prompt::{Message, Prompt, PromptFormat, clean_tactic, critic_prompt, policy_prompt};
 use stepwise_core::search::SearchConfig;
 
-use super::args::{Device, ModelArgs, ModelSource};
+use super::args::{ModelArgs, ModelSource};
 use super::progress::Progress;
 use crate::models::{DeviceChoice, LocalCritic, LocalPolicy, ModelDevice, PromptChoice};
 use crate::run::critic::Critic;
@@ -91,11 +91,7 @@ impl Models {
 /// # Errors
 /// The GPU is asked for and cannot be used.
 pub(super) async fn device(args: &ModelArgs, progress: &Progress) -> anyhow::Result<ModelDevice> {
-    let choice = match args.device {
-        Device::Auto => DeviceChoice::Auto,
-        Device::Cpu => DeviceChoice::Cpu,
-        Device::Gpu => DeviceChoice::Gpu,
-    };
+    let choice = args.device.choice();
     if choice != DeviceChoice::Cpu {
         progress.update(|| "looking for a GPU".to_owned());
     }

@@ -8,64 +8,17 @@ use std::time::Instant;
 use anyhow::bail;
 use stepwise_core::model::ModelError;
 use stepwise_core::model::config::Head;
-use stepwise_core::model::device::Gpu;
 use stepwise_core::model::generate::rows;
-use stepwise_core::model::network::{Compute, Network, Prefix};
+use stepwise_core::model::network::{Network, Prefix};
 use stepwise_core::model::reward_model::rewards;
 use stepwise_core::model::sampling::{self, Sampling};
 use stepwise_core::model::weights::Checkpoint;
 
-use super::ModelFolder;
+use super::{ModelDevice, ModelFolder};
 use crate::measured::Row;
 
 /// Runs before those that count: memory is touched for the first time, and a GPU's kernels are compiled.
 const WARM_UP: u32 = 1;
-
-/// Where a model is to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum DeviceChoice {
-    /// A GPU that computes right, or else the CPU.
-    Auto,
-    /// The CPU.
-    Cpu,
-    /// The GPU.
-    Gpu,
-}
-
-/// The device that a choice led to.
-#[derive(Clone, Debug)]
-pub struct Device {
-    /// What runs networks on it.
-    pub compute: Compute,
-    /// Its name for people.
-    pub name: String,
-    /// A GPU that is a program on the CPU: its figures say nothing about GPUs.
-    pub is_software: bool,
-}
-
-impl Device {
-    /// Finds the device. A GPU has computed right before it is used.
-    ///
-    /// # Errors
-    /// A GPU was asked for by name, and there is none or it computes wrongly.
-    pub async fn find(choice: DeviceChoice, n_threads: usize) -> anyhow::Result<Self> {
-        let cpu =
-            || Self { compute: Compute::cpu(n_threads), name: format!("CPU, {n_threads} threads"), is_software: false };
-        if choice == DeviceChoice::Cpu {
-            return Ok(cpu());
-        }
-        let gpu = async {
-            let gpu = Gpu::find().await?;
-            gpu.self_test().await?;
-            anyhow::Ok(Self { compute: gpu.compute, name: format!("GPU {}", gpu.name), is_software: gpu.is_software })
-        };
-        match gpu.await {
-            Ok(gpu) if choice == DeviceChoice::Gpu || !gpu.is_software => Ok(gpu),
-            Err(error) if choice == DeviceChoice::Gpu => Err(error),
-            _ => Ok(cpu()),
-        }
-    }
-}
 
 /// The loads.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +41,12 @@ pub struct Plan {
 ///
 /// # Errors
 /// The folder holds no model that can be run, or the device fails.
-pub async fn run(folder: &Path, device: &Device, plan: &Plan, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Vec<Row>> {
+pub async fn run(
+    folder: &Path,
+    device: &ModelDevice,
+    plan: &Plan,
+    say: &(dyn Fn(&str) + Sync),
+) -> anyhow::Result<Vec<Row>> {
     say("loading");
     let folder = ModelFolder::open(folder)?;
     let checkpoint = Checkpoint::new(&folder.config, &folder)?;
@@ -106,7 +64,7 @@ pub async fn run(folder: &Path, device: &Device, plan: &Plan, say: &(dyn Fn(&str
 /// As [`run`], or it holds a language model.
 pub async fn run_critic(
     folder: &Path,
-    device: &Device,
+    device: &ModelDevice,
     plan: &Plan,
     say: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<Vec<Row>> {

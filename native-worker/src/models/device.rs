@@ -1,6 +1,6 @@
 //! The device that models run on: the CPU, or a GPU that has shown that it computes the same.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use stepwise_core::model::device::{DeviceError, Gpu};
@@ -28,6 +28,8 @@ pub struct ModelDevice {
     /// The adapter is a program on the CPU; its speed says nothing about a GPU's.
     pub is_software_gpu: bool,
     n_threads: usize,
+    /// What the CPU backend works with; a model's thread and Lean's bookkeeping are not among them.
+    threads: Option<Arc<rayon::ThreadPool>>,
 }
 
 /// A process can ask for its GPU once.
@@ -53,6 +55,7 @@ impl ModelDevice {
                 name: gpu.name.clone(),
                 is_software_gpu: gpu.is_software,
                 n_threads,
+                threads: None,
             }),
             (Err(e), DeviceChoice::Gpu) => Err(e),
             (Err(e), _) => {
@@ -70,15 +73,25 @@ impl ModelDevice {
     #[must_use]
     pub fn cpu(n_threads: usize) -> Self {
         let name = format!("CPU, {n_threads} thread{}", if n_threads == 1 { "" } else { "s" });
-        Self { compute: Compute::cpu(n_threads), name, is_software_gpu: false, n_threads }
+        // A system without threads to spare leaves the work to those that burn has.
+        let threads = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().ok().map(Arc::new);
+        Self { compute: Compute::cpu(n_threads), name, is_software_gpu: false, n_threads, threads }
+    }
+
+    /// Does `work` where what it computes on the CPU has the device's threads, and no more.
+    pub fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match &self.threads {
+            Some(threads) => threads.install(work),
+            None => work(),
+        }
     }
 
     /// Does `work` on the device and says how long the device was busy with it, in microseconds: on the CPU the time of
     /// all cores together, so that it adds up with Lean's; on a GPU the wall time until the results were there.
-    pub fn timed<T>(&self, work: impl FnOnce() -> T) -> (T, u64) {
+    pub fn timed<T: Send>(&self, work: impl FnOnce() -> T + Send) -> (T, u64) {
         let _turn = self.compute.is_cpu().then(|| CPU.lock());
         let (cpu, wall) = (process_cpu_us(), Instant::now());
-        let done = work();
+        let done = self.install(work);
         let wall_us = u64::try_from(wall.elapsed().as_micros()).unwrap_or(u64::MAX);
         let busy_us = match (self.compute.is_cpu(), cpu, process_cpu_us()) {
             (false, ..) => wall_us,

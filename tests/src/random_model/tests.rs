@@ -1,3 +1,5 @@
+//! Golden weights, and folders that the core reads back.
+
 use std::path::Path;
 
 use super::*;

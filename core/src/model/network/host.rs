@@ -16,7 +16,8 @@ pub(super) fn softmax<const N: usize>(compute: &Compute, scores: [Tensor<4>; N],
     let n_past = n_keys.iter().sum::<usize>() - if is_causal { n_queries } else { 0 };
     if !compute.is_host() {
         let scores = Tensor::cat(scores.into(), 2);
-        let weights = activation::softmax(if is_causal { scores + mask(compute, n_past, n_queries) } else { scores }, 2);
+        let weights =
+            activation::softmax(if is_causal { scores + mask(compute, n_past, n_queries) } else { scores }, 2);
         let mut at = 0;
         return n_keys.map(|n| {
             at += n;
