@@ -11,8 +11,6 @@ use stepwise_core::prompt::PromptFormat;
 
 use crate::models::{DeviceChoice, PromptChoice};
 
-use Device;
-
 /// Stepwise proof search for Lean 4: statement in, Lean-checked proof out.
 #[derive(Debug, Parser)]
 #[command(
