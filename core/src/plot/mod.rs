@@ -67,6 +67,7 @@ const MARKERS: [&str; 7] = [
 
 /// A curve carries this many markers at most, besides the one at its end.
 const MAX_MARKS: usize = 6;
+const END_SPACING: f64 = 16.0;
 
 impl StepPlot {
     /// The plot as a complete SVG document.
@@ -143,7 +144,9 @@ impl StepPlot {
             let (x, y) = steps[((n as f64 + shift) * steps.len() as f64 / n_marks as f64) as usize];
             mark(svg, idx, x, y);
         }
-        mark(svg, idx, RIGHT, self.y(steps.len() as u64));
+        // Side by side, because ends lie close together.
+        let last_x = steps.last().map_or(LEFT, |(x, _)| *x);
+        mark(svg, idx, (RIGHT - END_SPACING * idx as f64).max(last_x), self.y(steps.len() as u64));
         svg.push_str("</g>\n");
     }
 
