@@ -23,7 +23,7 @@ pub(super) fn causal(compute: &Compute, queries: Tensor<3>, keys: Tensor<3>, val
 ///
 /// The prefix is read once for all of them; only the own tokens cost a product per sample (arXiv 2402.05099, 2501.01005).
 /// `queries` are `[n_heads, head_dim, n]`, divided by the root of `head_dim`; prefix keys and values
-/// `[n_kv_heads, head_dim, n_prefix]`; own keys and values `[n, n_kv_heads, n_own, head_dim]`. Returns
+/// `[n_kv_heads, head_dim, n_prefix]`; own keys and values `[n_own, n_kv_heads, head_dim, n]`. Returns
 /// `[n_heads * head_dim, n]`.
 pub(super) fn shared_prefix(
     compute: &Compute,
@@ -33,13 +33,17 @@ pub(super) fn shared_prefix(
 ) -> Tensor<2> {
     let [n_heads, head_dim, n] = queries.dims();
     let [n_kv_heads, _, n_prefix] = prefix_keys.dims();
-    let queries = queries.reshape([n_kv_heads, n_heads / n_kv_heads, head_dim, n]);
+    let group = n_heads / n_kv_heads;
+    let queries = queries.reshape([n_kv_heads, group, head_dim, n]);
     let prefix_keys = prefix_keys.reshape([n_kv_heads, 1, head_dim, n_prefix]).swap_dims(2, 3);
     let shared = prefix_keys.matmul(queries.clone());
-    // [n, n_kv_heads, group, n_own], one small product per sample and head.
-    let own = queries.permute([3, 0, 1, 2]).matmul(own_keys.swap_dims(2, 3));
-    let [shared, own] = host::softmax(compute, [shared, own.permute([1, 2, 3, 0])], false);
+    // Every sample has keys of its own: products by element with the samples side by side, instead of one small matrix
+    // product per sample and head.
+    let own_scores = |idx| (own_keys.clone() * queries.clone().narrow(1, idx, 1).swap_dims(0, 1)).sum_dim(2);
+    let own = Tensor::cat((0..group).map(own_scores).collect(), 2).permute([1, 2, 0, 3]);
+    let [shared, own] = host::softmax(compute, [shared, own], false);
     let shared = prefix_values.reshape([n_kv_heads, 1, head_dim, n_prefix]).matmul(shared);
-    let own = own.permute([3, 0, 1, 2]).matmul(own_values).permute([1, 2, 3, 0]);
+    let own_sums = |idx| (own_values.clone() * own.clone().narrow(1, idx, 1).permute([2, 0, 1, 3])).sum_dim(0);
+    let own = Tensor::cat((0..group).map(own_sums).collect(), 0).swap_dims(0, 1);
     (shared + own).reshape([n_heads * head_dim, n])
 }

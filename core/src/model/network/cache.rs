@@ -20,7 +20,8 @@ pub struct Branches {
     layers: Vec<BranchLayer>,
 }
 
-/// `[n, n_kv_heads, capacity, head_dim]` each; the first `n_tokens` rows of every head are in use.
+/// `[capacity, n_kv_heads, head_dim, n]` each, so that a token is appended as it is computed; the first `n_tokens` are in
+/// use.
 #[derive(Debug)]
 struct BranchLayer {
     keys: Tensor<4>,
@@ -69,7 +70,7 @@ impl Prefix {
 impl Branches {
     /// No tokens yet.
     pub(super) fn new(n_layers: usize, [n, n_kv_heads, head_dim]: [usize; 3], device: &burn::tensor::Device) -> Self {
-        let room = || Tensor::zeros([n, n_kv_heads, FIRST_CAPACITY, head_dim], device);
+        let room = || Tensor::zeros([FIRST_CAPACITY, n_kv_heads, head_dim, n], device);
         let layers = (0..n_layers).map(|_| BranchLayer { keys: room(), values: room() }).collect();
         Self { n_tokens: 0, layers }
     }
@@ -80,23 +81,23 @@ impl Branches {
         self.n_tokens
     }
 
-    /// Appends one token's keys and values, `[n, n_kv_heads, 1, head_dim]` each, in one layer, and returns all of the
-    /// layer's, `[n, n_kv_heads, n_tokens + 1, head_dim]`.
-    pub(super) fn push(&mut self, layer: usize, keys: Tensor<4>, values: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
+    /// Appends one token's keys and values, `[n_kv_heads, head_dim, n]` each, in one layer, and returns all of the
+    /// layer's, `[n_tokens + 1, n_kv_heads, head_dim, n]`.
+    pub(super) fn push(&mut self, layer: usize, keys: Tensor<3>, values: Tensor<3>) -> (Tensor<4>, Tensor<4>) {
         let at = self.n_tokens;
         let layer = &mut self.layers[layer];
-        let write = |kept: &mut Tensor<4>, new: Tensor<4>| {
-            let [n, n_kv_heads, capacity, head_dim] = kept.dims();
+        let write = |kept: &mut Tensor<4>, new: Tensor<3>| {
+            let [capacity, n_kv_heads, head_dim, n] = kept.dims();
             kept.inplace(|kept| {
                 let kept = if at == capacity {
-                    let room = Tensor::zeros([n, n_kv_heads, capacity, head_dim], &kept.device());
-                    Tensor::cat(vec![kept, room], 2)
+                    let room = Tensor::zeros([capacity, n_kv_heads, head_dim, n], &kept.device());
+                    Tensor::cat(vec![kept, room], 0)
                 } else {
                     kept
                 };
-                kept.slice_assign([0..n, 0..n_kv_heads, at..at + 1, 0..head_dim], new)
+                kept.slice_assign([at..at + 1, 0..n_kv_heads, 0..head_dim, 0..n], new.unsqueeze())
             });
-            kept.clone().narrow(2, 0, at + 1)
+            kept.clone().narrow(0, 0, at + 1)
         };
         (write(&mut layer.keys, keys), write(&mut layer.values, values))
     }
@@ -112,8 +113,8 @@ impl Branches {
         let indices: Vec<i32> = branches.iter().map(|idx| i32::try_from(*idx).unwrap_or(i32::MAX)).collect();
         let indices = Tensor::<1, Int>::from_data(indices.as_slice(), &first.keys.device());
         for layer in &mut self.layers {
-            layer.keys.inplace(|kept| kept.select(0, indices.clone()));
-            layer.values.inplace(|kept| kept.select(0, indices.clone()));
+            layer.keys.inplace(|kept| kept.select(3, indices.clone()));
+            layer.values.inplace(|kept| kept.select(3, indices.clone()));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Functions with exponentials, computed in the CPU's own memory.
 //!
-//! burn's CPU backend calls libm for every element, on one thread, which is a quarter of the time of a step. Its tensors
-//! give their memory away and take it back for nothing, so these loops replace it. What learns keeps to burn's own.
+//! burn's CPU backend calls libm for every element; these loops compute several at once, in memory that its tensors give
+//! away and take back. What learns keeps to burn's own.
 
 use burn::tensor::{Tensor, activation};
 

@@ -137,12 +137,7 @@ impl Network {
         for (layer, block) in self.weights.blocks.iter().enumerate() {
             x = block.forward(&self.compute, x, |qkv| {
                 let [q, k, v] = self.split_heads(qkv, &angles, tiling);
-                let by_branch = |new: Tensor<3>| {
-                    let [n_kv_heads, head_dim, _] = new.dims();
-                    // As one matrix, because burn turns those by blocks that fit the cache.
-                    new.reshape([n_kv_heads * head_dim, n]).transpose().reshape([n, n_kv_heads, 1, head_dim])
-                };
-                let own = branches.push(layer, by_branch(k), by_branch(v));
+                let own = branches.push(layer, k, v);
                 tiling.pack(attention::shared_prefix(&self.compute, q, prefix.layers[layer].clone(), own))
             });
         }

@@ -7,8 +7,8 @@
 
 use burn::tensor::{Device, Tensor};
 
-/// Columns of a tile on the CPU; two vectors of AVX-512, four of AVX2.
-const CPU_TILE: usize = 32;
+/// Columns of a tile on the CPU: three vectors of AVX-512, six of AVX2.
+const CPU_TILE: usize = 48;
 /// The fewest parts for which burn's CPU backend hands out the parts of a product to its threads.
 const MIN_PARTS: usize = 4;
 
