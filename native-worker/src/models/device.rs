@@ -35,6 +35,9 @@ pub struct ModelDevice {
 /// A process can ask for its GPU once.
 static GPU: OnceCell<Result<Gpu, DeviceError>> = OnceCell::const_new();
 
+/// How far the GPU is from the CPU, once it was compared.
+static TESTED: OnceCell<Result<f32, DeviceError>> = OnceCell::const_new();
+
 /// Models on the CPU take turns: they would share the same cores, and the time of each could not be told.
 static CPU: Mutex<()> = Mutex::new(());
 
@@ -49,21 +52,29 @@ impl ModelDevice {
         if choice == DeviceChoice::Cpu {
             return Ok(Self::cpu(n_threads));
         }
-        match (GPU.get_or_init(tested_gpu).await, choice) {
-            (Ok(gpu), _) if choice == DeviceChoice::Gpu || !gpu.is_software => Ok(Self {
+        let gpu = match GPU.get_or_init(Gpu::find).await {
+            // Right or wrong, it would be slower than the CPU itself; the test is not worth its time.
+            Ok(gpu) if gpu.is_software && choice == DeviceChoice::Auto => {
+                tracing::info!("models run on the CPU: {} is itself a program on the CPU", gpu.name);
+                return Ok(Self::cpu(n_threads));
+            }
+            Ok(gpu) => TESTED.get_or_init(|| gpu.self_test()).await.as_ref().map(|error| {
+                tracing::info!("{} agrees with the CPU: {error:.1e} of the logits' range apart", gpu.name);
+                gpu
+            }),
+            Err(e) => Err(e),
+        };
+        match gpu {
+            Ok(gpu) => Ok(Self {
                 compute: gpu.compute.clone(),
                 name: gpu.name.clone(),
                 is_software_gpu: gpu.is_software,
                 n_threads,
                 threads: None,
             }),
-            (Err(e), DeviceChoice::Gpu) => Err(e),
-            (Err(e), _) => {
+            Err(e) if choice == DeviceChoice::Gpu => Err(e),
+            Err(e) => {
                 tracing::info!("models run on the CPU: {e}");
-                Ok(Self::cpu(n_threads))
-            }
-            (Ok(gpu), _) => {
-                tracing::info!("models run on the CPU: {} is itself a program on the CPU", gpu.name);
                 Ok(Self::cpu(n_threads))
             }
         }
@@ -101,13 +112,6 @@ impl ModelDevice {
         };
         (done, busy_us)
     }
-}
-
-async fn tested_gpu() -> Result<Gpu, DeviceError> {
-    let gpu = Gpu::find().await?;
-    let error = gpu.self_test().await?;
-    tracing::info!("{} agrees with the CPU: {error:.1e} of the logits' range apart", gpu.name);
-    Ok(gpu)
 }
 
 /// CPU time of this process so far, in microseconds, where the system tells.
