@@ -53,7 +53,7 @@ fn a_policy_and_a_critic_guide_a_search() {
         let mut args = vec!["prove", "--policy", path(&policy), "--critic", path(&critic), "--search", "bf+cg"];
         args.extend(["--mix", "0.8", "--device", "cpu", "--prompt", "plain", "--samples", "10", "--expansions", "4"]);
         args.extend(["--tactic-tokens", "8", "--hosts", "1", "--seed", seed, "--log", log, "--json"]);
-        args.push("theorem false_for_most (n : Nat) (h : n < 5) : n * n = 3 * n");
+        args.push("theorem half_true (p q r : Prop) (h : p → q) : (p → q) ∧ (r → q)");
         let output = run(dir.path(), &args);
         assert_exit(&output, 1);
         serde_json::from_str::<Value>(stdout(&output)).unwrap()
