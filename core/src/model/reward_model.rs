@@ -9,8 +9,10 @@ use crate::cost::ModelCost;
 use crate::critic::{ScoreRequest, Scores};
 use crate::prompt::{Prompt, critic_prompt, state_text};
 
-/// Tokens that are packed into one batch: enough for products to be efficient, few enough for their results to fit.
-const MAX_PACKED: usize = 2048;
+/// Tokens that are packed into one batch on the CPU: a few texts, whose results stay in its caches (13% faster than 2048).
+const PACKED_ON_CPU: usize = 640;
+/// The same on a GPU: enough work for all of it, few enough for the results to fit into its buffers.
+const PACKED_ON_GPU: usize = 2048;
 
 /// A network with a reward head, and what turns proof states into its tokens.
 #[derive(Debug)]
@@ -94,10 +96,11 @@ impl RewardModel {
 pub async fn rewards(network: &Network, prefix: &Prefix, mut texts: &[&[u32]]) -> Result<Vec<f32>, ModelError> {
     let mut all = Vec::with_capacity(texts.len());
     while !texts.is_empty() {
+        let max_packed = if network.compute().is_cpu() { PACKED_ON_CPU } else { PACKED_ON_GPU };
         let mut n_tokens = 0;
         let fits = |text: &&&[u32]| {
             n_tokens += text.len();
-            n_tokens <= MAX_PACKED
+            n_tokens <= max_packed
         };
         let (batch, later) = texts.split_at(texts.iter().take_while(fits).count().max(1));
         texts = later;
