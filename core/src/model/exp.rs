@@ -13,8 +13,8 @@ pub(super) fn exp(x: f32) -> f32 {
     let rounded = x * std::f32::consts::LOG2_E + ROUND;
     let n = rounded - ROUND;
     let r = x - n * LN_2_HIGH - n * LN_2_LOW;
-    let terms = [1.398_199_95e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_55e-1, 0.500_000_01];
-    let p = terms.into_iter().fold(1.987_569_15e-4, |p, term| p * r + term);
+    let terms = [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_6e-1, 0.5];
+    let p = terms.into_iter().fold(1.987_569_1e-4, |p, term| p * r + term);
     // Adding n to the exponent's bits multiplies by 2^n.
     f32::from_bits((p * r * r + r + 1.0).to_bits().wrapping_add(rounded.to_bits() << 23))
 }
