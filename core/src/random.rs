@@ -5,6 +5,9 @@
 #[derive(Clone, Debug)]
 pub struct SplitMix64(u64);
 
+/// What the state grows by from one number to the next: 2^64 divided by the golden ratio.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
 impl SplitMix64 {
     /// The sequence of this seed.
     #[must_use]
@@ -12,9 +15,15 @@ impl SplitMix64 {
         Self(seed)
     }
 
+    /// The sequence of this seed from its number `idx` on, counted from 0.
+    #[must_use]
+    pub fn starting_at(seed: u64, idx: u64) -> Self {
+        Self(seed.wrapping_add(idx.wrapping_mul(STEP)))
+    }
+
     /// The next 64 bits.
     pub fn next_u64(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0 = self.0.wrapping_add(STEP);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)

@@ -12,6 +12,7 @@ use crate::goal::{Goal, state_key};
 use crate::outcome::{StepOutcome, Verdict};
 use crate::policy::{Candidate, ProposalRequest};
 use crate::problem::Theorem;
+use crate::random::SplitMix64;
 
 /// The machine.
 ///
@@ -480,8 +481,5 @@ fn distinct(candidates: Vec<Candidate>, limit: usize) -> Vec<Candidate> {
 /// node; both trees of a pass expand the root.
 fn derive_seed(seed: u64, pass: u32, tree_idx: usize, node: NodeId) -> u64 {
     let place = ((tree_idx as u64) << 63) ^ (u64::from(pass) << 32) ^ u64::from(node.0);
-    let mut mixed = seed.wrapping_add(place).wrapping_add(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
+    SplitMix64::new(seed.wrapping_add(place)).next_u64()
 }

@@ -3,6 +3,7 @@
 use super::layout::Layout;
 use super::{Dtype, TensorInfo, TensorSource, WeightsError};
 use crate::model::config::ModelConfig;
+use crate::random::SplitMix64;
 
 /// A checkpoint that is computed where it is read.
 ///
@@ -43,9 +44,9 @@ impl TensorSource for RandomWeights {
             // A uniform value in [-1, 1) has the variance 1/3.
             shape => (0.0, (3.0 / shape.last().copied().unwrap_or(1) as f64).sqrt() as f32),
         };
-        let start = fnv1a(&format!("{}/{name}", self.seed));
-        for (idx, value) in (first as u64..).zip(out) {
-            *value = offset + uniform(start, idx) * scale;
+        let mut random = SplitMix64::starting_at(fnv1a(&format!("{}/{name}", self.seed)), first as u64);
+        for value in out {
+            *value = offset + uniform(&mut random) * scale;
         }
         Ok(())
     }
@@ -56,11 +57,7 @@ fn fnv1a(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
-/// The output number `idx` of the generator as a multiple of 2^-23 in [-1, 1), which is exact in f32.
-fn uniform(start: u64, idx: u64) -> f32 {
-    let mut z = start.wrapping_add((idx + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^= z >> 31;
-    ((z >> 40) as f32 - 8_388_608.0) / 8_388_608.0
+/// The next number as a multiple of 2^-23 in [-1, 1), which is exact in f32.
+fn uniform(random: &mut SplitMix64) -> f32 {
+    ((random.next_u64() >> 40) as f32 - 8_388_608.0) / 8_388_608.0
 }

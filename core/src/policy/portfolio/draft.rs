@@ -2,6 +2,7 @@
 
 use super::view::View;
 use crate::policy::{Candidate, ProposalRequest};
+use crate::random::SplitMix64;
 
 /// Tactics with weights, in the order in which they were drafted.
 #[derive(Debug, Default)]
@@ -78,11 +79,8 @@ fn runs_once(tactic: &str) -> bool {
 
 /// A factor between 1/3 and 3 that depends on nothing but its arguments (SplitMix64).
 fn jitter(seed: u64, pass: u32, idx: usize) -> f64 {
-    let mut z = seed ^ (u64::from(pass) << 32) ^ (idx as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    z = z.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^= z >> 31;
-    let unit = (z >> 11) as f64 / (1_u64 << 53) as f64;
+    let place = (u64::from(pass) << 32) ^ (idx as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let bits = SplitMix64::new(seed ^ place).next_u64();
+    let unit = (bits >> 11) as f64 / (1_u64 << 53) as f64;
     3.0_f64.powf(2.0 * unit - 1.0)
 }
