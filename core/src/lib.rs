@@ -4,6 +4,7 @@
 //! asks for work with [`search::Command`] values and is told what happened with [`search::Event`] values.
 
 pub mod comparison;
+pub mod corpus;
 pub mod cost;
 pub mod critic;
 pub mod goal;

@@ -8,7 +8,7 @@ use super::statement::{Source, join, parse_alone, split_header};
 use super::{Defaults, StatementError, Theorem};
 
 /// One problem of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problem {
     /// The file's name for it, which need not be the theorem's.
     pub name: String,
@@ -18,6 +18,12 @@ pub struct Problem {
     pub split: Option<String>,
     /// The problem in words, when the file has it.
     pub informal: Option<String>,
+    /// Where it was taken or how it was made, when the file says so: `library`, or the family of a generator.
+    pub source: Option<String>,
+    /// How hard its maker thinks it is, from 1 (easy), when the file says so.
+    pub difficulty: Option<u32>,
+    /// Whether it is known to be true (`true`, as what a library has proved is) or false; `None` when it is not known.
+    pub holds: Option<bool>,
     /// Where it stands in the file (1-based).
     pub line: usize,
 }
@@ -110,7 +116,16 @@ pub fn read_jsonl(file: &str, text: &str, defaults: &Defaults) -> Result<Vec<Pro
             return Err(DatasetError::DuplicateName { file: file(), line, first, name });
         }
         let informal = first_of(&fields, &INFORMAL);
-        problems.push(Problem { name, theorem, split: first_of(&fields, &["split"]), informal, line });
+        problems.push(Problem {
+            name,
+            theorem,
+            split: first_of(&fields, &["split"]),
+            informal,
+            source: first_of(&fields, &["source"]),
+            difficulty: fields.get("difficulty").and_then(Value::as_u64).and_then(|level| u32::try_from(level).ok()),
+            holds: fields.get("holds").and_then(Value::as_bool),
+            line,
+        });
     }
     if problems.is_empty() {
         return Err(DatasetError::Empty { file: file.to_owned() });
@@ -129,6 +144,7 @@ fn theorem(fields: &Map<String, Value>, defaults: &Defaults) -> Option<Result<Th
             theorem.imports = [imports, theorem.imports].concat();
             theorem.preamble = join(&preamble, &theorem.preamble);
         }
+        theorem.without = texts_of(fields, "without");
         Ok(defaults.complete(theorem))
     };
     Some(parse())
@@ -141,6 +157,38 @@ fn first_of(fields: &Map<String, Value>, names: &[&str]) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     })
+}
+
+/// The texts in a list.
+fn texts_of(fields: &Map<String, Value>, name: &str) -> Vec<String> {
+    let list = fields.get(name).and_then(Value::as_array);
+    list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+impl Problem {
+    /// The problem as a line of a file that [`read_jsonl`] reads, line feed included. Imports and preamble are its header.
+    #[must_use]
+    pub fn to_line(&self) -> String {
+        let Theorem { imports, preamble, statement, without, .. } = &self.theorem;
+        let header: Vec<String> = imports.iter().map(|module| format!("import {module}")).collect();
+        let header = join(&header.join("\n"), preamble);
+        let mut fields = Map::new();
+        let mut put = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                fields.insert(name.to_owned(), value);
+            }
+        };
+        put("name", Some(self.name.clone().into()));
+        put("statement", Some(statement.clone().into()));
+        put("header", (!header.is_empty()).then(|| header.into()));
+        put("without", (!without.is_empty()).then(|| without.clone().into()));
+        put("split", self.split.clone().map(Value::from));
+        put("source", self.source.clone().map(Value::from));
+        put("difficulty", self.difficulty.map(Value::from));
+        put("holds", self.holds.map(Value::from));
+        put("informal_statement", self.informal.clone().map(Value::from));
+        format!("{}\n", Value::Object(fields))
+    }
 }
 
 /// Puts the answers of PutnamBench's `.._solution` declarations in the place of their `sorry`.

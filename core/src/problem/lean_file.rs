@@ -83,6 +83,7 @@ fn task(source: &Source<'_>, declaration: &Declaration, sorry: usize) -> Task {
             imports,
             preamble: preamble.replace("\r\n", "\n"),
             statement: source.statement(declaration).replace("\r\n", "\n"),
+            without: Vec::new(),
         },
         line: line_of(source.text, source.start_of(declaration.keyword)),
         body: source.start_of(body)..source.tokens[sorry].span.end,

@@ -16,7 +16,7 @@ pub const CORE_NOTATION: &str = "local notation \"ℕ\" => Nat\nlocal notation \
 pub const BARE_NAME: &str = "stepwise_goal";
 
 /// A theorem to be proved, split into what we own and what the proof fills in.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Theorem {
     /// The name as written in the statement; `example` for an `example`.
     pub name: String,
@@ -27,6 +27,10 @@ pub struct Theorem {
     /// The statement, from its keyword (`theorem`, `lemma`, `example`, `def`) to before `:=`. What belongs to the same
     /// command and precedes the keyword is part of it: `open Nat in`, `@[simp]`, `private`.
     pub statement: String,
+    /// Full names of library declarations that the proof may not rest on directly: for a theorem of the library itself,
+    /// its own name and those of its restatements. A recheck refuses a proof that names one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<String>,
 }
 
 impl Theorem {
@@ -71,10 +75,11 @@ impl Theorem {
         body
     }
 
-    /// SHA-256 of imports, preamble and statement, in hexadecimal: what tells two problems of one name apart.
+    /// SHA-256 of imports, preamble, statement and what the proof does without, in hexadecimal: what tells two problems of
+    /// one name apart.
     #[must_use]
     pub fn hash(&self) -> String {
-        let parts = self.imports.iter().chain([&self.preamble, &self.statement]);
+        let parts = self.imports.iter().chain([&self.preamble, &self.statement]).chain(&self.without);
         crate::record::sha256_of_parts(parts.map(String::as_str))
     }
 }

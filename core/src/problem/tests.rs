@@ -110,6 +110,7 @@ fn a_file_is_ready_for_lean() {
         imports: vec!["Mathlib".into(), "Aesop".into()],
         preamble: "open Nat\n".into(),
         statement: "theorem t (p : Prop) :\n    p ∨ ¬p".into(),
+        without: Vec::new(),
     };
     let tactics = ["by_cases h : p".to_owned(), "· left\n\n  exact h".to_owned(), "exact Or.inr h".to_owned()];
     expect![[r#"
@@ -146,7 +147,7 @@ fn check_dataset(text: &str, expected: &Expect) {
     let actual = match read_jsonl("p.jsonl", text, &defaults) {
         Ok(problems) => {
             let show = |problem: &Problem| {
-                let Problem { name, theorem, split, informal, line } = problem;
+                let Problem { name, theorem, split, informal, line, .. } = problem;
                 format!(
                     "{line}. {name} [{}] {}\n{}",
                     split.as_deref().unwrap_or("-"),

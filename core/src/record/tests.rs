@@ -9,11 +9,10 @@ use crate::search::{Budget, Event, PriorityRule, SearchRule, TimedEvent};
 fn problem(name: &str, statement: &str) -> Problem {
     let theorem = Theorem {
         name: name.into(),
-        imports: Vec::new(),
-        preamble: String::new(),
         statement: format!("theorem {name} : {statement}"),
+        ..Theorem::default()
     };
-    Problem { name: name.into(), theorem, split: None, informal: None, line: 1 }
+    Problem { name: name.into(), theorem, line: 1, ..Problem::default() }
 }
 
 fn config() -> SearchConfig {

@@ -19,6 +19,7 @@ fn theorem() -> Theorem {
         imports: vec!["Init".into()],
         preamble: "open Nat".into(),
         statement: "theorem t : ∀ n : ℕ, n = n".into(),
+        without: Vec::new(),
     }
 }
 

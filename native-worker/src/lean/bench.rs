@@ -276,5 +276,5 @@ fn ms(duration: Duration) -> f64 {
 }
 
 fn theorem(statement: &str) -> Theorem {
-    Theorem { name: "bench".to_owned(), imports: Vec::new(), preamble: String::new(), statement: statement.to_owned() }
+    Theorem { name: "bench".to_owned(), statement: statement.to_owned(), ..Theorem::default() }
 }

@@ -25,7 +25,7 @@ pub(crate) fn pool(hosts: usize, step_limit: Duration) -> Pool {
 /// `statement` without a preamble.
 pub(crate) fn theorem(statement: &str) -> Theorem {
     let name = statement.split_whitespace().nth(1).unwrap_or_default().to_owned();
-    Theorem { name, imports: Vec::new(), preamble: String::new(), statement: statement.to_owned() }
+    Theorem { name, statement: statement.to_owned(), ..Theorem::default() }
 }
 
 /// Opens a statement that is known to be good.

@@ -31,7 +31,7 @@ async fn host(name: &str, fault: Option<(&str, usize)>) -> Option<Box<dyn LeanHo
 
 fn theorem(statement: &str) -> Theorem {
     let name = statement.split_whitespace().nth(1).unwrap_or_default().to_owned();
-    Theorem { name, imports: Vec::new(), preamble: String::new(), statement: statement.to_owned() }
+    Theorem { name, statement: statement.to_owned(), ..Theorem::default() }
 }
 
 async fn open(host: &mut dyn LeanHost, statement: &str) -> HostState {

@@ -25,7 +25,7 @@ async fn live() -> Option<Box<dyn LeanHost>> {
 
 fn theorem(preamble: &str, name: &str, rest: &str) -> Theorem {
     let statement = format!("theorem {name} {rest}");
-    Theorem { name: name.into(), imports: Vec::new(), preamble: preamble.into(), statement }
+    Theorem { name: name.into(), preamble: preamble.into(), statement, ..Theorem::default() }
 }
 
 async fn open(host: &mut dyn LeanHost, theorem: &Theorem) -> Opened {

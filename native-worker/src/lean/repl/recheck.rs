@@ -219,6 +219,7 @@ impl Plan {
             imports: Vec::new(),
             preamble: String::new(),
             statement: format!("{before}{keyword} {name}{tail}"),
+            without: Vec::new(),
         };
         let header = import_lines(&theorem.imports);
         Some(Self {

@@ -6,7 +6,7 @@ use stepwise_core::problem::Theorem;
 use super::{Plan, parse_axioms, refused_unread, split_statement};
 
 fn theorem(name: &str, statement: &str) -> Theorem {
-    Theorem { name: name.into(), imports: Vec::new(), preamble: String::new(), statement: statement.into() }
+    Theorem { name: name.into(), statement: statement.into(), ..Theorem::default() }
 }
 
 #[test]
