@@ -8,6 +8,7 @@ pub mod corpus;
 pub mod cost;
 pub mod critic;
 pub mod goal;
+pub mod learn;
 pub mod lexer;
 #[cfg(feature = "model")]
 pub mod model;
