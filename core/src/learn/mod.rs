@@ -2,4 +2,7 @@
 //!
 //! The worker's `learn` drives the rounds; here is what needs no process, clock or file.
 
+pub mod lessons;
+pub mod mining;
+pub mod progress;
 pub mod run;

@@ -110,6 +110,9 @@ pub struct Trial {
     pub side: Side,
     /// The search; its name is the statement's, on either side.
     pub record: ProblemRecord,
+    /// The state that the statement opens with, as Lean prints it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<String>,
     /// The proof's steps, first one first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,

@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use clap::{Command, FromArgMatches};
 use stepwise_core::comparison::{self, Against, Comparison, Configuration, PairedCost, Results};
 use stepwise_core::record::{self, ProblemRecord};
+use stepwise_core::search::Search;
 use stepwise_core::stats::Estimate;
 
 use super::Outcome;
@@ -146,7 +147,7 @@ async fn search(
             progress.update(|| tally.line(begun));
         })
     };
-    let sink = |turn: Turn, record: ProblemRecord| -> std::io::Result<()> {
+    let sink = |turn: Turn, record: ProblemRecord, _: &Search| -> std::io::Result<()> {
         let recorded = &mut recorded[turn.eval_idx];
         if let Some(file) = &mut recorded.file {
             file.append(&record)?;

@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use regex_lite::Regex;
 use stepwise_core::problem::{Problem, read_jsonl};
 use stepwise_core::record::{EvalSummary, ProblemRecord, Resumption, Run, Status, resume};
+use stepwise_core::search::Search;
 use stepwise_core::stats;
 
 use super::Outcome;
@@ -69,7 +70,7 @@ pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome>
             progress.update(|| tally.line(begun));
         })
     };
-    let sink = |turn: Turn, record: ProblemRecord| -> std::io::Result<()> {
+    let sink = |turn: Turn, record: ProblemRecord, _: &Search| -> std::io::Result<()> {
         if let Some(file) = &mut results {
             file.append(&record)?;
         }

@@ -1,6 +1,5 @@
 //! Many problems over one pool: several searches at once, records in the order in which they end, resumable.
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -127,8 +126,9 @@ impl Eval {
     }
 }
 
-/// Runs these searches, begun in this order, and gives `sink` each record as its search ends. Returns true when the
-/// caller stopped them.
+/// Runs these searches, begun in this order, and gives `sink` each record as its search ends, with the search. The next
+/// turn is asked for when there is room for it, so that it may depend on what has ended. Returns true when the caller
+/// stopped them.
 ///
 /// # Errors
 /// When a search cannot run, a log belongs to something else, or `sink` fails; the other searches are then stopped,
@@ -137,17 +137,17 @@ pub async fn run_turns(
     evals: &[Eval],
     problems: &[Problem],
     turns: impl IntoIterator<Item = Turn>,
-    mut sink: impl FnMut(Turn, ProblemRecord) -> std::io::Result<()>,
+    mut sink: impl FnMut(Turn, ProblemRecord, &Search) -> std::io::Result<()>,
     progress: Arc<dyn Fn(Step) + Send + Sync>,
 ) -> Result<bool, EvalError> {
     let Some(shared) = evals.first() else { return Ok(false) };
     let runs: Vec<Run> = evals.iter().map(Eval::run).collect();
-    let mut waiting: VecDeque<Turn> = turns.into_iter().collect();
+    let mut waiting = turns.into_iter().fuse();
     let mut searches: JoinSet<(Turn, Result<Ran, EvalError>)> = JoinSet::new();
     let mut interrupted = false;
     loop {
         while searches.len() < shared.concurrency.max(1) && shared.stop.level() == StopLevel::Run {
-            let Some(turn) = waiting.pop_front() else { break };
+            let Some(turn) = waiting.next() else { break };
             let search = evals[turn.eval_idx].search(turn, &problems[turn.problem_idx], Arc::clone(&progress));
             searches.spawn(async move { (turn, search.await) });
         }
@@ -156,10 +156,10 @@ pub async fn run_turns(
         let Ran { search, interrupted: was_interrupted } = ran?;
         interrupted |= was_interrupted;
         if let Some(record) = ProblemRecord::of(&problems[turn.problem_idx].name, &search, &runs[turn.eval_idx]) {
-            sink(turn, record).map_err(EvalError::Sink)?;
+            sink(turn, record, &search).map_err(EvalError::Sink)?;
         }
     }
-    Ok(interrupted || !waiting.is_empty())
+    Ok(interrupted || waiting.next().is_some())
 }
 
 /// Where a problem's log is kept. Names come from outside, so only plain characters pass; a hash keeps two names apart

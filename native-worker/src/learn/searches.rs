@@ -1,0 +1,112 @@
+//! A stage of searches: which statements and negations are searched in which order, and what each search leaves.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use stepwise_core::corpus::is_known_to_hold;
+use stepwise_core::learn::progress::Progress;
+use stepwise_core::learn::run::{Side, Stage, Trial};
+use stepwise_core::learn::mining;
+use stepwise_core::problem::Problem;
+use stepwise_core::prompt::state_text;
+use stepwise_core::record::ProblemRecord;
+use stepwise_core::search::Search;
+
+use super::folder::Lines;
+use crate::run::eval::{Eval, EvalError, Step, Turn, run_turns};
+
+/// The statements of a run with their negations.
+#[derive(Debug)]
+pub struct Statements {
+    /// The statements, and behind them, in the same order, their negations under the statements' names.
+    problems: Vec<Problem>,
+    n_statements: usize,
+    /// Which negations are searched: those that can be stated, of statements that are not known to hold.
+    has_negation: Vec<bool>,
+}
+
+/// One stage of a round.
+pub struct StageRun<'a> {
+    /// Which one.
+    pub stage: Stage,
+    /// The statements to search, by index, in this order.
+    pub order: Vec<usize>,
+    /// Whether their negations are searched too, behind them.
+    pub with_negations: bool,
+    /// What searches the statements, and what searches the negations.
+    pub evals: [Eval; 2],
+    /// Where trials are written.
+    pub trials: &'a mut Lines,
+    /// What is known so far; grows as searches end.
+    pub progress: &'a mut Progress,
+}
+
+impl Statements {
+    /// States the negations.
+    #[must_use]
+    pub fn new(statements: Vec<Problem>) -> Self {
+        let n_statements = statements.len();
+        let negations: Vec<Option<Problem>> = statements
+            .iter()
+            .map(|problem| {
+                let theorem = if is_known_to_hold(problem) { None } else { problem.theorem.negation() };
+                theorem.map(|theorem| Problem { theorem, ..problem.clone() })
+            })
+            .collect();
+        let has_negation = negations.iter().map(Option::is_some).collect();
+        let mut problems = statements;
+        problems.extend(negations.into_iter().map(Option::unwrap_or_default));
+        Self { problems, n_statements, has_negation }
+    }
+
+    /// The statements.
+    #[must_use]
+    pub fn all(&self) -> &[Problem] {
+        &self.problems[..self.n_statements]
+    }
+
+    /// Runs a stage and returns true when the caller stopped it. `ended` is told of each trial. What this round has
+    /// searched already, and what is solved by the time that its turn comes, is not searched.
+    ///
+    /// # Errors
+    /// A search cannot run, or a trial cannot be written.
+    pub async fn search(
+        &self,
+        run: StageRun<'_>,
+        ended: &mut dyn FnMut(&Trial),
+        show: Arc<dyn Fn(Step) + Send + Sync>,
+    ) -> Result<bool, EvalError> {
+        let StageRun { stage, order, with_negations, evals, trials, progress } = run;
+        let seed = evals[0].config.seed;
+        let progress = RefCell::new(progress);
+        // Asked as a turn comes up, when other searches may have solved it.
+        let is_wanted = |side: Side, idx: usize| {
+            let progress = progress.borrow();
+            let name = &self.problems[idx].name;
+            let is_open = stage == Stage::Shorten || progress.standing(name).is_open();
+            is_open && !progress.is_done(stage, side, name)
+        };
+        let statements = order.iter().filter(|idx| is_wanted(Side::Statement, **idx));
+        let statements = statements.map(|idx| Turn { eval_idx: 0, problem_idx: *idx });
+        let negations = order.iter().filter(|idx| with_negations && self.has_negation[**idx]);
+        let negations = negations.filter(|idx| is_wanted(Side::Negation, **idx));
+        let negations = negations.map(|idx| Turn { eval_idx: 1, problem_idx: self.n_statements + idx });
+        let sink = |turn: Turn, record: ProblemRecord, search: &Search| {
+            let side = if turn.problem_idx < self.n_statements { Side::Statement } else { Side::Negation };
+            let root = search.tree().nodes().first().filter(|_| side == Side::Statement);
+            let trial = Trial {
+                stage,
+                side,
+                root: root.map(|root| state_text(&root.goals)),
+                steps: mining::steps(search),
+                preferences: mining::preferences(search, seed),
+                record,
+            };
+            trials.append(&trial)?;
+            progress.borrow_mut().add(&trial);
+            ended(&trial);
+            Ok(())
+        };
+        run_turns(&evals, &self.problems, statements.chain(negations), sink, show).await
+    }
+}
