@@ -118,13 +118,24 @@ pub fn policy_prompt(format: PromptFormat, request: &ProposalRequest) -> Prompt 
     }
 }
 
-/// What StepProver's critic reads to score a state: the question and the state as its answer (arXiv 2410.15700).
+/// What StepProver's critic reads to score a state, given as it is printed: the question and the state as its answer
+/// (arXiv 2410.15700).
 #[must_use]
-pub fn critic_prompt(goals: &[Goal]) -> Vec<Message> {
+pub fn critic_prompt(state: String) -> Vec<Message> {
     vec![
         Message { role: Role::User, content: CRITIC_QUESTION.to_owned() },
-        Message { role: Role::Assistant, content: state_text(goals) },
+        Message { role: Role::Assistant, content: state },
     ]
+}
+
+/// What a critic reads to score a state that is known as printed: StepProver's chat for a model with a chat template, the
+/// state alone for others.
+#[must_use]
+pub fn critic_text(has_template: bool, state: String) -> Prompt {
+    match has_template {
+        true => Prompt::Chat(critic_prompt(state)),
+        false => Prompt::Text(state),
+    }
 }
 
 /// The tactic in a text that a policy wrote: without code fences, cut at the format's stop markers, its lines kept and

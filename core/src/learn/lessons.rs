@@ -60,7 +60,7 @@ impl Lessons {
     pub fn critic_lines(&self) -> impl Iterator<Item = String> {
         self.preferences.iter().map(|preference| {
             let [chosen, rejected] = [&preference.better, &preference.worse].map(|state| {
-                let messages = critic_prompt(&[goal(state)]);
+                let messages = critic_prompt(state.clone());
                 messages.split_first().map(|(question, answer)| (turns(std::slice::from_ref(question)), turns(answer)))
             });
             let (prompt, chosen) = chosen.unwrap_or_default();
@@ -84,7 +84,8 @@ pub fn request(step: &Step) -> ProposalRequest {
 }
 
 /// A printed state as one goal: prompts need no more than its text.
-fn goal(state: &str) -> Goal {
+#[must_use]
+pub fn goal(state: &str) -> Goal {
     Goal { case: None, hypotheses: Vec::new(), target: String::new(), text: state.to_owned() }
 }
 

@@ -54,6 +54,18 @@ pub enum Stage {
     Shorten,
 }
 
+impl Stage {
+    /// Its name, as in files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scan => "scan",
+            Self::Deep => "deep",
+            Self::Shorten => "shorten",
+        }
+    }
+}
+
 /// What was to be proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -153,6 +165,14 @@ pub struct StageCost {
     pub device_s: f64,
     /// Wall time, in seconds.
     pub wall_s: f64,
+}
+
+impl std::ops::AddAssign for StageCost {
+    fn add_assign(&mut self, other: Self) {
+        self.lean_cpu_s += other.lean_cpu_s;
+        self.device_s += other.device_s;
+        self.wall_s += other.wall_s;
+    }
 }
 
 /// Problems solved, of how many.

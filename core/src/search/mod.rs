@@ -42,6 +42,6 @@ pub struct SearchConfig {
 }
 
 #[cfg(test)]
-mod simulated;
+pub(crate) mod simulated;
 #[cfg(test)]
 mod tests;

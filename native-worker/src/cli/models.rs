@@ -7,7 +7,7 @@ use stepwise_core::goal::Goal;
 use stepwise_core::model::Sampling;
 use stepwise_core::model::chat::ChatTemplate;
 use stepwise_core::model::tokenizer::Segment;
-use stepwise_core::prompt::{Message, Prompt, PromptFormat, clean_tactic, critic_prompt, policy_prompt};
+use stepwise_core::prompt::{Message, Prompt, PromptFormat, clean_tactic, critic_prompt, policy_prompt, state_text};
 use stepwise_core::search::SearchConfig;
 
 use super::args::{ModelArgs, ModelSource};
@@ -73,7 +73,7 @@ impl Models {
             }
             ModelSource::Url(url) => {
                 let template = ChatTemplate::internlm2()?;
-                let text = move |goals: &[Goal]| chat_text(&template, &critic_prompt(goals), false) + REWARD_TOKEN;
+                let text = move |goals: &[Goal]| chat_text(&template, &critic_prompt(state_text(goals)), false) + REWARD_TOKEN;
                 Some(Arc::new(EndpointCritic::connect(ServerOptions::new(url), Box::new(text)).await?))
             }
         };

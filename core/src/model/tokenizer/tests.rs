@@ -8,7 +8,7 @@ use super::{Segment, Tokenizer, TokenizerError};
 use crate::goal::Goal;
 use crate::model::chat::ChatTemplate;
 use crate::policy::ProposalRequest;
-use crate::prompt::{Prompt, PromptFormat, critic_prompt, policy_prompt};
+use crate::prompt::{Prompt, PromptFormat, critic_prompt, policy_prompt, state_text};
 
 const BPE: &[u8] = include_bytes!("testdata/bpe.model");
 const UNIGRAM: &[u8] = include_bytes!("testdata/unigram.model");
@@ -209,7 +209,7 @@ fn pieces_leave_no_trace_in_harmless_prompts() {
     let chat = ChatTemplate::internlm2().unwrap();
     for tokenizer in [internlm2(), byte_level(), metaspace()] {
         let Prompt::Chat(policy) = policy_prompt(PromptFormat::StepProver, &request) else { panic!("not a chat") };
-        for messages in [policy, critic_prompt(&goals), critic_prompt(&[])] {
+        for messages in [policy, critic_prompt(state_text(&goals)), critic_prompt(state_text(&[]))] {
             let segments = chat.render(&messages, true).unwrap();
             assert!(segments.len() > 2, "{segments:?}");
             let whole: String = segments.iter().map(Segment::text).collect();

@@ -1,0 +1,399 @@
+//! `stepwise learn`: expert iteration over files of problems, and `stepwise export`: what it learnt, for others to train on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use clap::ArgMatches;
+use sha2::{Digest, Sha256};
+use stepwise_core::corpus::contamination::EvaluationSet;
+use stepwise_core::corpus::normalise::statement_key;
+use stepwise_core::corpus::split::{Split, split_of};
+use stepwise_core::learn::lessons::Lessons;
+use stepwise_core::learn::run::{Manifest, Round, Trial, VERSION};
+use stepwise_core::model::Sampling;
+use stepwise_core::model::train::{LoraConfig, TrainConfig};
+use stepwise_core::problem::{Problem, read_jsonl};
+use stepwise_core::prompt::PromptFormat;
+use stepwise_core::random::SplitMix64;
+use stepwise_core::search::Budget;
+
+use super::args::{ExportArgs, LearnArgs, LearnModelArgs, Seconds};
+use super::progress::Progress;
+use super::{Outcome, input, interrupt, lean, output};
+use crate::lean::pool::Pool;
+use crate::learn::folder::{Lines, RunFolder, write_json, write_whole};
+use crate::learn::searches::Statements;
+use crate::learn::training::Shape;
+use crate::learn::{Beginning, EvalSet, Learn, LearnOptions, Told, Workshop};
+use crate::models::ModelDevice;
+use crate::run::policy::mixture::Mixture;
+use crate::run::policy::premises::PremisePolicy;
+use crate::run::policy::{Policy, Portfolio};
+
+/// The name of the set of held-out problems.
+const HELD_OUT: &str = "held-out";
+/// The name of the split that is trained on.
+const TRAIN: &str = "train";
+
+/// Settings that may change when a run goes on: they say how far and how fast, not what.
+const FREE: [&str; 8] = ["rounds", "hosts", "threads", "device", "concurrency", "json", "problems", "color"];
+
+/// Runs what is not done yet. `settings` are the parsed flags.
+pub(super) async fn run(args: &LearnArgs, settings: &ArgMatches, verbose: u8) -> anyhow::Result<Outcome> {
+    let folder = RunFolder::open(&args.run)?;
+    let progress = Progress::new(verbose);
+    let manifest = folder.manifest()?;
+    let stop = {
+        let progress = progress.clone();
+        interrupt::listen(move |line| progress.say(line)).context("cannot listen for Ctrl-C")?
+    };
+    let pool = lean::start_pool(&args.lean).await?;
+    progress.update(|| "starting Lean".to_owned());
+    let lean = {
+        let info = pool.info().await?;
+        format!("{} {}", info.backend, info.lean_version)
+    };
+    let settings = settings_of(settings);
+    let problems = match manifest {
+        Some(manifest) => resumed(args, &folder, &manifest, &settings, &lean)?,
+        None => begun(args, &folder, settings, &lean, &progress)?,
+    };
+    let learn = learn(args, folder, problems, workshop(args, pool.clone(), lean, stop, &progress).await?, &progress)?;
+    let ran = learn.run().await;
+    progress.finish();
+    pool.shutdown().await;
+    let (rounds, interrupted) = ran?;
+    if args.json {
+        output::print_json(&serde_json::json!({ "stepwise_learn": VERSION, "rounds": rounds }))?;
+    } else {
+        output::print(&table(&rounds))?;
+    }
+    if interrupted {
+        output::eprint("interrupted; the same command goes on from here");
+        return Ok(Outcome::Interrupted);
+    }
+    Ok(Outcome::Proved)
+}
+
+/// Writes what a run taught as files that other trainers read.
+pub(super) fn export(args: &ExportArgs) -> anyhow::Result<Outcome> {
+    if !args.run.join("manifest.json").is_file() {
+        bail!("{} is no run of `stepwise learn`: it has no manifest.json", args.run.display());
+    }
+    let mut trials: Vec<Trial> = Vec::new();
+    for number in 1.. {
+        let path = args.run.join(format!("rounds/{number:02}/trials.jsonl"));
+        if !path.is_file() {
+            break;
+        }
+        trials.extend(Lines::open::<Trial>(&path)?.1);
+    }
+    let (training, validation) = Lessons::of(&trials);
+    for (lessons, suffix) in [(&training, ""), (&validation, ".validation")] {
+        let write = |name: &str, lines: &mut dyn Iterator<Item = String>| {
+            write_whole(&args.output.join(format!("{name}{suffix}.jsonl")), lines.collect::<String>().as_bytes())
+        };
+        write("policy", &mut lessons.policy_lines(PromptFormat::Plain))?;
+        write("policy-chat", &mut lessons.policy_lines(PromptFormat::StepProver))?;
+        write("critic", &mut lessons.critic_lines())?;
+    }
+    output::eprint(&format!(
+        "{} steps and {} preferences to learn from, {} and {} for validation",
+        training.steps.len(),
+        training.preferences.len(),
+        validation.steps.len(),
+        validation.preferences.len()
+    ));
+    Ok(Outcome::Proved)
+}
+
+/// Every flag's value as it was parsed.
+fn settings_of(matches: &ArgMatches) -> BTreeMap<String, serde_json::Value> {
+    let value = |id: &str| {
+        let raw = matches.try_get_raw(id).ok().flatten()?;
+        Some(raw.map(|text| text.to_string_lossy()).collect::<Vec<_>>().join(" "))
+    };
+    let ids = matches.ids().map(|id| id.as_str()).filter(|id| *id != "run");
+    ids.filter_map(|id| Some((id.replace('_', "-"), value(id)?.into()))).collect()
+}
+
+/// A new run: splits the problems, leaves out what resembles a problem of the evaluation sets, and writes both down.
+fn begun(
+    args: &LearnArgs,
+    folder: &RunFolder,
+    settings: BTreeMap<String, serde_json::Value>,
+    lean: &str,
+    progress: &Progress,
+) -> anyhow::Result<Vec<Problem>> {
+    if args.problems.is_empty() {
+        bail!("a new run needs problems to learn from: name files of them with --problems");
+    }
+    let mut files = BTreeMap::new();
+    let mut problems: Vec<Problem> = Vec::new();
+    let mut names = BTreeSet::new();
+    for path in &args.problems {
+        let text = input::read_text(path)?;
+        files.insert(path.display().to_string(), sha256(text.as_bytes()));
+        for problem in read_jsonl(&path.display().to_string(), &text, &input::defaults(&args.lean)?)? {
+            if !names.insert(problem.name.clone()) {
+                bail!("two files have a problem named {}: rename one of them", problem.name);
+            }
+            problems.push(problem);
+        }
+    }
+    let n_all = problems.len();
+    let mut keys = BTreeSet::new();
+    problems.retain(|problem| keys.insert(statement_key(&problem.theorem)));
+    let n_distinct = problems.len();
+    for path in &args.eval {
+        let text = input::read_text(path)?;
+        files.insert(path.display().to_string(), sha256(text.as_bytes()));
+        let set = EvaluationSet::new(&read_jsonl(&path.display().to_string(), &text, &input::defaults(&args.lean)?)?);
+        problems.retain(|problem| set.find(problem).is_none());
+    }
+    let n_clean = problems.len();
+    for problem in &mut problems {
+        let split = match split_of(&statement_key(&problem.theorem), args.seed, args.held_out) {
+            Split::Train => TRAIN,
+            Split::HeldOut => HELD_OUT,
+        };
+        problem.split = Some(split.to_owned());
+    }
+    SplitMix64::new(args.seed).shuffle(&mut problems);
+    let mut left: BTreeMap<&str, usize> = BTreeMap::from([
+        (TRAIN, args.limit.map_or(usize::MAX, |n| n as usize)),
+        (HELD_OUT, args.held_out_limit as usize),
+    ]);
+    problems.retain(|problem| {
+        let left = problem.split.as_deref().and_then(|split| left.get_mut(split));
+        left.is_some_and(|left| std::mem::replace(left, left.saturating_sub(1)) > 0)
+    });
+    let held_out: Vec<&Problem> = problems.iter().filter(|problem| is_held_out(problem)).collect();
+    // Near-duplicates have other hashes, and could stand on both sides.
+    let set = EvaluationSet::new(held_out.iter().copied());
+    let resembles = |problem: &Problem| !is_held_out(problem) && set.find(problem).is_some();
+    let near: BTreeSet<String> = problems.iter().filter(|p| resembles(p)).map(|p| p.name.clone()).collect();
+    problems.retain(|problem| !near.contains(&problem.name));
+    let n_held_out = problems.iter().filter(|problem| is_held_out(problem)).count();
+    progress.say(&format!(
+        "{n_all} problems: {} said twice, {} like one to be measured with, {} like a held-out one; {} to learn from, \
+         {n_held_out} held out",
+        n_all - n_distinct,
+        n_distinct - n_clean,
+        near.len(),
+        problems.len() - n_held_out,
+    ));
+    if problems.len() == n_held_out {
+        bail!("no problem is left to learn from: give more with --problems, or hold out fewer");
+    }
+    let lines: String = problems.iter().map(Problem::to_line).collect();
+    write_whole(&folder.problems_path(), lines.as_bytes())?;
+    let manifest = Manifest {
+        stepwise_learn: VERSION,
+        started_s: std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()),
+        seed: args.seed,
+        stepwise: env!("CARGO_PKG_VERSION").to_owned(),
+        git: option_env!("STEPWISE_GIT").map(str::to_owned),
+        lean: lean.to_owned(),
+        config: settings,
+        files,
+        splits: BTreeMap::from([
+            (TRAIN.to_owned(), (problems.len() - n_held_out) as u64),
+            (HELD_OUT.to_owned(), n_held_out as u64),
+        ]),
+    };
+    write_json(&folder.manifest_path(), &manifest)?;
+    Ok(problems)
+}
+
+/// The problems of a run that goes on.
+fn resumed(
+    args: &LearnArgs,
+    folder: &RunFolder,
+    manifest: &Manifest,
+    settings: &BTreeMap<String, serde_json::Value>,
+    lean: &str,
+) -> anyhow::Result<Vec<Problem>> {
+    let differs = |key: &&String| !FREE.contains(&key.as_str()) && manifest.config.get(*key) != settings.get(*key);
+    let keys: BTreeSet<&String> = manifest.config.keys().chain(settings.keys()).collect();
+    if let Some(key) = keys.into_iter().find(differs) {
+        let value = |of: &BTreeMap<String, serde_json::Value>| of.get(key).map_or("nothing".to_owned(), ToString::to_string);
+        bail!(
+            "the run in {} was begun with --{key} {}, and now it is {}: give the same, or name a new folder",
+            args.run.display(),
+            value(&manifest.config),
+            value(settings)
+        );
+    }
+    if manifest.lean != lean {
+        bail!("the run was begun with {}, and this is {lean}: name a new folder", manifest.lean);
+    }
+    let path = folder.problems_path();
+    let text = input::read_text(&path)?;
+    Ok(read_jsonl(&path.display().to_string(), &text, &stepwise_core::problem::Defaults::default())?)
+}
+
+/// The run that the flags ask for.
+fn learn(
+    args: &LearnArgs,
+    folder: RunFolder,
+    problems: Vec<Problem>,
+    workshop: Workshop,
+    progress: &Progress,
+) -> anyhow::Result<Learn> {
+    let (held_out, training): (Vec<Problem>, Vec<Problem>) = problems.into_iter().partition(is_held_out);
+    let mut sets = Vec::new();
+    if !held_out.is_empty() {
+        sets.push(EvalSet { name: HELD_OUT.to_owned(), problems: held_out });
+    }
+    for path in &args.eval {
+        let text = input::read_text(path)?;
+        let problems = read_jsonl(&path.display().to_string(), &text, &input::defaults(&args.lean)?)?;
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if sets.iter().any(|set: &EvalSet| set.name == stem) {
+            bail!("two evaluation sets are named {stem}: rename one of the files");
+        }
+        sets.push(EvalSet { name: stem, problems });
+    }
+    Ok(Learn {
+        folder,
+        statements: Statements::new(training),
+        sets,
+        options: options(args),
+        workshop,
+        told: Arc::new(Teller(progress.clone())),
+    })
+}
+
+fn options(args: &LearnArgs) -> LearnOptions {
+    let (searches, models, training) = (&args.searches, &args.models, &args.training);
+    let millis = |limit: Seconds| limit.0.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
+    let budget = |expansions: u32, cost: Seconds| Budget {
+        passes: 1,
+        samples: searches.samples,
+        expansions,
+        wall_ms: None,
+        tactics: None,
+        tokens: None,
+        lean_cpu_ms: None,
+        cost_ms: millis(cost),
+    };
+    let shape = |hidden: u32, layers: u32| Shape {
+        hidden: hidden as usize,
+        n_layers: layers as usize,
+        n_positions: models.positions as usize,
+    };
+    let train = |epochs: u32, seed: u64| TrainConfig {
+        epochs: u64::from(epochs),
+        batch_tokens: training.batch_tokens as usize,
+        learning_rate: training.learning_rate,
+        seed,
+        lora: training.lora.map(|rank| LoraConfig { rank: rank as usize, alpha: 2.0 * f64::from(rank) }),
+        ..TrainConfig::default()
+    };
+    LearnOptions {
+        rounds: args.rounds,
+        seed: args.seed,
+        scan: budget(searches.scan_expansions, searches.scan_cost),
+        deep: budget(searches.deep_expansions, searches.deep_cost),
+        ramp: searches.ramp,
+        deep_share: searches.deep_share,
+        shorten_share: searches.shorten_share,
+        explore: searches.explore,
+        eval_mix: searches.eval_mix,
+        eval: budget(searches.eval_expansions, searches.eval_cost),
+        sampling: sampling(models),
+        policy: beginning(&models.policy, shape(models.hidden, models.layers)),
+        critic: beginning(&models.critic, shape(models.critic_hidden, models.critic_layers)),
+        vocab_size: models.vocab as usize,
+        train_policy: train(training.epochs, args.seed),
+        train_critic: train(training.critic_epochs, args.seed + 1),
+        concurrency: args.concurrency.map_or(lean::n_hosts(&args.lean) + 1, |n| n as usize),
+    }
+}
+
+fn sampling(models: &LearnModelArgs) -> Sampling {
+    Sampling {
+        temperature: models.temperature,
+        top_k: None,
+        top_p: 1.0,
+        max_tokens: models.tactic_tokens as usize,
+        stop: Vec::new(),
+    }
+}
+
+fn beginning(text: &str, shape: Shape) -> Beginning {
+    if text == "new" { Beginning::New(shape) } else { Beginning::Folder(text.into()) }
+}
+
+async fn workshop(
+    args: &LearnArgs,
+    pool: Pool,
+    lean: String,
+    stop: crate::run::stop::Stop,
+    progress: &Progress,
+) -> anyhow::Result<Workshop> {
+    let device = ModelDevice::choose(args.models.device.choice(), args.models.threads.0.map(|n| n as usize)).await?;
+    if device.is_software_gpu {
+        progress.say(&format!("{} is a program on the CPU: `--device cpu` is faster", device.name));
+    }
+    let portfolio: Arc<dyn Policy> = Arc::new(Portfolio);
+    let explorer: Arc<dyn Policy> = match &args.searches.premises {
+        None => portfolio,
+        Some(path) => Arc::new(Mixture::new(portfolio, Arc::new(PremisePolicy::open(path)?), 0.5)),
+    };
+    Ok(Workshop { pool, lean, device, explorer, stop })
+}
+
+fn is_held_out(problem: &Problem) -> bool {
+    problem.split.as_deref() == Some(HELD_OUT)
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The rounds for a person.
+fn table(rounds: &[Round]) -> String {
+    let mut rows = vec![["round", "open", "proved", "disproved", "shorter", "solved so far", "steps", "pairs", "critic"]
+        .map(str::to_owned)
+        .to_vec()];
+    for round in rounds {
+        let percent = |accuracy: f64| format!("{:.1}%", 100.0 * accuracy);
+        rows.push(vec![
+            round.round.to_string(),
+            round.open.to_string(),
+            round.proved.to_string(),
+            round.disproved.to_string(),
+            round.shortened.to_string(),
+            format!("{} of {}", round.solved_so_far, round.statements),
+            round.steps.to_string(),
+            round.preferences.to_string(),
+            round.critic_accuracy.map_or("-".to_owned(), percent),
+        ]);
+    }
+    let mut text = output::table(&rows, &[]);
+    for round in rounds {
+        for (set, rates) in &round.pass_rates {
+            for (name, rate) in rates {
+                text.push_str(&format!("round {}, {set}: {name} {} of {}\n", round.round, rate.solved, rate.total));
+            }
+        }
+    }
+    text
+}
+
+/// Tells the run's progress on standard error.
+struct Teller(Progress);
+
+impl Told for Teller {
+    fn say(&self, line: &str) {
+        self.0.say(line);
+    }
+
+    fn update(&self, line: &dyn Fn() -> String) {
+        self.0.update(line);
+    }
+}

@@ -1,0 +1,422 @@
+//! Training a policy or a critic on what trials taught: from nothing or from a model folder, to a model folder.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use stepwise_core::learn::lessons::{Lessons, request};
+use stepwise_core::learn::run::{Preference, StageCost, TrainingLine};
+use stepwise_core::model::config::{Head, ModelConfig};
+use stepwise_core::model::tokenizer::{Tokenizer, TokenizerError};
+use stepwise_core::model::train::{
+    Evaluation, Example, Pair, StepReport, Task, TrainConfig, TrainError, Training, initial_weights, small_config,
+};
+use stepwise_core::model::weights::{Checkpoint, Dtype, ModelWeights, WeightsError};
+use stepwise_core::model::{ModelError, Reader};
+use stepwise_core::prompt::{PromptFormat, critic_text, policy_prompt};
+
+use super::folder::{FolderError as RunFolderError, Lines, write_whole};
+use crate::models::{FolderError, LocalError, ModelDevice, ModelFolder, SaveError, local, save_folder};
+use crate::run::stop::{Stop, StopLevel};
+
+/// The token that ends a text of our own models.
+pub const END: &str = "<|endoftext|>";
+/// The token at which our own critics are read.
+pub const REWARD: &str = "<|reward|>";
+
+/// A line of the loss curve is written this often.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+/// The state is saved this often: what a kill costs at most.
+const SAVE_EVERY: Duration = Duration::from_secs(60);
+
+/// What is trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The language model that proposes tactics.
+    Policy,
+    /// The reward model that scores states.
+    Critic,
+}
+
+/// The shape of a new model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Width of the residual stream; a multiple of 32, the width of a head.
+    pub hidden: usize,
+    /// Transformer blocks.
+    pub n_layers: usize,
+    /// Positions.
+    pub n_positions: usize,
+}
+
+/// Where training begins.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// With a new model.
+    New {
+        /// Its shape.
+        shape: Shape,
+        /// The bytes of its tokenizer.json.
+        tokenizer_json: Vec<u8>,
+    },
+    /// With the model of a folder.
+    Folder(PathBuf),
+}
+
+/// One model's training: what it reads and where it writes.
+#[derive(Debug)]
+pub struct Apprenticeship {
+    /// What is trained.
+    pub role: Role,
+    /// Where it begins.
+    pub start: Start,
+    /// What it learns.
+    pub training: Lessons,
+    /// What it is tried on and does not learn.
+    pub validation: Lessons,
+    /// How it learns.
+    pub options: TrainConfig,
+    /// The model folder that it makes.
+    pub folder: PathBuf,
+    /// The file of its loss curve.
+    pub curve: PathBuf,
+    /// The file of its state, with which it goes on after a kill.
+    pub state: PathBuf,
+}
+
+/// How training ended.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// What it cost; a part that an earlier process did is told by the curve.
+    pub cost: StageCost,
+    /// On the lessons that it did not learn; `None` where there are none, or the caller stopped it.
+    pub validation: Option<Evaluation>,
+    /// The same for the model that it began with, where that is a folder.
+    pub validation_before: Option<Evaluation>,
+    /// The caller stopped it; the state is saved.
+    pub interrupted: bool,
+}
+
+/// Why a model cannot be trained.
+#[derive(Debug, thiserror::Error)]
+pub enum ApprenticeError {
+    /// The run's folder.
+    #[error(transparent)]
+    Run(#[from] RunFolderError),
+    /// The model folder that it begins with.
+    #[error(transparent)]
+    Model(#[from] LocalError),
+    /// The model folder that it begins with.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// Its weights.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The tokenizer.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// A prompt.
+    #[error(transparent)]
+    Prompt(#[from] ModelError),
+    /// The training itself.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// The result.
+    #[error(transparent)]
+    Save(#[from] SaveError),
+    /// A file of it.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// There is nothing to learn.
+    #[error("no search has taught anything for the {0} yet: give the searches more to spend, or easier problems")]
+    NothingToLearn(&'static str),
+    /// The folder's model is of the other kind, or lacks what training needs.
+    #[error("{}: {message}", .folder.display())]
+    Unsuited {
+        /// The folder.
+        folder: PathBuf,
+        /// What is missing, and what to do.
+        message: String,
+    },
+}
+
+/// The model that training begins with.
+struct Apprentice {
+    config: ModelConfig,
+    weights: ModelWeights,
+    reader: Reader,
+    format: PromptFormat,
+    /// Ends a tactic, or is what a critic is read at.
+    last: u32,
+}
+
+impl Apprenticeship {
+    /// Trains, and writes the model folder. Goes on where an earlier process was killed. `show` is told how far it is.
+    ///
+    /// # Errors
+    /// The model that it begins with cannot be read, there is nothing to learn, or a file cannot be written.
+    pub fn run(&self, device: &ModelDevice, stop: &Stop, show: &dyn Fn(&str)) -> Result<Trained, ApprenticeError> {
+        let apprentice = self.apprentice()?;
+        let task = self.task(&apprentice, &self.training)?;
+        let validation = self.task(&apprentice, &self.validation)?;
+        if self.n_lessons() == 0 {
+            return Err(ApprenticeError::NothingToLearn(self.role.name()));
+        }
+        let Apprentice { config, weights, .. } = &apprentice;
+        let mut training = Training::new(config, weights, task, self.options.clone(), &device.compute)?;
+        let validation_before = match &self.start {
+            Start::Folder(_) => evaluated(&training, &validation)?,
+            Start::New { .. } => None,
+        };
+        let mut earlier = self.earlier_lines()?;
+        if let Some(state) = read_state(&self.state)? {
+            training = training.resumed(&state)?;
+            earlier.retain(|line| line.step <= training.n_done());
+        } else {
+            earlier.clear();
+        }
+        let mut curve = Curve::open(&self.curve, &earlier)?;
+        let mut saved = Instant::now();
+        let mut spent_us = 0;
+        loop {
+            let (step, device_us) = device.timed(|| training.step());
+            spent_us += device_us;
+            let Some(step) = step? else { break };
+            curve.add(&step);
+            let is_last = step.step == step.n_steps;
+            if is_last || curve.is_due() {
+                let (evaluation, device_us) = match is_last {
+                    true => device.timed(|| evaluated(&training, &validation)),
+                    false => (Ok(None), 0),
+                };
+                spent_us += device_us;
+                let line = curve.line(&step, evaluation?);
+                show(&format!(
+                    "{}: step {} of {}, loss {:.3}, {:.0} tokens/s",
+                    self.role.name(),
+                    step.step,
+                    step.n_steps,
+                    line.loss,
+                    curve.tokens_per_s()
+                ));
+                curve.append(&line)?;
+            }
+            let is_stopped = stop.level() != StopLevel::Run;
+            if !is_last && (is_stopped || saved.elapsed() >= SAVE_EVERY) {
+                write_whole(&self.state, &training.save_state()?)?;
+                saved = Instant::now();
+            }
+            if is_stopped && !is_last {
+                let cost = curve.cost(spent_us);
+                return Ok(Trained { cost, validation: None, validation_before, interrupted: true });
+            }
+        }
+        let validation = evaluated(&training, &validation)?;
+        self.save(config, &training.weights()?)?;
+        let cost = curve.cost(spent_us);
+        Ok(Trained { cost, validation, validation_before, interrupted: false })
+    }
+
+    /// Writes the folder, with all that the model it began with has beside its weights.
+    fn save(&self, config: &ModelConfig, weights: &ModelWeights) -> Result<(), ApprenticeError> {
+        match &self.start {
+            Start::New { tokenizer_json, .. } => {
+                save_folder(&self.folder, config, weights, Dtype::F16, tokenizer_json, PromptFormat::Plain)?;
+            }
+            Start::Folder(from) => {
+                save_weights(&self.folder, from, config, weights)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn apprentice(&self) -> Result<Apprentice, ApprenticeError> {
+        let apprentice = match &self.start {
+            Start::New { shape, tokenizer_json } => {
+                let tokenizer = Tokenizer::from_json(tokenizer_json)?;
+                let id = |token| tokenizer.id_of(token).ok_or_else(|| no_token(Path::new("tokenizer.json"), token));
+                let (end, reward) = (id(END)?, id(REWARD)?);
+                let reward_token = (self.role == Role::Critic).then_some(reward);
+                let config = small_config(
+                    tokenizer.vocab_size(),
+                    shape.hidden,
+                    shape.n_layers,
+                    shape.n_positions,
+                    end,
+                    reward_token,
+                );
+                let weights = initial_weights(&config, self.options.seed)?;
+                let reader = Reader::new(tokenizer, None);
+                Apprentice { config, weights, reader, format: PromptFormat::Plain, last: reward_token.unwrap_or(end) }
+            }
+            Start::Folder(path) => {
+                let folder = ModelFolder::open(path)?;
+                let weights = Checkpoint::new(&folder.config, &folder)?.load()?;
+                let reader = local::reader(path, &folder)?;
+                let format = local::default_format(path, folder.config.architecture)?;
+                let last = match folder.config.head {
+                    Head::Reward { token } => token,
+                    // A chat's turn ends with its own token, any other text with the end of text.
+                    Head::LanguageModel => [reader.tokenizer().id_of("<|im_end|>").filter(|_| format == PromptFormat::StepProver)]
+                        .into_iter()
+                        .flatten()
+                        .chain(folder.config.eos.first().copied())
+                        .chain(reader.tokenizer().eos_id())
+                        .next()
+                        .ok_or_else(|| no_token(path, "that ends a text"))?,
+                };
+                Apprentice { config: folder.config.clone(), weights, reader, format, last }
+            }
+        };
+        let is_critic = matches!(apprentice.config.head, Head::Reward { .. });
+        if is_critic != (self.role == Role::Critic) {
+            let folder = match &self.start {
+                Start::Folder(path) => path.clone(),
+                Start::New { .. } => PathBuf::new(),
+            };
+            let message = format!("this is no {}; name a folder of the right kind", self.role.name());
+            return Err(ApprenticeError::Unsuited { folder, message });
+        }
+        Ok(apprentice)
+    }
+
+    /// The lessons as tokens.
+    fn task(&self, apprentice: &Apprentice, lessons: &Lessons) -> Result<Task, ApprenticeError> {
+        let Apprentice { reader, format, last, .. } = apprentice;
+        Ok(match self.role {
+            Role::Policy => {
+                let example = |step| {
+                    let mut tokens = reader.prompt(&policy_prompt(*format, &request(step)))?;
+                    let n_prompt = tokens.len();
+                    tokens.extend(reader.tokenizer().encode_plain(&step.tactic, false)?);
+                    tokens.push(*last);
+                    Ok(Example { tokens, n_prompt })
+                };
+                Task::Policy(lessons.steps.iter().map(example).collect::<Result<_, ApprenticeError>>()?)
+            }
+            Role::Critic => {
+                let text = |state: &str| {
+                    let mut tokens = reader.answered(&critic_text(reader.has_template(), state.to_owned()))?;
+                    tokens.push(*last);
+                    Ok::<_, ApprenticeError>(tokens)
+                };
+                let pair =
+                    |lesson: &Preference| Ok(Pair { better: text(&lesson.better)?, worse: text(&lesson.worse)? });
+                Task::Critic(lessons.preferences.iter().map(pair).collect::<Result<_, ApprenticeError>>()?)
+            }
+        })
+    }
+
+    fn n_lessons(&self) -> usize {
+        match self.role {
+            Role::Policy => self.training.steps.len(),
+            Role::Critic => self.training.preferences.len(),
+        }
+    }
+
+    fn earlier_lines(&self) -> Result<Vec<TrainingLine>, ApprenticeError> {
+        Ok(Lines::open(&self.curve)?.1)
+    }
+}
+
+impl Role {
+    /// `policy` or `critic`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Critic => "critic",
+        }
+    }
+}
+
+/// The loss curve: lines now and then, each with the mean since the last.
+struct Curve {
+    lines: Lines,
+    /// Tokens and seconds of earlier processes.
+    earlier: (u64, f64),
+    begun: Instant,
+    last_line: Instant,
+    tokens: u64,
+    losses: Vec<f64>,
+}
+
+impl Curve {
+    /// Goes on behind these lines, which are all that the file will have.
+    fn open(path: &Path, earlier: &[TrainingLine]) -> Result<Self, ApprenticeError> {
+        let text: Vec<String> = earlier.iter().filter_map(|line| serde_json::to_string(line).ok()).collect();
+        write_whole(path, text.iter().flat_map(|line| [line.as_str(), "\n"]).collect::<String>().as_bytes())?;
+        let (lines, _) = Lines::open::<TrainingLine>(path)?;
+        let earlier = earlier.last().map_or((0, 0.0), |line| (line.tokens, line.seconds));
+        let now = Instant::now();
+        Ok(Self { lines, earlier, begun: now, last_line: now, tokens: 0, losses: Vec::new() })
+    }
+
+    fn add(&mut self, step: &StepReport) {
+        self.tokens += step.n_tokens as u64;
+        self.losses.push(step.loss);
+    }
+
+    fn is_due(&self) -> bool {
+        self.last_line.elapsed() >= LINE_EVERY
+    }
+
+    fn seconds(&self) -> f64 {
+        self.earlier.1 + self.begun.elapsed().as_secs_f64()
+    }
+
+    fn tokens_per_s(&self) -> f64 {
+        self.tokens as f64 / self.begun.elapsed().as_secs_f64().max(1e-9)
+    }
+
+    fn line(&mut self, step: &StepReport, evaluation: Option<Evaluation>) -> TrainingLine {
+        self.last_line = Instant::now();
+        let losses = std::mem::take(&mut self.losses);
+        TrainingLine {
+            step: step.step,
+            n_steps: step.n_steps,
+            loss: losses.iter().sum::<f64>() / losses.len().max(1) as f64,
+            learning_rate: step.learning_rate,
+            tokens: self.earlier.0 + self.tokens,
+            seconds: self.seconds(),
+            validation_loss: evaluation.as_ref().map(|evaluation| evaluation.loss),
+            validation_accuracy: evaluation.as_ref().map(|evaluation| evaluation.accuracy),
+        }
+    }
+
+    fn append(&mut self, line: &TrainingLine) -> Result<(), ApprenticeError> {
+        self.lines.append(line).map_err(|source| ApprenticeError::Io { path: PathBuf::from("training"), source })
+    }
+
+    /// What training cost in all, when this process spent so much of the device's time.
+    fn cost(&self, device_us: u64) -> StageCost {
+        // An earlier process's device time is not known beyond its wall time, which is the less of the two.
+        StageCost { lean_cpu_s: 0.0, device_s: self.earlier.1 + device_us as f64 / 1e6, wall_s: self.seconds() }
+    }
+}
+
+/// Its loss and accuracy on a task, if there is anything in it.
+fn evaluated(training: &Training, task: &Task) -> Result<Option<Evaluation>, TrainError> {
+    let is_empty = match task {
+        Task::Policy(examples) => examples.is_empty(),
+        Task::Critic(pairs) => pairs.is_empty(),
+    };
+    if is_empty { Ok(None) } else { training.evaluate(task).map(Some) }
+}
+
+fn read_state(path: &Path) -> Result<Option<Vec<u8>>, ApprenticeError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(ApprenticeError::Io { path: path.to_owned(), source }),
+    }
+}
+
+fn no_token(folder: &Path, token: &str) -> ApprenticeError {
+    let message = format!("the tokenizer has no token {token}; take a model whose tokenizer has one");
+    ApprenticeError::Unsuited { folder: folder.to_owned(), message }
+}
