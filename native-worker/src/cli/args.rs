@@ -394,6 +394,12 @@ pub struct ModelArgs {
     /// Share of the samples that the portfolio gives beside a model, 0 to 1
     #[arg(long, value_name = "SHARE", env = "STEPWISE_MIX", default_value = "0", value_parser = parse_share)]
     pub mix: f64,
+    /// Lemmas that the portfolio may use: a file of `stepwise corpus library`
+    #[arg(long, value_name = "FILE", env = "STEPWISE_PREMISES", value_hint = ValueHint::FilePath)]
+    pub premises: Option<PathBuf>,
+    /// Share of the portfolio's samples that use such a lemma, 0 to 1
+    #[arg(long, value_name = "SHARE", env = "STEPWISE_PREMISES_SHARE", default_value = "0.5", value_parser = parse_share)]
+    pub premises_share: f64,
     /// Who scores states for `--search cg` and `bf+cg`: a folder of a reward model, the URL of a vLLM server that pools
     /// one, or `none`
     #[arg(long, value_name = "DIR | URL | none", env = "STEPWISE_CRITIC", default_value = "none", value_parser = parse_critic, value_hint = ValueHint::DirPath)]
