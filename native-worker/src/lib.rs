@@ -3,6 +3,7 @@
 
 pub mod cli;
 pub mod lean;
+pub mod learn;
 pub mod measured;
 pub mod models;
 pub mod process;

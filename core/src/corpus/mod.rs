@@ -3,6 +3,14 @@
 //! Everything here is a pure function of its inputs; what needs Lean (the statements of its library, and whether a
 //! statement elaborates) is in the worker.
 
+pub mod contamination;
+pub mod normalise;
+pub mod split;
+
+pub(crate) mod bound;
+pub(crate) mod lexeme;
+pub(crate) mod signature;
+
 use crate::problem::Problem;
 
 /// The source of problems that are theorems of Lean's own library.

@@ -77,6 +77,7 @@ pub fn request(step: &Step) -> ProposalRequest {
         theorem: step.theorem.clone(),
         goals: vec![goal(&step.state)],
         history: step.history.clone(),
+        without: Vec::new(),
         samples: 1,
         pass: 0,
         seed: 0,

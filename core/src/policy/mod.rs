@@ -1,6 +1,7 @@
 //! Policies propose tactics for a proof state. The portfolio needs no model and is the baseline for every one.
 
 pub mod portfolio;
+pub mod premises;
 
 use crate::cost::ModelCost;
 use crate::goal::Goal;
@@ -20,6 +21,9 @@ pub struct ProposalRequest {
     pub pass: u32,
     /// Seed for policies that sample; derived from the search's seed, the pass and the node.
     pub seed: u64,
+    /// Full names of library declarations that the proof may not rest on directly
+    /// ([`Theorem::without`](crate::problem::Theorem::without)).
+    pub without: Vec<String>,
 }
 
 /// One proposed tactic.

@@ -18,6 +18,7 @@ fn request(history: &[&str]) -> ProposalRequest {
         samples: 32,
         pass: 0,
         seed: 1,
+        without: Vec::new(),
     }
 }
 

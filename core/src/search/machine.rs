@@ -367,6 +367,7 @@ impl Search {
             samples: self.config.budget.samples,
             pass: self.pass.idx(),
             seed: derive_seed(self.config.seed, self.pass.idx(), self.pass.tree_idx(guide), node),
+            without: self.theorem.without.clone(),
         };
         self.give(Pending::Propose { node, guide, request }, commands);
     }

@@ -3,12 +3,15 @@
 //! Every setting that may also come from the environment or the configuration file is a flag of [`BudgetArgs`] or
 //! [`LeanArgs`]; its long name is its key everywhere.
 
+mod learn;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use stepwise_core::prompt::PromptFormat;
 
+pub use self::learn::{ExportArgs, LearnArgs, LearnModelArgs, LearnSearchArgs, TrainingArgs};
 use crate::models::{DeviceChoice, PromptChoice};
 
 /// Stepwise proof search for Lean 4: statement in, Lean-checked proof out.
@@ -60,6 +63,10 @@ pub enum Command {
     Eval(Box<EvalArgs>),
     /// Try several configurations on the same problems and hold each against the first, at equal cost
     Compare(Box<CompareArgs>),
+    /// Train a policy and a critic by expert iteration: search, learn from what was proved, search better
+    Learn(Box<LearnArgs>),
+    /// Write what a run of `learn` taught as JSON lines that other trainers read
+    Export(ExportArgs),
     /// Recheck a file of proofs in a fresh Lean
     Check(CheckArgs),
     /// Rebuild the search tree from an event log, and print it
@@ -394,6 +401,12 @@ pub struct ModelArgs {
     /// Share of the samples that the portfolio gives beside a model, 0 to 1
     #[arg(long, value_name = "SHARE", env = "STEPWISE_MIX", default_value = "0", value_parser = parse_share)]
     pub mix: f64,
+    /// Lemmas that the portfolio may use: a file of `stepwise corpus library`
+    #[arg(long, value_name = "FILE", env = "STEPWISE_PREMISES", value_hint = ValueHint::FilePath)]
+    pub premises: Option<PathBuf>,
+    /// Share of the portfolio's samples that use such a lemma, 0 to 1
+    #[arg(long, value_name = "SHARE", env = "STEPWISE_PREMISES_SHARE", default_value = "0.5", value_parser = parse_share)]
+    pub premises_share: f64,
     /// Who scores states for `--search cg` and `bf+cg`: a folder of a reward model, the URL of a vLLM server that pools
     /// one, or `none`
     #[arg(long, value_name = "DIR | URL | none", env = "STEPWISE_CRITIC", default_value = "none", value_parser = parse_critic, value_hint = ValueHint::DirPath)]

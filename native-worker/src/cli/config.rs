@@ -207,6 +207,8 @@ mod tests {
                 seed = 0 (default)
                 policy = portfolio (default)
                 mix = 0 (default)
+                premises = - (default)
+                premises-share = 0.5 (default)
                 critic = none (default)
                 device = auto (default)
                 threads = auto (default)

@@ -29,7 +29,7 @@ use crate::learn::training::Shape;
 use crate::learn::{Beginning, EvalSet, Learn, LearnOptions, Told, Workshop};
 use crate::models::ModelDevice;
 use crate::run::policy::mixture::Mixture;
-use crate::run::policy::premises::PremisePolicy;
+use crate::run::policy::premises::LemmaPolicy;
 use crate::run::policy::{Policy, Portfolio};
 
 /// The name of the set of held-out problems.
@@ -342,7 +342,7 @@ async fn workshop(
     let portfolio: Arc<dyn Policy> = Arc::new(Portfolio);
     let explorer: Arc<dyn Policy> = match &args.searches.premises {
         None => portfolio,
-        Some(path) => Arc::new(Mixture::new(portfolio, Arc::new(PremisePolicy::open(path)?), 0.5)),
+        Some(path) => Arc::new(Mixture::new(portfolio, Arc::new(LemmaPolicy::open(path)?), 0.5)),
     };
     Ok(Workshop { pool, lean, device, explorer, stop })
 }

@@ -12,6 +12,7 @@ mod eval;
 mod input;
 mod interrupt;
 mod lean;
+mod learn;
 mod models;
 mod output;
 mod progress;
@@ -86,6 +87,11 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> anyhow::Result<Outcome> 
         Command::Prove(args) => block_on(prove::run(args, verbose)),
         Command::Eval(args) => block_on(eval::run(args, verbose)),
         Command::Compare(args) => block_on(compare::run(args, &command, &line, verbose)),
+        Command::Learn(args) => {
+            let settings = matches.subcommand_matches("learn").context("no subcommand")?;
+            block_on(learn::run(args, settings, verbose))
+        }
+        Command::Export(args) => learn::export(args),
         Command::Check(args) => block_on(check::run(args, verbose)),
         Command::Replay(args) => replay::run(args),
         Command::Setup(args) => block_on(doctor::setup(args)),

@@ -19,6 +19,7 @@ use crate::run::critic_for;
 use crate::run::model_server::ServerOptions;
 use crate::run::policy::endpoint::{self, Endpoint, EndpointOptions};
 use crate::run::policy::mixture::Mixture;
+use crate::run::policy::premises::LemmaPolicy;
 use crate::run::policy::{Policy, Portfolio};
 
 /// The token at which InternLM2's reward models are read, as text: `reward_token_id` 92527 of their config.json.
@@ -42,7 +43,7 @@ impl Models {
             critic_for(config, None).context("name a critic with --critic, or choose `--search bf`")?;
         }
         let policy: Arc<dyn Policy> = match &args.policy {
-            ModelSource::BuiltIn => Arc::new(Portfolio),
+            ModelSource::BuiltIn => portfolio(args)?,
             ModelSource::Folder(folder) => {
                 let device = device(args, progress).await?;
                 let (folder, prompt, sampling) = (folder.clone(), args.prompt, sampling(args));
@@ -58,7 +59,7 @@ impl Models {
         };
         let policy = match &args.policy {
             ModelSource::Folder(_) | ModelSource::Url(_) if args.mix > 0.0 => {
-                Arc::new(Mixture::new(policy, Arc::new(Portfolio), args.mix))
+                Arc::new(Mixture::new(policy, portfolio(args)?, args.mix))
             }
             _ => policy,
         };
@@ -84,6 +85,17 @@ impl Models {
     pub(super) fn critic_name(&self) -> Option<String> {
         self.critic.as_ref().map(|critic| critic.name().to_owned())
     }
+}
+
+/// The built-in portfolio, with the lemmas that the flags name.
+fn portfolio(args: &ModelArgs) -> anyhow::Result<Arc<dyn Policy>> {
+    Ok(match &args.premises {
+        None => Arc::new(Portfolio),
+        Some(file) => {
+            let lemmas = LemmaPolicy::open(file).with_context(|| format!("`--premises {}`", file.display()))?;
+            Arc::new(Mixture::new(Arc::new(Portfolio), Arc::new(lemmas), args.premises_share))
+        }
+    })
 }
 
 /// The device that the flags choose.

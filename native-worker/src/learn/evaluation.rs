@@ -24,6 +24,9 @@ pub struct Candidate {
     pub results: PathBuf,
 }
 
+/// Pass rates by evaluation set and configuration, or by configuration.
+pub type PassRates = BTreeMap<String, BTreeMap<String, PassRate>>;
+
 /// What an evaluation came to.
 #[derive(Clone, Debug, Default)]
 pub struct Evaluated {

@@ -82,7 +82,15 @@ async fn connect(url: &str, sampling: Sampling, stop: &[&str]) -> Endpoint {
 
 async fn propose(policy: &Endpoint, samples: u32, seed: u64) -> Proposals {
     let goals = vec![Goal::parse("n : Nat\n⊢ n + 0 = n")];
-    let request = ProposalRequest { theorem: "t".to_owned(), goals, history: Vec::new(), samples, pass: 0, seed };
+    let request = ProposalRequest {
+        theorem: "t".to_owned(),
+        goals,
+        history: Vec::new(),
+        samples,
+        pass: 0,
+        seed,
+        without: Vec::new(),
+    };
     policy.propose(&request).await.expect("the server answers")
 }
 

@@ -205,6 +205,7 @@ fn pieces_leave_no_trace_in_harmless_prompts() {
         samples: 1,
         pass: 0,
         seed: 0,
+        without: Vec::new(),
     };
     let chat = ChatTemplate::internlm2().unwrap();
     for tokenizer in [internlm2(), byte_level(), metaspace()] {

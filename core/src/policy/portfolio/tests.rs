@@ -16,6 +16,7 @@ fn request(goals: &[&str]) -> ProposalRequest {
         samples: 16,
         pass: 0,
         seed: 0,
+        without: Vec::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod endpoint;
 pub mod mixture;
+pub mod premises;
 
 use async_trait::async_trait;
 use stepwise_core::cost::ModelCost;

@@ -323,7 +323,15 @@ async fn connect(peer: &Peer, sampling: Sampling) -> Arc<dyn Policy> {
 }
 
 fn request(samples: u32) -> ProposalRequest {
-    ProposalRequest { theorem: "t".to_owned(), goals: Vec::new(), history: Vec::new(), samples, pass: 0, seed: 5 }
+    ProposalRequest {
+        theorem: "t".to_owned(),
+        goals: Vec::new(),
+        history: Vec::new(),
+        samples,
+        pass: 0,
+        seed: 5,
+        without: Vec::new(),
+    }
 }
 
 fn choice(text: &str, logprobs: &[f64]) -> Value {

@@ -113,6 +113,7 @@ async fn both_policies_are_asked_for_their_share() {
         samples: 8,
         pass: 0,
         seed: 0,
+        without: Vec::new(),
     };
     let proposals = mixture.propose(&request).await.unwrap();
     let alone = portfolio.propose(&ProposalRequest { samples: 6, ..request }).await.unwrap();

@@ -1,0 +1,204 @@
+//! Tactics that use lemmas, by the form of goal and lemma, and their prior.
+
+use std::collections::BTreeSet;
+
+use super::Hit;
+use super::lemma::{Shape, relation_of};
+use crate::corpus::lexeme::{Lexeme, lexemes};
+use crate::goal::Goal;
+use crate::lexer::TokenKind;
+use crate::policy::{Candidate, ProposalRequest};
+
+/// Tactics with weights, in the order in which they were drafted.
+#[derive(Debug, Default)]
+pub(super) struct Drafts(Vec<(f64, String)>);
+
+impl Drafts {
+    fn add(&mut self, weight: f64, tactic: String) {
+        match self.0.iter_mut().find(|(_, known)| *known == tactic) {
+            Some((known, _)) => *known = known.max(weight),
+            None => self.0.push((weight, tactic)),
+        }
+    }
+
+    /// The candidates: ordered by their varied weights and cut to the number asked for; the weights that remain become
+    /// probabilities.
+    pub(super) fn rank(self, request: &ProposalRequest, mut vary: impl FnMut(f64) -> f64) -> Vec<Candidate> {
+        let mut items: Vec<(f64, String)> = self
+            .0
+            .into_iter()
+            .map(|(weight, tactic)| (vary(weight), tactic))
+            .filter(|(weight, _)| *weight > 0.0)
+            .collect();
+        // The sort is stable: equal weights keep the order of drafting.
+        items.sort_by(|a, b| b.0.total_cmp(&a.0));
+        items.truncate(usize::try_from(request.samples).unwrap_or(usize::MAX));
+        let total: f64 = items.iter().map(|(weight, _)| weight).sum();
+        let candidate = |(weight, tactic): (f64, String)| {
+            let logprob = libm::log(weight / total).min(0.0);
+            Candidate { tactic, logprob, n_tokens: 0 }
+        };
+        items.into_iter().map(candidate).collect()
+    }
+}
+
+/// What the forms depend on, apart from lemmas.
+struct View {
+    relation: Option<String>,
+    /// Accessible variables of the target that one can do induction on, newest first.
+    inductive: Vec<String>,
+    /// Variables and numbers of linear arithmetic are about.
+    is_arithmetic: bool,
+    has_hypotheses: bool,
+    /// Full names of the functions in the target.
+    functions: Vec<String>,
+}
+
+/// Drafts tactics for the first goal with the lemmas that fit it, best first.
+pub(super) fn draft(goal: &Goal, hits: &[Hit<'_>], without: &[String], drafts: &mut Drafts) {
+    let view = View::new(goal, without);
+    for hit in hits {
+        alone(&view, hit, drafts);
+    }
+    together(&view, hits, drafts);
+    definitions(&view, hits, drafts);
+}
+
+/// Tactics with one lemma.
+fn alone(view: &View, hit: &Hit<'_>, drafts: &mut Drafts) {
+    let name = hit.lemma.name.as_str();
+    let mut add = |weight: f64, tactic: String| drafts.add(weight * hit.score, tactic);
+    let same_relation = hit.lemma.relation.is_some() && hit.lemma.relation == view.relation;
+    let [left, right] = hit.cover;
+    match hit.lemma.shape {
+        Shape::Equation | Shape::Iff => {
+            // Rewriting needs all of a side; a symbol that is missing in print may yet be there.
+            let left = left.unwrap_or(0.0).powi(2);
+            let right = right.unwrap_or(0.0).powi(2);
+            add(1.0 * left, format!("rw [{name}]"));
+            add(0.5 * right, format!("rw [← {name}]"));
+            add(1.0 * left, format!("simp [{name}]"));
+            if view.has_hypotheses {
+                add(0.7 * left, format!("simp_all [{name}]"));
+            }
+            add(0.3 * right, format!("simp [← {name}]"));
+            add(0.8, format!("grind [{name}]"));
+            for x in view.inductive.iter().take(2) {
+                add(0.5, format!("induction {x} <;> simp_all [{name}]"));
+            }
+            if same_relation {
+                add(0.5, format!("exact {name} .."));
+                add(
+                    0.4,
+                    if hit.lemma.shape == Shape::Iff {
+                        format!("exact {name}.symm")
+                    } else {
+                        format!("exact ({name} ..).symm")
+                    },
+                );
+            }
+            if hit.lemma.shape == Shape::Iff && !same_relation {
+                add(0.5 * left, format!("apply {name}.mpr"));
+                add(0.3 * right, format!("apply {name}.mp"));
+                if view.has_hypotheses {
+                    add(0.3 * left, format!("exact {name}.mpr ‹_›"));
+                    add(0.3 * right, format!("exact {name}.mp ‹_›"));
+                }
+            }
+        }
+        Shape::Other => {
+            let fits = if same_relation { 1.0 } else { 0.3 };
+            add(0.8, format!("grind [{name}]"));
+            add(0.4, format!("simp_all [{name}]"));
+            if hit.lemma.is_conditional {
+                add(0.8 * fits, format!("apply {name} <;> assumption"));
+                add(0.8 * fits, format!("apply {name}"));
+                add(0.5 * fits, format!("apply {name} <;> simp_all"));
+                if view.is_arithmetic {
+                    add(0.6 * fits, format!("apply {name} <;> omega"));
+                }
+            } else {
+                add(1.0 * fits, format!("exact {name} .."));
+                add(0.5, format!("simp [{name}]"));
+            }
+        }
+    }
+}
+
+/// Tactics that take several lemmas at once.
+fn together(view: &View, hits: &[Hit<'_>], drafts: &mut Drafts) {
+    let names = |n: usize| hits.iter().take(n).map(|hit| hit.lemma.name.as_str()).collect::<Vec<_>>().join(", ");
+    if hits.len() < 2 {
+        return;
+    }
+    drafts.add(1.2, format!("simp [{}]", names(3)));
+    drafts.add(1.2, format!("grind [{}]", names(3)));
+    drafts.add(1.0, format!("grind [{}]", names(6)));
+    if view.has_hypotheses {
+        drafts.add(0.9, format!("simp_all [{}]", names(3)));
+    }
+    for x in view.inductive.iter().take(2) {
+        drafts.add(1.0, format!("induction {x} <;> simp_all [{}]", names(3)));
+        drafts.add(0.8, format!("induction {x} <;> grind [{}]", names(3)));
+        drafts.add(0.6, format!("cases {x} <;> simp_all [{}]", names(3)));
+    }
+}
+
+/// Tactics that unfold the target's functions, with and without lemmas.
+fn definitions(view: &View, hits: &[Hit<'_>], drafts: &mut Drafts) {
+    for function in view.functions.iter().take(3) {
+        drafts.add(0.9, format!("simp [{function}]"));
+        drafts.add(0.6, format!("unfold {function}"));
+        drafts.add(0.5, format!("grind [{function}]"));
+        if let Some(hit) = hits.first() {
+            drafts.add(0.6, format!("simp [{function}, {}]", hit.lemma.name));
+        }
+        for x in view.inductive.iter().take(2) {
+            drafts.add(0.7, format!("induction {x} <;> simp_all [{function}]"));
+            drafts.add(0.5, format!("cases {x} <;> simp [{function}]"));
+        }
+    }
+}
+
+impl View {
+    fn new(goal: &Goal, without: &[String]) -> Self {
+        let target = lexemes(&goal.target);
+        let stands = |name: &str| target.iter().any(|lexeme| lexeme.is(name) || is_field_of(lexeme, name));
+        let mut inductive = Vec::new();
+        let mut heads: Vec<(&str, String)> = Vec::new();
+        let mut has_hypotheses = false;
+        let mut is_arithmetic = false;
+        for hypothesis in goal.hypotheses.iter().rev() {
+            let ty = lexemes(&hypothesis.ty);
+            has_hypotheses |= relation_of(&ty).is_some();
+            let Some(head) = ty.first() else { continue };
+            let is_inductive =
+                matches!(head.text.as_str(), "List" | "Nat" | "Option" | "Bool" | "Int" | "Sum" | "Prod");
+            is_arithmetic |= ty.iter().any(|lexeme| lexeme.is("Nat") || lexeme.is("Int"));
+            for name in hypothesis.names.iter().rev().filter(|name| !name.contains('✝')) {
+                heads.push((name, head.text.clone()));
+                if is_inductive && !ty.iter().any(|lexeme| lexeme.is("→")) && stands(name) {
+                    inductive.push(name.clone());
+                }
+            }
+        }
+        let mut functions = BTreeSet::new();
+        for lexeme in target.iter().filter(|lexeme| lexeme.kind == TokenKind::Word) {
+            let Some((head, field)) = lexeme.text.split_once('.') else { continue };
+            let function = match heads.iter().find(|(name, _)| *name == head) {
+                Some((_, ty)) => format!("{ty}.{field}"),
+                None => lexeme.text.clone(),
+            };
+            if function.starts_with(|c: char| c.is_ascii_uppercase()) && !without.contains(&function) {
+                functions.insert(function);
+            }
+        }
+        let relation = relation_of(&target).map(|(relation, _)| relation);
+        Self { relation, inductive, is_arithmetic, has_hypotheses, functions: functions.into_iter().collect() }
+    }
+}
+
+/// `xs.map` is a field of `xs`.
+fn is_field_of(lexeme: &Lexeme, name: &str) -> bool {
+    lexeme.text.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'))
+}

@@ -1,0 +1,1 @@
+//! What is retrieved for a goal, and what is drafted with it.

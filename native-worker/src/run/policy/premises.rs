@@ -1,0 +1,101 @@
+//! The policy that looks lemmas up, with the lemmas of a problem file.
+
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use sha2::{Digest, Sha256};
+use stepwise_core::cost::ModelCost;
+use stepwise_core::policy::premises::{Premise, Premises};
+use stepwise_core::policy::{ProposalRequest, Proposals};
+use stepwise_core::problem::{DatasetError, Defaults, read_jsonl};
+
+use super::{Policy, PolicyError};
+
+/// Lemmas of a library, as a policy: no model, no cost.
+#[derive(Clone, Debug)]
+pub struct LemmaPolicy {
+    premises: Premises,
+    name: String,
+}
+
+/// Why lemmas cannot be had from a file.
+#[derive(Debug, thiserror::Error)]
+pub enum LemmaError {
+    /// The file cannot be read.
+    #[error("cannot read the lemmas in {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is no problem file.
+    #[error("make a file of lemmas with `stepwise corpus library`")]
+    Dataset(#[from] DatasetError),
+}
+
+impl LemmaPolicy {
+    /// Reads a problem file whose problems are named as the library names its theorems.
+    ///
+    /// # Errors
+    /// It cannot be read, or it is no problem file.
+    pub fn open(path: &Path) -> Result<Self, LemmaError> {
+        let text = std::fs::read_to_string(path).map_err(|source| LemmaError::Read { path: path.to_owned(), source })?;
+        let problems = read_jsonl(&path.display().to_string(), &text, &Defaults::default())?;
+        let premises = Premises::new(
+            problems.into_iter().map(|problem| Premise { name: problem.name, statement: problem.theorem.statement }),
+        );
+        let hash = Sha256::digest(&text).iter().take(4).map(|byte| format!("{byte:02x}")).collect::<String>();
+        let name = format!("premises {} ({} of {hash})", env!("CARGO_PKG_VERSION"), premises.len());
+        Ok(Self { premises, name })
+    }
+}
+
+#[async_trait]
+impl Policy for LemmaPolicy {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn propose(&self, request: &ProposalRequest) -> Result<Proposals, PolicyError> {
+        Ok(Proposals { candidates: self.premises.propose(request), cost: ModelCost::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stepwise_core::goal::Goal;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn lemmas_come_from_a_file_and_the_name_tells_files_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let line = r#"{"name": "Nat.add_comm", "statement": "theorem lib_Nat_add_comm (n m : Nat) : n + m = m + n"}"#;
+        let policy = LemmaPolicy::open(&write("a.jsonl", line)).unwrap();
+        let request = ProposalRequest {
+            theorem: "t".to_owned(),
+            goals: vec![Goal::parse("x y : Nat\n⊢ x + y = y + x")],
+            history: Vec::new(),
+            samples: 4,
+            pass: 0,
+            seed: 0,
+            without: Vec::new(),
+        };
+        let proposals = policy.propose(&request).await.unwrap();
+        assert!(proposals.candidates.iter().any(|candidate| candidate.tactic == "rw [Nat.add_comm]"));
+
+        let other = LemmaPolicy::open(&write("b.jsonl", &line.replace("add_comm", "add_comm'"))).unwrap();
+        assert_ne!(policy.name(), other.name());
+        assert_eq!(policy.name().len(), other.name().len());
+
+        let broken = LemmaPolicy::open(&write("c.jsonl", "{")).unwrap_err();
+        assert_eq!(broken.to_string(), "make a file of lemmas with `stepwise corpus library`");
+        assert!(matches!(LemmaPolicy::open(&folder.path().join("none")), Err(LemmaError::Read { .. })));
+    }
+}
