@@ -256,8 +256,8 @@ impl Apprenticeship {
             Start::Folder(path) => {
                 let folder = ModelFolder::open(path)?;
                 let weights = Checkpoint::new(&folder.config, &folder)?.load()?;
-                let reader = local::reader(path, &folder)?;
-                let format = local::default_format(path, folder.config.architecture)?;
+                let reader = local::reader(&folder)?;
+                let format = local::default_format(&folder)?;
                 let last = match folder.config.head {
                     Head::Reward { token } => token,
                     // A chat's turn ends with its own token, any other text with the end of text.

@@ -1,5 +1,5 @@
 //! A model folder as Hugging Face lays it out: the configuration, the tokenizer's files, and weights in one file or in
-//! shards.
+//! shards. The folder is on disk, or is carried inside the program.
 //!
 //! Tensors are read at their offsets. The files are not mapped: a mapped page counts against the memory limit of a
 //! container just as one that was read, and mapping needs unsafe code.
@@ -31,6 +31,10 @@ pub struct ModelFolder {
     pub special_tokens_map: Option<Vec<u8>>,
     /// The bytes of generation_config.json.
     pub generation_config: Option<Vec<u8>>,
+    /// The bytes of stepwise.json, which says what Hugging Face has no file for.
+    pub settings: Option<Vec<u8>>,
+    /// Where it is, for messages; its last component is the model's name.
+    pub path: PathBuf,
     /// Of all shards.
     tensors: Vec<TensorInfo>,
     shards: Vec<Shard>,
@@ -38,12 +42,23 @@ pub struct ModelFolder {
     shard_of: HashMap<String, usize>,
 }
 
+/// The files of a folder that the program carries, by name.
+pub type CarriedFiles = &'static [(&'static str, &'static [u8])];
+
 /// One file of weights.
 #[derive(Debug)]
 struct Shard {
     header: Header,
-    /// Locked because a read moves the file's position.
-    file: Mutex<File>,
+    bytes: Bytes,
+}
+
+/// Where the bytes of weights are.
+#[derive(Debug)]
+enum Bytes {
+    /// On disk. Locked because a read moves the file's position.
+    File(Mutex<File>),
+    /// In the program.
+    Carried(&'static [u8]),
 }
 
 /// Why a folder cannot be used, each as one line that names the file.
@@ -139,20 +154,7 @@ impl ModelFolder {
             return Err(FolderError::NoFolder(folder.to_owned()));
         }
         let optional = |name: &str| read_optional(&folder.join(name));
-        let config = optional("config.json")?.ok_or_else(|| FolderError::NoConfig(folder.to_owned()))?;
-        let config = ModelConfig::from_json(&String::from_utf8_lossy(&config))
-            .map_err(|source| FolderError::Config { folder: folder.to_owned(), source })?;
-        let mut opened = Self {
-            config,
-            tokenizer_json: optional("tokenizer.json")?,
-            tokenizer_model: optional("tokenizer.model")?,
-            tokenizer_config: optional("tokenizer_config.json")?,
-            special_tokens_map: optional("special_tokens_map.json")?,
-            generation_config: optional("generation_config.json")?,
-            tensors: Vec::new(),
-            shards: Vec::new(),
-            shard_of: HashMap::new(),
-        };
+        let mut opened = Self::read(folder, optional)?;
         // As transformers does, one file goes before shards.
         match (folder.join(WEIGHTS).exists(), optional(INDEX)?) {
             (true, _) => opened.add_weights(&folder.join(WEIGHTS), |_| true)?,
@@ -160,6 +162,41 @@ impl ModelFolder {
             (false, None) => return Err(no_weights(folder)),
         }
         Ok(opened)
+    }
+
+    /// A folder that the program carries; `name` is the model's.
+    ///
+    /// # Errors
+    /// As [`ModelFolder::open`].
+    pub fn carried(name: &str, files: CarriedFiles) -> Result<Self, FolderError> {
+        let find = |wanted: &str| files.iter().find(|(name, _)| *name == wanted).map(|(_, bytes)| *bytes);
+        let mut opened = Self::read(Path::new(name), |wanted| Ok(find(wanted).map(<[u8]>::to_vec)))?;
+        let bytes = find(WEIGHTS).ok_or_else(|| no_weights(Path::new(name)))?;
+        opened.add_shard(&Path::new(name).join(WEIGHTS), Bytes::Carried(bytes), bytes.len() as u64, |_| true)?;
+        Ok(opened)
+    }
+
+    /// All but the weights.
+    fn read(
+        folder: &Path,
+        optional: impl Fn(&str) -> Result<Option<Vec<u8>>, FolderError>,
+    ) -> Result<Self, FolderError> {
+        let config = optional("config.json")?.ok_or_else(|| FolderError::NoConfig(folder.to_owned()))?;
+        let config = ModelConfig::from_json(&String::from_utf8_lossy(&config))
+            .map_err(|source| FolderError::Config { folder: folder.to_owned(), source })?;
+        Ok(Self {
+            config,
+            tokenizer_json: optional("tokenizer.json")?,
+            tokenizer_model: optional("tokenizer.model")?,
+            tokenizer_config: optional("tokenizer_config.json")?,
+            special_tokens_map: optional("special_tokens_map.json")?,
+            generation_config: optional("generation_config.json")?,
+            settings: optional("stepwise.json")?,
+            path: folder.to_owned(),
+            tensors: Vec::new(),
+            shards: Vec::new(),
+            shard_of: HashMap::new(),
+        })
     }
 
     /// Adds the shards that the index names, and checks that they hold what it says.
@@ -200,13 +237,23 @@ impl ModelFolder {
         let unreadable = |source| FolderError::Read { path: path.to_owned(), source };
         let file = File::open(path).map_err(unreadable)?;
         let n_bytes = file.metadata().map_err(unreadable)?.len();
-        let header = Header::read(n_bytes, |offset, out| read_at(&file, offset, out))
+        self.add_shard(path, Bytes::File(Mutex::new(file)), n_bytes, is_wanted)
+    }
+
+    fn add_shard(
+        &mut self,
+        path: &Path,
+        bytes: Bytes,
+        n_bytes: u64,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<(), FolderError> {
+        let header = Header::read(n_bytes, |offset, out| bytes.read_at(offset, out))
             .map_err(|source| FolderError::Header { path: path.to_owned(), source })?;
         for tensor in header.tensors().iter().filter(|tensor| is_wanted(&tensor.name)) {
             self.shard_of.insert(tensor.name.clone(), self.shards.len());
             self.tensors.push(tensor.clone());
         }
-        self.shards.push(Shard { header, file: Mutex::new(file) });
+        self.shards.push(Shard { header, bytes });
         Ok(())
     }
 }
@@ -218,15 +265,27 @@ impl TensorSource for ModelFolder {
 
     fn read_range(&self, name: &str, first: usize, out: &mut [f32]) -> Result<(), WeightsError> {
         let &shard_idx = self.shard_of.get(name).ok_or_else(|| WeightsError::Missing { name: name.to_owned() })?;
-        let Shard { header, file } = &self.shards[shard_idx];
-        let file = file.lock().unwrap_or_else(PoisonError::into_inner);
-        header.read_range(name, first, out, |offset, out| read_at(&file, offset, out))
+        let Shard { header, bytes } = &self.shards[shard_idx];
+        header.read_range(name, first, out, |offset, out| bytes.read_at(offset, out))
     }
 }
 
-fn read_at(mut file: &File, offset: u64, out: &mut [u8]) -> io::Result<()> {
-    file.seek(SeekFrom::Start(offset))?;
-    file.read_exact(out)
+impl Bytes {
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        match self {
+            Self::File(file) => {
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                file.seek(SeekFrom::Start(offset))?;
+                file.read_exact(out)
+            }
+            Self::Carried(bytes) => {
+                let from = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default();
+                let from = from.get(..out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+                out.copy_from_slice(from);
+                Ok(())
+            }
+        }
+    }
 }
 
 fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, FolderError> {

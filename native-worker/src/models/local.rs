@@ -116,10 +116,24 @@ impl LocalPolicy {
         path: &Path,
         device: ModelDevice,
         prompt: PromptChoice,
+        sampling: Sampling,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, LocalError> {
+        Self::load(&ModelFolder::open(path)?, device, prompt, sampling, progress)
+    }
+
+    /// Loads an opened folder, as [`LocalPolicy::open`] does.
+    ///
+    /// # Errors
+    /// As [`LocalPolicy::open`].
+    pub fn load(
+        folder: &ModelFolder,
+        device: ModelDevice,
+        prompt: PromptChoice,
         mut sampling: Sampling,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Self, LocalError> {
-        let folder = ModelFolder::open(path)?;
+        let path = folder.path.as_path();
         if folder.config.head != Head::LanguageModel {
             return Err(LocalError::Unsuited {
                 folder: path.to_owned(),
@@ -128,19 +142,19 @@ impl LocalPolicy {
         }
         let format = match prompt {
             PromptChoice::Format(format) => format,
-            PromptChoice::Auto => default_format(path, folder.config.architecture)?,
+            PromptChoice::Auto => default_format(folder)?,
         };
         sampling.stop.extend(format.stop().iter().map(|stop| (*stop).to_owned()));
-        let reader = reader(path, &folder)?;
+        let reader = reader(folder)?;
         if format == PromptFormat::StepProver && !reader.has_template() {
             return Err(LocalError::Unsuited {
                 folder: path.to_owned(),
                 message: "tokenizer_config.json has no chat_template, which this prompt needs; choose `--prompt bfs-prover` or `--prompt plain`".to_owned(),
             });
         }
-        let ends = generation_ends(path, &folder)?;
-        let name = name(path, &folder, &format!("{format:?} {sampling:?}"));
-        let network = network(path, &folder, &device, progress)?;
+        let ends = generation_ends(folder)?;
+        let name = name(folder, &format!("{format:?} {sampling:?}"));
+        let network = network(folder, &device, progress)?;
         let options = PolicyOptions { format, sampling, prefix_bytes: PREFIX_BYTES };
         let mut model = LanguageModel::new(network, reader, options, &ends);
         let thread = ModelThread::start(move |request: &ProposalRequest| {
@@ -160,9 +174,21 @@ impl LocalCritic {
     /// # Errors
     /// Something in the folder is missing, broken, or not a reward model.
     pub fn open(path: &Path, device: ModelDevice, progress: &mut dyn FnMut(u64, u64)) -> Result<Self, LocalError> {
-        let folder = ModelFolder::open(path)?;
-        let reader = reader(path, &folder)?;
-        let name = name(path, &folder, "");
+        Self::load(&ModelFolder::open(path)?, device, progress)
+    }
+
+    /// Loads an opened folder, as [`LocalCritic::open`] does.
+    ///
+    /// # Errors
+    /// As [`LocalCritic::open`].
+    pub fn load(
+        folder: &ModelFolder,
+        device: ModelDevice,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, LocalError> {
+        let path = folder.path.as_path();
+        let reader = reader(folder)?;
+        let name = name(folder, "");
         if folder.config.head == Head::LanguageModel {
             return Err(LocalError::Unsuited {
                 folder: path.to_owned(),
@@ -170,7 +196,7 @@ impl LocalCritic {
                     .to_owned(),
             });
         }
-        let network = network(path, &folder, &device, progress)?;
+        let network = network(folder, &device, progress)?;
         let model = RewardModel::new(network, reader, PREFIX_BYTES);
         let mut model = model.map_err(|e| LocalError::Unsuited { folder: path.to_owned(), message: e.to_string() })?;
         let thread = ModelThread::start(move |request: &ScoreRequest| {
@@ -240,17 +266,21 @@ impl<Q: Send + 'static, A: Send + 'static> ModelThread<Q, A> {
 }
 
 fn network(
-    path: &Path,
     folder: &ModelFolder,
     device: &ModelDevice,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Network, LocalError> {
-    let wrong = |source| LocalError::Weights { folder: path.to_owned(), source };
+    let wrong = |source| LocalError::Weights { folder: folder.path.clone(), source };
     let checkpoint = Checkpoint::new(&folder.config, folder).map_err(wrong)?;
     Network::load(&folder.config, &checkpoint, &device.compute, progress).map_err(wrong)
 }
 
-fn reader(path: &Path, folder: &ModelFolder) -> Result<Reader, LocalError> {
+/// What reads prompts for a folder's model.
+///
+/// # Errors
+/// The folder has no tokenizer, or it or the chat template is broken.
+pub(crate) fn reader(folder: &ModelFolder) -> Result<Reader, LocalError> {
+    let path = folder.path.as_path();
     let wrong = |source| LocalError::Tokenizer { folder: path.to_owned(), source };
     let mut tokenizer = match (&folder.tokenizer_json, &folder.tokenizer_model) {
         (Some(json), _) => Tokenizer::from_json(json).map_err(wrong)?,
@@ -277,24 +307,26 @@ fn is_chat_internlm2(folder: &ModelFolder, tokenizer: &Tokenizer) -> bool {
     folder.config.architecture == Architecture::InternLm2 && tokenizer.id_of("<|im_start|>").is_some()
 }
 
-fn default_format(path: &Path, architecture: Architecture) -> Result<PromptFormat, LocalError> {
-    let file = path.join("stepwise.json");
-    let wrong = |message: String| LocalError::Settings { path: file.clone(), message };
-    let settings: Settings = match std::fs::read(&file) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| wrong(format!("{e}; it may hold `prompt` only")))?,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Settings::default(),
-        Err(e) => return Err(wrong(e.to_string())),
+/// The prompt that a folder's policy was trained on.
+///
+/// # Errors
+/// The folder's stepwise.json is broken.
+pub(crate) fn default_format(folder: &ModelFolder) -> Result<PromptFormat, LocalError> {
+    let wrong = |message: String| LocalError::Settings { path: folder.path.join("stepwise.json"), message };
+    let settings: Settings = match &folder.settings {
+        Some(bytes) => serde_json::from_slice(bytes).map_err(|e| wrong(format!("{e}; it may hold `prompt` only")))?,
+        None => Settings::default(),
     };
     match settings.prompt.as_deref() {
         Some(name) => PromptFormat::from_name(name)
             .ok_or_else(|| wrong(format!("`{name}` is no prompt; choose one of {}", PromptFormat::NAMES.join(", ")))),
-        None if architecture == Architecture::InternLm2 => Ok(PromptFormat::StepProver),
+        None if folder.config.architecture == Architecture::InternLm2 => Ok(PromptFormat::StepProver),
         None => Ok(PromptFormat::BfsProver),
     }
 }
 
 /// The end tokens of generation_config.json, which may be more than config.json has.
-fn generation_ends(path: &Path, folder: &ModelFolder) -> Result<Vec<u32>, LocalError> {
+fn generation_ends(folder: &ModelFolder) -> Result<Vec<u32>, LocalError> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Ends {
@@ -307,7 +339,7 @@ fn generation_ends(path: &Path, folder: &ModelFolder) -> Result<Vec<u32>, LocalE
     }
     let Some(bytes) = &folder.generation_config else { return Ok(Vec::new()) };
     let generation: Generation = serde_json::from_slice(bytes).map_err(|e| LocalError::Settings {
-        path: path.join("generation_config.json"),
+        path: folder.path.join("generation_config.json"),
         message: format!("{e}; download it again"),
     })?;
     Ok(match generation.eos_token_id {
@@ -319,7 +351,7 @@ fn generation_ends(path: &Path, folder: &ModelFolder) -> Result<Vec<u32>, LocalE
 
 /// The folder's name with a hash over its shape, its tokenizer, the beginning of every tensor, and how it is used: two
 /// checkpoints of one training have different names.
-fn name(path: &Path, folder: &ModelFolder, usage: &str) -> String {
+fn name(folder: &ModelFolder, usage: &str) -> String {
     let mut hasher = Sha256::new();
     hasher.update(folder.config.to_json());
     let files = [&folder.tokenizer_json, &folder.tokenizer_model, &folder.tokenizer_config, &folder.special_tokens_map];
@@ -336,6 +368,8 @@ fn name(path: &Path, folder: &ModelFolder, usage: &str) -> String {
         }
     }
     let hash: String = hasher.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    let folder_name = path.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    // A path like `.` says its name only when it is resolved; a carried folder is on no disk.
+    let path = folder.path.canonicalize().unwrap_or_else(|_| folder.path.clone());
+    let folder_name = path.file_name().map(|name| name.to_string_lossy().into_owned());
     format!("{} {hash}", folder_name.unwrap_or_else(|| "model".to_owned()))
 }
