@@ -79,6 +79,17 @@ impl PromptFormat {
         formats.into_iter().zip(Self::NAMES).find(|(_, known)| *known == name).map(|(format, _)| format)
     }
 
+    /// Its name, which [`PromptFormat::from_name`] understands.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let [step_prover, bfs_prover, plain] = Self::NAMES;
+        match self {
+            Self::StepProver => step_prover,
+            Self::BfsProver => bfs_prover,
+            Self::Plain => plain,
+        }
+    }
+
     /// Where a policy's text ends, besides the model's own end-of-text token.
     #[must_use]
     pub fn stop(self) -> &'static [&'static str] {

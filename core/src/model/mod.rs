@@ -16,6 +16,8 @@ pub mod reader;
 pub mod reward_model;
 pub mod sampling;
 pub mod tokenizer;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod train;
 pub mod weights;
 
 pub use error::ModelError;

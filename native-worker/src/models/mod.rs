@@ -4,7 +4,9 @@ pub mod bench;
 pub mod device;
 pub mod folder;
 pub mod local;
+pub mod save;
 
 pub use device::{DeviceChoice, ModelDevice};
 pub use folder::{FolderError, ModelFolder};
 pub use local::{LocalCritic, LocalError, LocalPolicy, PromptChoice};
+pub use save::{SaveError, save_folder};

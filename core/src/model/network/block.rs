@@ -10,21 +10,21 @@ use crate::model::weights::{BlockWeights, Matrix};
 /// The weights of one block, matrices `[out, in]`.
 #[derive(Module, Debug)]
 pub(super) struct Block {
-    attention_norm: RmsNorm,
-    wqkv: Param<Tensor<2>>,
-    qkv_bias: Option<Param<Tensor<1>>>,
-    wo: Param<Tensor<2>>,
-    wo_bias: Option<Param<Tensor<1>>>,
-    ffn_norm: RmsNorm,
-    gate_up: Param<Tensor<2>>,
-    down: Param<Tensor<2>>,
+    pub(super) attention_norm: RmsNorm,
+    pub(super) wqkv: Param<Tensor<2>>,
+    pub(super) qkv_bias: Option<Param<Tensor<1>>>,
+    pub(super) wo: Param<Tensor<2>>,
+    pub(super) wo_bias: Option<Param<Tensor<1>>>,
+    pub(super) ffn_norm: RmsNorm,
+    pub(super) gate_up: Param<Tensor<2>>,
+    pub(super) down: Param<Tensor<2>>,
 }
 
 /// Root-mean-square norm with a learned scale (arXiv 1910.07467).
 #[derive(Module, Debug)]
 pub(super) struct RmsNorm {
-    scale: Param<Tensor<1>>,
-    epsilon: f64,
+    pub(super) scale: Param<Tensor<1>>,
+    pub(super) epsilon: f64,
 }
 
 impl Block {

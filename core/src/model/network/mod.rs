@@ -5,6 +5,8 @@ mod attention;
 mod block;
 mod cache;
 mod host;
+#[cfg(not(target_arch = "wasm32"))]
+mod learn;
 mod rotary;
 mod tiles;
 
@@ -12,6 +14,8 @@ use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor};
 
 pub use self::cache::{Branches, Prefix};
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) use self::rotary::rotary_tables;
 pub use self::tiles::Compute;
 
 use self::block::{Block, RmsNorm, matrix};
@@ -148,19 +152,24 @@ impl Network {
     /// The reward at the last token of each text, `[n_texts]`, in one packed batch behind a common prefix.
     #[must_use]
     pub fn rewards(&self, prefix: &Prefix, texts: &[&[u32]]) -> Tensor<1> {
+        let mut end = 0;
+        let ends = texts.iter().map(|text| {
+            end += text.len();
+            end - 1
+        });
+        let ends: Vec<usize> = ends.collect();
+        self.at_columns(prefix, texts, &ends).reshape([texts.len()])
+    }
+
+    /// The head's output at `columns` of the texts, counted through all of them: `[vocab, n_columns]`, or
+    /// `[1, n_columns]` for a reward. The texts are packed one after the other behind a common prefix.
+    pub(in crate::model) fn at_columns(&self, prefix: &Prefix, texts: &[&[u32]], columns: &[usize]) -> Tensor<2> {
         let lengths: Vec<usize> = texts.iter().map(|text| text.len()).collect();
         let longest = prefix.tokens.len() + lengths.iter().max().copied().unwrap_or(0);
         let (_, hidden) = self.forward(prefix, &texts.concat(), &lengths, longest);
-        let mut end = 0;
-        let ends: Vec<i32> = lengths
-            .iter()
-            .map(|length| {
-                end += length;
-                i32::try_from(end - 1).unwrap_or(i32::MAX)
-            })
-            .collect();
-        let ends = Tensor::<1, Int>::from_data(ends.as_slice(), self.compute.device());
-        self.head(hidden.select(1, ends)).reshape([texts.len()])
+        let columns: Vec<i32> = columns.iter().map(|column| i32::try_from(*column).unwrap_or(i32::MAX)).collect();
+        let columns = Tensor::<1, Int>::from_data(columns.as_slice(), self.compute.device());
+        self.head(hidden.select(1, columns))
     }
 
     /// Reads one text, in parts whose attention scores fit: the longer prefix, and the last norm's output for the new

@@ -46,17 +46,30 @@ pub(super) fn is_stable(config: &ModelConfig, n_tokens: usize) -> bool {
     !matches!(config.rope.scaling, RopeScaling::Dynamic { .. }) || n_tokens <= config.max_positions
 }
 
+/// Cosines and sines of the angles at `positions` in a text of `n_tokens`, each `[head_dim / 2, n_positions]`.
+#[cfg(not(target_arch = "wasm32"))]
+pub(in crate::model) fn rotary_tables(config: &ModelConfig, n_tokens: usize, positions: &[usize]) -> [Vec<f32>; 2] {
+    let frequencies = frequencies(config, n_tokens);
+    [f64::cos, f64::sin].map(|f| table(&frequencies, positions, positions.len().max(1), f))
+}
+
+/// `f` of each position's angles, `[n_tiles, n_frequencies, tile]`.
+fn table(frequencies: &[f64], positions: &[usize], tile: usize, f: fn(f64) -> f64) -> Vec<f32> {
+    let mut table = Vec::with_capacity(positions.len() * frequencies.len());
+    for columns in positions.chunks(tile) {
+        for frequency in frequencies {
+            table.extend(columns.iter().map(|position| f(*position as f64 * frequency) as f32));
+        }
+    }
+    table
+}
+
 impl Angles {
     /// The angles of columns at `positions`, `n_tiles x tile` of them.
     pub(super) fn new(frequencies: &[f64], positions: &[usize], n_tiles: usize, device: &Device) -> Self {
         let tile = positions.len() / n_tiles;
         let table = |f: fn(f64) -> f64| {
-            let mut table = Vec::with_capacity(positions.len() * frequencies.len());
-            for columns in positions.chunks(tile) {
-                for frequency in frequencies {
-                    table.extend(columns.iter().map(|position| f(*position as f64 * frequency) as f32));
-                }
-            }
+            let table = table(frequencies, positions, tile, f);
             Tensor::from_data(TensorData::new(table, [n_tiles, 1, frequencies.len(), tile]), device)
         };
         Self { cos: table(f64::cos), sin: table(f64::sin) }

@@ -33,6 +33,13 @@ impl Compute {
         Self { device, n_threads: 0 }
     }
 
+    /// The same device with every operation recorded, so that results can be differentiated. All tokens are one tile,
+    /// because the backward pass would sum a weight's gradient over tiles.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(in crate::model) fn learning(&self) -> Self {
+        Self::gpu(self.device.clone().autodiff())
+    }
+
     /// The device.
     #[must_use]
     pub fn device(&self) -> &Device {

@@ -13,6 +13,8 @@ mod sentencepiece;
 mod stream;
 #[cfg(test)]
 mod tests;
+#[cfg(not(target_arch = "wasm32"))]
+mod train;
 
 use std::collections::HashMap;
 
@@ -23,6 +25,8 @@ use self::added::{AddedToken, AddedTokens, Trusted, is_plain_text};
 use self::hugging_face::HuggingFace;
 use self::sentencepiece::SentencePiece;
 pub use self::stream::DecodeStream;
+#[cfg(not(target_arch = "wasm32"))]
+pub use self::train::train_byte_level_bpe;
 
 /// Why a tokenizer could not be read or used.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -67,6 +71,9 @@ pub enum TokenizerError {
     /// The tokenizer's own code failed.
     #[error("the tokenizer failed to decode: {0}")]
     Decode(String),
+    /// A tokenizer cannot be made.
+    #[error("no tokenizer can be trained: {0}")]
+    Train(String),
 }
 
 /// A piece of a prompt.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use half::{bf16, f16};
 use safetensors::tensor::View;
 
 use super::layout::{Layout, Linear};
@@ -23,13 +24,17 @@ pub struct ModelWeights {
 }
 
 impl ModelWeights {
-    /// The bytes of a model.safetensors, as F32 and under the names of the configuration's architecture.
+    /// The bytes of a model.safetensors, under the names of the configuration's architecture and in numbers of this type:
+    /// F32, F16 or BF16.
     ///
     /// # Errors
-    /// The weights have other shapes than the configuration says.
-    pub fn to_safetensors(&self, config: &ModelConfig) -> Result<Vec<u8>, WeightsError> {
+    /// The weights have other shapes than the configuration says, or the type is another.
+    pub fn to_safetensors(&self, config: &ModelConfig, dtype: Dtype) -> Result<Vec<u8>, WeightsError> {
         let layout = Layout(config);
-        let mut file = File(Vec::new());
+        if !matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
+            return Err(WeightsError::Dtype { name: layout.embedding(), dtype });
+        }
+        let mut file = File { dtype, tensors: Vec::new() };
         file.add(layout.embedding(), vec![config.vocab_size, config.hidden], [&self.embedding.data[..]])?;
         for block_idx in 0..config.n_layers {
             let ours = self
@@ -55,15 +60,19 @@ impl ModelWeights {
         }
         // Hugging Face's loaders refuse a file that does not say so.
         let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-        safetensors::serialize(file.0, Some(metadata)).map_err(WeightsError::Write)
+        safetensors::serialize(file.tensors, Some(metadata)).map_err(WeightsError::Write)
     }
 }
 
 /// Named tensors that wait to be written.
-struct File<'a>(Vec<(String, Stored<'a>)>);
+struct File<'a> {
+    dtype: Dtype,
+    tensors: Vec<(String, Stored<'a>)>,
+}
 
 /// A tensor as the checkpoint stores it: runs of rows of ours, one after another.
 struct Stored<'a> {
+    dtype: Dtype,
     shape: Vec<usize>,
     runs: Vec<&'a [f32]>,
 }
@@ -80,7 +89,7 @@ impl<'a> File<'a> {
         if shape.iter().product::<usize>() != n_elements {
             return Err(WeightsError::Shape { name, expected: shape, found: vec![n_elements] });
         }
-        self.0.push((name, Stored { shape, runs }));
+        self.tensors.push((name, Stored { dtype: self.dtype, shape, runs }));
         Ok(())
     }
 
@@ -101,7 +110,7 @@ impl<'a> File<'a> {
 
 impl View for Stored<'_> {
     fn dtype(&self) -> Dtype {
-        Dtype::F32
+        self.dtype
     }
 
     fn shape(&self) -> &[usize] {
@@ -109,13 +118,20 @@ impl View for Stored<'_> {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        match self.runs[..] {
-            [run] => Cow::Borrowed(bytemuck::cast_slice(run)),
+        let halves = |halve: fn(f32) -> u16| {
+            let halves = self.runs.iter().copied().flatten().map(|value| halve(*value));
+            Cow::Owned(halves.flat_map(u16::to_le_bytes).collect())
+        };
+        match (self.dtype, &self.runs[..]) {
+            (Dtype::F16, _) => halves(|value| f16::from_f32(value).to_bits()),
+            (Dtype::BF16, _) => halves(|value| bf16::from_f32(value).to_bits()),
+            (_, [run]) => Cow::Borrowed(bytemuck::cast_slice(run)),
             _ => Cow::Owned(self.runs.iter().flat_map(|run| bytemuck::cast_slice(run)).copied().collect()),
         }
     }
 
     fn data_len(&self) -> usize {
-        self.runs.iter().map(|run| size_of_val(*run)).sum()
+        let size = if self.dtype == Dtype::F32 { size_of::<f32>() } else { size_of::<u16>() };
+        self.runs.iter().map(|run| run.len() * size).sum()
     }
 }

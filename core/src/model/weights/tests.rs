@@ -223,7 +223,7 @@ fn saved_weights_are_the_tensors_that_were_loaded() {
     ] {
         let bytes = tensors.bytes(Dtype::F32);
         let weights = Checkpoint::new(&config, &SafetensorsBytes::new(&bytes).unwrap()).unwrap().load().unwrap();
-        let saved = weights.to_safetensors(&config).unwrap();
+        let saved = weights.to_safetensors(&config, Dtype::F32).unwrap();
         let source = SafetensorsBytes::new(&saved).unwrap();
         let n_elements: usize = source.tensors().iter().map(|tensor| tensor.shape.iter().product::<usize>()).sum();
         assert_eq!(n_elements as u64, config.n_parameters());
@@ -240,7 +240,7 @@ fn weights_of_another_shape_are_not_saved() {
     let mut weights = Checkpoint::new(&config, &source).unwrap().load().unwrap();
     let mut refusal = |change: fn(&mut ModelWeights)| {
         change(&mut weights);
-        weights.to_safetensors(&config).unwrap_err().to_string() + "\n"
+        weights.to_safetensors(&config, Dtype::F32).unwrap_err().to_string() + "\n"
     };
     let refusals = [
         refusal(|weights| weights.head = HeadWeights::Tied),

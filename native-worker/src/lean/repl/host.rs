@@ -73,8 +73,7 @@ impl ReplHost {
 
     /// Loads the modules that theorems without imports of their own get, so that the first statement need not wait.
     pub(super) async fn import_defaults(&mut self) -> Result<Result<(), String>, HostDown> {
-        let theorem =
-            Theorem::default();
+        let theorem = Theorem::default();
         let mut cost = LeanCost::default();
         Ok(self.base(&theorem, self.config.import_limit, &mut cost).await?.map(|_| ()))
     }

@@ -1,0 +1,118 @@
+//! Writing a model as a folder that [`ModelFolder`](super::ModelFolder) and Hugging Face's transformers open.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use stepwise_core::model::config::ModelConfig;
+use stepwise_core::model::tokenizer::{Tokenizer, TokenizerError};
+use stepwise_core::model::weights::{Dtype, ModelWeights, WeightsError};
+use stepwise_core::prompt::PromptFormat;
+
+/// Why a model was not saved, each as one line.
+#[derive(Debug, thiserror::Error)]
+pub enum SaveError {
+    /// The weights are not as the configuration says.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The tokenizer is broken, or not this model's.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// A file cannot be written.
+    #[error("cannot write {} ({source}); check the disk's space and the folder's permissions", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Saves a model to the folder `path`: config.json, model.safetensors in numbers of `dtype` (F32, F16 or BF16),
+/// tokenizer.json with a tokenizer_config.json that names the end of text, and stepwise.json with the prompt that it was
+/// trained on.
+///
+/// All is written to a folder beside it first, which then takes its name, so that whatever stops the process, `path` is
+/// the old model, nothing, or the whole new one.
+///
+/// # Errors
+/// The parts do not belong together, or a file cannot be written.
+pub fn save_folder(
+    path: &Path,
+    config: &ModelConfig,
+    weights: &ModelWeights,
+    dtype: Dtype,
+    tokenizer_json: &[u8],
+    prompt: PromptFormat,
+) -> Result<(), SaveError> {
+    let tokenizer = Tokenizer::from_json(tokenizer_json)?;
+    tokenizer.check_vocabulary(config.vocab_size)?;
+    let eos = config.eos.first().and_then(|token| tokenizer.token(*token));
+    let tokenizer_config = json!({
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "eos_token": eos,
+        "clean_up_tokenization_spaces": false,
+        "model_max_length": config.max_positions,
+    });
+    let settings = json!({ "prompt": prompt.name() });
+    let files = [
+        ("config.json", config_json(config, dtype).into_bytes()),
+        ("tokenizer.json", tokenizer_json.to_vec()),
+        ("tokenizer_config.json", format!("{tokenizer_config:#}\n").into_bytes()),
+        ("stepwise.json", format!("{settings}\n").into_bytes()),
+        ("model.safetensors", weights.to_safetensors(config, dtype)?),
+    ];
+
+    let [new, old] = ["new", "old"].map(|kind| beside(path, kind));
+    remove(&new)?;
+    std::fs::create_dir_all(&new).map_err(|source| SaveError::Write { path: new.clone(), source })?;
+    for (name, bytes) in files {
+        write(&new.join(name), &bytes)?;
+    }
+    // A folder cannot take the place of one that is not empty.
+    remove(&old)?;
+    let renamed = |from: &Path, to: &Path| {
+        std::fs::rename(from, to).map_err(|source| SaveError::Write { path: to.to_owned(), source })
+    };
+    if path.exists() {
+        renamed(path, &old)?;
+    }
+    renamed(&new, path)?;
+    remove(&old)
+}
+
+/// The configuration's config.json, which says what the numbers are.
+fn config_json(config: &ModelConfig, dtype: Dtype) -> String {
+    let mut json: Value = serde_json::from_str(&config.to_json()).unwrap_or_default();
+    let name = match dtype {
+        Dtype::F16 => "float16",
+        Dtype::BF16 => "bfloat16",
+        _ => "float32",
+    };
+    json["torch_dtype"] = name.into();
+    format!("{json:#}\n")
+}
+
+/// A hidden folder next to `path`, so that it is on the same disk.
+fn beside(path: &Path, kind: &str) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{kind}"))
+}
+
+/// Writes a file through to the disk: a name that is there after a loss of power must have its content.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), SaveError> {
+    let written = std::fs::File::create(path).and_then(|mut file| {
+        io::Write::write_all(&mut file, bytes)?;
+        file.sync_all()
+    });
+    written.map_err(|source| SaveError::Write { path: path.to_owned(), source })
+}
+
+fn remove(folder: &Path) -> Result<(), SaveError> {
+    match std::fs::remove_dir_all(folder) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(SaveError::Write { path: folder.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
