@@ -75,6 +75,11 @@ impl Theorem {
         body
     }
 
+    /// TEMPORARY
+    pub fn negation(&self) -> Option<Self> {
+        None
+    }
+
     /// SHA-256 of imports, preamble, statement and what the proof does without, in hexadecimal: what tells two problems of
     /// one name apart.
     #[must_use]

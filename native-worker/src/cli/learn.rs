@@ -1,7 +1,6 @@
 //! `stepwise learn`: expert iteration over files of problems, and `stepwise export`: what it learnt, for others to train on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};

@@ -16,7 +16,7 @@ use stepwise_core::search::{Budget, PriorityRule, SearchConfig, SearchRule};
 use super::evaluation::{Candidate, cost_of, evaluate};
 use super::folder::{Lines, RunFolder, read_json, write_json, write_whole};
 use super::searches::{StageRun, Statements};
-use super::training::{Apprenticeship, END, REWARD, Role, Start, Trained};
+use super::training::{Apprenticeship, END, Measured, REWARD, Role, Start, Trained};
 use super::{Beginning, EvalSet, LearnError, LearnOptions, Told, Workshop};
 use crate::models::{LocalCritic, LocalPolicy, PromptChoice};
 use crate::run::critic::Critic;
@@ -155,9 +155,9 @@ impl Learn {
             costs.insert("train-critic".to_owned(), critic.cost);
         }
         let solved = solved_by_policy(&pass_rates);
-        let accuracy = |evaluation: Option<&stepwise_core::model::train::Evaluation>| evaluation.map(|e| e.accuracy);
-        let critic_accuracy = critic.as_ref().and_then(|critic| accuracy(critic.validation.as_ref()));
-        let before = critic.as_ref().and_then(|critic| accuracy(critic.validation_before.as_ref()));
+        let accuracy = |measured: Option<Measured>| measured.map(|measured| measured.accuracy);
+        let critic_accuracy = accuracy(critic.as_ref().and_then(|critic| critic.validation));
+        let before = accuracy(critic.as_ref().and_then(|critic| critic.validation_before));
         let round = Round {
             round: number,
             open: running.open,

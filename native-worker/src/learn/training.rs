@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use stepwise_core::learn::lessons::{Lessons, request};
 use stepwise_core::learn::run::{Preference, StageCost, TrainingLine};
 use stepwise_core::model::config::{Head, ModelConfig};
@@ -15,7 +16,8 @@ use stepwise_core::model::{ModelError, Reader};
 use stepwise_core::prompt::{PromptFormat, critic_text, policy_prompt};
 
 use super::folder::{FolderError as RunFolderError, Lines, write_whole};
-use crate::models::{FolderError, LocalError, ModelDevice, ModelFolder, SaveError, local, save_folder};
+use crate::models::save::{new_side_files, save_folder, side_files_of};
+use crate::models::{FolderError, LocalError, ModelDevice, ModelFolder, SaveError, local};
 use crate::run::stop::{Stop, StopLevel};
 
 /// The token that ends a text of our own models.
@@ -83,15 +85,26 @@ pub struct Apprenticeship {
     pub state: PathBuf,
 }
 
+/// How well a model knows lessons that it has not learnt.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// The mean loss, in nats: per token for a policy, per pair for a critic.
+    pub loss: f64,
+    /// For a policy the share of tactics whose every token is its first choice, for a critic the share of pairs in order.
+    pub accuracy: f64,
+    /// Lessons.
+    pub n: u64,
+}
+
 /// How training ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Trained {
     /// What it cost; a part that an earlier process did is told by the curve.
     pub cost: StageCost,
     /// On the lessons that it did not learn; `None` where there are none, or the caller stopped it.
-    pub validation: Option<Evaluation>,
+    pub validation: Option<Measured>,
     /// The same for the model that it began with, where that is a folder.
-    pub validation_before: Option<Evaluation>,
+    pub validation_before: Option<Measured>,
     /// The caller stopped it; the state is saved.
     pub interrupted: bool,
 }
@@ -169,7 +182,7 @@ impl Apprenticeship {
         let Apprentice { config, weights, .. } = &apprentice;
         let mut training = Training::new(config, weights, task, self.options.clone(), &device.compute)?;
         let validation_before = match &self.start {
-            Start::Folder(_) => evaluated(&training, &validation)?,
+            Start::Folder(_) => measured(&training, &validation)?,
             Start::New { .. } => None,
         };
         let mut earlier = self.earlier_lines()?;
@@ -189,12 +202,12 @@ impl Apprenticeship {
             curve.add(&step);
             let is_last = step.step == step.n_steps;
             if is_last || curve.is_due() {
-                let (evaluation, device_us) = match is_last {
-                    true => device.timed(|| evaluated(&training, &validation)),
+                let (at_the_end, device_us) = match is_last {
+                    true => device.timed(|| measured(&training, &validation)),
                     false => (Ok(None), 0),
                 };
                 spent_us += device_us;
-                let line = curve.line(&step, evaluation?);
+                let line = curve.line(&step, at_the_end?);
                 show(&format!(
                     "{}: step {} of {}, loss {:.3}, {:.0} tokens/s",
                     self.role.name(),
@@ -215,7 +228,7 @@ impl Apprenticeship {
                 return Ok(Trained { cost, validation: None, validation_before, interrupted: true });
             }
         }
-        let validation = evaluated(&training, &validation)?;
+        let validation = measured(&training, &validation)?;
         self.save(config, &training.weights()?)?;
         let cost = curve.cost(spent_us);
         Ok(Trained { cost, validation, validation_before, interrupted: false })
@@ -223,15 +236,17 @@ impl Apprenticeship {
 
     /// Writes the folder, with all that the model it began with has beside its weights.
     fn save(&self, config: &ModelConfig, weights: &ModelWeights) -> Result<(), ApprenticeError> {
-        match &self.start {
+        let (dtype, side_files) = match &self.start {
             Start::New { tokenizer_json, .. } => {
-                save_folder(&self.folder, config, weights, Dtype::F16, tokenizer_json, PromptFormat::Plain)?;
+                (Dtype::F16, new_side_files(config, tokenizer_json, PromptFormat::Plain)?)
             }
+            // As it came: what is trained on from round to round stays in the precision of its kind.
             Start::Folder(from) => {
-                save_weights(&self.folder, from, config, weights)?;
+                let folder = ModelFolder::open(from)?;
+                (folder.dtype(), side_files_of(&folder))
             }
-        }
-        Ok(())
+        };
+        Ok(save_folder(&self.folder, config, weights, dtype, side_files)?)
     }
 
     fn apprentice(&self) -> Result<Apprentice, ApprenticeError> {
@@ -373,7 +388,7 @@ impl Curve {
         self.tokens as f64 / self.begun.elapsed().as_secs_f64().max(1e-9)
     }
 
-    fn line(&mut self, step: &StepReport, evaluation: Option<Evaluation>) -> TrainingLine {
+    fn line(&mut self, step: &StepReport, measured: Option<Measured>) -> TrainingLine {
         self.last_line = Instant::now();
         let losses = std::mem::take(&mut self.losses);
         TrainingLine {
@@ -383,8 +398,8 @@ impl Curve {
             learning_rate: step.learning_rate,
             tokens: self.earlier.0 + self.tokens,
             seconds: self.seconds(),
-            validation_loss: evaluation.as_ref().map(|evaluation| evaluation.loss),
-            validation_accuracy: evaluation.as_ref().map(|evaluation| evaluation.accuracy),
+            validation_loss: measured.map(|measured| measured.loss),
+            validation_accuracy: measured.map(|measured| measured.accuracy),
         }
     }
 
@@ -400,12 +415,16 @@ impl Curve {
 }
 
 /// Its loss and accuracy on a task, if there is anything in it.
-fn evaluated(training: &Training, task: &Task) -> Result<Option<Evaluation>, TrainError> {
+fn measured(training: &Training, task: &Task) -> Result<Option<Measured>, TrainError> {
     let is_empty = match task {
         Task::Policy(examples) => examples.is_empty(),
         Task::Critic(pairs) => pairs.is_empty(),
     };
-    if is_empty { Ok(None) } else { training.evaluate(task).map(Some) }
+    if is_empty {
+        return Ok(None);
+    }
+    let Evaluation { loss, accuracy, n_items, .. } = training.evaluate(task)?;
+    Ok(Some(Measured { loss, accuracy, n: n_items as u64 }))
 }
 
 fn read_state(path: &Path) -> Result<Option<Vec<u8>>, ApprenticeError> {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use stepwise_core::model::config::{ConfigError, ModelConfig};
-use stepwise_core::model::weights::{Header, HeaderError, TensorInfo, TensorSource, WeightsError};
+use stepwise_core::model::weights::{Dtype, Header, HeaderError, TensorInfo, TensorSource, WeightsError};
 
 /// An opened folder: headers are read and checked, tensors are read when they are asked for.
 #[derive(Debug)]
@@ -197,6 +197,12 @@ impl ModelFolder {
             shards: Vec::new(),
             shard_of: HashMap::new(),
         })
+    }
+
+    /// How its weights are stored: the type of its first tensor.
+    #[must_use]
+    pub fn dtype(&self) -> Dtype {
+        self.tensors.first().map_or(Dtype::F32, |tensor| tensor.dtype)
     }
 
     /// Adds the shards that the index names, and checks that they hold what it says.

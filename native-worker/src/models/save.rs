@@ -1,4 +1,4 @@
-//! Writing a model as a folder that [`ModelFolder`](super::ModelFolder) and Hugging Face's transformers open.
+//! Writing a model as a folder that [`ModelFolder`] and Hugging Face's transformers open.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,8 @@ use stepwise_core::model::config::ModelConfig;
 use stepwise_core::model::tokenizer::{Tokenizer, TokenizerError};
 use stepwise_core::model::weights::{Dtype, ModelWeights, WeightsError};
 use stepwise_core::prompt::PromptFormat;
+
+use super::ModelFolder;
 
 /// Why a model was not saved, each as one line.
 #[derive(Debug, thiserror::Error)]
@@ -28,23 +30,19 @@ pub enum SaveError {
     },
 }
 
-/// Saves a model to the folder `path`: config.json, model.safetensors in numbers of `dtype` (F32, F16 or BF16),
-/// tokenizer.json with a tokenizer_config.json that names the end of text, and stepwise.json with the prompt that it was
-/// trained on.
-///
-/// All is written to a folder beside it first, which then takes its name, so that whatever stops the process, `path` is
-/// the old model, nothing, or the whole new one.
+/// The files of a folder beside its configuration and its weights, by name.
+pub type SideFiles = Vec<(&'static str, Vec<u8>)>;
+
+/// What a new model has beside its weights: tokenizer.json, a tokenizer_config.json that names the end of text, and
+/// stepwise.json with the prompt that it was trained on.
 ///
 /// # Errors
-/// The parts do not belong together, or a file cannot be written.
-pub fn save_folder(
-    path: &Path,
+/// The tokenizer is broken, or not this model's.
+pub fn new_side_files(
     config: &ModelConfig,
-    weights: &ModelWeights,
-    dtype: Dtype,
     tokenizer_json: &[u8],
     prompt: PromptFormat,
-) -> Result<(), SaveError> {
+) -> Result<SideFiles, SaveError> {
     let tokenizer = Tokenizer::from_json(tokenizer_json)?;
     tokenizer.check_vocabulary(config.vocab_size)?;
     let eos = config.eos.first().and_then(|token| tokenizer.token(*token));
@@ -55,14 +53,45 @@ pub fn save_folder(
         "model_max_length": config.max_positions,
     });
     let settings = json!({ "prompt": prompt.name() });
-    let files = [
-        ("config.json", config_json(config, dtype).into_bytes()),
+    Ok(vec![
         ("tokenizer.json", tokenizer_json.to_vec()),
         ("tokenizer_config.json", format!("{tokenizer_config:#}\n").into_bytes()),
         ("stepwise.json", format!("{settings}\n").into_bytes()),
-        ("model.safetensors", weights.to_safetensors(config, dtype)?),
-    ];
+    ])
+}
 
+/// What a folder has beside its weights, for a model that was trained from it.
+#[must_use]
+pub fn side_files_of(folder: &ModelFolder) -> SideFiles {
+    let files = [
+        ("tokenizer.json", &folder.tokenizer_json),
+        ("tokenizer.model", &folder.tokenizer_model),
+        ("tokenizer_config.json", &folder.tokenizer_config),
+        ("special_tokens_map.json", &folder.special_tokens_map),
+        ("generation_config.json", &folder.generation_config),
+        ("stepwise.json", &folder.settings),
+    ];
+    files.into_iter().filter_map(|(name, bytes)| Some((name, bytes.clone()?))).collect()
+}
+
+/// Saves a model to the folder `path`: config.json, model.safetensors in numbers of `dtype` (F32, F16 or BF16), and the
+/// files beside them.
+///
+/// All is written to a folder beside it first, which then takes its name, so that whatever stops the process, `path` is
+/// the old model, nothing, or the whole new one.
+///
+/// # Errors
+/// The weights are not as the configuration says, or a file cannot be written.
+pub fn save_folder(
+    path: &Path,
+    config: &ModelConfig,
+    weights: &ModelWeights,
+    dtype: Dtype,
+    side_files: SideFiles,
+) -> Result<(), SaveError> {
+    let mut files = side_files;
+    files.push(("config.json", config_json(config, dtype).into_bytes()));
+    files.push(("model.safetensors", weights.to_safetensors(config, dtype)?));
     let [new, old] = ["new", "old"].map(|kind| beside(path, kind));
     remove(&new)?;
     std::fs::create_dir_all(&new).map_err(|source| SaveError::Write { path: new.clone(), source })?;
