@@ -3,6 +3,7 @@
 //! Everything here is a pure function of its inputs; what needs Lean (the statements of its library, and whether a
 //! statement elaborates) is in the worker.
 
+pub mod library;
 pub mod contamination;
 pub mod normalise;
 pub mod split;

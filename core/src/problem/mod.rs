@@ -3,6 +3,7 @@
 
 mod dataset;
 mod lean_file;
+mod negation;
 mod statement;
 
 pub use dataset::{DatasetError, Problem, read_jsonl};
@@ -73,11 +74,6 @@ impl Theorem {
             body.push('\n');
         }
         body
-    }
-
-    /// TEMPORARY
-    pub fn negation(&self) -> Option<Self> {
-        None
     }
 
     /// SHA-256 of imports, preamble, statement and what the proof does without, in hexadecimal: what tells two problems of

@@ -6,6 +6,7 @@ pub mod config;
 mod bench;
 mod check;
 mod compare;
+mod corpus;
 mod docs;
 mod doctor;
 mod eval;
@@ -25,7 +26,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{ArgMatches, FromArgMatches, ValueEnum};
 
-use self::args::{BenchCommand, Cli, ColorWhen, Command, ConfigCommand, ConfigShowArgs};
+use self::args::{BenchCommand, Cli, ColorWhen, Command, ConfigCommand, ConfigShowArgs, CorpusCommand};
 use self::config::ConfigFile;
 
 /// How a command ended that did not fail.
@@ -92,6 +93,7 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> anyhow::Result<Outcome> 
             block_on(learn::run(args, settings, verbose))
         }
         Command::Export(args) => learn::export(args),
+        Command::Corpus(CorpusCommand::Library(args)) => block_on(corpus::library(args, verbose)),
         Command::Check(args) => block_on(check::run(args, verbose)),
         Command::Replay(args) => replay::run(args),
         Command::Setup(args) => block_on(doctor::setup(args)),

@@ -147,6 +147,9 @@ impl LeanHost for ReplHost {
     async fn open(&mut self, theorem: &Theorem, limits: StepLimits) -> Result<Costed<Opened>, HostDown> {
         self.used_for = Use::Search;
         let mut cost = LeanCost::default();
+        if let Some(message) = recheck::unseen_use(theorem) {
+            return Ok(Costed { value: Opened::Rejected { message }, cost });
+        }
         let env = match self.base(theorem, limits.wall, &mut cost).await? {
             Ok(env) => env,
             Err(message) => return Ok(Costed { value: Opened::Rejected { message }, cost }),
