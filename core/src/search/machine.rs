@@ -225,9 +225,11 @@ impl Search {
         let Some(Pending::Check { guide, candidates, .. }) = self.answer(is_it) else { return };
         self.ledger.charge(cost);
         let first = self.tree.next_edge();
-        // An executor that answers too little has not run the rest: that counts as a refusal of each.
-        let unanswered = || StepOutcome::Failed { message: "the executor gave no outcome for this tactic".into() };
-        let outcomes = outcomes.into_iter().chain(std::iter::repeat_with(unanswered));
+        // An executor that answers too little has not run the rest, because a sibling has closed the last goal already:
+        // that counts as a refusal of each, and costs nothing.
+        outcomes.iter().take(candidates.len()).for_each(|outcome| self.ledger.count_tactic(outcome));
+        let not_run = || StepOutcome::Failed { message: "not run".into() };
+        let outcomes = outcomes.into_iter().chain(std::iter::repeat_with(not_run));
         for (candidate, outcome) in candidates.into_iter().zip(outcomes) {
             self.add_edge(node, guide, candidate, outcome);
         }
@@ -240,7 +242,6 @@ impl Search {
     }
 
     fn add_edge(&mut self, parent: NodeId, guide: Guide, candidate: Candidate, outcome: StepOutcome<()>) {
-        self.ledger.count_tactic(&outcome);
         let id = self.tree.next_edge();
         let logprob = usable_logprob(candidate.logprob);
         let outcome = match outcome {

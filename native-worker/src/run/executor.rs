@@ -22,7 +22,7 @@ use super::policy::{Policy, PolicyError};
 use super::states::{self, States};
 use super::stop::{Stop, StopLevel};
 use crate::lean::host::Costed;
-use crate::lean::pool::{Pool, PoolError, SessionStart, StateId};
+use crate::lean::pool::{Pool, PoolError, Session, SessionStart, StateId};
 
 /// While nothing happens the search is told the time this often, so that its wall-clock budget acts.
 const TICK: Duration = Duration::from_millis(250);
@@ -183,6 +183,29 @@ pub async fn run_search(
     }
 }
 
+/// Runs sibling tactics up to the first that closes the last goal: the rest would cost what a proof no longer needs.
+async fn apply_until_proved(
+    session: &Session,
+    state: StateId,
+    tactics: &[String],
+) -> Result<(Vec<StepOutcome<StateId>>, LeanCost), PoolError> {
+    let (mut outcomes, mut all) = (Vec::with_capacity(tactics.len()), LeanCost::default());
+    for tactic in tactics.chunks(1) {
+        let Costed { value, cost } = session.apply(state, tactic).await?;
+        all = states::add(all, cost);
+        outcomes.extend(value);
+        if matches!(outcomes.last(), Some(StepOutcome::Proved)) {
+            break;
+        }
+    }
+    Ok((outcomes, all))
+}
+
+/// Whether these outcomes are those of the first tactics of so many, up to one that closed the last goal.
+fn ends_in_proof(outcomes: &[StepOutcome<()>], n_tactics: usize) -> bool {
+    outcomes.len() <= n_tactics && matches!(outcomes.last(), Some(StepOutcome::Proved))
+}
+
 /// Whether the search waits for this event; true for those that answer nothing.
 #[must_use]
 pub fn is_asked_for(search: &Search, event: &Event) -> bool {
@@ -196,7 +219,7 @@ pub fn is_asked_for(search: &Search, event: &Event) -> bool {
         }
         Event::Checked { node, outcomes, .. } => asked.any(|command| {
             matches!(command, Command::Check { node: asked, tactics }
-                if asked == node && tactics.len() == outcomes.len())
+                if asked == node && (tactics.len() == outcomes.len() || ends_in_proof(outcomes, tactics.len())))
         }),
         Event::Scored { node, .. } => {
             asked.any(|command| matches!(command, Command::Score { node: asked, .. } if asked == node))
@@ -312,10 +335,7 @@ impl Run {
                 self.tasks.spawn(async move {
                     let walked = route.walk(&session).await?;
                     let (outcomes, cost) = match walked.state {
-                        Ok(state) => {
-                            let Costed { value, cost } = session.apply(state, &tactics).await?;
-                            (value, cost)
-                        }
+                        Ok(state) => apply_until_proved(&session, state, &tactics).await?,
                         Err(detail) => {
                             let lost = StepOutcome::Crashed { detail: format!("this state is lost: {detail}") };
                             (vec![lost; tactics.len()], LeanCost::default())
