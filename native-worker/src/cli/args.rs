@@ -60,6 +60,9 @@ pub enum Command {
     Eval(Box<EvalArgs>),
     /// Try several configurations on the same problems and hold each against the first, at equal cost
     Compare(Box<CompareArgs>),
+    /// Write files of problems to learn from
+    #[command(subcommand)]
+    Corpus(CorpusCommand),
     /// Recheck a file of proofs in a fresh Lean
     Check(CheckArgs),
     /// Rebuild the search tree from an event log, and print it
@@ -203,6 +206,41 @@ pub struct NamedFlags {
     pub name: String,
     /// Its flags, split as a shell would.
     pub words: Vec<String>,
+}
+
+/// `stepwise corpus`.
+#[derive(Debug, Subcommand)]
+pub enum CorpusCommand {
+    /// State the theorems of Lean's library anew, each to be proved without itself
+    Library(Box<CorpusLibraryArgs>),
+}
+
+/// `stepwise corpus library`.
+#[derive(Debug, Args)]
+pub struct CorpusLibraryArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub output: CorpusOutputArgs,
+    /// Only N theorems, drawn from all that are left after --filter
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub limit: Option<u32>,
+    /// The seed that --limit draws by
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub seed: u64,
+    /// Only theorems whose full name matches this regular expression (a plain word matches as a substring)
+    #[arg(long, value_name = "REGEX")]
+    pub filter: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub lean: LeanArgs,
+}
+
+/// Where a corpus goes.
+#[derive(Debug, Args)]
+pub struct CorpusOutputArgs {
+    /// Write the problems here instead of to standard output; the file appears when it is complete
+    #[arg(short, long, value_name = "FILE.jsonl", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
 }
 
 /// `stepwise check`.
@@ -483,12 +521,36 @@ pub struct LeanArgs {
     /// the built-in Lean, `import Mathlib` for a project that has it
     #[arg(long, value_name = "TEXT | @FILE", env = "STEPWISE_PREAMBLE", default_value = "auto")]
     pub preamble: String,
+    /// What the built-in Lean has imported: Init, which every Lean file has, or its standard library Std too (prepared
+    /// when it is first asked for)
+    #[arg(long, value_name = "MODULES", env = "STEPWISE_MODULES", default_value = "Init")]
+    pub modules: Modules,
     /// Use native Lean in this Lake project, so that Mathlib works (needs `repl`)
     #[arg(long, value_name = "DIR", env = "STEPWISE_LEAN_PROJECT", value_hint = ValueHint::DirPath)]
     pub lean_project: Option<PathBuf>,
     /// The `repl` program for the project [default: the one that the project built, or `repl` on Lake's path]
     #[arg(long, value_name = "CMD", env = "STEPWISE_REPL", value_hint = ValueHint::ExecutablePath)]
     pub repl: Option<PathBuf>,
+}
+
+/// What the built-in Lean has imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Modules {
+    /// What every Lean file has without an import.
+    #[value(name = "Init")]
+    Init,
+    /// Lean's standard library too.
+    #[value(name = "Std")]
+    Std,
+}
+
+impl Modules {
+    pub(super) fn choice(self) -> crate::setup::Modules {
+        match self {
+            Self::Init => crate::setup::Modules::Init,
+            Self::Std => crate::setup::Modules::Std,
+        }
+    }
 }
 
 /// A length of time that may be unlimited.

@@ -50,12 +50,13 @@ pub(super) fn pool_config(args: &LeanArgs) -> PoolConfig {
 pub(super) async fn launcher(args: &LeanArgs) -> anyhow::Result<Arc<dyn Launch>> {
     match &args.lean_project {
         Some(project) => native(project, args),
-        None => wasm().await,
+        None => wasm(args).await,
     }
 }
 
-async fn wasm() -> anyhow::Result<Arc<dyn Launch>> {
-    let installed = ensure_setup(setup::Options::from_env()).await?;
+async fn wasm(args: &LeanArgs) -> anyhow::Result<Arc<dyn Launch>> {
+    let installed =
+        ensure_setup(setup::Options { modules: args.modules.choice(), ..setup::Options::from_env() }).await?;
     Ok(Arc::new(WasmLauncher::new(WasmSettings::new(&installed, WASM_MEMORY_LIMIT))))
 }
 

@@ -6,6 +6,7 @@ pub mod config;
 mod bench;
 mod check;
 mod compare;
+mod corpus;
 mod docs;
 mod doctor;
 mod eval;
@@ -24,7 +25,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{ArgMatches, FromArgMatches, ValueEnum};
 
-use self::args::{BenchCommand, Cli, ColorWhen, Command, ConfigCommand, ConfigShowArgs};
+use self::args::{BenchCommand, Cli, ColorWhen, Command, ConfigCommand, ConfigShowArgs, CorpusCommand};
 use self::config::ConfigFile;
 
 /// How a command ended that did not fail.
@@ -86,6 +87,7 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> anyhow::Result<Outcome> 
         Command::Prove(args) => block_on(prove::run(args, verbose)),
         Command::Eval(args) => block_on(eval::run(args, verbose)),
         Command::Compare(args) => block_on(compare::run(args, &command, &line, verbose)),
+        Command::Corpus(CorpusCommand::Library(args)) => block_on(corpus::library(args, verbose)),
         Command::Check(args) => block_on(check::run(args, verbose)),
         Command::Replay(args) => replay::run(args),
         Command::Setup(args) => block_on(doctor::setup(args)),

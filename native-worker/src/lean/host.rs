@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use stepwise_core::corpus::library::{LibraryTheorem, Question};
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::problem::Theorem;
@@ -105,6 +106,25 @@ pub struct TheoremVerdict {
     pub verdict: Verdict,
 }
 
+/// What became of a theorem of the library that was to be stated anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stated {
+    /// It elaborates to the very type that the library's theorem has.
+    Statement {
+        /// The statement, from `theorem` to before `:=`.
+        statement: String,
+        /// Commands before it that take lemmas away from tactics that would find them by themselves; may be empty.
+        header: String,
+    },
+    /// No way of printing it elaborates to that type again.
+    Unstated {
+        /// What stood in the way of the last one.
+        reason: String,
+    },
+    /// Printing and elaborating it outran the limit.
+    Timeout,
+}
+
 /// Facts about a running host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostInfo {
@@ -122,7 +142,8 @@ pub trait LeanHost: Send {
     /// What runs.
     fn info(&self) -> HostInfo;
 
-    /// Elaborates the preamble and the statement, and keeps the root state.
+    /// Elaborates the preamble and the statement, and keeps the root state. A tactic that ends the proof fails when the
+    /// proof uses what the theorem does without; a backend that cannot see that rejects such a theorem.
     async fn open(&mut self, theorem: &Theorem, limits: StepLimits) -> Result<Costed<Opened>, HostDown>;
 
     /// Runs sibling tactics in `state`, each from the same start, and keeps the state of each that leaves goals open.
@@ -156,11 +177,29 @@ pub trait LeanHost: Send {
         limits: StepLimits,
     ) -> Result<Costed<FileVerdict>, HostDown>;
 
+    /// Every theorem of the library that the host has imported, in the library's order.
+    async fn library(&mut self, limits: StepLimits) -> Result<Costed<Vec<LibraryTheorem>>, HostDown> {
+        let _ = limits;
+        Err(no_library(self.info().backend))
+    }
+
+    /// States a theorem anew, which [`LeanHost::library`] of a host with the same imports has listed.
+    async fn state(&mut self, question: &Question, limits: StepLimits) -> Result<Costed<Stated>, HostDown> {
+        let _ = (question, limits);
+        Err(no_library(self.info().backend))
+    }
+
     /// Resident memory of the process, in bytes, if it can be read.
     fn memory(&self) -> Option<u64>;
 
     /// Ends the process.
     async fn shutdown(&mut self);
+}
+
+fn no_library(backend: &str) -> HostDown {
+    HostDown::CannotStart {
+        message: format!("{backend} cannot list its library; leave out --lean-project, the built-in Lean can"),
+    }
 }
 
 /// Starts hosts of one kind.

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod host;
+pub mod library;
 pub mod pool;
 pub mod repl;
 pub mod wasm;

@@ -28,7 +28,7 @@ use cache::{Cache, Condition};
 pub use error::SetupError;
 pub use inspect::{NodeReport, Part, Report};
 pub use node::{Node, OLDEST_MAJOR};
-pub use prepare::{LIBRARIES, MODULES};
+pub use prepare::{LIBRARIES, Modules};
 pub use progress::{Phase, Progress, Silent, Step};
 pub use registry::{LEAN, Package, node_for};
 
@@ -48,6 +48,8 @@ pub struct Options {
     pub registry: Option<String>,
     /// The user's npm configuration file; `~/.npmrc` if absent.
     pub npmrc: Option<PathBuf>,
+    /// What Lean shall have imported when it starts.
+    pub modules: Modules,
     /// Compare the contents of all files with what was installed, not their sizes only (about a second).
     pub check_contents: bool,
 }
@@ -66,6 +68,7 @@ impl Options {
             search_path: get("PATH"),
             registry: npm("registry").and_then(|value| value.into_string().ok()),
             npmrc: npm("userconfig").map(PathBuf::from),
+            modules: Modules::default(),
             check_contents: false,
         }
     }
@@ -78,8 +81,10 @@ pub struct Installed {
     pub node: Node,
     /// The script that it runs.
     pub entry: PathBuf,
-    /// The prepared folder, in which Lean has imported [`MODULES`].
+    /// The prepared folder.
     pub runtime: PathBuf,
+    /// What Lean has imported in it.
+    pub modules: Modules,
     /// The package that it was made from, with its version.
     pub lean_package: String,
 }
@@ -129,7 +134,7 @@ impl<'a> Setup<'a> {
             cache: Cache { root },
             lean: LEAN,
             node: node_for(env::consts::OS, env::consts::ARCH),
-            recipe: prepare::recipe(),
+            recipe: prepare::recipe(options.modules),
             first_pause: Duration::from_millis(500),
             preparation_limit: prepare::LIMIT,
         })
@@ -153,7 +158,8 @@ impl<'a> Setup<'a> {
         let driver = self.lay_down_driver()?;
         if !self.is_folder_complete(&lean_folder) {
             let tarball = self.fetch(&self.lean, progress)?;
-            let run = prepare::Run { node: &node.path, driver: &driver, limit: self.preparation_limit };
+            let (modules, limit) = (self.options.modules, self.preparation_limit);
+            let run = prepare::Run { node: &node.path, driver: &driver, modules, limit };
             let scratch = self.cache.scratch(prepare::NEEDED_BYTES)?;
             let mut staging = self.cache.stage(&lean_folder, prepare::NEEDED_BYTES)?;
             prepare::prepare(&self.lean, &tarball, &run, &scratch, &mut staging, progress)?;
@@ -163,6 +169,7 @@ impl<'a> Setup<'a> {
             node,
             entry: driver.join(driver::ENTRY),
             runtime: self.cache.folder(&lean_folder),
+            modules: self.options.modules,
             lean_package: self.lean.to_string(),
         })
     }

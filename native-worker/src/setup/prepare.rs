@@ -17,8 +17,27 @@ use super::unpack::{Metered, each_file};
 use crate::lean::wasm::{driver, node_with_deep_stack};
 use crate::process::{Child, ProcessError, Spec};
 
-/// The modules that a host has imported when it starts.
-pub const MODULES: [&str; 1] = ["Init"];
+/// What a host has imported when it starts; each choice is prepared in a folder of its own, when it is first asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Modules {
+    /// What every Lean file has without an import.
+    #[default]
+    Init,
+    /// The standard library beside it, which takes more memory.
+    Std,
+}
+
+impl Modules {
+    /// The modules by name.
+    #[must_use]
+    pub fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Init => &["Init"],
+            Self::Std => &["Init", "Std"],
+        }
+    }
+}
+
 /// The libraries that the preparation can import from. `Lean` and `Lake` (another 100 MB) would only serve
 /// metaprograms, which this build of Lean cannot run: it imports at the exported level, without private constants.
 pub const LIBRARIES: [&str; 2] = ["Init", "Std"];
@@ -35,8 +54,8 @@ const OUT: &str = "out";
 
 /// Names everything that shapes the prepared folder, the package aside: a change to any of it prepares again, from the
 /// tarball that was kept.
-pub(super) fn recipe() -> String {
-    format!("{}-{}", MODULES.join("+"), driver::recipe())
+pub(super) fn recipe(modules: Modules) -> String {
+    format!("{}-{}", modules.names().join("+"), driver::recipe())
 }
 
 /// How a preparation runs.
@@ -44,6 +63,7 @@ pub(super) struct Run<'a> {
     pub(super) node: &'a Path,
     /// The folder with the driver's scripts.
     pub(super) driver: &'a Path,
+    pub(super) modules: Modules,
     pub(super) limit: Duration,
 }
 
@@ -124,7 +144,7 @@ struct Said {
 fn run_script(package: &Package, run: &Run<'_>, scratch: &Scratch, progress: &dyn Progress) -> Result<(), SetupError> {
     let mut spec = node_with_deep_stack(run.node, &run.driver.join(driver::PREPARE));
     spec.args.extend([scratch.path.join(PACKAGE).into(), scratch.path.join(OUT).into()]);
-    spec.args.extend(["--library".into(), scratch.path.join(LIBRARY).into(), MODULES.join("+").into()]);
+    spec.args.extend(["--library".into(), scratch.path.join(LIBRARY).into(), run.modules.names().join("+").into()]);
     let (lines, said) = mpsc::channel();
     let limit = run.limit;
     // A thread of its own, because the caller's may be one of an asynchronous runtime, and those cannot be nested.

@@ -73,8 +73,7 @@ impl ReplHost {
 
     /// Loads the modules that theorems without imports of their own get, so that the first statement need not wait.
     pub(super) async fn import_defaults(&mut self) -> Result<Result<(), String>, HostDown> {
-        let theorem =
-            Theorem::default();
+        let theorem = Theorem::default();
         let mut cost = LeanCost::default();
         Ok(self.base(&theorem, self.config.import_limit, &mut cost).await?.map(|_| ()))
     }
@@ -148,6 +147,9 @@ impl LeanHost for ReplHost {
     async fn open(&mut self, theorem: &Theorem, limits: StepLimits) -> Result<Costed<Opened>, HostDown> {
         self.used_for = Use::Search;
         let mut cost = LeanCost::default();
+        if let Some(message) = recheck::unseen_use(theorem) {
+            return Ok(Costed { value: Opened::Rejected { message }, cost });
+        }
         let env = match self.base(theorem, limits.wall, &mut cost).await? {
             Ok(env) => env,
             Err(message) => return Ok(Costed { value: Opened::Rejected { message }, cost }),

@@ -270,7 +270,18 @@ fn refused_unread(theorem: &Theorem, proof: &[String]) -> Vec<String> {
     if declared::an_axiom(&theorem.preamble) {
         reasons.push("the preamble declares an axiom".into());
     }
+    reasons.extend(unseen_use(theorem));
     reasons
+}
+
+/// Why this protocol cannot serve a theorem whose proof has to do without something: it shows no proof terms, so what a
+/// tactic like `simp` has used stays unseen.
+pub(super) fn unseen_use(theorem: &Theorem) -> Option<String> {
+    let name = theorem.without.first()?;
+    Some(format!(
+        "native Lean through repl does not show whether a proof uses {name}, which this problem does without; leave out \
+         --lean-project"
+    ))
 }
 
 /// Reads what `#print axioms` says of `name`: `'name' depends on axioms: [a, b]` or `'name' does not depend on any axioms`.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
+use stepwise_core::corpus::library::{LibraryTheorem, Question};
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::problem::Theorem;
@@ -12,12 +13,15 @@ use stepwise_core::search::LeanCost;
 use tokio::time::Instant;
 
 use super::node::node_with_deep_stack;
-use super::protocol::{ApplyAnswer, Envelope, FileAnswer, Hello, JudgeAnswer, OpenAnswer, Request};
+use super::protocol::{
+    ApplyAnswer, Envelope, FileAnswer, Hello, JudgeAnswer, LibraryAnswer, LibraryRow, OpenAnswer, Request, StateAnswer,
+};
 use crate::lean::host::{
-    Applied, Costed, FileVerdict, HostDown, HostInfo, HostState, Launch, LeanHost, Opened, StepLimits, TheoremVerdict,
+    Applied, Costed, FileVerdict, HostDown, HostInfo, HostState, Launch, LeanHost, Opened, Stated, StepLimits,
+    TheoremVerdict,
 };
 use crate::process::{Child, ProcessError, Spec};
-use crate::setup::{self, Installed};
+use crate::setup::Installed;
 
 /// How long past its limit a tactic may take to notice that it was told to stop, before the process is killed.
 const GRACE: Duration = Duration::from_millis(1000);
@@ -54,7 +58,7 @@ impl WasmSettings {
             node: installed.node.path.clone(),
             entry: installed.entry.clone(),
             runtime: installed.runtime.clone(),
-            modules: setup::MODULES.map(String::from).to_vec(),
+            modules: installed.modules.names().iter().map(|name| (*name).to_owned()).collect(),
             memory_limit,
         }
     }
@@ -165,7 +169,8 @@ impl WasmHost {
             .collect();
         (!missing.is_empty()).then(|| {
             format!(
-                "this Lean has {} only, and the file imports {}; give `--lean-project DIR` for a project that has it",
+                "this Lean has {} only, and the file imports {}; give `--modules Std` for Lean's standard library, or \
+                 `--lean-project DIR` for a project that has it",
                 self.modules.join(" and "),
                 missing.join(", ")
             )
@@ -208,6 +213,7 @@ impl LeanHost for WasmHost {
             id,
             preamble: &theorem.preamble,
             statement: &theorem.statement,
+            without: &theorem.without,
             limit_ms: millis(limits.wall),
         };
         self.send(&request).await?;
@@ -262,6 +268,7 @@ impl LeanHost for WasmHost {
             id,
             preamble: &theorem.preamble,
             statement: &theorem.statement,
+            without: &theorem.without,
             body: &theorem.proof_body(proof),
             limit_ms: millis(limits.wall),
         };
@@ -320,6 +327,39 @@ impl LeanHost for WasmHost {
             let theorems =
                 theorems.into_iter().map(|t| TheoremVerdict { name: t.name, verdict: self.verdict(t.judge) }).collect();
             FileVerdict { errors, theorems }
+        };
+        Ok(Costed { value, cost })
+    }
+
+    async fn library(&mut self, limits: StepLimits) -> Result<Costed<Vec<LibraryTheorem>>, HostDown> {
+        let id = self.id();
+        self.send(&Request::Library { id, limit_ms: millis(limits.wall) }).await?;
+        let answer: Envelope<LibraryAnswer> = self.receive(id, Instant::now() + limits.wall + GRACE).await?;
+        if answer.timeout {
+            return Err(HostDown::Timeout);
+        }
+        let cost = LeanCost { cpu_us: answer.cpu_us, wall_us: answer.wall_us };
+        let LibraryAnswer { modules, theorems } = answer.answer;
+        let theorem = |LibraryRow(name, module, shape, size)| {
+            let module = modules.get(module).cloned().unwrap_or_default();
+            LibraryTheorem { name, module, shape, size }
+        };
+        Ok(Costed { value: theorems.into_iter().map(theorem).collect(), cost })
+    }
+
+    async fn state(&mut self, question: &Question, limits: StepLimits) -> Result<Costed<Stated>, HostDown> {
+        let id = self.id();
+        let Question { idx, flat_name, without } = question;
+        let request = Request::State { id, index: *idx, flat_name, without, limit_ms: millis(limits.wall) };
+        self.send(&request).await?;
+        let answer: Envelope<StateAnswer> = self.receive(id, Instant::now() + limits.wall + GRACE).await?;
+        let cost = LeanCost { cpu_us: answer.cpu_us, wall_us: answer.wall_us };
+        let value = match answer {
+            Envelope { timeout: true, .. } => Stated::Timeout,
+            Envelope { answer: StateAnswer { statement: Some(statement), header, .. }, .. } => {
+                Stated::Statement { statement, header }
+            }
+            Envelope { answer, .. } => Stated::Unstated { reason: answer.unstated.unwrap_or_default() },
         };
         Ok(Costed { value, cost })
     }

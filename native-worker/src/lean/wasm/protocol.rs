@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Serialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
 pub(super) enum Request<'a> {
-    Open { id: u64, preamble: &'a str, statement: &'a str, limit_ms: u64 },
+    Open { id: u64, preamble: &'a str, statement: &'a str, without: &'a [String], limit_ms: u64 },
     Apply { id: u64, state: u64, tactics: &'a [String], limit_ms: u64 },
     Free { states: &'a [u64] },
-    Recheck { id: u64, preamble: &'a str, statement: &'a str, body: &'a str, limit_ms: u64 },
+    Recheck { id: u64, preamble: &'a str, statement: &'a str, without: &'a [String], body: &'a str, limit_ms: u64 },
     Elaborate { id: u64, preamble: &'a str, statement: &'a str, body: &'a str, limit_ms: u64 },
     CheckFile { id: u64, text: &'a str, limit_ms: u64 },
+    Library { id: u64, limit_ms: u64 },
+    State { id: u64, index: usize, flat_name: &'a str, without: &'a [String], limit_ms: u64 },
 }
 
 /// The first line of a process: it is ready, or never will be.
@@ -76,4 +78,23 @@ pub(super) struct FileTheorem {
     pub(super) name: String,
     #[serde(flatten)]
     pub(super) judge: JudgeAnswer,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct LibraryAnswer {
+    pub(super) modules: Vec<String>,
+    pub(super) theorems: Vec<LibraryRow>,
+}
+
+/// A theorem's name, the index of its module, its shape and its size.
+#[derive(Debug, Deserialize)]
+pub(super) struct LibraryRow(pub(super) String, pub(super) usize, pub(super) Option<u32>, pub(super) u32);
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct StateAnswer {
+    pub(super) statement: Option<String>,
+    pub(super) header: String,
+    pub(super) unstated: Option<String>,
 }

@@ -188,6 +188,79 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     return abi.takeString(ok, LIMITS.messageBytes);
   };
 
+  // ---- constants of an environment
+
+  // Constructors of Lean.ConstantInfo that have a body as their second field: definition, theorem, opaque.
+  const WITH_BODY = new Set([1, 2, 3]);
+
+  /** The `ConstantInfo` of a name (borrowed) in an environment (borrowed), owned, or null. */
+  const find = (environment, name) => {
+    const found = call("Lean_Environment_find_x3f", retain(environment), retain(name), box(0));
+    if (isBoxed(found)) return null;
+    const info = retain(field(found, 0));
+    release(found);
+    return info;
+  };
+  const isImported = (environment, name) => {
+    const index = call("Lean_Environment_getModuleIdxFor_x3f", retain(environment), retain(name));
+    const imported = !isBoxed(index);
+    release(index);
+    return imported;
+  };
+  // A ConstantInfo wraps a value whose first field is {name, level parameters, type} and whose second, where it has one, is the body.
+  const signature = (info) => field(field(info, 0), 0);
+  const typeOf = (info) => field(signature(info), 2);
+  const bodyOf = (info) => (WITH_BODY.has(tag(info)) ? field(field(info, 0), 1) : null);
+
+  /** Names (owned, as an array) of the constants in an expression (borrowed). */
+  const constantsIn = (expr) => {
+    const array = call("Lean_Expr_getUsedConstants", retain(expr));
+    const names = Array.from({ length: abi.arraySize(array) }, (_, i) => retain(abi.arrayItem(array, i)));
+    release(array);
+    return names;
+  };
+  // Texts of names can be forged with guillemets; a key keeps the components apart.
+  const keyOf = (name) => {
+    const parts = [];
+    for (let n = name; !isBoxed(n); n = field(n, 0)) parts.push(tag(n) === 1 ? abi.toJs(field(n, 1)) : field(n, 1));
+    return JSON.stringify(parts);
+  };
+
+  /** `simp` uses a lemma through what it made of it once, as `Nat.succ_ne_zero._simp_1`: it counts as the lemma. */
+  const lemmaText = (name) => nameText(name).replace(/\._simp_\d+$/, "");
+
+  /**
+   * The first of the names `without` (a set of texts) that an expression (borrowed) rests on directly, or null: what is
+   * in it, and in whatever it uses that is not imported.
+   */
+  const usedOf = (environment, expr, without) => {
+    if (without.size === 0) return null;
+    const seen = new Set();
+    const inside = (e) => {
+      const names = constantsIn(e);
+      let used = null;
+      for (const name of names) used ??= visit(name);
+      names.forEach(release);
+      return used;
+    };
+    const visit = (name) => {
+      const key = keyOf(name);
+      if (seen.has(key)) return null;
+      seen.add(key);
+      const text = lemmaText(name);
+      if (without.has(text)) return text;
+      if (isImported(environment, name)) return null;
+      const info = find(environment, name);
+      if (info === null) return null;
+      const body = bodyOf(info);
+      const used = inside(typeOf(info)) ?? (body === null ? null : inside(body));
+      release(info);
+      return used;
+    };
+    return inside(expr);
+  };
+  const usesWhatItMayNot = (name) => `the proof uses ${name}, which this problem does without`;
+
   // ---- preambles: elaborated once, shared by every statement that uses them
 
   const preambles = new Map(); // text -> {state, errors, kinds}
@@ -253,6 +326,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
       discard(session);
       return printed.fired ? { timeout: true } : { rejected: printed.value.problem };
     }
+    session.without = new Set(request.without ?? []);
     const id = keep(session, session.root);
     session.root = null;
     return { state: id, goals: printed.value.goals, name: session.name };
@@ -282,6 +356,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
       heartbeats: field(core, CORE_CONTEXT.initHeartbeats), // a Nat, kept alive by the context
       rootGoal: retain(field(goals, 0)),
       name: nameText(declarationName(termContext)),
+      without: new Set(),
       users: 0,
       root: [goals, x.lean_st_ref_get(termRef), x.lean_st_ref_get(metaRef), quiet],
     };
@@ -390,7 +465,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     return { goals, parts: after };
   };
 
-  /** Why a state without goals is no proof, or null: the root goal's term still has holes, or uses `sorry`. */
+  /** Why a state without goals is no proof, or null: the root goal's term still has holes, uses `sorry`, or what it may not. */
   const flawOfProof = (session, parts) => {
     const mctx = field(expectFields("Lean.Meta.State", parts[2], META_STATE.n), META_STATE.mctx);
     const root = call("Lean_Expr_mvar___override", retain(session.rootGoal));
@@ -398,8 +473,9 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     const proof = field(pair, 1);
     const holds = (name) => abi.truth(call(name, retain(proof)));
     const flaw = holds("Lean_Expr_hasSorry") ? "the proof uses `sorry`" : holds("Lean_Expr_hasExprMVar") ? "the proof contains metavariables" : null;
+    const used = flaw === null ? usedOf(field(parts[3], CORE_STATE.env), proof, session.without) : null;
     release(pair);
-    return flaw;
+    return used === null ? flaw : usesWhatItMayNot(used);
   };
 
   /** Runs `tactic` from state `id` and keeps the new state, if any. */
@@ -428,7 +504,10 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
   return {
     version, open, apply, free,
     liveStates: () => states.size,
-    // for recheck.js
-    internals: { COMMAND_STATE, timed, preamble, runCommands, elaborateStatement, declarationName, errorsOf, nameText },
+    // for recheck.js and library.js
+    internals: {
+      COMMAND_STATE, timed, preamble, runCommands, elaborateStatement, declarationName, errorsOf, nameText, exceptionText,
+      find, isImported, signature, typeOf, bodyOf, constantsIn, keyOf, lemmaText, usedOf, usesWhatItMayNot, adopt, enter, expectFields,
+    },
   };
 };

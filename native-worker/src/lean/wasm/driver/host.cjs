@@ -6,7 +6,7 @@ const fs = require("node:fs");
 const path = require("node:path");
 const { Worker } = require("node:worker_threads");
 
-for (const script of ["abi", "watchdog", "driver", "recheck"]) require(path.join(__dirname, `${script}.js`));
+for (const script of ["abi", "watchdog", "driver", "recheck", "shape", "library"]) require(path.join(__dirname, `${script}.js`));
 const { loadRuntime } = require(path.join(__dirname, "runtime.cjs"));
 
 const say = (message) => {
@@ -39,7 +39,7 @@ const startThread = (source) => {
   return thread;
 };
 
-const serve = (driver, { recheck, elaborate, checkFile }) => {
+const serve = (driver, { recheck, elaborate, checkFile }, library) => {
   const answer = (request) => {
     const { id, op } = request;
     const cpu = cpuMicros();
@@ -55,6 +55,8 @@ const serve = (driver, { recheck, elaborate, checkFile }) => {
       case "recheck": return say({ id, ...recheck(request), ...cost() });
       case "elaborate": return say({ id, ...elaborate(request), ...cost() });
       case "check_file": return say({ id, ...checkFile(request), ...cost() });
+      case "library": return say({ id, ...library.list(request), ...cost() });
+      case "state": return say({ id, ...library.state(request), ...cost() });
       default: return say({ id, unknown: op });
     }
   };
@@ -93,8 +95,9 @@ const main = () => {
     const { env } = runtime.roots;
     const driver = StepwiseLean.createDriver(abi, env, StepwiseLean.createWatchdog(runtime.memory, startThread));
     const judge = StepwiseLean.createRecheck(abi, driver);
+    const library = StepwiseLean.createLibrary(abi, driver, env);
     say({ ready: true, version: driver.version, ms: Math.round(performance.now() - started) });
-    serve(driver, judge);
+    serve(driver, judge, library);
   } catch (error) {
     die(error, runtime.describe);
   }

@@ -6,6 +6,7 @@
 StepwiseLean.createRecheck = (abi, driver) => {
   const { box, isBoxed, tag, field, retain, release, construct, call } = abi;
   const { COMMAND_STATE, timed, preamble, runCommands, elaborateStatement, declarationName, errorsOf, nameText } = driver.internals;
+  const { find, isImported, signature, typeOf, bodyOf, constantsIn, keyOf, usedOf, usesWhatItMayNot } = driver.internals;
 
   // Constructors of Lean.ConstantInfo that a proof may add, with the constructor of Lean.Declaration that adds them.
   const KIND = ["axiom", "definition", "theorem", "opaque", "quotient", "inductive type", "constructor", "recursor"];
@@ -18,39 +19,6 @@ StepwiseLean.createRecheck = (abi, driver) => {
   const REFUSED_AXIOMS = new Set(["sorryAx", "Lean.ofReduceBool", "Lean.ofReduceNat", "Lean.trustCompiler"]);
 
   const environmentOf = (state) => field(state, COMMAND_STATE.env);
-
-  /** The `ConstantInfo` of a name (borrowed) in an environment (borrowed), owned, or null. */
-  const find = (env, name) => {
-    const found = call("Lean_Environment_find_x3f", retain(env), retain(name), box(0));
-    if (isBoxed(found)) return null;
-    const info = retain(field(found, 0));
-    release(found);
-    return info;
-  };
-  const isImported = (env, name) => {
-    const index = call("Lean_Environment_getModuleIdxFor_x3f", retain(env), retain(name));
-    const imported = !isBoxed(index);
-    release(index);
-    return imported;
-  };
-  // A ConstantInfo wraps a value whose first field is {name, level parameters, type} and whose second, where it has one, is the body.
-  const signature = (info) => field(field(info, 0), 0);
-  const typeOf = (info) => field(signature(info), 2);
-  const bodyOf = (info) => (ADDABLE.has(tag(info)) ? field(field(info, 0), 1) : null);
-
-  /** Names (owned, as an array) of the constants in an expression (borrowed). */
-  const constantsIn = (expr) => {
-    const array = call("Lean_Expr_getUsedConstants", retain(expr));
-    const names = Array.from({ length: abi.arraySize(array) }, (_, i) => retain(abi.arrayItem(array, i)));
-    release(array);
-    return names;
-  };
-  // Texts of names can be forged with guillemets; a key keeps the components apart.
-  const keyOf = (name) => {
-    const parts = [];
-    for (let n = name; !isBoxed(n); n = field(n, 0)) parts.push(tag(n) === 1 ? abi.toJs(field(n, 1)) : field(n, 1));
-    return JSON.stringify(parts);
-  };
 
   /**
    * Walks from `name` through everything that is not imported. Returns the declarations that `base` lacks in the order in
@@ -111,6 +79,15 @@ StepwiseLean.createRecheck = (abi, driver) => {
     }
   };
 
+  /** The first of the names `without` that the body of `name` (borrowed) rests on, or null. */
+  const usedBy = (env, name, without) => {
+    const info = find(env, name);
+    const body = info === null ? null : bodyOf(info);
+    const used = body === null ? null : usedOf(env, body, without);
+    if (info !== null) release(info);
+    return used;
+  };
+
   const axiomComplaints = (axioms, declaredAxioms) => [
     ...axioms.filter((a) => REFUSED_AXIOMS.has(a)).map((a) => (a === "sorryAx" ? "the proof uses sorry" : `the proof rests on ${a}, which the kernel does not check`)),
     ...declaredAxioms.map((a) => `the file declares the axiom ${a}`),
@@ -122,7 +99,7 @@ StepwiseLean.createRecheck = (abi, driver) => {
     return fired && !value.accepted ? { timeout: true } : value;
   };
 
-  const judge = ({ preamble: preambleText, statement, body }) => {
+  const judge = ({ preamble: preambleText, statement, without, body }) => {
     const refuse = (reasons) => ({ accepted: false, reasons, axioms: [] });
     const before = preamble(preambleText ?? "");
     if (before.errors.length > 0) return refuse(before.errors.map((e) => `the preamble is refused: ${e}`));
@@ -150,6 +127,8 @@ StepwiseLean.createRecheck = (abi, driver) => {
       }
       const { added, axioms, declaredAxioms } = reachable(environmentOf(whole.state), base, name);
       const reasons = axiomComplaints(axioms, declaredAxioms);
+      const used = usedBy(environmentOf(whole.state), name, new Set(without ?? []));
+      if (used !== null) reasons.push(usesWhatItMayNot(used));
       if (reasons.length === 0) {
         const complaint = kernelReplay(base, added);
         if (complaint !== null) reasons.push(complaint);

@@ -1,0 +1,166 @@
+//! `stepwise corpus`: files of problems to learn from.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use regex_lite::Regex;
+use stepwise_core::corpus::library::{self, LibraryTheorem, Question};
+use stepwise_core::random::SplitMix64;
+
+use super::Outcome;
+use super::args::{CorpusLibraryArgs, CorpusOutputArgs};
+use super::progress::Progress;
+use super::{input, interrupt, lean, output};
+use crate::lean::host::Stated;
+use crate::lean::library::{Answer, state, theorems};
+use crate::run::stop::StopLevel;
+
+/// `stepwise corpus library`.
+pub(super) async fn library(args: &CorpusLibraryArgs, verbose: u8) -> anyhow::Result<Outcome> {
+    check_output(&args.output)?;
+    if args.lean.lean_project.is_some() {
+        bail!("only the built-in Lean can list its library; leave out --lean-project");
+    }
+    let progress = Progress::new(verbose);
+    let mut stop = {
+        let progress = progress.clone();
+        interrupt::listen(move |line| progress.say(line)).context("cannot listen for Ctrl-C")?
+    };
+    let launch = lean::launcher(&args.lean).await?;
+    let begun = Instant::now();
+    progress.update(|| "listing the library".to_owned());
+    let theorems = theorems(launch.as_ref()).await?;
+    let questions: Arc<[Question]> = chosen(&theorems, args)?.into();
+    let enough = args.limit.map_or(usize::MAX, |limit| limit as usize);
+
+    let mut tally = Tally { n_questions: questions.len(), ..Tally::default() };
+    let each = |question: &Question, answer: &Answer| {
+        let name = &theorems[question.idx].name;
+        match answer {
+            Answer::Stated(Stated::Statement { .. }) => tally.stated += 1,
+            Answer::Stated(Stated::Unstated { reason }) => {
+                tally.unstated += 1;
+                tracing::info!("{name}: {}", reason.lines().next().unwrap_or_default());
+            }
+            Answer::Stated(Stated::Timeout) => {
+                tally.lost += 1;
+                tracing::info!("{name}: stating it takes too long");
+            }
+            Answer::Down(down) => {
+                tally.lost += 1;
+                tracing::info!("{name}: {down}");
+            }
+        }
+        progress.update(|| tally.line(begun));
+    };
+    let watched = stop.clone();
+    let asked = state(&launch, lean::n_hosts(&args.lean), &questions, enough, &watched, each);
+    let answers = tokio::select! {
+        answers = asked => Some(answers),
+        () = stop.reached(StopLevel::Abort) => None,
+    };
+    progress.finish();
+    let Some(answers) = answers.transpose()? else { return Ok(interrupted(&tally, begun)) };
+    if stop.level() > StopLevel::Run {
+        return Ok(interrupted(&tally, begun));
+    }
+    let mut stated: Vec<(&Question, &str, &str)> = questions
+        .iter()
+        .zip(&answers)
+        .filter_map(|(question, answer)| match answer {
+            Answer::Stated(Stated::Statement { statement, header }) => Some((question, &**statement, &**header)),
+            _ => None,
+        })
+        .take(enough)
+        .collect();
+    stated.sort_by_key(|(question, ..)| question.idx);
+    // Every Lean has the first module, `Init`.
+    let imports: Vec<String> = args.lean.modules.choice().names()[1..].iter().map(|name| (*name).to_owned()).collect();
+    let lines = stated.into_iter().map(|(question, statement, header)| {
+        let theorem = &theorems[question.idx];
+        let mut problem = library::problem(theorem, question, statement, header);
+        problem.theorem.imports.clone_from(&imports);
+        library::line(theorem, &problem)
+    });
+    write(&args.output, &lines.collect::<String>())?;
+    output::eprint(&tally.line(begun));
+    Ok(Outcome::Proved)
+}
+
+/// The questions that the flags leave, in the order in which they are asked.
+fn chosen(theorems: &[LibraryTheorem], args: &CorpusLibraryArgs) -> anyhow::Result<Vec<Question>> {
+    let mut questions = library::questions(theorems);
+    if let Some(filter) = &args.filter {
+        let regex = Regex::new(filter).with_context(|| format!("--filter {filter} is no regular expression"))?;
+        questions.retain(|question| regex.is_match(&theorems[question.idx].name));
+        if questions.is_empty() {
+            bail!("no theorem's name matches --filter {filter}");
+        }
+    }
+    if args.limit.is_some() {
+        SplitMix64::new(args.seed).shuffle(&mut questions);
+    }
+    Ok(questions)
+}
+
+/// How far the library is.
+#[derive(Default)]
+struct Tally {
+    n_questions: usize,
+    stated: usize,
+    /// Those that do not elaborate to the library's type.
+    unstated: usize,
+    /// Those that took too long or ended a process.
+    lost: usize,
+}
+
+impl Tally {
+    fn line(&self, begun: Instant) -> String {
+        format!(
+            "{} of {} theorems stated, {} do not elaborate as they are printed, {} lost, {:.0} s",
+            self.stated,
+            self.n_questions,
+            self.unstated,
+            self.lost,
+            begun.elapsed().as_secs_f64()
+        )
+    }
+}
+
+fn interrupted(tally: &Tally, begun: Instant) -> Outcome {
+    output::eprint(&format!("interrupted, nothing is written: {}", tally.line(begun)));
+    Outcome::Interrupted
+}
+
+/// Fails before the work, not after it, when the file cannot be written.
+fn check_output(args: &CorpusOutputArgs) -> anyhow::Result<()> {
+    args.output.as_deref().map_or(Ok(()), input::check_writable)
+}
+
+/// Writes a corpus to its file or to standard output. A reader of the file sees the old one or the whole new one.
+fn write(args: &CorpusOutputArgs, text: &str) -> anyhow::Result<()> {
+    match &args.output {
+        None => output::print(text),
+        Some(path) => write_whole(path, text).with_context(|| format!("cannot write {}", path.display())),
+    }
+}
+
+fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut name = path.file_name().map(OsString::from).unwrap_or_default();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let staging = path.with_file_name(name);
+    let written = std::fs::File::create(&staging).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&staging, path)
+    });
+    if written.is_err() {
+        // What stands there is of no use, and the error that counts is the first one.
+        let _ = std::fs::remove_file(&staging);
+    }
+    written
+}
