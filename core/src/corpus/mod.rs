@@ -2,3 +2,5 @@
 //!
 //! Everything here is a pure function of its inputs; what needs Lean (the statements of its library, and whether a
 //! statement elaborates) is in the worker.
+
+pub mod synthetic;

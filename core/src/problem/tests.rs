@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn show(theorem: &Theorem) -> String {
-    let Theorem { name, imports, preamble, statement } = theorem;
+    let Theorem { name, imports, preamble, statement, .. } = theorem;
     format!("{name} | {} | {preamble} | {statement}", imports.join(","))
 }
 
