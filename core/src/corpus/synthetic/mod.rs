@@ -4,13 +4,24 @@
 //! all cases were computed; what is false has a counterexample that was checked. Names, order and statements depend on
 //! the seed alone, and a longer corpus begins with a shorter one of the same seed.
 
+mod bounded;
 mod dice;
+mod diophantine;
 mod divisibility;
 mod draft;
+mod functions;
+mod inequality;
 mod linear;
+mod lists;
+mod logic;
 mod modular;
+mod predicate;
 mod propositional;
+mod rational;
+mod recursion;
+mod sums;
 mod term;
+mod values;
 
 use std::collections::{HashMap, HashSet};
 
@@ -27,7 +38,17 @@ const FAMILIES: &[(&str, u32, Family)] = &[
     ("linear", 10, linear::draft),
     ("modular", 10, modular::draft),
     ("divisibility", 10, divisibility::draft),
-    ("propositional", 8, propositional::draft),
+    ("inequality", 9, inequality::draft),
+    ("diophantine", 9, diophantine::draft),
+    ("rational", 10, rational::draft),
+    ("functions", 8, functions::draft),
+    ("bounded", 6, bounded::draft),
+    ("recursion", 12, recursion::draft),
+    ("sums", 5, sums::draft),
+    ("lists", 14, lists::draft),
+    ("values", 5, values::draft),
+    ("propositional", 7, propositional::draft),
+    ("predicate", 9, predicate::draft),
 ];
 
 /// How often each level from 1 to 5 is asked for.
