@@ -3,6 +3,7 @@
 
 mod dataset;
 mod lean_file;
+mod negation;
 mod statement;
 
 pub use dataset::{DatasetError, Problem, read_jsonl};
