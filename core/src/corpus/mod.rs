@@ -3,10 +3,11 @@
 //! Everything here is a pure function of its inputs; what needs Lean (the statements of its library, and whether a
 //! statement elaborates) is in the worker.
 
-pub mod library;
 pub mod contamination;
+pub mod library;
 pub mod normalise;
 pub mod split;
+pub mod synthetic;
 
 pub(crate) mod bound;
 pub(crate) mod lexeme;
