@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::Theorem;
-use super::statement::{Declaration, Source};
+use super::statement::{Declaration, Source, join};
 use crate::lexer::TokenKind;
 
 /// What the negation's name ends with.
@@ -12,12 +12,12 @@ const SUFFIX: &str = "_negation";
 
 /// Names that stand for nothing must not become variables: they would be quantified outside the negation, where an
 /// empty type makes every statement true.
-const NO_AUTO_IMPLICIT: &str = "set_option autoImplicit false in";
+const NO_AUTO_IMPLICIT: &str = "set_option autoImplicit false";
 
 impl Theorem {
     /// The negation: `theorem t (x : T) (h : P x) : Q x` becomes `theorem t_negation : ¬ ∀ (x : T) (h : P x), Q x`.
     ///
-    /// Header and `without` stay, and so do `open .. in` and `set_option .. in`; attributes and modifiers go, as they
+    /// `without` stays, and so do the header and `open .. in` and `set_option .. in`; attributes and modifiers go, as they
     /// speak of the theorem itself, and so do default values of binders. Of a universe-polymorphic theorem it is the
     /// negation in every universe, which is more than needed to refute it.
     ///
@@ -33,12 +33,13 @@ impl Theorem {
         let parts = Parts::of(&source, &declaration)?;
         let name = with_suffix(&self.name);
         let statement = format!(
-            "{}{NO_AUTO_IMPLICIT}\ntheorem {name}{} : {}",
+            "{}theorem {name}{} : {}",
             parts.commands,
             parts.universes(&source, &self.preamble)?,
             parts.negated(&source)
         );
-        Some(Self { name, statement, ..self.clone() })
+        let preamble = join(&self.preamble, NO_AUTO_IMPLICIT);
+        Some(Self { name, preamble, statement, ..self.clone() })
     }
 }
 

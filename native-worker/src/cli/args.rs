@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use stepwise_core::prompt::PromptFormat;
 
 pub use self::learn::{ExportArgs, LearnArgs, LearnModelArgs, LearnSearchArgs, TrainingArgs};
+use crate::models::shipped::{Role, Shipped};
 use crate::models::{DeviceChoice, PromptChoice};
 
 /// Stepwise proof search for Lean 4: statement in, Lean-checked proof out.
@@ -432,9 +433,10 @@ pub struct BudgetArgs {
 #[derive(Clone, Debug, PartialEq, Args)]
 #[command(next_help_heading = "Models")]
 pub struct ModelArgs {
-    /// Who proposes tactics: `portfolio` (built in, no model), a model folder as Hugging Face publishes them, or the URL
-    /// of an OpenAI-compatible completions endpoint with log-probabilities (vLLM, llama.cpp server)
-    #[arg(long, value_name = "DIR | URL | portfolio", env = "STEPWISE_POLICY", default_value = "portfolio", value_parser = parse_policy, value_hint = ValueHint::DirPath)]
+    /// Who proposes tactics: `tiny` (a small model that ships), `portfolio` (no model), a model folder as Hugging Face
+    /// publishes them, or the URL of an OpenAI-compatible completions endpoint with log-probabilities (vLLM, llama.cpp
+    /// server)
+    #[arg(long, value_name = "tiny | portfolio | DIR | URL", env = "STEPWISE_POLICY", default_value = "tiny", value_parser = parse_policy, value_hint = ValueHint::DirPath)]
     pub policy: ModelSource,
     /// Share of the samples that the portfolio gives beside a model, 0 to 1
     #[arg(long, value_name = "SHARE", env = "STEPWISE_MIX", default_value = "0", value_parser = parse_share)]
@@ -445,9 +447,9 @@ pub struct ModelArgs {
     /// Share of the portfolio's samples that use such a lemma, 0 to 1
     #[arg(long, value_name = "SHARE", env = "STEPWISE_PREMISES_SHARE", default_value = "0.5", value_parser = parse_share)]
     pub premises_share: f64,
-    /// Who scores states for `--search cg` and `bf+cg`: a folder of a reward model, the URL of a vLLM server that pools
-    /// one, or `none`
-    #[arg(long, value_name = "DIR | URL | none", env = "STEPWISE_CRITIC", default_value = "none", value_parser = parse_critic, value_hint = ValueHint::DirPath)]
+    /// Who scores states for `--search cg` and `bf+cg`: `tiny` (a small model that ships), a folder of a reward model, the
+    /// URL of a vLLM server that pools one, or `none`
+    #[arg(long, value_name = "tiny | DIR | URL | none", env = "STEPWISE_CRITIC", default_value = "tiny", value_parser = parse_critic, value_hint = ValueHint::DirPath)]
     pub critic: ModelSource,
     /// Where models run: `auto` takes a GPU that agrees with the CPU on a self-test, else the CPU
     #[arg(long, value_name = "DEVICE", env = "STEPWISE_DEVICE", default_value = "auto")]
@@ -478,6 +480,8 @@ pub struct ModelArgs {
 pub enum ModelSource {
     /// `portfolio` for a policy, `none` for a critic.
     BuiltIn,
+    /// A model that the program carries.
+    Shipped(&'static Shipped),
     /// A model folder.
     Folder(PathBuf),
     /// A server.
@@ -653,17 +657,21 @@ fn parse_prompt(text: &str) -> Result<PromptChoice, String> {
 }
 
 fn parse_policy(text: &str) -> Result<ModelSource, String> {
-    parse_source(text, "portfolio")
+    parse_source(text, "portfolio", Role::Policy)
 }
 
 fn parse_critic(text: &str) -> Result<ModelSource, String> {
-    parse_source(text, "none")
+    parse_source(text, "none", Role::Critic)
 }
 
-fn parse_source(text: &str, built_in: &str) -> Result<ModelSource, String> {
+fn parse_source(text: &str, built_in: &str, role: Role) -> Result<ModelSource, String> {
     Ok(match text {
-        "" => return Err(format!("give a folder, a URL or `{built_in}`")),
+        "" => {
+            let names: Vec<&str> = Shipped::names(role).collect();
+            return Err(format!("give {}, a folder, a URL or `{built_in}`", names.join(", ")));
+        }
         _ if text == built_in => ModelSource::BuiltIn,
+        _ if let Some(model) = Shipped::find(text, role) => ModelSource::Shipped(model),
         _ if text.starts_with("http://") || text.starts_with("https://") => ModelSource::Url(text.to_owned()),
         _ => ModelSource::Folder(PathBuf::from(text)),
     })

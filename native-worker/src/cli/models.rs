@@ -1,5 +1,6 @@
 //! From the flags to a policy and a critic: the portfolio, a model folder, an endpoint, or a mixture.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -12,7 +13,9 @@ use stepwise_core::search::SearchConfig;
 
 use super::args::{ModelArgs, ModelSource};
 use super::progress::Progress;
-use crate::models::{DeviceChoice, LocalCritic, LocalPolicy, ModelDevice, PromptChoice};
+use crate::models::{
+    DeviceChoice, FolderError, LocalCritic, LocalError, LocalPolicy, ModelDevice, ModelFolder, PromptChoice,
+};
 use crate::run::critic::Critic;
 use crate::run::critic::endpoint::EndpointCritic;
 use crate::run::critic_for;
@@ -44,11 +47,12 @@ impl Models {
         }
         let policy: Arc<dyn Policy> = match &args.policy {
             ModelSource::BuiltIn => portfolio(args)?,
-            ModelSource::Folder(folder) => {
+            ModelSource::Shipped(_) | ModelSource::Folder(_) => {
                 let device = device(args, progress).await?;
-                let (folder, prompt, sampling) = (folder.clone(), args.prompt, sampling(args));
-                let loaded =
-                    load(progress, "policy", move |told| LocalPolicy::open(&folder, device, prompt, sampling, told));
+                let (source, prompt, sampling) = (args.policy.clone(), args.prompt, sampling(args));
+                let loaded = load(progress, "policy", move |told| {
+                    LocalPolicy::load(&source.folder()?, device, prompt, sampling, told)
+                });
                 Arc::new(loaded.await?)
             }
             ModelSource::Url(url) => {
@@ -57,19 +61,18 @@ impl Models {
                 Arc::new(Endpoint::connect(options).await?)
             }
         };
-        let policy = match &args.policy {
-            ModelSource::Folder(_) | ModelSource::Url(_) if args.mix > 0.0 => {
-                Arc::new(Mixture::new(policy, portfolio(args)?, args.mix))
-            }
+        let policy = match args.policy {
+            ModelSource::BuiltIn => policy,
+            _ if args.mix > 0.0 => Arc::new(Mixture::new(policy, portfolio(args)?, args.mix)),
             _ => policy,
         };
         let critic: Option<Arc<dyn Critic>> = match &args.critic {
             _ if !is_needed => None,
             ModelSource::BuiltIn => None,
-            ModelSource::Folder(folder) => {
+            ModelSource::Shipped(_) | ModelSource::Folder(_) => {
                 let device = device(args, progress).await?;
-                let folder = folder.clone();
-                let loaded = load(progress, "critic", move |told| LocalCritic::open(&folder, device, told));
+                let source = args.critic.clone();
+                let loaded = load(progress, "critic", move |told| LocalCritic::load(&source.folder()?, device, told));
                 Some(Arc::new(loaded.await?))
             }
             ModelSource::Url(url) => {
@@ -84,6 +87,17 @@ impl Models {
     /// The critic's name for logs and records.
     pub(super) fn critic_name(&self) -> Option<String> {
         self.critic.as_ref().map(|critic| critic.name().to_owned())
+    }
+}
+
+impl ModelSource {
+    /// The model's folder, where it has one in this program or on this disk.
+    fn folder(&self) -> Result<ModelFolder, LocalError> {
+        match self {
+            Self::Shipped(model) => Ok(model.open()?),
+            Self::Folder(path) => Ok(ModelFolder::open(path)?),
+            Self::BuiltIn | Self::Url(_) => Err(FolderError::NoFolder(PathBuf::new()).into()),
+        }
     }
 }
 

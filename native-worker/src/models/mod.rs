@@ -5,8 +5,10 @@ pub mod device;
 pub mod folder;
 pub mod local;
 pub mod save;
+pub mod shipped;
 
 pub use device::{DeviceChoice, ModelDevice};
 pub use folder::{FolderError, ModelFolder};
 pub use local::{LocalCritic, LocalError, LocalPolicy, PromptChoice};
 pub use save::{SaveError, save_folder};
+pub use shipped::Shipped;

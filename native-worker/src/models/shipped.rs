@@ -1,0 +1,88 @@
+//! The models that the program carries, found by name.
+
+use super::folder::{CarriedFiles, FolderError, ModelFolder};
+
+/// What a model does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It proposes tactics.
+    Policy,
+    /// It scores states.
+    Critic,
+}
+
+/// A model of the repository's `models/`.
+#[derive(Debug)]
+pub struct Shipped {
+    /// What people call it.
+    pub name: &'static str,
+    /// What it does.
+    pub role: Role,
+    files: CarriedFiles,
+}
+
+macro_rules! files {
+    ($folder:literal) => {
+        &[
+            ("config.json", include_bytes!(concat!("../../../models/", $folder, "/config.json"))),
+            ("model.safetensors", include_bytes!(concat!("../../../models/", $folder, "/model.safetensors"))),
+            ("tokenizer.json", include_bytes!(concat!("../../../models/", $folder, "/tokenizer.json"))),
+            ("tokenizer_config.json", include_bytes!(concat!("../../../models/", $folder, "/tokenizer_config.json"))),
+            ("stepwise.json", include_bytes!(concat!("../../../models/", $folder, "/stepwise.json"))),
+        ]
+    };
+}
+
+/// All of them; `models/README.md` tells how they were trained.
+static MODELS: [Shipped; 2] = [
+    Shipped { name: "tiny", role: Role::Policy, files: files!("tiny/policy") },
+    Shipped { name: "tiny", role: Role::Critic, files: files!("tiny/critic") },
+];
+
+// Two with one name and one role are one, and need not be compared byte by byte.
+impl PartialEq for Shipped {
+    fn eq(&self, other: &Self) -> bool {
+        (self.name, self.role) == (other.name, other.role)
+    }
+}
+
+impl Eq for Shipped {}
+
+impl Shipped {
+    /// The model of this name and role.
+    #[must_use]
+    pub fn find(name: &str, role: Role) -> Option<&'static Self> {
+        MODELS.iter().find(|model| model.name == name && model.role == role)
+    }
+
+    /// The names of the models of a role.
+    pub fn names(role: Role) -> impl Iterator<Item = &'static str> {
+        MODELS.iter().filter(move |model| model.role == role).map(|model| model.name)
+    }
+
+    /// The model as a folder.
+    ///
+    /// # Errors
+    /// Never, in a program that was built from a repository whose tests pass.
+    pub fn open(&self) -> Result<ModelFolder, FolderError> {
+        ModelFolder::carried(self.name, self.files)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_model_opens_and_is_small() {
+        for Shipped { role, .. } in &MODELS {
+            let model = Shipped::find("tiny", *role).expect("it is among them");
+            let folder = model.open().unwrap();
+            let n_bytes: usize = model.files.iter().map(|(_, bytes)| bytes.len()).sum();
+            let limit = if *role == Role::Policy { 16 << 20 } else { 8 << 20 };
+            assert!(n_bytes <= limit, "the {role:?} has {n_bytes} bytes");
+            assert_eq!(folder.path, std::path::Path::new("tiny"));
+        }
+        assert!(Shipped::find("huge", Role::Policy).is_none());
+    }
+}
