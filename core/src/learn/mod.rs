@@ -2,4 +2,5 @@
 //!
 //! The worker's `learn` drives the rounds; here is what needs no process, clock or file.
 
+pub mod report;
 pub mod run;

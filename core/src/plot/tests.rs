@@ -2,6 +2,7 @@
 
 use expect_test::{Expect, expect};
 
+use super::svg::{DASHES, MARKERS};
 use super::*;
 
 fn curve(name: &str, values: &[f64]) -> Curve {

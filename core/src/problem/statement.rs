@@ -76,7 +76,13 @@ pub(super) fn parse_alone(text: &str) -> Result<Theorem, StatementError> {
         return Err(StatementError::Incomplete { line, keyword: source.text(last.keyword).to_owned() });
     }
     let (imports, preamble) = source.header(source.start_of(last.first));
-    Ok(Theorem { name: last.name.unwrap_or_else(|| "example".to_owned()), imports, preamble, statement, without: Vec::new() })
+    Ok(Theorem {
+        name: last.name.unwrap_or_else(|| "example".to_owned()),
+        imports,
+        preamble,
+        statement,
+        without: Vec::new(),
+    })
 }
 
 /// Splits a header into its imports and the commands after them.

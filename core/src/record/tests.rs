@@ -7,11 +7,8 @@ use crate::problem::Theorem;
 use crate::search::{Budget, Event, PriorityRule, SearchRule, TimedEvent};
 
 fn problem(name: &str, statement: &str) -> Problem {
-    let theorem = Theorem {
-        name: name.into(),
-        statement: format!("theorem {name} : {statement}"),
-        ..Theorem::default()
-    };
+    let theorem =
+        Theorem { name: name.into(), statement: format!("theorem {name} : {statement}"), ..Theorem::default() };
     Problem { name: name.into(), theorem, line: 1, ..Problem::default() }
 }
 
