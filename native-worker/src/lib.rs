@@ -6,5 +6,6 @@ pub mod lean;
 pub mod measured;
 pub mod models;
 pub mod process;
+pub mod report;
 pub mod run;
 pub mod setup;

@@ -141,11 +141,13 @@ fn statements(random: &mut SplitMix64, prefix: &str, split: &str, n: usize) -> V
     let statement = |idx: usize| {
         // A power law of lengths, as proofs have it.
         let length = (1.0 / (uniform(random) + 0.015).powf(0.62)).round().clamp(1.0, 14.0) as u64;
-        let needs_s = 0.06 * (length as f64).powf(2.2) * (1.1 * normal(random)).exp();
+        let needs_s = 0.3 * (length as f64).powf(2.0) * (1.7 * normal(random)).exp();
         let holds = uniform(random) > 0.12;
         let name = format!("{prefix}_{idx:03}");
-        let claim = format!("∀ (m n : Nat), m + {} * n {} n * {} + m", length + 1, if holds { "=" } else { "<" }, length + 1);
-        let theorem = Theorem { name: name.clone(), statement: format!("theorem {name} : {claim}"), ..Theorem::default() };
+        let claim =
+            format!("∀ (m n : Nat), m + {} * n {} n * {} + m", length + 1, if holds { "=" } else { "<" }, length + 1);
+        let theorem =
+            Theorem { name: name.clone(), statement: format!("theorem {name} : {claim}"), ..Theorem::default() };
         let problem = Problem {
             name,
             theorem,
@@ -200,7 +202,13 @@ fn run(rule: SearchRule, is_trained: bool, round: u32) -> Run {
 }
 
 /// A search that ends after `spends_s`, with a proof of this length if it has one.
-fn record(random: &mut SplitMix64, statement: &Statement, run: &Run, spends_s: f64, proof: Option<u64>) -> ProblemRecord {
+fn record(
+    random: &mut SplitMix64,
+    statement: &Statement,
+    run: &Run,
+    spends_s: f64,
+    proof: Option<u64>,
+) -> ProblemRecord {
     let tactics = proof.map(|length| {
         let middle = (1..length).map(|idx| format!("rw [Nat.add_comm m {idx}]"));
         middle.chain(["omega".to_owned()]).collect::<Vec<String>>()
@@ -245,7 +253,7 @@ fn record(random: &mut SplitMix64, statement: &Statement, run: &Run, spends_s: f
 
 /// How much faster searches are after some rounds of learning.
 fn skill(round: u32) -> f64 {
-    2.5_f64.powf(f64::from(round - 1).sqrt())
+    2.2_f64.powf(f64::from(round - 1).sqrt())
 }
 
 fn searches(
@@ -284,7 +292,8 @@ fn searches(
     }
     shorten.truncate(25);
     for idx in shorten {
-        let shorter = lengths.get(&idx).copied().filter(|length| *length > statements[idx].length).map(|length| length - 1);
+        let shorter =
+            lengths.get(&idx).copied().filter(|length| *length > statements[idx].length).map(|length| length - 1);
         let spends_s = DEEP_S * 0.3 * (0.2 + uniform(random));
         let record = record(random, &statements[idx], &run, spends_s, shorter);
         lengths.extend(shorter.map(|length| (idx, length)));
@@ -311,8 +320,8 @@ fn evaluation(
     for statement in statements {
         let needs_s = 4.0 * statement.needs_s / skill * (0.5 * normal(random)).exp();
         let longer = if detour == 0 { 0 } else { random.below(detour + 1) as u64 };
-        let proof = (statement.holds && needs_s < DEEP_S / 4.0).then_some(statement.length + longer);
-        let spends_s = if proof.is_some() { needs_s } else { DEEP_S / 4.0 };
+        let proof = (statement.holds && needs_s < DEEP_S / 8.0).then_some(statement.length + longer);
+        let spends_s = if proof.is_some() { needs_s } else { DEEP_S / 8.0 };
         records.push(record(random, statement, &run, spends_s, proof));
     }
     records

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::Scale;
 use super::drawing::{BOTTOM, Drawing, LEFT, RIGHT, Words, y};
 use super::scale::Axis;
-use super::svg::{N_COLOURS, escaped};
+use super::svg::{N_COLOURS, escaped, line};
 
 /// A plot of bars over named places.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +78,8 @@ impl BarPlot {
             }
             self.bars(drawing.body(), &y_axis, place, middle, room);
         }
+        // Once more, because the bars' outlines cover it.
+        line(drawing.body(), "axis", &format!("M{LEFT} {BOTTOM}H{RIGHT}"));
         for (idx, series) in self.series.iter().enumerate() {
             drawing
                 .legend_row(&series.name, &series.note, |svg, x, y| bar(svg, idx, [x - 8.0, y - 7.0, 16.0, 14.0], ""));

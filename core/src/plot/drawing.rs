@@ -6,18 +6,18 @@ use super::scale::Axis;
 use super::svg::{STYLE, escaped, line, shortened_to, text};
 
 /// Where things stand, in the units of the view box. It is narrow, so that its text can be read on a telephone.
-const WIDTH: f64 = 560.0;
+const WIDTH: f64 = 480.0;
 pub(super) const LEFT: f64 = 62.0;
-pub(super) const RIGHT: f64 = 540.0;
-pub(super) const TOP: f64 = 92.0;
+pub(super) const RIGHT: f64 = 460.0;
+pub(super) const TOP: f64 = 94.0;
 pub(super) const BOTTOM: f64 = 340.0;
 const LEGEND: f64 = BOTTOM + 72.0;
 const LEGEND_ROW: f64 = 24.0;
 
 /// Characters that fit a row.
-const MAX_TITLE_CHARS: usize = 58;
-const MAX_ROW_CHARS: usize = 84;
-const MAX_LEGEND_CHARS: usize = 72;
+const MAX_TITLE_CHARS: usize = 44;
+const MAX_ROW_CHARS: usize = 76;
+const MAX_LEGEND_CHARS: usize = 60;
 
 /// What every plot says about itself.
 pub(super) struct Words<'a> {
@@ -41,9 +41,9 @@ impl Drawing {
     /// The beginning: heading, labels, the horizontal grid and the axes.
     pub(super) fn begin(words: &Words<'_>, y_axis: &Axis) -> Self {
         let mut body = String::new();
-        text(&mut body, 16.0, 28.0, "title", "start", &shortened_to(words.title, MAX_TITLE_CHARS));
+        text(&mut body, 16.0, 28.0, "heading", "start", &shortened_to(words.title, MAX_TITLE_CHARS));
         text(&mut body, 16.0, 48.0, "faint", "start", &shortened_to(words.subtitle, MAX_ROW_CHARS));
-        text(&mut body, 16.0, TOP - 16.0, "faint", "start", &shortened_to(words.y_label, MAX_ROW_CHARS));
+        text(&mut body, 16.0, TOP - 18.0, "faint", "start", &shortened_to(words.y_label, MAX_ROW_CHARS));
         for tick in y_axis.ticks() {
             let y = y(y_axis, tick.value);
             let class = if y_axis.place(tick.value) == 0.0 { "axis" } else { "grid" };

@@ -51,7 +51,7 @@ pub struct Series {
     pub note: String,
     /// How it is drawn.
     pub look: Look,
-    /// The points, from left to right.
+    /// The points, from left to right. A line is broken where one of them is not a number.
     pub points: Vec<Point>,
 }
 
@@ -82,6 +82,9 @@ pub struct Point {
 }
 
 impl Point {
+    /// No point: a line is broken here.
+    pub const BREAK: Self = Self { x: f64::NAN, y: f64::NAN, interval: None };
+
     /// A point without an interval.
     #[must_use]
     pub fn new(x: f64, y: f64) -> Self {
@@ -112,16 +115,19 @@ impl PointPlot {
         for (place, name) in &self.divisions {
             let x = x(&x_axis, *place);
             line(drawing.body(), "grid", &format!("M{x:.1} {TOP}V{BOTTOM}"));
-            text(drawing.body(), x + 4.0, TOP + 11.0, "faint", "start", name);
+            text(drawing.body(), x + 1.0, TOP - 4.0, "faint number", "start", name);
         }
         for (idx, series) in self.series.iter().enumerate() {
             let is_drawn = |point: &&Point| {
                 let is_on = |scale: Scale, value: f64| value.is_finite() && (scale != Scale::Log || value > 0.0);
                 is_on(self.x, point.x) && is_on(self.y, point.y)
             };
-            let points: Vec<&Point> = series.points.iter().filter(is_drawn).collect();
+            let is_break = |point: &Point| point.x.is_nan() || point.y.is_nan();
             let _ = writeln!(drawing.body(), "<g class=\"c{}\">", idx % N_COLOURS);
-            draw_series(drawing.body(), idx, series.look, &points, &x_axis, &y_axis);
+            for points in series.points.split(is_break) {
+                let points: Vec<&Point> = points.iter().filter(is_drawn).collect();
+                draw_series(drawing.body(), idx, series.look, &points, &x_axis, &y_axis);
+            }
             drawing.body().push_str("</g>\n");
         }
         for (idx, series) in self.series.iter().enumerate() {

@@ -60,6 +60,8 @@ pub enum Command {
     Eval(Box<EvalArgs>),
     /// Try several configurations on the same problems and hold each against the first, at equal cost
     Compare(Box<CompareArgs>),
+    /// Write a page and its plots about a run of expert iteration
+    Report(ReportArgs),
     /// Recheck a file of proofs in a fresh Lean
     Check(CheckArgs),
     /// Rebuild the search tree from an event log, and print it
@@ -203,6 +205,26 @@ pub struct NamedFlags {
     pub name: String,
     /// Its flags, split as a shell would.
     pub words: Vec<String>,
+}
+
+/// `stepwise report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The run's folder; it may still be running
+    #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
+    pub run: PathBuf,
+    /// Write the page here [default: report.html in the run's folder]
+    #[arg(short, long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Hold the other configurations against this one [default: baseline, portfolio, or the first best-first one]
+    #[arg(long, value_name = "CONFIG")]
+    pub baseline: Option<String>,
+    /// Width of the plots' PNG files in pixels
+    #[arg(long, value_name = "PIXELS", default_value = "1200", value_parser = clap::value_parser!(u32).range(100..=10_000))]
+    pub png_width: u32,
+    /// Print the numbers as one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `stepwise check`.

@@ -17,6 +17,7 @@ mod output;
 mod progress;
 mod prove;
 mod replay;
+mod report;
 
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
@@ -86,6 +87,7 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> anyhow::Result<Outcome> 
         Command::Prove(args) => block_on(prove::run(args, verbose)),
         Command::Eval(args) => block_on(eval::run(args, verbose)),
         Command::Compare(args) => block_on(compare::run(args, &command, &line, verbose)),
+        Command::Report(args) => report::run(args),
         Command::Check(args) => block_on(check::run(args, verbose)),
         Command::Replay(args) => replay::run(args),
         Command::Setup(args) => block_on(doctor::setup(args)),

@@ -15,7 +15,7 @@ use crate::stats::{self, Estimate};
 pub struct Evals {
     /// The configuration that the others are held against; `None` where nothing was evaluated.
     pub baseline: Option<String>,
-    /// One row per set, configuration and round, in this order.
+    /// One row per set, configuration and round, in this order; the baseline first in its set.
     pub rows: Vec<EvalRow>,
     /// Best-first and critic-guided searches held against each other in the last round that has both.
     pub lengths: Vec<LengthPair>,
@@ -114,6 +114,11 @@ impl Evals {
                 rows.push(row(&table, set, configuration, *round, records, baseline));
             }
         }
+        // The baseline comes first in its set.
+        rows.sort_by(|a: &EvalRow, b: &EvalRow| {
+            let key = |row: &EvalRow| (row.set.clone(), Some(row.configuration.as_str()) != baseline);
+            key(a).cmp(&key(b))
+        });
         Ok(Self { baseline: baseline.map(str::to_owned), rows, lengths: length_pairs(data) })
     }
 

@@ -178,12 +178,10 @@ fn figure(part: Part, name: &str, caption: &str, drawing: Drawing) -> Figure {
 }
 
 fn pass_rates(report: &Report, set: &str) -> Figure {
-    let mut by_configuration: BTreeMap<&str, Vec<&EvalRow>> = BTreeMap::new();
-    for row in report.evals.rows.iter().filter(|row| row.set == set) {
-        by_configuration.entry(&row.configuration).or_default().push(row);
-    }
+    let of_set: Vec<&EvalRow> = report.evals.rows.iter().filter(|row| row.set == set).collect();
+    let by_configuration: Vec<&[&EvalRow]> = of_set.chunk_by(|a, b| a.configuration == b.configuration).collect();
     let n_configurations = by_configuration.len() as f64;
-    let series = by_configuration.iter().enumerate().map(|(idx, (name, rows))| {
+    let series = by_configuration.iter().enumerate().map(|(idx, rows)| {
         let shift = SPREAD * ((idx as f64 + 0.5) / n_configurations - 0.5);
         let point = |row: &&EvalRow| Point {
             x: f64::from(row.round) + shift,
@@ -193,18 +191,19 @@ fn pass_rates(report: &Report, set: &str) -> Figure {
         let last = rows
             .last()
             .map_or_else(String::new, |row| format!("{} of {} after round {}", row.solved, row.total, row.round));
-        let (name, points) = ((*name).to_owned(), rows.iter().map(point).collect());
+        let name = rows.first().map_or_else(String::new, |row| row.configuration.clone());
+        let points = rows.iter().map(point).collect();
         Series { name, note: last, look: Look::LineAndMarks, points }
     });
     let series: Vec<Series> = series.collect();
-    let n_problems = by_configuration.values().flatten().map(|row| row.total).max().unwrap_or(0);
+    let n_problems = of_set.iter().map(|row| row.total).max().unwrap_or(0);
     let caption = format!(
         "Share of the set {set} that each configuration proves after each round, with Wilson's 95% intervals; n = up to \
          {n_problems} problems. The table below has every number."
     );
     let plot = PointPlot {
         title: format!("Pass rate on {set}"),
-        subtitle: "With 95% intervals; configurations stand beside each other for legibility".into(),
+        subtitle: "With 95% intervals; configurations are drawn side by side".into(),
         description: caption.clone(),
         x_label: "after round".into(),
         x: Scale::Whole,
@@ -292,16 +291,21 @@ fn training(model: &str, unit: &str, courses: &BTreeMap<u32, Course>) -> Vec<Fig
             rates.push(Point::new(step, line.learning_rate));
         }
         before += course.lines.last().map_or(0, |line| line.step);
+        [&mut loss, &mut validation, &mut rates].into_iter().for_each(|points| points.push(Point::BREAK));
     }
-    if loss.is_empty() {
+    if courses.is_empty() {
         return Vec::new();
     }
     let rounds = counted(courses.len() as u64, "round", "rounds");
-    let last = |points: &[Point]| points.last().map_or_else(String::new, |point| format!("{:.3} at the end", point.y));
+    let readings = |points: &[Point]| points.iter().filter(|point| !point.y.is_nan()).copied().collect::<Vec<_>>();
+    let n = |points: &[Point]| counted(readings(points).len() as u64, "reading", "readings");
+    let last = |points: &[Point]| {
+        readings(points).last().map_or_else(String::new, |point| format!("{:.3} at the end", point.y))
+    };
     let caption = format!(
         "Mean loss of the {model} in nats per {unit} on training examples ({}) and on held-out ones ({}), over {rounds}.",
-        counted(loss.len() as u64, "reading", "readings"),
-        counted(validation.len() as u64, "reading", "readings"),
+        n(&loss),
+        n(&validation),
     );
     let plot = |title: String, subtitle: &str, caption: &str, y_label: String, series| PointPlot {
         title,
@@ -316,7 +320,7 @@ fn training(model: &str, unit: &str, courses: &BTreeMap<u32, Course>) -> Vec<Fig
     };
     let series = vec![
         Series { name: "training".into(), note: last(&loss), look: Look::Line, points: loss },
-        Series { name: "validation".into(), note: last(&validation), look: Look::LineAndMarks, points: validation },
+        Series { name: "validation".into(), note: last(&validation), look: Look::Line, points: validation },
     ];
     let subtitle = "Upright lines with a number begin a round";
     let drawing = plot(format!("Loss of the {model}"), subtitle, &caption, format!("nats per {unit}"), series).draw();
@@ -350,11 +354,17 @@ fn costs(report: &Report) -> Vec<Figure> {
             words::duration(all)
         );
         let plot = BarPlot {
-            title: format!("{what} by round and stage"),
+            title: format!("{what} by stage"),
             subtitle: "Shares are of all rounds together".into(),
             description: caption.clone(),
             x_label: "round".into(),
-            y_label: unit.to_owned(),
+            y_label: match unit {
+                "s" => "seconds",
+                "min" => "minutes",
+                "h" => "hours",
+                other => other,
+            }
+            .to_owned(),
             places: costs.rounds.keys().map(u32::to_string).collect(),
             series: series.collect(),
             arrangement: Arrangement::Stacked,

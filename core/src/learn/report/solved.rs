@@ -123,8 +123,12 @@ impl Solved {
         }
         cpu_each_s.sort_by(f64::total_cmp);
         let lengths = stats::counts(found.values().map(|found| length(found.shortest.1)));
-        let mut proofs: Vec<(Side, usize, Proof)> =
-            found.iter().map(|((side, name), found)| (*side, found.order, proof(name, found, data))).collect();
+        let texts: BTreeMap<&str, &str> =
+            data.problems.iter().map(|problem| (problem.name.as_str(), problem.theorem.statement.as_str())).collect();
+        let mut proofs: Vec<(Side, usize, Proof)> = found
+            .iter()
+            .map(|((side, name), found)| (*side, found.order, proof(name, found, texts.get(name).copied())))
+            .collect();
         let count = |side| proofs.iter().filter(|proof| proof.0 == side).count() as u64;
         let (proved, disproved) = (count(Side::Statement), count(Side::Negation));
         proofs.sort_by_key(|(_, order, _)| *order);
@@ -162,11 +166,11 @@ impl Solved {
     }
 }
 
-fn proof(name: &str, found: &Found<'_>, data: &RunData) -> Proof {
+fn proof(name: &str, found: &Found<'_>, statement: Option<&str>) -> Proof {
     let (round, search) = found.shortest;
     Proof {
         name: name.to_owned(),
-        statement: data.problems.iter().find(|problem| problem.name == name).map(|p| p.theorem.statement.clone()),
+        statement: statement.map(str::to_owned),
         length: length(search),
         first_length: length(found.first),
         round,

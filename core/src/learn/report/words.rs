@@ -120,9 +120,9 @@ mod tests {
             8.3 min
             24.0 h
             0.13
-            54 321
+            54 321
             999
-            1 234 567
+            1 234 567
             1 round"#]]
         .assert_eq(&rows.join("\n"));
     }

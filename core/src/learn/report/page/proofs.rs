@@ -63,7 +63,7 @@ fn row(html: &mut Html, proof: &Proof) {
                         html.text(&format!("Lean text, {}", counted(proof.length, "tactic", "tactics")));
                         html.leaf("span", &[("class", "hidden")], &format!(" of the proof of {}", proof.name));
                     });
-                    html.within("pre", &[("tabindex", "0")], |html| html.leaf("code", &[], file));
+                    html.within("pre", &[("tabindex", "0")], |html| html.leaf("code", &[], file.trim_end()));
                 }),
                 None => html.leaf("p", &[], "The record has no Lean text."),
             }
