@@ -7,5 +7,6 @@ pub mod learn;
 pub mod measured;
 pub mod models;
 pub mod process;
+pub mod report;
 pub mod run;
 pub mod setup;

@@ -1,6 +1,7 @@
 //! What the end-to-end tests in tests/tests share with the programs that they talk to.
 
 pub mod random_model;
+pub mod sample_run;
 pub mod transcripts;
 
 use std::io::Write;

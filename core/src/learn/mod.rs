@@ -5,4 +5,5 @@
 pub mod lessons;
 pub mod mining;
 pub mod progress;
+pub mod report;
 pub mod run;

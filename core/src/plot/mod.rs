@@ -1,14 +1,25 @@
-//! Step plots as SVG text: how many of a set lie below a value, one curve per group, with a legend.
+//! Plots as SVG text: steps that count how many of a set lie below a value, points with lines and intervals, and bars.
 //!
 //! Written by hand, because the file is to be read by everybody: colours that follow the reader's light or dark scheme,
 //! dashes and markers for those who do not see the colours, a title and a description for those who see none of it,
 //! and text that stays text.
 
+mod bars;
+mod drawing;
+mod points;
 mod scale;
+mod svg;
+
+pub use bars::{Arrangement, BarPlot, BarSeries};
+pub use drawing::Drawing;
+pub use points::{Look, Point, PointPlot, Scale, Series};
+pub use svg::STYLE;
+pub(crate) use svg::escaped;
 
 use std::fmt::Write as _;
 
 use self::scale::LogScale;
+use self::svg::{N_COLOURS, dashed, line, mark, shortened, text};
 
 /// A plot of curves that count up to a common total.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,22 +60,6 @@ const BOTTOM: f64 = 400.0;
 const LEGEND: f64 = 584.0;
 const LEGEND_ROW: f64 = 42.0;
 
-/// Longer names would leave the page.
-const MAX_NAME_CHARS: usize = 20;
-
-/// Numbers of colours, dashes and markers have no common divisor, so that two curves look alike only after 210.
-const N_COLOURS: usize = 6;
-const DASHES: [&str; 5] = ["none", "7 4", "2 3", "11 4 2 4", "16 5"];
-const MARKERS: [&str; 7] = [
-    "m-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0z",
-    "m-4 -4h8v8h-8z",
-    "m0 -5.5l5.2 9h-10.4z",
-    "m0 -5.8l5.8 5.8l-5.8 5.8l-5.8 -5.8z",
-    "m0 5.5l5.2 -9h-10.4z",
-    "m-1.7 -5h3.4v3.3h3.3v3.4h-3.3v3.3h-3.4v-3.3h-3.3v-3.4h3.3z",
-    "m-2.8 -4.8h5.6l2.8 4.8l-2.8 4.8h-5.6l-2.8 -4.8z",
-];
-
 /// A curve carries this many markers at most, besides the one at its end.
 const MAX_MARKS: usize = 6;
 const END_SPACING: f64 = 16.0;
@@ -82,7 +77,7 @@ impl StepPlot {
              <rect class=\"surface\" width=\"{WIDTH}\" height=\"{height}\"/>\n",
             escaped(&self.title),
             escaped(&self.description),
-            include_str!("style.css"),
+            STYLE,
         );
         text(&mut svg, 20.0, 34.0, "title", "start", &self.title);
         text(&mut svg, 20.0, 55.0, "faint", "start", &self.subtitle);
@@ -169,49 +164,6 @@ impl StepPlot {
 
 fn x(scale: &LogScale, value: f64) -> f64 {
     LEFT + (RIGHT - LEFT) * scale.place(value)
-}
-
-fn text(svg: &mut String, x: f64, y: f64, class: &str, anchor: &str, content: &str) {
-    let class = if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") };
-    let anchor = if anchor == "start" { String::new() } else { format!(" text-anchor=\"{anchor}\"") };
-    let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\"{class}{anchor}>{}</text>", escaped(content));
-}
-
-fn line(svg: &mut String, class: &str, path: &str) {
-    let _ = writeln!(svg, "<path class=\"{class}\" d=\"{path}\"/>");
-}
-
-fn dashed(svg: &mut String, idx: usize, path: &str) {
-    let dash = DASHES[idx % DASHES.len()];
-    let _ = writeln!(svg, "<path class=\"curve\" stroke-dasharray=\"{dash}\" d=\"{path}\"/>");
-}
-
-fn mark(svg: &mut String, idx: usize, x: f64, y: f64) {
-    let shape = MARKERS[idx % MARKERS.len()];
-    line(svg, "mark", &format!("M{x:.1} {y:.1}{shape}"));
-}
-
-fn shortened(name: &str) -> String {
-    match name.char_indices().nth(MAX_NAME_CHARS) {
-        Some((end, _)) => format!("{}…", &name[..end]),
-        None => name.to_owned(),
-    }
-}
-
-/// Text as XML holds it. Characters that XML 1.0 cannot hold at all become the replacement character.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
-//! Statistics for reports: binomial intervals, quantiles, histograms; pairs in their own file.
+//! Statistics for reports: binomial intervals, quantiles, histograms; pairs and fitted lines in their own files.
 
+mod fit;
 mod paired;
 
+pub use fit::{Fit, least_squares, power_law};
 pub use paired::{Estimate, PairedCounts, mean_ratio};
 
 use std::collections::BTreeMap;

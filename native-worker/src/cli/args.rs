@@ -3,6 +3,7 @@
 //! Every setting that may also come from the environment or the configuration file is a flag of [`BudgetArgs`] or
 //! [`LeanArgs`]; its long name is its key everywhere.
 
+mod corpus;
 mod learn;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use stepwise_core::prompt::PromptFormat;
 
+pub use self::corpus::{CorpusCommand, CorpusLibraryArgs, CorpusOutputArgs, CorpusSyntheticArgs, ReportArgs};
 pub use self::learn::{ExportArgs, LearnArgs, LearnModelArgs, LearnSearchArgs, TrainingArgs};
 use crate::models::shipped::{Role, Shipped};
 use crate::models::{DeviceChoice, PromptChoice};
@@ -71,6 +73,8 @@ pub enum Command {
     /// Write files of problems to learn from
     #[command(subcommand)]
     Corpus(CorpusCommand),
+    /// Write a page and its plots about a run of expert iteration
+    Report(ReportArgs),
     /// Recheck a file of proofs in a fresh Lean
     Check(CheckArgs),
     /// Rebuild the search tree from an event log, and print it
@@ -214,41 +218,6 @@ pub struct NamedFlags {
     pub name: String,
     /// Its flags, split as a shell would.
     pub words: Vec<String>,
-}
-
-/// `stepwise corpus`.
-#[derive(Debug, Subcommand)]
-pub enum CorpusCommand {
-    /// State the theorems of Lean's library anew, each to be proved without itself
-    Library(Box<CorpusLibraryArgs>),
-}
-
-/// `stepwise corpus library`.
-#[derive(Debug, Args)]
-pub struct CorpusLibraryArgs {
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
-    pub output: CorpusOutputArgs,
-    /// Only N theorems, drawn from all that are left after --filter
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    pub limit: Option<u32>,
-    /// The seed that --limit draws by
-    #[arg(long, value_name = "N", default_value = "0")]
-    pub seed: u64,
-    /// Only theorems whose full name matches this regular expression (a plain word matches as a substring)
-    #[arg(long, value_name = "REGEX")]
-    pub filter: Option<String>,
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
-    pub lean: LeanArgs,
-}
-
-/// Where a corpus goes.
-#[derive(Debug, Args)]
-pub struct CorpusOutputArgs {
-    /// Write the problems here instead of to standard output; the file appears when it is complete
-    #[arg(short, long, value_name = "FILE.jsonl", value_hint = ValueHint::FilePath)]
-    pub output: Option<PathBuf>,
 }
 
 /// `stepwise check`.

@@ -9,10 +9,12 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use regex_lite::Regex;
 use stepwise_core::corpus::library::{self, LibraryTheorem, Question};
+use stepwise_core::corpus::synthetic::generate;
+use stepwise_core::problem::Problem;
 use stepwise_core::random::SplitMix64;
 
 use super::Outcome;
-use super::args::{CorpusLibraryArgs, CorpusOutputArgs};
+use super::args::{CorpusLibraryArgs, CorpusOutputArgs, CorpusSyntheticArgs};
 use super::progress::Progress;
 use super::{input, interrupt, lean, output};
 use crate::lean::host::Stated;
@@ -88,6 +90,14 @@ pub(super) async fn library(args: &CorpusLibraryArgs, verbose: u8) -> anyhow::Re
     });
     write(&args.output, &lines.collect::<String>())?;
     output::eprint(&tally.line(begun));
+    Ok(Outcome::Proved)
+}
+
+/// `stepwise corpus synthetic`.
+pub(super) fn synthetic(args: &CorpusSyntheticArgs) -> anyhow::Result<Outcome> {
+    check_output(&args.output)?;
+    let problems = generate(args.seed, args.n as usize);
+    write(&args.output, &problems.iter().map(Problem::to_line).collect::<String>())?;
     Ok(Outcome::Proved)
 }
 

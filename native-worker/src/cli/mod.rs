@@ -19,6 +19,7 @@ mod output;
 mod progress;
 mod prove;
 mod replay;
+mod report;
 
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
@@ -94,6 +95,8 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> anyhow::Result<Outcome> 
         }
         Command::Export(args) => learn::export(args),
         Command::Corpus(CorpusCommand::Library(args)) => block_on(corpus::library(args, verbose)),
+        Command::Corpus(CorpusCommand::Synthetic(args)) => corpus::synthetic(args),
+        Command::Report(args) => report::run(args),
         Command::Check(args) => block_on(check::run(args, verbose)),
         Command::Replay(args) => replay::run(args),
         Command::Setup(args) => block_on(doctor::setup(args)),

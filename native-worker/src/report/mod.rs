@@ -1,0 +1,4 @@
+//! What a report on a run of expert iteration needs from the machine: its folder, and pixels.
+
+pub mod folder;
+pub mod png;
