@@ -220,6 +220,7 @@ mod tests {
                 hosts = auto (default)
                 step-timeout = 10 (default)
                 preamble = auto (default)
+                modules = Init (default)
                 lean-project = - (default)
                 repl = - (default)
             "#]],
