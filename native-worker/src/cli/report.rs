@@ -9,6 +9,7 @@ use super::Outcome;
 use super::args::ReportArgs;
 use super::output::{self, FAINT, styled};
 use crate::report::folder;
+#[cfg(feature = "png")]
 use crate::report::png::Rasteriser;
 
 /// Writes the page and the plots. A run that is not finished has a report too.
@@ -19,13 +20,17 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
     write(&page, report.to_html().as_bytes())?;
     let plots = args.run.join("plots");
     std::fs::create_dir_all(&plots).with_context(|| format!("cannot make the folder {}", plots.display()))?;
+    #[cfg(feature = "png")]
     let rasteriser = Rasteriser::default();
     let figures = report.figures();
     for figure in &figures {
         let svg = figure.drawing.document();
         write(&plots.join(format!("{}.svg", figure.name)), svg.as_bytes())?;
-        let png = rasteriser.png(&svg, args.png_width).with_context(|| format!("plot {}", figure.name))?;
-        write(&plots.join(format!("{}.png", figure.name)), &png)?;
+        #[cfg(feature = "png")]
+        {
+            let png = rasteriser.png(&svg, args.png_width).with_context(|| format!("plot {}", figure.name))?;
+            write(&plots.join(format!("{}.png", figure.name)), &png)?;
+        }
     }
     for note in &report.notes {
         output::eprint(&styled(FAINT, note));
