@@ -14,7 +14,6 @@ use stepwise_core::prompt::PromptFormat;
 
 pub use self::corpus::{CorpusCommand, CorpusLibraryArgs, CorpusOutputArgs, CorpusSyntheticArgs, ReportArgs};
 pub use self::learn::{ExportArgs, LearnArgs, LearnModelArgs, LearnSearchArgs, TrainingArgs};
-use crate::models::shipped::{Role, Shipped};
 use crate::models::{DeviceChoice, PromptChoice};
 
 /// Stepwise proof search for Lean 4: statement in, Lean-checked proof out.
@@ -449,9 +448,7 @@ pub struct ModelArgs {
 pub enum ModelSource {
     /// `portfolio` for a policy, `none` for a critic.
     BuiltIn,
-    /// A model that the program carries.
-    Shipped(&'static Shipped),
-    /// A model folder.
+    /// A model folder, or the name of a model that ships.
     Folder(PathBuf),
     /// A server.
     Url(String),
@@ -626,21 +623,17 @@ fn parse_prompt(text: &str) -> Result<PromptChoice, String> {
 }
 
 fn parse_policy(text: &str) -> Result<ModelSource, String> {
-    parse_source(text, "portfolio", Role::Policy)
+    parse_source(text, "portfolio")
 }
 
 fn parse_critic(text: &str) -> Result<ModelSource, String> {
-    parse_source(text, "none", Role::Critic)
+    parse_source(text, "none")
 }
 
-fn parse_source(text: &str, built_in: &str, role: Role) -> Result<ModelSource, String> {
+fn parse_source(text: &str, built_in: &str) -> Result<ModelSource, String> {
     Ok(match text {
-        "" => {
-            let names: Vec<&str> = Shipped::names(role).collect();
-            return Err(format!("give {}, a folder, a URL or `{built_in}`", names.join(", ")));
-        }
+        "" => return Err(format!("give `tiny`, a folder, a URL or `{built_in}`")),
         _ if text == built_in => ModelSource::BuiltIn,
-        _ if let Some(model) = Shipped::find(text, role) => ModelSource::Shipped(model),
         _ if text.starts_with("http://") || text.starts_with("https://") => ModelSource::Url(text.to_owned()),
         _ => ModelSource::Folder(PathBuf::from(text)),
     })

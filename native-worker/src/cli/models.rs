@@ -1,6 +1,5 @@
 //! From the flags to a policy and a critic: the portfolio, a model folder, an endpoint, or a mixture.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -13,9 +12,7 @@ use stepwise_core::search::SearchConfig;
 
 use super::args::{ModelArgs, ModelSource};
 use super::progress::Progress;
-use crate::models::{
-    DeviceChoice, FolderError, LocalCritic, LocalError, LocalPolicy, ModelDevice, ModelFolder, PromptChoice,
-};
+use crate::models::{DeviceChoice, LocalCritic, LocalPolicy, ModelDevice, PromptChoice};
 use crate::run::critic::Critic;
 use crate::run::critic::endpoint::EndpointCritic;
 use crate::run::critic_for;
@@ -47,12 +44,11 @@ impl Models {
         }
         let policy: Arc<dyn Policy> = match &args.policy {
             ModelSource::BuiltIn => portfolio(args)?,
-            ModelSource::Shipped(_) | ModelSource::Folder(_) => {
+            ModelSource::Folder(folder) => {
                 let device = device(args, progress).await?;
-                let (source, prompt, sampling) = (args.policy.clone(), args.prompt, sampling(args));
-                let loaded = load(progress, "policy", move |told| {
-                    LocalPolicy::load(&source.folder()?, device, prompt, sampling, told)
-                });
+                let (folder, prompt, sampling) = (folder.clone(), args.prompt, sampling(args));
+                let loaded =
+                    load(progress, "policy", move |told| LocalPolicy::open(&folder, device, prompt, sampling, told));
                 Arc::new(loaded.await?)
             }
             ModelSource::Url(url) => {
@@ -69,10 +65,10 @@ impl Models {
         let critic: Option<Arc<dyn Critic>> = match &args.critic {
             _ if !is_needed => None,
             ModelSource::BuiltIn => None,
-            ModelSource::Shipped(_) | ModelSource::Folder(_) => {
+            ModelSource::Folder(folder) => {
                 let device = device(args, progress).await?;
-                let source = args.critic.clone();
-                let loaded = load(progress, "critic", move |told| LocalCritic::load(&source.folder()?, device, told));
+                let folder = folder.clone();
+                let loaded = load(progress, "critic", move |told| LocalCritic::open(&folder, device, told));
                 Some(Arc::new(loaded.await?))
             }
             ModelSource::Url(url) => {
@@ -87,17 +83,6 @@ impl Models {
     /// The critic's name for logs and records.
     pub(super) fn critic_name(&self) -> Option<String> {
         self.critic.as_ref().map(|critic| critic.name().to_owned())
-    }
-}
-
-impl ModelSource {
-    /// The model's folder, where it has one in this program or on this disk.
-    fn folder(&self) -> Result<ModelFolder, LocalError> {
-        match self {
-            Self::Shipped(model) => Ok(model.open()?),
-            Self::Folder(path) => Ok(ModelFolder::open(path)?),
-            Self::BuiltIn | Self::Url(_) => Err(FolderError::NoFolder(PathBuf::new()).into()),
-        }
     }
 }
 

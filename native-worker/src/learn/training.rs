@@ -17,6 +17,7 @@ use stepwise_core::prompt::{PromptFormat, critic_text, policy_prompt};
 
 use super::folder::{FolderError as RunFolderError, Lines, write_whole};
 use crate::models::save::{new_side_files, save_folder, side_files_of};
+use crate::models::shipped::{self, Role};
 use crate::models::{FolderError, LocalError, ModelDevice, ModelFolder, SaveError, local};
 use crate::run::stop::{Stop, StopLevel};
 
@@ -29,15 +30,6 @@ pub const REWARD: &str = "<|reward|>";
 const LINE_EVERY: Duration = Duration::from_secs(5);
 /// The state is saved this often: what a kill costs at most.
 const SAVE_EVERY: Duration = Duration::from_secs(60);
-
-/// What is trained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The language model that proposes tactics.
-    Policy,
-    /// The reward model that scores states.
-    Critic,
-}
 
 /// The shape of a new model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,11 +234,15 @@ impl Apprenticeship {
             }
             // As it came: what is trained on from round to round stays in the precision of its kind.
             Start::Folder(from) => {
-                let folder = ModelFolder::open(from)?;
+                let folder = self.open(from)?;
                 (folder.dtype(), side_files_of(&folder))
             }
         };
         Ok(save_folder(&self.folder, config, weights, dtype, side_files)?)
+    }
+
+    fn open(&self, folder: &Path) -> Result<ModelFolder, FolderError> {
+        shipped::open(folder, self.role)
     }
 
     fn apprentice(&self) -> Result<Apprentice, ApprenticeError> {
@@ -269,7 +265,7 @@ impl Apprenticeship {
                 Apprentice { config, weights, reader, format: PromptFormat::Plain, last: reward_token.unwrap_or(end) }
             }
             Start::Folder(path) => {
-                let folder = ModelFolder::open(path)?;
+                let folder = self.open(path)?;
                 let weights = Checkpoint::new(&folder.config, &folder)?.load()?;
                 let reader = local::reader(&folder)?;
                 let format = local::default_format(&folder)?;
@@ -335,17 +331,6 @@ impl Apprenticeship {
 
     fn earlier_lines(&self) -> Result<Vec<TrainingLine>, ApprenticeError> {
         Ok(Lines::open(&self.curve)?.1)
-    }
-}
-
-impl Role {
-    /// `policy` or `critic`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Policy => "policy",
-            Self::Critic => "critic",
-        }
     }
 }
 

@@ -48,7 +48,7 @@ pub async fn run(
     say: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<Vec<Row>> {
     say("loading");
-    let folder = ModelFolder::open(folder)?;
+    let folder = shipped::open(folder, Role::Policy)?;
     let checkpoint = Checkpoint::new(&folder.config, &folder)?;
     let network = Network::load(&folder.config, &checkpoint, &device.compute, &mut |_, _| ())?;
     let bench = Bench { network: &network, plan, say };
@@ -68,7 +68,7 @@ pub async fn run_critic(
     plan: &Plan,
     say: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<Vec<Row>> {
-    if !matches!(ModelFolder::open(folder)?.config.head, Head::Reward { .. }) {
+    if !matches!(shipped::open(folder, Role::Critic)?.config.head, Head::Reward { .. }) {
         bail!("{} holds a language model; name the folder of a reward model after --critic", folder.display());
     }
     run(folder, device, plan, say).await

@@ -16,6 +16,7 @@ use stepwise_core::policy::{ProposalRequest, Proposals};
 use stepwise_core::prompt::PromptFormat;
 use tokio::sync::{mpsc, oneshot};
 
+use super::shipped::{self, Role};
 use super::{FolderError, ModelDevice, ModelFolder};
 use crate::run::critic::{Critic, CriticError};
 use crate::run::policy::{Policy, PolicyError};
@@ -108,7 +109,8 @@ struct Settings {
 }
 
 impl LocalPolicy {
-    /// Loads a folder; `progress` is told how many bytes of how many are loaded.
+    /// Loads a folder, or the model that ships under the path's name; `progress` is told how many bytes of how many are
+    /// loaded.
     ///
     /// # Errors
     /// Something in the folder is missing, broken, or not a language model.
@@ -116,24 +118,10 @@ impl LocalPolicy {
         path: &Path,
         device: ModelDevice,
         prompt: PromptChoice,
-        sampling: Sampling,
-        progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<Self, LocalError> {
-        Self::load(&ModelFolder::open(path)?, device, prompt, sampling, progress)
-    }
-
-    /// Loads an opened folder, as [`LocalPolicy::open`] does.
-    ///
-    /// # Errors
-    /// As [`LocalPolicy::open`].
-    pub fn load(
-        folder: &ModelFolder,
-        device: ModelDevice,
-        prompt: PromptChoice,
         mut sampling: Sampling,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Self, LocalError> {
-        let path = folder.path.as_path();
+        let folder = &shipped::open(path, Role::Policy)?;
         if folder.config.head != Head::LanguageModel {
             return Err(LocalError::Unsuited {
                 folder: path.to_owned(),
@@ -169,24 +157,13 @@ impl LocalPolicy {
 }
 
 impl LocalCritic {
-    /// Loads a folder; `progress` is told how many bytes of how many are loaded.
+    /// Loads a folder, or the model that ships under the path's name; `progress` is told how many bytes of how many are
+    /// loaded.
     ///
     /// # Errors
     /// Something in the folder is missing, broken, or not a reward model.
     pub fn open(path: &Path, device: ModelDevice, progress: &mut dyn FnMut(u64, u64)) -> Result<Self, LocalError> {
-        Self::load(&ModelFolder::open(path)?, device, progress)
-    }
-
-    /// Loads an opened folder, as [`LocalCritic::open`] does.
-    ///
-    /// # Errors
-    /// As [`LocalCritic::open`].
-    pub fn load(
-        folder: &ModelFolder,
-        device: ModelDevice,
-        progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<Self, LocalError> {
-        let path = folder.path.as_path();
+        let folder = &shipped::open(path, Role::Critic)?;
         let reader = reader(folder)?;
         let name = name(folder, "");
         if folder.config.head == Head::LanguageModel {

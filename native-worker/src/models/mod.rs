@@ -11,4 +11,3 @@ pub use device::{DeviceChoice, ModelDevice};
 pub use folder::{FolderError, ModelFolder};
 pub use local::{LocalCritic, LocalError, LocalPolicy, PromptChoice};
 pub use save::{SaveError, save_folder};
-pub use shipped::Shipped;

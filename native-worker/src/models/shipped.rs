@@ -1,5 +1,7 @@
 //! The models that the program carries, found by name.
 
+use std::path::Path;
+
 use super::folder::{CarriedFiles, FolderError, ModelFolder};
 
 /// What a model does.
@@ -9,6 +11,17 @@ pub enum Role {
     Policy,
     /// It scores states.
     Critic,
+}
+
+impl Role {
+    /// `policy` or `critic`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Critic => "critic",
+        }
+    }
 }
 
 /// A model of the repository's `models/`.
@@ -39,25 +52,11 @@ static MODELS: [Shipped; 2] = [
     Shipped { name: "tiny", role: Role::Critic, files: files!("tiny/critic") },
 ];
 
-// Two with one name and one role are one, and need not be compared byte by byte.
-impl PartialEq for Shipped {
-    fn eq(&self, other: &Self) -> bool {
-        (self.name, self.role) == (other.name, other.role)
-    }
-}
-
-impl Eq for Shipped {}
-
 impl Shipped {
     /// The model of this name and role.
     #[must_use]
     pub fn find(name: &str, role: Role) -> Option<&'static Self> {
         MODELS.iter().find(|model| model.name == name && model.role == role)
-    }
-
-    /// The names of the models of a role.
-    pub fn names(role: Role) -> impl Iterator<Item = &'static str> {
-        MODELS.iter().filter(move |model| model.role == role).map(|model| model.name)
     }
 
     /// The model as a folder.
@@ -66,6 +65,17 @@ impl Shipped {
     /// Never, in a program that was built from a repository whose tests pass.
     pub fn open(&self) -> Result<ModelFolder, FolderError> {
         ModelFolder::carried(self.name, self.files)
+    }
+}
+
+/// Opens the model that ships under this name, or else the folder at this path; a folder of the same name is `./name`.
+///
+/// # Errors
+/// As [`ModelFolder::open`].
+pub fn open(name_or_folder: &Path, role: Role) -> Result<ModelFolder, FolderError> {
+    match name_or_folder.to_str().and_then(|name| Shipped::find(name, role)) {
+        Some(model) => model.open(),
+        None => ModelFolder::open(name_or_folder),
     }
 }
 

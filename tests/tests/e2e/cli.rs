@@ -39,7 +39,7 @@ pub(crate) fn lean_turn() -> MutexGuard<'static, ()> {
 }
 
 /// `stepwise` in `dir`, with nothing of the user's configuration.
-fn stepwise(dir: &Path, args: &[&str]) -> Command {
+pub(crate) fn stepwise(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(binary());
     for (name, _) in std::env::vars_os() {
         let is_setting = name.to_str().is_some_and(|n| n.starts_with("STEPWISE_"));

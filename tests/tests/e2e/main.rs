@@ -7,6 +7,7 @@ mod endpoint;
 mod guided;
 mod kills;
 mod lean;
+mod learn;
 mod library;
 mod live_states;
 mod models;

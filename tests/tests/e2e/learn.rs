@@ -1,0 +1,108 @@
+//! Expert iteration through the real binary and real Lean: a loop of a few minutes that learns, and goes on after a kill.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::cli::{assert_exit, lean_turn, run, stderr, stdout, stepwise};
+
+/// Writes a file of easy problems, all of them closed by one tactic that the portfolio may have to look for.
+fn problems(dir: &Path, n: usize) {
+    let output = run(dir, &["corpus", "synthetic", "--n", "700", "--seed", "3"]);
+    assert_exit(&output, 0);
+    let families = ["linear", "propositional", "modular", "bounded", "divisibility", "values"];
+    let is_easy = |line: &&str| {
+        let problem: Value = serde_json::from_str(line).unwrap();
+        problem["difficulty"].as_u64().unwrap() <= 2 && families.contains(&problem["source"].as_str().unwrap())
+    };
+    let easy: Vec<&str> = stdout(&output).lines().filter(is_easy).take(n).collect();
+    assert_eq!(easy.len(), n, "the generator makes fewer easy problems than before");
+    std::fs::write(dir.join("easy.jsonl"), easy.join("\n") + "\n").unwrap();
+}
+
+fn lines(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+#[test]
+fn a_loop_raises_the_held_out_pass_rate_and_survives_a_kill() {
+    let _turn = lean_turn();
+    let dir = TempDir::new().unwrap();
+    problems(dir.path(), 130);
+    let args = [
+        ["learn", "run", "--problems", "easy.jsonl", "--rounds", "2", "--seed", "1", "--held-out", "0.3"].as_slice(),
+        &["--samples", "4", "--scan-expansions", "1", "--scan-cost", "none", "--deep-share", "0.2"],
+        &["--deep-expansions", "2", "--deep-cost", "none", "--eval-expansions", "1", "--eval-cost", "none"],
+        &["--hidden", "64", "--layers", "2", "--critic-hidden", "64", "--critic-layers", "1", "--vocab", "400"],
+        &["--epochs", "15", "--batch-tokens", "1024", "--learning-rate", "0.003", "--device", "cpu", "--json"],
+    ]
+    .concat();
+
+    // Killed in the middle of the first scan, and once more while it learns or searches on.
+    let trials = dir.path().join("run/rounds/01/trials.jsonl");
+    for n_trials in [15, 60] {
+        let mut child = stepwise(dir.path(), &args).spawn().unwrap();
+        let begun = Instant::now();
+        while lines(&trials).len() < n_trials && child.try_wait().unwrap().is_none() {
+            assert!(begun.elapsed() < Duration::from_secs(300), "the loop does not get on");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let output = run(dir.path(), &args);
+    assert_exit(&output, 0);
+
+    // No search was made twice.
+    let searched: Vec<String> = lines(&trials)
+        .iter()
+        .map(|trial| format!("{} {} {}", trial["stage"], trial["side"], trial["record"]["name"]))
+        .collect();
+    assert_eq!(searched.iter().collect::<BTreeSet<_>>().len(), searched.len());
+    // Every proof was judged.
+    let proofs = lines(&trials).into_iter().filter(|trial| trial["record"]["status"] == "proved").collect::<Vec<_>>();
+    assert!(proofs.len() > 20 && proofs.iter().all(|trial| trial["record"]["verdict"]["accepted"] == true));
+
+    let told: Value = serde_json::from_str(stdout(&output)).unwrap();
+    let rounds = told["rounds"].as_array().unwrap();
+    assert_eq!(rounds.len(), 2);
+    let rate = |round: usize, name: &str| {
+        let rate = &rounds[round]["pass_rates"]["held-out"][name];
+        (rate["solved"].as_u64().unwrap(), rate["total"].as_u64().unwrap())
+    };
+    // A model that has learnt nothing writes no tactic at all; a guess that is always the same solves a third.
+    let ((solved, total), (portfolio, _)) = (rate(1, "policy-bf"), rate(0, "portfolio-bf"));
+    assert!(total >= 25 && 2 * solved > total, "{solved} of {total} after two rounds: {}", stderr(&output));
+    assert!(rate(1, "policy-bf") >= rate(0, "policy-bf"), "{rounds:?}");
+    assert!(solved + 6 >= portfolio, "the policy solves {solved}, the portfolio {portfolio} with as many tactics");
+
+    // The models are folders like any other, and what was learnt is there for others.
+    let policy = "run/rounds/02/policy";
+    let output = run(dir.path(), &["prove", "--policy", policy, "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q"]);
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{}", stderr(&output));
+    assert_exit(&run(dir.path(), &["export", "run", "-o", "out"]), 0);
+    let steps = lines(&dir.path().join("out/policy.jsonl"));
+    assert!(steps.len() > 20 && steps.iter().all(|step| step["prompt"].is_string() && step["completion"].is_string()));
+    assert_exit(&run(dir.path(), &["report", "run"]), 0);
+
+    // Other settings would spoil the run.
+    let others: Vec<&str> = args.iter().map(|word| if *word == "0.003" { "0.001" } else { word }).collect();
+    let output = run(dir.path(), &others);
+    assert_exit(&output, 2);
+    assert!(stderr(&output).contains("--learning-rate"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_run_without_problems_says_what_to_give() {
+    let dir = TempDir::new().unwrap();
+    let output = run(dir.path(), &["learn", "run"]);
+    assert_exit(&output, 2);
+    assert!(stderr(&output).contains("--problems"), "{}", stderr(&output));
+    let output = run(dir.path(), &["export", "nothing", "-o", "out"]);
+    assert_exit(&output, 2);
+    assert!(stderr(&output).contains("is no run of `stepwise learn`"), "{}", stderr(&output));
+}
