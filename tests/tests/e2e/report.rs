@@ -156,7 +156,24 @@ fn a_run_that_goes_on_is_told_as_far_as_it_got() {
     std::fs::write(round("02/eval/held-out/cg.jsonl"), "").unwrap();
     std::fs::remove_dir_all(round("02/training")).unwrap();
     std::fs::remove_file(dir.join("run/problems.jsonl")).unwrap();
-    check_notes(dir, expect![]);
+    check_notes(
+        dir,
+        expect![[r#"
+        there is no problems.jsonl: statements are named and not shown
+        rounds/03/trials.jsonl ends in a torn line, which is left out
+        rounds/notes.txt is no folder of a round and is left out
+        round 1 has no folder
+        round 3 has no round.json: it runs, or was killed, and is told as far as it got
+        round 2 counts 306 solved statements, and the trials up to its end 58: trials are missing, or two runs wrote into the folder
+        the page is run/report.html, 9 plots are in run/plots
+    "#]],
+    );
     std::fs::remove_dir_all(dir.join("run/rounds")).unwrap();
-    check_notes(dir, expect![]);
+    check_notes(
+        dir,
+        expect![[r#"
+        there is no problems.jsonl: statements are named and not shown
+        the page is run/report.html, 0 plots are in run/plots
+    "#]],
+    );
 }
