@@ -35,28 +35,17 @@ pub(super) async fn library(args: &CorpusLibraryArgs, verbose: u8) -> anyhow::Re
     let launch = lean::launcher(&args.lean).await?;
     let begun = Instant::now();
     progress.update(|| "listing the library".to_owned());
-    let theorems = theorems(launch.as_ref()).await?;
+    let theorems = tokio::select! {
+        listed = theorems(launch.as_ref()) => listed?,
+        // Nothing is lost by not waiting for it.
+        () = stop.reached(StopLevel::Drain) => return Ok(interrupted(&progress, &Tally::default(), begun)),
+    };
     let questions: Arc<[Question]> = chosen(&theorems, args)?.into();
     let enough = args.limit.map_or(usize::MAX, |limit| limit as usize);
 
     let mut tally = Tally { n_questions: questions.len(), ..Tally::default() };
     let each = |question: &Question, answer: &Answer| {
-        let name = &theorems[question.idx].name;
-        match answer {
-            Answer::Stated(Stated::Statement { .. }) => tally.stated += 1,
-            Answer::Stated(Stated::Unstated { reason }) => {
-                tally.unstated += 1;
-                tracing::info!("{name}: {}", reason.lines().next().unwrap_or_default());
-            }
-            Answer::Stated(Stated::Timeout) => {
-                tally.lost += 1;
-                tracing::info!("{name}: stating it takes too long");
-            }
-            Answer::Down(down) => {
-                tally.lost += 1;
-                tracing::info!("{name}: {down}");
-            }
-        }
+        tally.count(&theorems[question.idx].name, answer);
         progress.update(|| tally.line(begun));
     };
     let watched = stop.clone();
@@ -65,30 +54,12 @@ pub(super) async fn library(args: &CorpusLibraryArgs, verbose: u8) -> anyhow::Re
         answers = asked => Some(answers),
         () = stop.reached(StopLevel::Abort) => None,
     };
+    let answers = match answers.transpose()? {
+        Some(answers) if stop.level() == StopLevel::Run => answers,
+        _ => return Ok(interrupted(&progress, &tally, begun)),
+    };
     progress.finish();
-    let Some(answers) = answers.transpose()? else { return Ok(interrupted(&tally, begun)) };
-    if stop.level() > StopLevel::Run {
-        return Ok(interrupted(&tally, begun));
-    }
-    let mut stated: Vec<(&Question, &str, &str)> = questions
-        .iter()
-        .zip(&answers)
-        .filter_map(|(question, answer)| match answer {
-            Answer::Stated(Stated::Statement { statement, header }) => Some((question, &**statement, &**header)),
-            _ => None,
-        })
-        .take(enough)
-        .collect();
-    stated.sort_by_key(|(question, ..)| question.idx);
-    // Every Lean has the first module, `Init`.
-    let imports: Vec<String> = args.lean.modules.choice().names()[1..].iter().map(|name| (*name).to_owned()).collect();
-    let lines = stated.into_iter().map(|(question, statement, header)| {
-        let theorem = &theorems[question.idx];
-        let mut problem = library::problem(theorem, question, statement, header);
-        problem.theorem.imports.clone_from(&imports);
-        library::line(theorem, &problem)
-    });
-    write(&args.output, &lines.collect::<String>())?;
+    write(&args.output, &lines(&theorems, &questions[..], &answers, args))?;
     output::eprint(&tally.line(begun));
     Ok(Outcome::Proved)
 }
@@ -117,6 +88,23 @@ fn chosen(theorems: &[LibraryTheorem], args: &CorpusLibraryArgs) -> anyhow::Resu
     Ok(questions)
 }
 
+/// The problems that the answers make, in the library's order.
+fn lines(theorems: &[LibraryTheorem], questions: &[Question], answers: &[Answer], args: &CorpusLibraryArgs) -> String {
+    // Every Lean has the first module, `Init`.
+    let imports: Vec<String> = args.lean.modules.choice().names()[1..].iter().map(|name| (*name).to_owned()).collect();
+    let stated = questions.iter().zip(answers).filter_map(|(question, answer)| {
+        let Answer::Stated(Stated::Statement { statement, header }) = answer else { return None };
+        let theorem = &theorems[question.idx];
+        let mut problem = library::problem(theorem, question, statement, header);
+        problem.theorem.imports.clone_from(&imports);
+        Some((question.idx, library::line(theorem, &problem)))
+    });
+    // Hosts that were at work when there were enough have stated a few more.
+    let mut stated: Vec<(usize, String)> = stated.take(args.limit.map_or(usize::MAX, |limit| limit as usize)).collect();
+    stated.sort_by_key(|(idx, _)| *idx);
+    stated.into_iter().map(|(_, line)| line).collect()
+}
+
 /// How far the library is.
 #[derive(Default)]
 struct Tally {
@@ -129,6 +117,24 @@ struct Tally {
 }
 
 impl Tally {
+    fn count(&mut self, name: &str, answer: &Answer) {
+        match answer {
+            Answer::Stated(Stated::Statement { .. }) => self.stated += 1,
+            Answer::Stated(Stated::Unstated { reason }) => {
+                self.unstated += 1;
+                tracing::info!("{name}: {}", reason.lines().next().unwrap_or_default());
+            }
+            Answer::Stated(Stated::Timeout) => {
+                self.lost += 1;
+                tracing::info!("{name}: stating it takes too long");
+            }
+            Answer::Down(down) => {
+                self.lost += 1;
+                tracing::info!("{name}: {down}");
+            }
+        }
+    }
+
     fn line(&self, begun: Instant) -> String {
         format!(
             "{} of {} theorems stated, {} do not elaborate as they are printed, {} lost, {:.0} s",
@@ -141,7 +147,8 @@ impl Tally {
     }
 }
 
-fn interrupted(tally: &Tally, begun: Instant) -> Outcome {
+fn interrupted(progress: &Progress, tally: &Tally, begun: Instant) -> Outcome {
+    progress.finish();
     output::eprint(&format!("interrupted, nothing is written: {}", tally.line(begun)));
     Outcome::Interrupted
 }

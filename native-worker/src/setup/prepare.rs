@@ -197,3 +197,14 @@ fn complaint(last_words: &str) -> Option<String> {
     let own = last_words.lines().find_map(|line| line.strip_prefix("cannot prepare Lean: "));
     own.or_else(|| last_words.lines().rfind(|line| !line.trim().is_empty())).map(|line| line.trim().to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_choice_of_modules_is_prepared_in_a_folder_of_its_own() {
+        let recipe = |modules| recipe(modules).replace(driver::recipe(), "HASH");
+        assert_eq!([recipe(Modules::Init), recipe(Modules::Std)], ["Init-HASH", "Init+Std-HASH"]);
+    }
+}
