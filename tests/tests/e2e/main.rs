@@ -13,3 +13,4 @@ mod nasty;
 mod repl_host;
 mod repl_live;
 mod repl_transcripts;
+mod synthetic;
