@@ -14,6 +14,7 @@ use stepwise_core::model::reward_model::rewards;
 use stepwise_core::model::sampling::{self, Sampling};
 use stepwise_core::model::weights::Checkpoint;
 
+use super::shipped::{self, Role};
 use super::{ModelDevice, ModelFolder};
 use crate::measured::Row;
 
@@ -47,9 +48,17 @@ pub async fn run(
     plan: &Plan,
     say: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<Vec<Row>> {
+    measure(&shipped::open(folder, Role::Policy)?, device, plan, say).await
+}
+
+async fn measure(
+    folder: &ModelFolder,
+    device: &ModelDevice,
+    plan: &Plan,
+    say: &(dyn Fn(&str) + Sync),
+) -> anyhow::Result<Vec<Row>> {
     say("loading");
-    let folder = shipped::open(folder, Role::Policy)?;
-    let checkpoint = Checkpoint::new(&folder.config, &folder)?;
+    let checkpoint = Checkpoint::new(&folder.config, folder)?;
     let network = Network::load(&folder.config, &checkpoint, &device.compute, &mut |_, _| ())?;
     let bench = Bench { network: &network, plan, say };
     match network.config().head {
@@ -68,10 +77,11 @@ pub async fn run_critic(
     plan: &Plan,
     say: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<Vec<Row>> {
-    if !matches!(shipped::open(folder, Role::Critic)?.config.head, Head::Reward { .. }) {
+    let opened = shipped::open(folder, Role::Critic)?;
+    if !matches!(opened.config.head, Head::Reward { .. }) {
         bail!("{} holds a language model; name the folder of a reward model after --critic", folder.display());
     }
-    run(folder, device, plan, say).await
+    measure(&opened, device, plan, say).await
 }
 
 struct Bench<'a> {

@@ -16,3 +16,4 @@ mod repl_host;
 mod repl_live;
 mod repl_transcripts;
 mod report;
+mod synthetic;

@@ -48,7 +48,7 @@ fn digits(dice: &mut Dice, holds: bool) -> Option<Draft> {
     let (a, b) = (|| var("a"), || var("b"));
     let range = Prop::rel(Rel::Le, 1, a()).and(Prop::rel(Rel::Le, a(), 9)).and(Prop::rel(Rel::Le, b(), 9));
     let extra = dice.int(1, 3);
-    let sum = Prop::eq(a() + num(extra) * b(), tens + extra * ones);
+    let sum = Prop::eq(a() + b().times(extra), tens + extra * ones);
     let number = num(10) * a() + b();
     let condition = match dice.int(0, 2) {
         0 => Prop::eq(number.clone() % (extra + 8), (10 * tens + ones) % (extra + 8)),
@@ -73,7 +73,7 @@ fn square(dice: &mut Dice, holds: bool) -> Option<Draft> {
     let degree = dice.pick(&[2, 2, 3, 4]);
     let (scale, shift) = (dice.int(1, 3), dice.int(0, 5));
     let value = dice.int(1, if degree == 2 { 20 } else { 8 });
-    let form = (if scale == 1 { x() } else { num(scale) * x() }).plus(shift);
+    let form = x().times(scale).plus(shift);
     let right = (scale * value + shift).pow(u32::try_from(degree).ok()?);
     let mut hypotheses = vec![Prop::eq(form.pow(degree), right)];
     if sort == Sort::Int && degree % 2 == 0 {

@@ -67,7 +67,7 @@ fn multiples(dice: &mut Dice, holds: bool) -> Option<Draft> {
     let (divisor, factor, scale) = (dice.int(2, 9), dice.int(1, 4), dice.int(1, 6));
     let given = Prop::rel(Rel::Dvd, divisor * factor, n());
     let constant = divisor * dice.int(0, 6) + if holds { 0 } else { dice.int(1, divisor - 1) };
-    let term = (if scale == 1 { n() } else { num(scale) * n() }).plus(constant);
+    let term = n().times(scale).plus(constant);
     let sort = dice.pick(&[Sort::Nat, Sort::Int]);
     Claim::new(sort, &names, vec![given], Prop::rel(Rel::Dvd, divisor, term)).draft(1, holds, dice)
 }
@@ -118,7 +118,7 @@ fn polynomial(dice: &mut Dice, level: u32, holds: bool) -> Option<Draft> {
     Claim::new(sort, &names, Vec::new(), goal).draft(level, holds, dice)
 }
 
-/// A divisor of every `a ^ (s * n + t) + c * n + d`.
+/// A divisor of every `a ^ (s * n + t) + c * n + d`, or of none.
 ///
 /// The residues repeat from `n = 64` on at the latest with a period below `m * m`, so that the first few hundred values
 /// decide it for the moduli here.
@@ -129,7 +129,7 @@ fn exponential(dice: &mut Dice, holds: bool) -> Option<Draft> {
     let modulus = dice.int(3, 16);
     let (base, step, shift) = (dice.int(2, 12), dice.int(1, 3), dice.int(0, 2));
     let linear = if dice.percent(35) { dice.int(1, modulus - 1) } else { 0 };
-    let exponent = (if step == 1 { n() } else { num(step) * n() }).plus(shift);
+    let exponent = n().times(step).plus(shift);
     let at = |value: i64| {
         let power = (0..step * value + shift).fold(1 % modulus, |power, _| power * base % modulus);
         (power + linear * value).rem_euclid(modulus)
@@ -138,12 +138,14 @@ fn exponential(dice: &mut Dice, holds: bool) -> Option<Draft> {
     let constant = (modulus - residues[0]).rem_euclid(modulus);
     let all = residues.iter().all(|residue| *residue == residues[0]);
     let power = num(base).pow(exponent);
-    let sum = if linear == 0 { power } else { power + num(linear) * n() };
-    let goal = match dice.int(0, 2) {
-        0 if linear == 0 && residues[0] > 0 => Prop::eq(sum % modulus, residues[0]),
-        _ => Prop::rel(Rel::Dvd, modulus, sum.plus(constant)),
+    let sum = if linear == 0 { power } else { power + n().times(linear) };
+    let never = residues.iter().all(|residue| *residue != 0);
+    let (goal, truth) = match dice.int(0, 3) {
+        0 if linear == 0 && residues[0] > 0 => (Prop::eq(sum % modulus, residues[0]), all),
+        1 => (Prop::rel(Rel::Dvd, modulus, sum).not(), never),
+        _ => (Prop::rel(Rel::Dvd, modulus, sum.plus(constant)), all),
     };
-    if all != holds || base % modulus == 0 {
+    if truth != holds || base % modulus == 0 {
         return None;
     }
     let level = if linear == 0 && step * shift <= 1 { 4 } else { 5 };
@@ -164,7 +166,7 @@ fn common(dice: &mut Dice, holds: bool) -> Option<Draft> {
     if determinant == 0 || a == c && b == d {
         return None;
     }
-    let form = |scale: i64, constant: i64| (if scale == 1 { n() } else { num(scale) * n() }).plus(constant);
+    let form = |scale: i64, constant: i64| n().times(scale).plus(constant);
     let common = Term::op(Op::Gcd, form(a, b), form(c, d));
     let goal = match determinant {
         1 => Prop::eq(common, if holds { 1 } else { 2 }),

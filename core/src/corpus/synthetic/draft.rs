@@ -92,6 +92,16 @@ impl Draft {
     }
 }
 
+/// `3 * t`, and `t` for `1 * t`.
+pub(super) fn times(factor: i64, term: &str) -> String {
+    if factor == 1 { term.to_owned() } else { format!("{factor} * {term}") }
+}
+
+/// `t + 3`, and `t` for `t + 0`.
+pub(super) fn plus(term: &str, constant: i64) -> String {
+    if constant == 0 { term.to_owned() } else { format!("{term} + {constant}") }
+}
+
 /// In brackets when it could not stand left of an arrow without them.
 fn bracketed(prop: &str) -> String {
     if prop.contains(['→', '↔', '∀', '∃']) { format!("({prop})") } else { prop.to_owned() }

@@ -107,13 +107,7 @@ fn monotone(dice: &mut Dice, level: u32, holds: bool) -> Option<Draft> {
                 le(num(l) * (a() * a()), num(l) * (b() * b())),
                 le(num(l) * (b() * b()), num(l) * (a() * a())),
             ),
-            (
-                3,
-                Sort::Int,
-                vec![le(a(), b()), le(num(0), c())],
-                le(a() * c(), b() * c().plus(0)),
-                le(b() * c(), a() * c()),
-            ),
+            (3, Sort::Int, vec![le(a(), b()), le(num(0), c())], le(a() * c(), b() * c()), le(b() * c(), a() * c())),
             (2, Sort::Nat, vec![le(k, a()), le(l, b())], le(num(k * l), a() * b()), le(num(k * l + 1), a() * b())),
             (2, Sort::Nat, vec![lt(a(), k), lt(b(), k)], lt(a() * b(), k * k), lt(a() * b(), (k - 1) * (k - 1))),
             (2, Sort::Int, vec![lt(a(), 0), lt(b(), 0)], lt(num(0), a() * b()), lt(a() * b(), num(0))),
@@ -166,7 +160,11 @@ fn squares(dice: &mut Dice, n: usize, holds: bool) -> Option<Draft> {
         return None;
     }
     let small = small.unwrap_or(num(0));
-    let goal = if dice.percent(30) { Prop::rel(Rel::Ge, large, small) } else { le(small, large) };
+    let goal = match dice.weighted(&[6, 3, 1]) {
+        0 => le(small, large),
+        1 => Prop::rel(Rel::Ge, large, small),
+        _ => Prop::rel(Rel::Gt, large.plus(1), small),
+    };
     let sort = if n == 1 && dice.percent(30) { Sort::Nat } else { Sort::Int };
     Claim::new(sort, &names, Vec::new(), goal).draft(if n == 1 { 4 } else { 5 }, holds, dice)
 }
@@ -180,7 +178,7 @@ fn growth(dice: &mut Dice, holds: bool) -> Option<Draft> {
     // From here on each step multiplies the right side by the base, and adds at most `(base - 1)` times itself to the
     // left one.
     let start = (0..12).find(|at| below(*at) && slope <= (base - 1) * (slope * at + constant))?;
-    let line = || (if slope == 1 { n() } else { num(slope) * n() }).plus(constant);
+    let line = || n().times(slope).plus(constant);
     let goal = lt(line(), num(base).pow(n()));
     if holds {
         let goal = if dice.percent(30) { le(line(), num(base).pow(n())) } else { goal };

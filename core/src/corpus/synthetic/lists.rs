@@ -1,7 +1,7 @@
 //! Facts about lists: library functions rewritten by their laws, and functions given by recursion equations.
 
 use super::dice::Dice;
-use super::draft::Draft;
+use super::draft::{Draft, plus, times};
 
 pub(super) fn draft(dice: &mut Dice, level: u32, holds: bool) -> Option<Draft> {
     match level {
@@ -35,31 +35,30 @@ pub(super) fn draft(dice: &mut Dice, level: u32, holds: bool) -> Option<Draft> {
 /// `fun x => scale * x + shift`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Affine {
-    scale: u64,
-    shift: u64,
+    scale: i64,
+    shift: i64,
 }
 
 impl Affine {
     fn draw(dice: &mut Dice) -> Self {
         let scale = dice.pick(&[1, 1, 2, 3, 5]);
-        Self { scale, shift: dice.int(i64::from(scale == 1), 6).unsigned_abs() }
+        Self { scale, shift: dice.int(i64::from(scale == 1), 6) }
     }
 
-    fn at(self, x: u64) -> u64 {
+    fn at(self, x: i64) -> i64 {
         self.scale * x + self.shift
     }
 
     fn text(self, x: &str) -> String {
-        let product = if self.scale == 1 { x.to_owned() } else { format!("{} * {x}", self.scale) };
-        if self.shift == 0 { product } else { format!("{product} + {}", self.shift) }
+        plus(&times(self.scale, x), self.shift)
     }
 }
 
 /// `fun x => x % modulus == residue`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Residue {
-    modulus: u64,
-    residue: u64,
+    modulus: i64,
+    residue: i64,
 }
 
 /// A list of natural numbers over the variables `xs`, `ys`, `zs`.
@@ -67,12 +66,12 @@ struct Residue {
 enum List {
     Var(usize),
     Nil,
-    Cons(u64, Box<List>),
+    Cons(i64, Box<List>),
     Append(Box<List>, Box<List>),
     Reverse(Box<List>),
     Map(Affine, Box<List>),
     Filter(Residue, Box<List>),
-    Replicate(u64, u64),
+    Replicate(i64, i64),
 }
 
 const NAMES: [&str; 3] = ["xs", "ys", "zs"];
@@ -94,7 +93,7 @@ impl List {
         Self::Filter(keep, Box::new(self))
     }
 
-    fn cons(self, head: u64) -> Self {
+    fn cons(self, head: i64) -> Self {
         Self::Cons(head, Box::new(self))
     }
 
@@ -102,8 +101,8 @@ impl List {
         if depth == 0 {
             return match dice.weighted(&[8, 1, 1]) {
                 0 => Self::Var(dice.weighted(&[4, 3, 1])),
-                1 => Self::Replicate(dice.int(2, 5).unsigned_abs(), dice.int(0, 9).unsigned_abs()),
-                _ => Self::Nil.cons(dice.int(0, 9).unsigned_abs()),
+                1 => Self::Replicate(dice.int(2, 5), dice.int(0, 9)),
+                _ => Self::Nil.cons(dice.int(0, 9)),
             };
         }
         match dice.weighted(&[4, 4, 3, 2, 1]) {
@@ -111,15 +110,15 @@ impl List {
             1 => Self::random(dice, depth - 1).reverse(),
             2 => Self::random(dice, depth - 1).map(Affine::draw(dice)),
             3 => {
-                let modulus = dice.int(2, 5).unsigned_abs();
-                let residue = dice.int(0, 1).unsigned_abs();
+                let modulus = dice.int(2, 5);
+                let residue = dice.int(0, 1);
                 Self::random(dice, depth - 1).filter(Residue { modulus, residue })
             }
-            _ => Self::random(dice, depth - 1).cons(dice.int(0, 9).unsigned_abs()),
+            _ => Self::random(dice, depth - 1).cons(dice.int(0, 9)),
         }
     }
 
-    fn eval(&self, values: &[Vec<u64>]) -> Vec<u64> {
+    fn eval(&self, values: &[Vec<i64>]) -> Vec<i64> {
         match self {
             Self::Var(idx) => values[*idx].clone(),
             Self::Nil => Vec::new(),
@@ -254,8 +253,8 @@ fn over(used: [bool; 3]) -> Draft {
 }
 
 /// Values for the variables, short and long.
-fn values(dice: &mut Dice) -> Vec<Vec<u64>> {
-    (0..3).map(|_| (0..dice.int(0, 5)).map(|_| dice.int(0, 9).unsigned_abs()).collect()).collect()
+fn values(dice: &mut Dice) -> Vec<Vec<i64>> {
+    (0..3).map(|_| (0..dice.int(0, 5)).map(|_| dice.int(0, 9)).collect()).collect()
 }
 
 /// A list and what the laws make of it; a false one has a mistake at its root.
@@ -286,9 +285,9 @@ fn rewritten(dice: &mut Dice, n_laws: u32, holds: bool) -> Option<Draft> {
 /// A linear form of lengths, sums and counts of the variables.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Measure {
-    lengths: [u64; 3],
-    sums: [u64; 3],
-    constant: u64,
+    lengths: [i64; 3],
+    sums: [i64; 3],
+    constant: i64,
 }
 
 impl Measure {
@@ -301,7 +300,7 @@ impl Measure {
         self
     }
 
-    fn times(mut self, factor: u64) -> Self {
+    fn times(mut self, factor: i64) -> Self {
         self.lengths.iter_mut().chain(&mut self.sums).for_each(|entry| *entry *= factor);
         self.constant *= factor;
         self
@@ -368,7 +367,7 @@ fn measured(dice: &mut Dice, depth: u32, holds: bool) -> Option<Draft> {
     }
     let sums = dice.percent(60);
     let (measure, field) = if sums { (sum(&list)?, "sum") } else { (length(&list)?, "length") };
-    let wrong = Measure { constant: u64::from(!holds), ..Measure::default() };
+    let wrong = Measure { constant: i64::from(!holds), ..Measure::default() };
     let mut used = [false; 3];
     list.mark(&mut used);
     if used == [false; 3] {
@@ -384,7 +383,7 @@ fn measured(dice: &mut Dice, depth: u32, holds: bool) -> Option<Draft> {
 fn member(dice: &mut Dice, holds: bool) -> Option<Draft> {
     let (k, map) = (dice.int(1, 9), Affine::draw(dice));
     let image = map.text("x");
-    let at_k = map.at(k.unsigned_abs());
+    let at_k = map.at(k);
     let known: Vec<(&str, &str, String, u32)> = if holds {
         vec![
             ("xs ys", "", format!("{k} ∈ xs ++ ys ↔ {k} ∈ xs ∨ {k} ∈ ys"), 1),

@@ -1,8 +1,8 @@
 //! Problems without end: statements that a seed determines, from families whose truth the generator knows.
 //!
 //! A family drafts a statement that is wanted true or false at a level. What is true is true by construction or because
-//! all cases were computed; what is false has a counterexample that was checked. Names, order and statements depend on
-//! the seed alone, and a longer corpus begins with a shorter one of the same seed.
+//! all cases were computed; what is false has a counterexample, which was computed or stands in a comment. Names, order
+//! and statements depend on the seed alone, and a longer corpus begins with a shorter one of the same seed.
 
 mod bounded;
 mod dice;

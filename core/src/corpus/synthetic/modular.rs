@@ -24,10 +24,11 @@ pub(super) fn draft(dice: &mut Dice, level: u32, holds: bool) -> Option<Draft> {
             1 => closed_power(dice, 3, holds),
             _ => polynomial_residue(dice, 1, holds),
         },
-        _ => match dice.int(0, 4) {
+        _ => match dice.int(0, 5) {
             0 => polynomial_residue(dice, 1, holds),
             1 => polynomial_residue(dice, 2, holds),
             2 => possible_residues(dice, 2, holds),
+            3 => equivalence(dice, holds),
             _ => possible_residues(dice, 1, holds),
         },
     }
@@ -79,7 +80,7 @@ fn linear_residue(dice: &mut Dice, holds: bool) -> Option<Draft> {
     let residue = dice.int(0, modulus - 1);
     let (a, b) = (dice.int(1, 12), dice.int(0, 20));
     let n = || var(&names[0]);
-    let term = if a == 1 { n().plus(b) } else { (num(a) * n()).plus(b) };
+    let term = n().times(a).plus(b);
     let value = (a * residue + b).rem_euclid(divisor);
     let claimed = if holds { value } else { other_residue(dice, divisor, value) };
     let hypothesis = Prop::eq(n() % modulus, residue);
@@ -130,8 +131,8 @@ fn polynomial_residue(dice: &mut Dice, n: usize, holds: bool) -> Option<Draft> {
     let term = if n == 1 {
         let x = || var(&names[0]);
         let (lead, middle, degree) = (dice.int(1, 4), dice.int(0, 6), dice.int(2, 4));
-        let lead = if lead == 1 { x().pow(degree) } else { num(lead) * x().pow(degree) };
-        let middle = if middle == 0 { lead } else { lead + num(middle) * x() };
+        let lead = x().pow(degree).times(lead);
+        let middle = if middle == 0 { lead } else { lead + x().times(middle) };
         middle.plus(dice.int(0, 12))
     } else {
         let factor = |dice: &mut Dice, name: &String| {
@@ -151,6 +152,28 @@ fn polynomial_residue(dice: &mut Dice, n: usize, holds: bool) -> Option<Draft> {
     if holds { claim.draft(level, true, dice) } else { claim.draft_refuted_by(&at, level) }
 }
 
+/// Which residues have a power or a multiple with a given remainder: `n ^ 2 % 5 = 4 ↔ n % 5 = 2 ∨ n % 5 = 3`.
+fn equivalence(dice: &mut Dice, holds: bool) -> Option<Draft> {
+    let names = dice.names(1);
+    let n = || var(&names[0]);
+    let modulus = dice.int(3, 13);
+    let term = n().pow(dice.int(2, 3)).plus(dice.int(0, 4));
+    let target = dice.int(0, modulus - 1);
+    let mut roots: Vec<i64> = Vec::new();
+    for residue in 0..modulus {
+        if value_at(&term, &names, &[residue.into()])?.rem_euclid(modulus.into()) == target.into() {
+            roots.push(residue);
+        }
+    }
+    if !holds {
+        roots.pop();
+    }
+    let mut cases = roots.iter().rev().map(|residue| Prop::eq(n() % modulus, *residue));
+    let last = cases.next()?;
+    let goal = Prop::eq(term % modulus, target).iff(cases.fold(last, |rest, case| case.or(rest)));
+    Claim::new(dice.pick(&[Sort::Nat, Sort::Int]), &names, Vec::new(), goal).draft(4, holds, dice)
+}
+
 fn value_at(term: &Term, names: &[String], values: &[i128]) -> Option<i128> {
     let values = names.iter().cloned().zip(values.iter().copied()).collect();
     term.eval(&super::term::Env { sort: Sort::Int, values })
@@ -164,7 +187,7 @@ fn possible_residues(dice: &mut Dice, n: usize, holds: bool) -> Option<Draft> {
     let (degree, extra) = (dice.pick(&[2, 2, 3, 4]), dice.int(0, 4));
     let power = |name: &String| var(name).pow(degree);
     let term = match n {
-        1 if extra > 0 => power(&names[0]) + num(extra) * var(&names[0]),
+        1 if extra > 0 => power(&names[0]) + var(&names[0]).times(extra),
         1 => power(&names[0]),
         _ => power(&names[0]) + power(&names[1]),
     };

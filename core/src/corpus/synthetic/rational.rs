@@ -181,7 +181,7 @@ fn identity(dice: &mut Dice, holds: bool) -> Option<Draft> {
     let left = if square { form(a, b).pow(2) } else { form(a, b) * form(c, d) };
     let middle = a * d + b * c + i64::from(!holds);
     let times = |factor: i64, first: Term, rest: Option<Term>| {
-        let first = if factor == 1 { first } else { num(factor) * first };
+        let first = first.times(factor);
         rest.into_iter().fold(first, |product, term| product * term)
     };
     let with = |sum: Term, factor: i64, first: Term, rest: Option<Term>| match factor {
@@ -221,7 +221,7 @@ fn factors(dice: &mut Dice, holds: bool) -> Option<Draft> {
         return None;
     }
     let (top, bottom) = (i64::try_from(r.top).ok()?, i64::try_from(r.bottom).ok()?);
-    let first = (if bottom == 1 { x() } else { num(bottom) * x() }).plus(-top);
+    let first = x().times(bottom).plus(-top);
     let mut draft = given(&names).given(format!("{first} = 0").replacen(
         &first.to_string(),
         &format!("({first}) * ({})", x().plus(-s)),

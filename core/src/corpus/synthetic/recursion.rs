@@ -1,7 +1,7 @@
 //! Induction over `Nat`: functions given by recursion equations, evaluated, bounded, or put into closed form.
 
 use super::dice::Dice;
-use super::draft::Draft;
+use super::draft::{Draft, plus, times};
 
 pub(super) fn draft(dice: &mut Dice, level: u32, holds: bool) -> Option<Draft> {
     match level {
@@ -32,16 +32,6 @@ fn slip(dice: &mut Dice, holds: bool) -> i64 {
 
 fn name(dice: &mut Dice) -> &'static str {
     dice.pick(&["f", "f", "u", "a", "g", "s"])
-}
-
-/// `3 * t`, and `t` for `1 * t`.
-fn times(factor: i64, term: &str) -> String {
-    if factor == 1 { term.to_owned() } else { format!("{factor} * {term}") }
-}
-
-/// `t + 3`, and `t` for `t + 0`.
-fn plus(term: &str, constant: i64) -> String {
-    if constant == 0 { term.to_owned() } else { format!("{term} + {constant}") }
 }
 
 /// A function with its first value and its step.

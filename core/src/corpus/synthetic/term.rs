@@ -90,15 +90,19 @@ impl Term {
         Self::op(Op::Pow, self, exponent)
     }
 
+    /// The term for 1, and else its product with the factor.
+    pub(super) fn times(self, factor: i64) -> Self {
+        if factor == 1 { self } else { num(factor) * self }
+    }
+
     /// `Σ coefficient * variable`, with `x` for `1 * x` and with `- 2 * y` for `+ -2 * y`; 0 when all are 0.
     pub(super) fn linear(coefficients: &[i64], names: &[String]) -> Self {
         let mut sum: Option<Term> = None;
         for (coefficient, name) in coefficients.iter().zip(names) {
-            let size = match coefficient.abs() {
-                0 => continue,
-                1 => var(name),
-                size => num(size) * var(name),
-            };
+            if *coefficient == 0 {
+                continue;
+            }
+            let size = var(name).times(coefficient.abs());
             sum = Some(match sum {
                 None if *coefficient < 0 => num(*coefficient) * var(name),
                 None => size,
@@ -129,7 +133,8 @@ impl Term {
 
     fn write(&self, f: &mut fmt::Formatter<'_>, outer: u32) -> fmt::Result {
         match self {
-            Self::Num(value) if *value < 0 && outer > 0 => write!(f, "({value})"),
+            // In the first place of a sum or a product the sign can stand without brackets.
+            Self::Num(value) if *value < 0 && !matches!(outer, 0 | 65 | 70) => write!(f, "({value})"),
             Self::Num(value) => write!(f, "{value}"),
             Self::Var(name) => f.write_str(name),
             Self::Op(op, left, right) => {
@@ -211,6 +216,10 @@ impl Prop {
 
     pub(super) fn implies(self, other: Self) -> Self {
         Self::Imp(Box::new(self), Box::new(other))
+    }
+
+    pub(super) fn iff(self, other: Self) -> Self {
+        Self::Iff(Box::new(self), Box::new(other))
     }
 
     /// Whether it is true; `None` when that takes too large numbers.

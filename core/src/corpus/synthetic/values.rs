@@ -1,7 +1,7 @@
 //! Small facts about `Bool` and `Option`, by truth tables and laws.
 
 use super::dice::Dice;
-use super::draft::Draft;
+use super::draft::{Draft, plus, times};
 
 pub(super) fn draft(dice: &mut Dice, level: u32, holds: bool) -> Option<Draft> {
     if dice.percent(50) { booleans(dice, level, holds) } else { options(dice, holds) }
@@ -52,11 +52,17 @@ impl Expression {
             Self::Var(idx) => NAMES[*idx].to_owned(),
             Self::Truth(truth) => truth.to_string(),
             Self::Not(inner) => format!("!{}", inner.text(true)),
-            Self::Op(symbol, left, right) if is_part => {
-                format!("({} {symbol} {})", left.text(true), right.text(true))
+            Self::Op(symbol, left, right) => {
+                let left = if *symbol == "==" { left.left_of_equality() } else { left.text(true) };
+                let text = format!("{left} {symbol} {}", right.text(true));
+                if is_part { format!("({text})") } else { text }
             }
-            Self::Op(symbol, left, right) => format!("{} {symbol} {}", left.text(true), right.text(true)),
         }
+    }
+
+    /// Lean's `!` reaches over `=` and `==`, so that it needs brackets before them.
+    fn left_of_equality(&self) -> String {
+        if matches!(self, Self::Not(_)) { format!("({})", self.text(true)) } else { self.text(true) }
     }
 
     fn mark(&self, used: &mut [bool; 4]) {
@@ -98,9 +104,12 @@ fn booleans(dice: &mut Dice, level: u32, holds: bool) -> Option<Draft> {
             continue;
         }
         let (draft, goal) = if with_hypothesis {
-            (draft.given(format!("{} = true", first.text(true))), format!("{} = true", second.text(true)))
+            (
+                draft.given(format!("{} = true", first.left_of_equality())),
+                format!("{} = true", second.left_of_equality()),
+            )
         } else {
-            (draft, format!("{} = {}", first.text(true), second.text(true)))
+            (draft, format!("{} = {}", first.left_of_equality(), second.text(true)))
         };
         return Some(Draft { goal, level: if draft.variables.len() > 2 { 2 } else { 1 }, holds, ..draft });
     }
@@ -111,10 +120,7 @@ fn booleans(dice: &mut Dice, level: u32, holds: bool) -> Option<Draft> {
 fn options(dice: &mut Dice, holds: bool) -> Option<Draft> {
     let (scale, shift) = (dice.int(1, 4), dice.int(1, 6));
     let (other_scale, other_shift) = (dice.int(2, 4), dice.int(0, 6));
-    let line = |scale: i64, shift: i64, x: &str| {
-        let product = if scale == 1 { x.to_owned() } else { format!("{scale} * {x}") };
-        if shift == 0 { product } else { format!("{product} + {shift}") }
-    };
+    let line = |scale: i64, shift: i64, x: &str| plus(&times(scale, x), shift);
     let f = format!("(fun x => {})", line(scale, shift, "x"));
     let g = format!("(fun x => {})", line(other_scale, other_shift, "x"));
     let both = format!("(fun x => {})", line(scale * other_scale, other_scale * shift + other_shift, "x"));
