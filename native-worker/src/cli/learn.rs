@@ -25,7 +25,7 @@ use crate::lean::pool::Pool;
 use crate::learn::folder::{Lines, RunFolder, write_json, write_whole};
 use crate::learn::searches::Statements;
 use crate::learn::training::Shape;
-use crate::learn::{Beginning, EvalSet, Learn, LearnOptions, Told, Workshop};
+use crate::learn::{revision, Beginning, EvalSet, Learn, LearnOptions, Told, Workshop};
 use crate::models::ModelDevice;
 use crate::run::policy::mixture::Mixture;
 use crate::run::policy::premises::LemmaPolicy;
@@ -194,7 +194,7 @@ fn begun(
         started_s: std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()),
         seed: args.seed,
         stepwise: env!("CARGO_PKG_VERSION").to_owned(),
-        git: option_env!("STEPWISE_GIT").map(str::to_owned),
+        git: revision::around_program(),
         lean: lean.to_owned(),
         config: settings,
         files,

@@ -5,6 +5,7 @@
 
 pub mod evaluation;
 pub mod folder;
+pub mod revision;
 mod rounds;
 pub mod searches;
 pub mod training;
