@@ -87,7 +87,7 @@ pub(super) fn export(args: &ExportArgs) -> anyhow::Result<Outcome> {
         if !path.is_file() {
             break;
         }
-        trials.extend(Lines::open::<Trial>(&path)?.1);
+        trials.extend(Lines::read::<Trial>(&path)?);
     }
     let (training, validation) = Lessons::of(&trials);
     for (lessons, suffix) in [(&training, ""), (&validation, ".validation")] {

@@ -1,7 +1,7 @@
 //! A run's folder: where its files are, and how they are written so that a kill at any moment loses at most one line.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -20,7 +20,7 @@ pub enum FolderError {
         source: io::Error,
     },
     /// A file holds something else.
-    #[error("{} line {line} is damaged ({source}); cut the file before this line to keep what precedes it", .path.display())]
+    #[error("{} line {line} is damaged ({source}); put back a good copy of the file, or cut it before this line to keep what precedes it", .path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -188,19 +188,26 @@ impl Lines {
     pub fn open<T: DeserializeOwned>(path: &Path) -> Result<(Self, Vec<T>), FolderError> {
         let failed = |source| FolderError::Io { path: path.to_owned(), source };
         make_parent(path)?;
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+        // Every write goes to the file's end, wherever that is by then.
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed)?;
-        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-        let mut lines = Vec::new();
-        for (idx, line) in bytes[..end].split_inclusive(|byte| *byte == b'\n').enumerate() {
-            let value = serde_json::from_slice(line);
-            lines.push(value.map_err(|source| FolderError::Damaged { path: path.to_owned(), line: idx + 1, source })?);
-        }
+        let (lines, end) = parsed(path, &bytes)?;
         file.set_len(end as u64).map_err(failed)?;
-        file.seek(SeekFrom::Start(end as u64)).map_err(failed)?;
         Ok((Self { file }, lines))
+    }
+
+    /// Reads a file that another process may be writing, and changes nothing. A torn last line is left out, and a file that
+    /// is not there has no lines.
+    ///
+    /// # Errors
+    /// It cannot be read, or a line is something else.
+    pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, FolderError> {
+        match std::fs::read(path) {
+            Ok(bytes) => Ok(parsed(path, &bytes)?.0),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(source) => Err(FolderError::Io { path: path.to_owned(), source }),
+        }
     }
 
     /// Appends a line.
@@ -212,6 +219,17 @@ impl Lines {
         line.push(b'\n');
         self.file.write_all(&line)
     }
+}
+
+/// The complete lines, and where they end.
+fn parsed<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<(Vec<T>, usize), FolderError> {
+    let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    let mut lines = Vec::new();
+    for (idx, line) in bytes[..end].split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let value = serde_json::from_slice(line);
+        lines.push(value.map_err(|source| FolderError::Damaged { path: path.to_owned(), line: idx + 1, source })?);
+    }
+    Ok((lines, end))
 }
 
 #[cfg(test)]
@@ -227,6 +245,9 @@ mod tests {
         lines.append(&1).unwrap();
         lines.append(&2).unwrap();
         OpenOptions::new().append(true).open(&path).unwrap().write_all(b"3").unwrap();
+        // Whoever only reads must not cut off what a writer has not finished.
+        assert_eq!(Lines::read::<u32>(&path).unwrap(), [1, 2]);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n2\n3");
         let (mut lines, read) = Lines::open::<u32>(&path).unwrap();
         assert_eq!(read, [1, 2]);
         lines.append(&4).unwrap();

@@ -330,7 +330,7 @@ impl Apprenticeship {
     }
 
     fn earlier_lines(&self) -> Result<Vec<TrainingLine>, ApprenticeError> {
-        Ok(Lines::open(&self.curve)?.1)
+        Ok(Lines::read(&self.curve)?)
     }
 }
 
