@@ -53,7 +53,8 @@ fn summary(report: &Report) -> String {
     let solved = &report.solved;
     let of = solved.statements.map_or_else(String::new, |n| format!(" of {n}"));
     let share = report.costs.all_searches.succeeded_share;
-    let share = share.map_or_else(String::new, |share| format!(", {:.1}% of it found proofs", 100.0 * share));
+    let share =
+        share.map_or_else(String::new, |share| format!("; {:.1}% of the searches' cost found proofs", 100.0 * share));
     format!(
         "{} rounds finished; {}{of} statements solved, {} proved and {} disproved; {:.1} s of Lean CPU{share}\n",
         report.rounds.len(),
