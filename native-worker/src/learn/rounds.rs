@@ -409,18 +409,18 @@ impl Learn {
                 stop: self.workshop.stop.clone(),
             };
             let mut candidates = vec![Candidate {
-                name: POLICY_BF.to_owned(),
+                name: BEST_FIRST.to_owned(),
                 eval: eval(&policy, None),
-                results: results(POLICY_BF)?,
+                results: results(BEST_FIRST)?,
             }];
             if let Some(critic) = &critic {
-                let (name, eval) = ("policy-bf+cg".to_owned(), eval(&policy, Some(critic)));
+                let (name, eval) = ("bf+cg".to_owned(), eval(&policy, Some(critic)));
                 candidates.push(Candidate { results: results(&name)?, name, eval });
             }
             // The baseline does not change from round to round.
             if number == 1 {
                 let portfolio: Arc<dyn Policy> = Arc::new(Portfolio);
-                let (name, eval) = ("portfolio-bf".to_owned(), eval(&portfolio, None));
+                let (name, eval) = ("portfolio".to_owned(), eval(&portfolio, None));
                 candidates.push(Candidate { results: results(&name)?, name, eval });
             }
             self.told.say(&format!("round {number}, evaluating on {} problems of {}", set.problems.len(), set.name));
@@ -462,11 +462,11 @@ impl Learn {
 }
 
 /// The name of the configuration by which policies are compared from round to round.
-const POLICY_BF: &str = "policy-bf";
+const BEST_FIRST: &str = "bf";
 
 /// What the round's policy solved of all sets.
 fn solved_by_policy(pass_rates: &super::evaluation::PassRates) -> u64 {
-    pass_rates.values().filter_map(|of_set| of_set.get(POLICY_BF)).map(|rate| rate.solved).sum()
+    pass_rates.values().filter_map(|of_set| of_set.get(BEST_FIRST)).map(|rate| rate.solved).sum()
 }
 
 fn mixed(policy: Arc<dyn Policy>, other: Arc<dyn Policy>, share: f64) -> Arc<dyn Policy> {

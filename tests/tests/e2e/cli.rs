@@ -50,6 +50,8 @@ pub(crate) fn stepwise(dir: &Path, args: &[&str]) -> Command {
     }
     std::fs::write(dir.join("config.toml"), "").unwrap();
     command.args(args).current_dir(dir).env("STEPWISE_CONFIG", dir.join("config.toml"));
+    // What these tests look at should not change with every model that ships.
+    command.env("STEPWISE_POLICY", "portfolio").env("STEPWISE_CRITIC", "none");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

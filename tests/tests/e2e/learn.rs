@@ -75,9 +75,9 @@ fn a_loop_raises_the_held_out_pass_rate_and_survives_a_kill() {
         (rate["solved"].as_u64().unwrap(), rate["total"].as_u64().unwrap())
     };
     // A model that has learnt nothing writes no tactic at all; a guess that is always the same solves a third.
-    let ((solved, total), (portfolio, _)) = (rate(1, "policy-bf"), rate(0, "portfolio-bf"));
+    let ((solved, total), (portfolio, _)) = (rate(1, "bf"), rate(0, "portfolio"));
     assert!(total >= 25 && 2 * solved > total, "{solved} of {total} after two rounds: {}", stderr(&output));
-    assert!(rate(1, "policy-bf") >= rate(0, "policy-bf"), "{rounds:?}");
+    assert!(rate(1, "bf") >= rate(0, "bf"), "{rounds:?}");
     assert!(solved + 6 >= portfolio, "the policy solves {solved}, the portfolio {portfolio} with as many tactics");
 
     // The models are folders like any other, and what was learnt is there for others.
