@@ -89,7 +89,7 @@ pub struct Lengths {
 type Table<'a> = BTreeMap<(&'a str, &'a str), BTreeMap<u32, &'a [ProblemRecord]>>;
 
 impl Evals {
-    /// Reads the evaluations. Without the name of a baseline, [`is_likelier_baseline`] says which it is.
+    /// Reads the evaluations. Without the name of a baseline, [`baseline_rank`] says which it is.
     pub(super) fn of(data: &RunData, baseline: Option<&str>) -> Result<Self, ReportError> {
         let mut table = Table::new();
         for (number, round) in &data.rounds {
