@@ -37,7 +37,8 @@ const HELD_OUT: &str = "held-out";
 const TRAIN: &str = "train";
 
 /// Settings that may change when a run goes on: they say how far and how fast, not what.
-const FREE: [&str; 8] = ["rounds", "hosts", "threads", "device", "concurrency", "json", "problems", "color"];
+const FREE: [&str; 9] =
+    ["rounds", "hosts", "threads", "device", "concurrency", "json", "problems", "color", "verbose"];
 
 /// Runs what is not done yet. `settings` are the parsed flags.
 pub(super) async fn run(args: &LearnArgs, settings: &ArgMatches, verbose: u8) -> anyhow::Result<Outcome> {
@@ -114,7 +115,9 @@ fn settings_of(matches: &ArgMatches) -> BTreeMap<String, serde_json::Value> {
         let raw = matches.try_get_raw(id).ok().flatten()?;
         Some(raw.map(|text| text.to_string_lossy()).collect::<Vec<_>>().join(" "))
     };
-    let ids = matches.ids().map(|id| id.as_str()).filter(|id| *id != "run");
+    // Groups of flags are no flags: they are named as their types are.
+    let is_flag = |id: &str| id != "run" && !id.contains(char::is_uppercase);
+    let ids = matches.ids().map(|id| id.as_str()).filter(|id| is_flag(id));
     ids.filter_map(|id| Some((id.replace('_', "-"), value(id)?.into()))).collect()
 }
 
