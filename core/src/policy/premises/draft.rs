@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Hit;
-use super::lemma::{Shape, relation_of};
+use super::lemma::{Bridge, Lemma, Shape, relation_of};
 use crate::corpus::lexeme::{Lexeme, lexemes};
 use crate::goal::Goal;
 use crate::lexer::TokenKind;
@@ -45,8 +45,10 @@ impl Drafts {
 /// What the forms depend on, apart from lemmas.
 struct View {
     relation: Option<String>,
-    /// Accessible variables of the target that one can do induction on, newest first.
+    /// Accessible lists and natural numbers of the target, newest first.
     inductive: Vec<String>,
+    /// Accessible variables of other data types in the target, newest first.
+    data: Vec<String>,
     /// Variables and numbers of linear arithmetic are about.
     is_arithmetic: bool,
     has_hypotheses: bool,
@@ -54,74 +56,63 @@ struct View {
     functions: Vec<String>,
 }
 
-/// Drafts tactics for the first goal with the lemmas that fit it, best first.
-pub(super) fn draft(goal: &Goal, hits: &[Hit<'_>], without: &[String], drafts: &mut Drafts) {
+/// Drafts tactics for the first goal with the lemmas that fit it, best first, and those that carry its relation over.
+pub(super) fn draft(goal: &Goal, hits: &[Hit<'_>], bridges: &[&Lemma], without: &[String], drafts: &mut Drafts) {
     let view = View::new(goal, without);
     for hit in hits {
         alone(&view, hit, drafts);
     }
     together(&view, hits, drafts);
+    carry_over(hits, bridges, drafts);
     definitions(&view, hits, drafts);
 }
 
 /// Tactics with one lemma.
 fn alone(view: &View, hit: &Hit<'_>, drafts: &mut Drafts) {
-    let name = hit.lemma.name.as_str();
+    let Lemma { name, shape, is_conditional, relation, .. } = hit.lemma;
     let mut add = |weight: f64, tactic: String| drafts.add(weight * hit.score, tactic);
-    let same_relation = hit.lemma.relation.is_some() && hit.lemma.relation == view.relation;
-    let [left, right] = hit.cover;
-    match hit.lemma.shape {
-        Shape::Equation | Shape::Iff => {
-            // Rewriting needs all of a side; a symbol that is missing in print may yet be there.
-            let left = left.unwrap_or(0.0).powi(2);
-            let right = right.unwrap_or(0.0).powi(2);
-            add(1.0 * left, format!("rw [{name}]"));
-            add(0.5 * right, format!("rw [← {name}]"));
-            add(1.0 * left, format!("simp [{name}]"));
+    let same_relation = relation.is_some() && *relation == view.relation;
+    // Rewriting needs all of a side; a symbol that is missing in print may yet be there.
+    let [left, right] = hit.cover.map(|cover| cover.unwrap_or(0.0).powi(2));
+    add(0.6, format!("grind [{name}]"));
+    if view.has_hypotheses {
+        add(0.5, format!("simp_all [{name}]"));
+    }
+    if *shape != Shape::Other {
+        add(0.8 * left, format!("rw [{name}]"));
+        add(0.4 * right, format!("rw [← {name}]"));
+        add(1.0 * left, format!("simp [{name}]"));
+        add(0.3 * right, format!("simp [← {name}]"));
+        for x in view.inductive.iter().take(2) {
+            add(0.4, format!("induction {x} <;> simp_all [{name}]"));
+        }
+        if same_relation {
+            add(0.5, format!("exact {name} .."));
+            let symmetric = if *shape == Shape::Iff { format!("{name}.symm") } else { format!("({name} ..).symm") };
+            add(0.2, format!("exact {symmetric}"));
+        }
+        if *shape == Shape::Iff && !same_relation {
+            add(0.5 * left, format!("apply {name}.mpr"));
+            add(0.3 * right, format!("apply {name}.mp"));
             if view.has_hypotheses {
-                add(0.7 * left, format!("simp_all [{name}]"));
-            }
-            add(0.3 * right, format!("simp [← {name}]"));
-            add(0.8, format!("grind [{name}]"));
-            for x in view.inductive.iter().take(2) {
-                add(0.5, format!("induction {x} <;> simp_all [{name}]"));
-            }
-            if same_relation {
-                add(0.5, format!("exact {name} .."));
-                add(
-                    0.4,
-                    if hit.lemma.shape == Shape::Iff {
-                        format!("exact {name}.symm")
-                    } else {
-                        format!("exact ({name} ..).symm")
-                    },
-                );
-            }
-            if hit.lemma.shape == Shape::Iff && !same_relation {
-                add(0.5 * left, format!("apply {name}.mpr"));
-                add(0.3 * right, format!("apply {name}.mp"));
-                if view.has_hypotheses {
-                    add(0.3 * left, format!("exact {name}.mpr ‹_›"));
-                    add(0.3 * right, format!("exact {name}.mp ‹_›"));
-                }
+                add(0.4 * left, format!("exact {name}.mpr ‹_›"));
+                add(0.3 * right, format!("exact {name}.mp ‹_›"));
             }
         }
-        Shape::Other => {
-            let fits = if same_relation { 1.0 } else { 0.3 };
-            add(0.8, format!("grind [{name}]"));
-            add(0.4, format!("simp_all [{name}]"));
-            if hit.lemma.is_conditional {
-                add(0.8 * fits, format!("apply {name} <;> assumption"));
-                add(0.8 * fits, format!("apply {name}"));
-                add(0.5 * fits, format!("apply {name} <;> simp_all"));
-                if view.is_arithmetic {
-                    add(0.6 * fits, format!("apply {name} <;> omega"));
-                }
-            } else {
-                add(1.0 * fits, format!("exact {name} .."));
-                add(0.5, format!("simp [{name}]"));
-            }
+        return;
+    }
+    // Without the same relation it can only be what the target unfolds to.
+    let fits = if same_relation || relation.is_none() && view.relation.is_none() { 1.0 } else { 0.3 };
+    if *is_conditional {
+        add(0.9 * fits, format!("apply {name} <;> assumption"));
+        add(0.7 * fits, format!("apply {name}"));
+        add(0.6 * fits, format!("apply {name} <;> simp_all"));
+        if view.is_arithmetic {
+            add(0.6 * fits, format!("apply {name} <;> omega"));
         }
+    } else {
+        add(1.0 * fits, format!("exact {name} .."));
+        add(0.5, format!("simp [{name}]"));
     }
 }
 
@@ -133,28 +124,51 @@ fn together(view: &View, hits: &[Hit<'_>], drafts: &mut Drafts) {
     }
     drafts.add(1.2, format!("simp [{}]", names(3)));
     drafts.add(1.2, format!("grind [{}]", names(3)));
-    drafts.add(1.0, format!("grind [{}]", names(6)));
+    drafts.add(1.2, format!("grind [{}]", names(6)));
     if view.has_hypotheses {
         drafts.add(0.9, format!("simp_all [{}]", names(3)));
     }
-    for x in view.inductive.iter().take(2) {
-        drafts.add(1.0, format!("induction {x} <;> simp_all [{}]", names(3)));
-        drafts.add(0.8, format!("induction {x} <;> grind [{}]", names(3)));
-        drafts.add(0.6, format!("cases {x} <;> simp_all [{}]", names(3)));
+    for (x, fade) in view.inductive.iter().zip([1.0, 0.6]) {
+        drafts.add(1.0 * fade, format!("induction {x} <;> simp_all [{}]", names(3)));
+        drafts.add(0.7 * fade, format!("induction {x} <;> grind [{}]", names(3)));
+        drafts.add(0.5 * fade, format!("cases {x} <;> simp_all [{}]", names(3)));
+    }
+    for (x, fade) in view.data.iter().zip([1.0, 0.6]) {
+        drafts.add(0.8 * fade, format!("cases {x} <;> simp_all [{}]", names(3)));
+        drafts.add(0.6 * fade, format!("cases {x} <;> grind [{}]", names(3)));
+    }
+}
+
+/// Tactics that show the target of other values: `a = b` of `a.toNat = b.toNat`.
+fn carry_over(hits: &[Hit<'_>], bridges: &[&Lemma], drafts: &mut Drafts) {
+    // Later ones wait for another seed, which has another order.
+    for (lemma, weight) in bridges.iter().zip([1.0, 0.7, 0.4]) {
+        let Lemma { name, bridge: Some(Bridge { side, .. }), .. } = lemma else { continue };
+        // An equivalence is rewritten from left to right.
+        let rule = if *side == 0 { name.clone() } else { format!("← {name}") };
+        drafts.add(weight, format!("simp [{rule}]"));
+        drafts.add(0.9 * weight, format!("rw [{rule}] <;> simp"));
+        drafts.add(0.9 * weight, format!("rw [{rule}] <;> grind"));
+        drafts.add(0.6 * weight, format!("rw [{rule}]"));
+        if let Some(hit) = hits.first() {
+            drafts.add(0.8 * weight, format!("simp [{rule}, {}]", hit.lemma.name));
+        }
     }
 }
 
 /// Tactics that unfold the target's functions, with and without lemmas.
 fn definitions(view: &View, hits: &[Hit<'_>], drafts: &mut Drafts) {
     for function in view.functions.iter().take(3) {
-        drafts.add(0.9, format!("simp [{function}]"));
-        drafts.add(0.6, format!("unfold {function}"));
-        drafts.add(0.5, format!("grind [{function}]"));
+        drafts.add(0.8, format!("simp [{function}]"));
+        drafts.add(0.4, format!("unfold {function}"));
+        drafts.add(0.6, format!("grind [{function}]"));
         if let Some(hit) = hits.first() {
             drafts.add(0.6, format!("simp [{function}, {}]", hit.lemma.name));
         }
         for x in view.inductive.iter().take(2) {
             drafts.add(0.7, format!("induction {x} <;> simp_all [{function}]"));
+        }
+        for x in view.inductive.iter().chain(&view.data).take(2) {
             drafts.add(0.5, format!("cases {x} <;> simp [{function}]"));
         }
     }
@@ -164,7 +178,7 @@ impl View {
     fn new(goal: &Goal, without: &[String]) -> Self {
         let target = lexemes(&goal.target);
         let stands = |name: &str| target.iter().any(|lexeme| lexeme.is(name) || is_field_of(lexeme, name));
-        let mut inductive = Vec::new();
+        let (mut inductive, mut data) = (Vec::new(), Vec::new());
         let mut heads: Vec<(&str, String)> = Vec::new();
         let mut has_hypotheses = false;
         let mut is_arithmetic = false;
@@ -172,13 +186,16 @@ impl View {
             let ty = lexemes(&hypothesis.ty);
             has_hypotheses |= relation_of(&ty).is_some();
             let Some(head) = ty.first() else { continue };
-            let is_inductive =
-                matches!(head.text.as_str(), "List" | "Nat" | "Option" | "Bool" | "Int" | "Sum" | "Prod");
+            let is_data = head.text.starts_with(|c: char| c.is_ascii_uppercase())
+                && !matches!(head.text.as_str(), "Type" | "Sort" | "Prop")
+                && !ty.iter().any(|lexeme| lexeme.is("→"))
+                && relation_of(&ty).is_none();
             is_arithmetic |= ty.iter().any(|lexeme| lexeme.is("Nat") || lexeme.is("Int"));
             for name in hypothesis.names.iter().rev().filter(|name| !name.contains('✝')) {
                 heads.push((name, head.text.clone()));
-                if is_inductive && !ty.iter().any(|lexeme| lexeme.is("→")) && stands(name) {
-                    inductive.push(name.clone());
+                if is_data && stands(name) {
+                    let is_recursive = head.is("List") || head.is("Nat");
+                    if is_recursive { &mut inductive } else { &mut data }.push(name.clone());
                 }
             }
         }
@@ -194,7 +211,7 @@ impl View {
             }
         }
         let relation = relation_of(&target).map(|(relation, _)| relation);
-        Self { relation, inductive, is_arithmetic, has_hypotheses, functions: functions.into_iter().collect() }
+        Self { relation, inductive, data, is_arithmetic, has_hypotheses, functions: functions.into_iter().collect() }
     }
 }
 

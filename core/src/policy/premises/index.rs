@@ -34,9 +34,11 @@ impl Index {
             for (id, _) in &bag {
                 counts[*id as usize] += 1;
             }
-            index.sides.push([left, right].map(|Symbols(side)| {
-                side.iter().filter_map(|(symbol, _)| index.ids.get(symbol).copied()).collect()
-            }));
+            index.sides.push(
+                [left, right].map(|Symbols(side)| {
+                    side.iter().filter_map(|(symbol, _)| index.ids.get(symbol).copied()).collect()
+                }),
+            );
             bags.push(bag);
         }
         index.information = counts.iter().map(|n| libm::log(1.0 + lemmas.len() as f64 / f64::from(*n))).collect();

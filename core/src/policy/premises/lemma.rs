@@ -15,6 +15,19 @@ pub(super) struct Lemma {
     pub(super) is_conditional: bool,
     /// The relation of the conclusion, when it is one: `=`, `≤`, `∈`.
     pub(super) relation: Option<String>,
+    /// The types of its variables that a goal shows where it has them: `Int`, `List`. Natural numbers may be there unnamed.
+    pub(super) types: Vec<String>,
+    pub(super) bridge: Option<Bridge>,
+}
+
+/// An equivalence that says what a relation between any two values of a type is elsewhere, such as
+/// `a.toNat = b.toNat ↔ a = b`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Bridge {
+    /// The relation between the two values.
+    pub(super) relation: String,
+    /// The side of the equivalence on which it stands: 0 or 1.
+    pub(super) side: usize,
 }
 
 /// What a lemma concludes.
@@ -39,11 +52,17 @@ impl Lemma {
         let mut scope = Scope::default();
         let mut symbols = LemmaSymbols::default();
         let mut is_conditional = false;
+        let mut types = Vec::new();
+        let mut variables = Vec::new();
         for binder in &binders {
             let ty = scope.read(&binder.ty);
             symbols.all.add(&ty, HYPOTHESIS);
             is_conditional |= binder.kind == BinderKind::Explicit && is_proposition(&ty);
-            scope.introduce(binder.name.as_deref().unwrap_or_default());
+            if let Some(head) = binder.ty.first().filter(|head| is_telling_type(head)) {
+                types.push(head.text.clone());
+            }
+            let number = scope.introduce(binder.name.as_deref().unwrap_or_default());
+            variables.push((number, &binder.ty));
         }
         let parts = scope.read(&conclusion);
         symbols.all.add(&parts, 1.0);
@@ -56,12 +75,30 @@ impl Lemma {
             Some("↔") => Shape::Iff,
             _ => Shape::Other,
         };
+        let mut bridge = None;
         if shape != Shape::Other {
-            symbols.left.add(&parts[..place], 1.0);
-            symbols.right.add(&parts[place + 1..], 1.0);
+            let sides = [&parts[..place], &parts[place + 1..]];
+            symbols.left.add(sides[0], 1.0);
+            symbols.right.add(sides[1], 1.0);
+            let is_iff = shape == Shape::Iff && !is_conditional && !types.is_empty();
+            let sides = sides.map(|side| between_values(side, &variables));
+            let found = sides.into_iter().enumerate().find_map(|(side, relation)| Some((side, relation?)));
+            bridge = found.filter(|_| is_iff).map(|(side, relation)| Bridge { relation, side });
         }
-        (Self { name: premise.name, shape, is_conditional, relation }, symbols)
+        (Self { name: premise.name, shape, is_conditional, relation, types, bridge }, symbols)
     }
+}
+
+/// The relation of a proposition that says nothing but that two different variables of one type are in it.
+fn between_values(parts: &[Part], variables: &[(usize, &Vec<Lexeme>)]) -> Option<String> {
+    let [Part::Bound { number: a, fields: a_fields }, Part::Free(sign), Part::Bound { number: b, fields: b_fields }] =
+        parts
+    else {
+        return None;
+    };
+    let ty = |number: &usize| variables.iter().find(|(known, _)| known == number).map(|(_, ty)| *ty);
+    let are_values = a != b && a_fields.is_empty() && b_fields.is_empty() && ty(a) == ty(b);
+    are_values.then(|| sign.text.clone())
 }
 
 /// Relations from the loosest on.
@@ -79,6 +116,11 @@ pub(super) fn relation_of(proposition: &[Lexeme]) -> Option<(String, usize)> {
     RELATIONS.iter().find_map(|relation| {
         find_top_level(proposition, |lexeme| lexeme.is(relation)).map(|place| ((*relation).to_owned(), place))
     })
+}
+
+fn is_telling_type(head: &Lexeme) -> bool {
+    head.text.starts_with(|c: char| c.is_ascii_uppercase())
+        && !matches!(head.text.as_str(), "Bool" | "Prop" | "Type" | "Sort")
 }
 
 /// Whether a binder's type is a proposition, as far as its text tells.

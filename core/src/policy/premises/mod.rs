@@ -9,9 +9,11 @@ mod index;
 mod lemma;
 mod symbols;
 
+use std::collections::HashSet;
+
 use self::draft::Drafts;
 use self::index::Index;
-use self::lemma::{Lemma, LemmaSymbols};
+use self::lemma::{Lemma, LemmaSymbols, relation_of};
 use self::symbols::Symbols;
 use super::{Candidate, ProposalRequest};
 use crate::corpus::bound::Scope;
@@ -21,6 +23,9 @@ use crate::random::SplitMix64;
 
 /// What a symbol of a hypothesis counts, of a goal's and of a lemma's, beside one of target or conclusion.
 const HYPOTHESIS: f64 = 0.35;
+
+/// What a lemma about a type counts that the goal does not speak of.
+const OTHER_TYPE: f64 = 0.4;
 
 /// A theorem that a proof may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,8 +55,14 @@ struct Hit<'a> {
 impl Premises {
     /// Reads and indexes premises.
     pub fn new(premises: impl IntoIterator<Item = Premise>) -> Self {
-        let (lemmas, symbols): (Vec<Lemma>, Vec<LemmaSymbols>) = premises.into_iter().map(Lemma::read).unzip();
+        let (mut lemmas, symbols): (Vec<Lemma>, Vec<LemmaSymbols>) = premises.into_iter().map(Lemma::read).unzip();
         let index = Index::new(&symbols);
+        // A lemma in the namespace of a type is about this type, even where it has no variable of it.
+        let types: HashSet<String> = lemmas.iter().flat_map(|lemma| lemma.types.iter().cloned()).collect();
+        for lemma in &mut lemmas {
+            let namespace = lemma.name.split('.').next().filter(|first| types.contains(*first));
+            lemma.types.extend(namespace.map(str::to_owned));
+        }
         Self { lemmas, index }
     }
 
@@ -83,19 +94,33 @@ impl Premises {
             (_, 0) => 1.5,
             _ => 2.5,
         };
-        let hits = self.rank(goal, &request.without, |score| score * factor(&mut random, spread));
+        let words = words_of(goal);
+        let allowed = |lemma: &Lemma| !request.without.contains(&lemma.name);
+        let hits = self.rank(goal, &words, allowed, |score| score * factor(&mut random, spread));
+        let mut bridges: Vec<&Lemma> = self.bridges(goal, &words).filter(|lemma| allowed(lemma)).collect();
+        random.shuffle(&mut bridges);
         let mut drafts = Drafts::default();
-        draft::draft(goal, &hits, &request.without, &mut drafts);
+        draft::draft(goal, &hits, &bridges, &request.without, &mut drafts);
         drafts.rank(request, |weight| weight * factor(&mut random, spread))
     }
 
     /// The lemmas that share most with the goal, best first.
-    fn rank(&self, goal: &Goal, without: &[String], mut vary: impl FnMut(f64) -> f64) -> Vec<Hit<'_>> {
+    fn rank(
+        &self,
+        goal: &Goal,
+        words: &HashSet<&str>,
+        allowed: impl Fn(&Lemma) -> bool,
+        mut vary: impl FnMut(f64) -> f64,
+    ) -> Vec<Hit<'_>> {
         /// More than any proposal has room for.
         const N_HITS: usize = 32;
         let (target, all) = symbols_of(goal);
         let (target, all) = (self.index.query(&target), self.index.query(&all));
         let scores = self.index.scores(&all);
+        let score = |idx: usize| match is_about(&self.lemmas[idx], words) {
+            true => f64::from(scores[idx]),
+            false => OTHER_TYPE * f64::from(scores[idx]),
+        };
         let mut order: Vec<usize> = (0..scores.len()).filter(|idx| scores[*idx] > 0.0).collect();
         // Twice as many as needed are varied, so that a lemma far down never comes first by luck.
         let by_score = |a: &usize, b: &usize| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b));
@@ -106,10 +131,10 @@ impl Premises {
         order.sort_unstable_by(by_score);
         let mut hits: Vec<Hit<'_>> = order
             .into_iter()
-            .filter(|idx| !without.contains(&self.lemmas[*idx].name))
+            .filter(|idx| allowed(&self.lemmas[*idx]))
             .map(|idx| Hit {
                 lemma: &self.lemmas[idx],
-                score: vary(f64::from(scores[idx])),
+                score: vary(score(idx)),
                 cover: [0, 1].map(|side| self.index.cover(idx, side, &target)),
             })
             .collect();
@@ -119,6 +144,38 @@ impl Premises {
         hits.iter_mut().for_each(|hit| hit.score /= best);
         hits
     }
+
+    /// The lemmas that carry the target's relation over to another type.
+    fn bridges(&self, goal: &Goal, words: &HashSet<&str>) -> impl Iterator<Item = &Lemma> {
+        let relation = relation_of(&lexemes(&goal.target)).map(|(relation, _)| relation);
+        self.lemmas.iter().filter(move |lemma| {
+            let bridge = lemma.bridge.as_ref();
+            bridge.is_some_and(|bridge| Some(&bridge.relation) == relation.as_ref()) && is_about(lemma, words)
+        })
+    }
+}
+
+/// The words of a goal, namespaces and fields for themselves.
+fn words_of(goal: &Goal) -> HashSet<&str> {
+    goal.text.split(|c: char| !c.is_alphanumeric()).map(plain_type).collect()
+}
+
+/// The goal speaks of all the types that the lemma is about.
+fn is_about(lemma: &Lemma, words: &HashSet<&str>) -> bool {
+    let mut others = lemma.types.iter().filter(|ty| *ty != "Nat").peekable();
+    match others.peek() {
+        // A natural number beside other types is a size or an index.
+        Some(_) => others.all(|ty| words.contains(ty.as_str())),
+        None => lemma.types.is_empty() || words.contains("Nat") || may_be_natural(words),
+    }
+}
+
+/// Natural numbers need not be named where there are lengths, casts or no other numbers.
+fn may_be_natural(words: &HashSet<&str>) -> bool {
+    let is_other =
+        |word: &&str| ["Int", "UInt", "ISize", "USize", "Rat", "Fin", "BitVec"].iter().any(|ty| word.starts_with(ty));
+    let measures = ["toNat", "natAbs", "length", "size", "val", "count"];
+    !words.iter().any(is_other) || measures.iter().any(|word| words.contains(word))
 }
 
 /// The symbols of a goal's target, and those of all of it.
@@ -134,6 +191,16 @@ fn symbols_of(goal: &Goal) -> (Symbols, Symbols) {
         all.add(&scope.read(&lexemes(&hypothesis.ty)), HYPOTHESIS);
     }
     (target, all)
+}
+
+/// `Int` for `ℤ`, which a preamble may define.
+fn plain_type(word: &str) -> &str {
+    match word {
+        "ℕ" => "Nat",
+        "ℤ" => "Int",
+        "ℚ" => "Rat",
+        _ => word,
+    }
 }
 
 /// A factor between `1 / spread` and `spread`.
