@@ -33,7 +33,8 @@ struct Path<'a> {
 #[must_use]
 pub fn steps(search: &Search) -> Vec<Step> {
     let Some(path) = Path::of(search.tree()) else { return Vec::new() };
-    let tactics: Vec<&str> = path.edges.iter().filter_map(|edge| Some(path.tree.edge(*edge)?.tactic.as_str())).collect();
+    let tactics: Vec<&str> =
+        path.edges.iter().filter_map(|edge| Some(path.tree.edge(*edge)?.tactic.as_str())).collect();
     let step = |(idx, node): (usize, &NodeId)| Step {
         theorem: search.theorem().name.clone(),
         history: tactics[..idx].iter().map(|tactic| (*tactic).to_owned()).collect(),

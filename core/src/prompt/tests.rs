@@ -72,7 +72,10 @@ fn bfs_prover_and_plain_read_the_state_alone() {
 #[test]
 fn the_critic_answers_with_the_state() {
     let text = |goals: &[Goal]| -> String {
-        critic_prompt(state_text(goals)).iter().map(|message| format!("{}: {:?}\n", message.role.name(), message.content)).collect()
+        critic_prompt(state_text(goals))
+            .iter()
+            .map(|message| format!("{}: {:?}\n", message.role.name(), message.content))
+            .collect()
     };
     expect![[r#"
         user: "Which state is closer to 'no goals'?"

@@ -25,7 +25,7 @@ use crate::lean::pool::Pool;
 use crate::learn::folder::{Lines, RunFolder, write_json, write_whole};
 use crate::learn::searches::Statements;
 use crate::learn::training::Shape;
-use crate::learn::{revision, Beginning, EvalSet, Learn, LearnOptions, Told, Workshop};
+use crate::learn::{Beginning, EvalSet, Learn, LearnOptions, Told, Workshop, revision};
 use crate::models::ModelDevice;
 use crate::run::policy::mixture::Mixture;
 use crate::run::policy::premises::LemmaPolicy;
@@ -37,8 +37,7 @@ const HELD_OUT: &str = "held-out";
 const TRAIN: &str = "train";
 
 /// Settings that may change when a run goes on: they say how far and how fast, not what.
-const FREE: [&str; 9] =
-    ["rounds", "hosts", "threads", "device", "concurrency", "json", "problems", "color", "verbose"];
+const FREE: [&str; 9] = ["rounds", "hosts", "threads", "device", "concurrency", "json", "problems", "color", "verbose"];
 
 /// Runs what is not done yet. `settings` are the parsed flags.
 pub(super) async fn run(args: &LearnArgs, settings: &ArgMatches, verbose: u8) -> anyhow::Result<Outcome> {
@@ -221,7 +220,8 @@ fn resumed(
     let differs = |key: &&String| !FREE.contains(&key.as_str()) && manifest.config.get(*key) != settings.get(*key);
     let keys: BTreeSet<&String> = manifest.config.keys().chain(settings.keys()).collect();
     if let Some(key) = keys.into_iter().find(differs) {
-        let value = |of: &BTreeMap<String, serde_json::Value>| of.get(key).map_or("nothing".to_owned(), ToString::to_string);
+        let value =
+            |of: &BTreeMap<String, serde_json::Value>| of.get(key).map_or("nothing".to_owned(), ToString::to_string);
         bail!(
             "the run in {} was begun with --{key} {}, and now it is {}: give the same, or name a new folder",
             args.run.display(),
@@ -359,9 +359,11 @@ fn sha256(bytes: &[u8]) -> String {
 
 /// The rounds for a person.
 fn table(rounds: &[Round]) -> String {
-    let mut rows = vec![["round", "open", "proved", "disproved", "shorter", "solved so far", "steps", "pairs", "critic"]
-        .map(str::to_owned)
-        .to_vec()];
+    let mut rows = vec![
+        ["round", "open", "proved", "disproved", "shorter", "solved so far", "steps", "pairs", "critic"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     for round in rounds {
         let percent = |accuracy: f64| format!("{:.1}%", 100.0 * accuracy);
         rows.push(vec![

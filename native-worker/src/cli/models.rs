@@ -73,7 +73,8 @@ impl Models {
             }
             ModelSource::Url(url) => {
                 let template = ChatTemplate::internlm2()?;
-                let text = move |goals: &[Goal]| chat_text(&template, &critic_prompt(state_text(goals)), false) + REWARD_TOKEN;
+                let text =
+                    move |goals: &[Goal]| chat_text(&template, &critic_prompt(state_text(goals)), false) + REWARD_TOKEN;
                 Some(Arc::new(EndpointCritic::connect(ServerOptions::new(url), Box::new(text)).await?))
             }
         };

@@ -59,8 +59,7 @@ impl RunFolder {
         let lock_path = path.join("lock");
         let failed = |source| FolderError::Io { path: lock_path.clone(), source };
         std::fs::create_dir_all(path).map_err(|source| FolderError::Io { path: path.to_owned(), source })?;
-        let lock =
-            OpenOptions::new().write(true).create(true).truncate(false).open(&lock_path).map_err(failed)?;
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&lock_path).map_err(failed)?;
         match lock.try_lock() {
             Err(TryLockError::WouldBlock) => Err(FolderError::Busy(path.to_owned())),
             Err(TryLockError::Error(source)) => Err(failed(source)),
@@ -132,9 +131,11 @@ impl RunFolder {
 /// It cannot be read, or holds something else.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, FolderError> {
     match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(|source| FolderError::Damaged { path: path.to_owned(), line: source.line(), source }),
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|source| FolderError::Damaged {
+            path: path.to_owned(),
+            line: source.line(),
+            source,
+        }),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(FolderError::Io { path: path.to_owned(), source }),
     }

@@ -1,5 +1,6 @@
 //! The rounds themselves.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,13 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use stepwise_core::critic::ScoreRequest;
 use stepwise_core::learn::lessons::{Lessons, goal};
 use stepwise_core::learn::progress::{Progress, best};
-use stepwise_core::learn::run::{PassRate, Round, Side, Stage, Trial};
+use stepwise_core::learn::run::{PassRate, Round, Side, Stage, StageCost, Trial};
 use stepwise_core::model::tokenizer::train_byte_level_bpe;
 use stepwise_core::random::SplitMix64;
 use stepwise_core::record::Status;
 use stepwise_core::search::{Budget, PriorityRule, SearchConfig, SearchRule};
 
-use super::evaluation::{Candidate, cost_of, evaluate};
+use super::evaluation::{Candidate, PassRates, cost_of, evaluate};
 use super::folder::{Lines, RunFolder, read_json, write_json, write_whole};
 use super::searches::{StageRun, Statements};
 use super::training::{Apprenticeship, END, Measured, REWARD, Start, Trained};
@@ -112,19 +113,17 @@ impl Learn {
         let critic = self.critic(kept.critic.as_deref())?;
         self.told.say(&format!("round {number}: {} statements are open, {} proposes", running.open, policy.name()));
 
-        let stage = |stage, order, with_negations| (stage, order, with_negations);
-        let scan = stage(Stage::Scan, self.shuffled(number, progress.open()), true);
-        if self.search(running, progress, scan, &policy, None).await? {
+        let all = self.shuffled(number, progress.open());
+        if self.search(running, progress, (Stage::Scan, all), &policy, None).await? {
             return Ok(None);
         }
-        let deep = self.deep_order(number, progress, critic.as_ref()).await?;
-        if self.search(running, progress, stage(Stage::Deep, deep, true), &policy, critic.as_ref()).await? {
+        let hopeful = self.deep_order(number, progress, critic.as_ref()).await?;
+        if self.search(running, progress, (Stage::Deep, hopeful), &policy, critic.as_ref()).await? {
             return Ok(None);
         }
-        let long = self.shuffled(number, progress.proved_by_at_least(2));
-        let n_again = (long.len() as f64 * self.options.shorten_share).round() as usize;
-        let again = stage(Stage::Shorten, long.into_iter().take(n_again).collect(), false);
-        if self.search(running, progress, again, &policy, None).await? {
+        let mut long = self.shuffled(number, progress.proved_by_at_least(2));
+        long.truncate((long.len() as f64 * self.options.shorten_share).round() as usize);
+        if self.search(running, progress, (Stage::Shorten, long), &policy, None).await? {
             return Ok(None);
         }
         drop((policy, critic));
@@ -145,7 +144,7 @@ impl Learn {
         };
 
         let (proved, disproved) = progress.solved();
-        let mut costs: std::collections::BTreeMap<String, _> = std::collections::BTreeMap::new();
+        let mut costs = BTreeMap::new();
         for (name, stage) in [("scan", Stage::Scan), ("deep", Stage::Deep), ("shorten", Stage::Shorten)] {
             let records = running.trials.iter().filter(|trial| trial.stage == stage).map(|trial| &trial.record);
             costs.insert(name.to_owned(), cost_of(records, self.options.concurrency));
@@ -170,7 +169,8 @@ impl Learn {
             steps: training.steps.len() as u64,
             preferences: training.preferences.len() as u64,
             policy_kept: kept.solved.is_none_or(|before| solved >= before),
-            critic_kept: critic.is_some() && before.is_none_or(|before| critic_accuracy.is_none_or(|now| now >= before)),
+            critic_kept: critic.is_some()
+                && before.is_none_or(|before| critic_accuracy.is_none_or(|now| now >= before)),
             critic_accuracy,
             costs,
             pass_rates,
@@ -193,7 +193,7 @@ impl Learn {
 
     /// Indices of these statements, in an order drawn for the round.
     fn shuffled<'a>(&self, number: u32, names: impl Iterator<Item = &'a str>) -> Vec<usize> {
-        let names: std::collections::BTreeSet<&str> = names.collect();
+        let names: BTreeSet<&str> = names.collect();
         let all = self.statements.all().iter().enumerate();
         let mut order: Vec<usize> =
             all.filter(|(_, problem)| names.contains(problem.name.as_str())).map(|(idx, _)| idx).collect();
@@ -215,7 +215,7 @@ impl Learn {
             None => {
                 let drawn = self.shuffled(number, progress.open());
                 let open: Vec<String> = drawn.into_iter().map(|idx| self.statements.all()[idx].name.clone()).collect();
-                let mut scores = std::collections::BTreeMap::new();
+                let mut scores = BTreeMap::new();
                 if let Some(critic) = critic {
                     let rooted: Vec<(&String, &str)> =
                         open.iter().filter_map(|name| Some((name, progress.root(name)?))).collect();
@@ -230,7 +230,7 @@ impl Learn {
                 names
             }
         };
-        let idx_of: std::collections::BTreeMap<&str, usize> =
+        let idx_of: BTreeMap<&str, usize> =
             self.statements.all().iter().enumerate().map(|(idx, problem)| (problem.name.as_str(), idx)).collect();
         Ok(names.iter().filter_map(|name| idx_of.get(name.as_str()).copied()).collect())
     }
@@ -240,7 +240,7 @@ impl Learn {
         &self,
         running: &mut Running,
         progress: &mut Progress,
-        (stage, order, with_negations): (Stage, Vec<usize>, bool),
+        (stage, order): (Stage, Vec<usize>),
         policy: &Arc<dyn Policy>,
         critic: Option<&Arc<dyn Critic>>,
     ) -> Result<bool, LearnError> {
@@ -288,7 +288,7 @@ impl Learn {
             trials.push(trial.clone());
         };
         let evals = [eval(), eval()];
-        let run = StageRun { stage, order, with_negations, evals, trials: lines, progress };
+        let run = StageRun { stage, order, evals, trials: lines, progress };
         let interrupted = self.statements.search(run, &mut ended, show).await?;
         self.told.say(&format!(
             "{what}: {} searches, {} proofs",
@@ -321,9 +321,7 @@ impl Learn {
         };
         let start = match (known, beginning) {
             (Some(folder), _) | (None, Beginning::Folder(folder)) => Start::Folder(folder.clone()),
-            (None, Beginning::New(shape)) => {
-                Start::New { shape: *shape, tokenizer_json: self.tokenizer(training)? }
-            }
+            (None, Beginning::New(shape)) => Start::New { shape: *shape, tokenizer_json: self.tokenizer(training)? },
         };
         let apprenticeship = Apprenticeship {
             role,
@@ -377,19 +375,15 @@ impl Learn {
     }
 
     /// Evaluates the round's models on every set; `None` when the caller stopped it.
-    async fn evaluate(
-        &self,
-        number: u32,
-        has_critic: bool,
-    ) -> Result<Option<(super::evaluation::PassRates, stepwise_core::learn::run::StageCost)>, LearnError> {
+    async fn evaluate(&self, number: u32, has_critic: bool) -> Result<Option<(PassRates, StageCost)>, LearnError> {
         let policy = self.trained_policy(&self.folder.of_round(number, "policy")?)?;
         let policy = mixed(policy, Arc::new(Portfolio), self.options.eval_mix);
         let critic = match has_critic {
             true => self.critic(Some(&self.folder.of_round(number, "critic")?))?,
             false => None,
         };
-        let mut pass_rates = super::evaluation::PassRates::new();
-        let mut cost = stepwise_core::learn::run::StageCost::default();
+        let mut pass_rates = PassRates::new();
+        let mut cost = StageCost::default();
         for set in &self.sets {
             let results = |name: &str| self.folder.of_round(number, &format!("eval/{}/{name}.jsonl", set.name));
             let eval = |policy: &Arc<dyn Policy>, critic: Option<&Arc<dyn Critic>>| Eval {
@@ -427,7 +421,9 @@ impl Learn {
             let show: Arc<dyn Fn(Step) + Send + Sync> = {
                 let (told, name) = (Arc::clone(&self.told), set.name.clone());
                 Arc::new(move |step: Step| {
-                    told.update(&|| format!("round {number}, evaluating on {name}: problem {}", step.turn.problem_idx + 1));
+                    told.update(&|| {
+                        format!("round {number}, evaluating on {name}: problem {}", step.turn.problem_idx + 1)
+                    });
                 })
             };
             let evaluated = evaluate(&set.problems, candidates, self.options.seed, show).await?;
@@ -465,7 +461,7 @@ impl Learn {
 const BEST_FIRST: &str = "bf";
 
 /// What the round's policy solved of all sets.
-fn solved_by_policy(pass_rates: &super::evaluation::PassRates) -> u64 {
+fn solved_by_policy(pass_rates: &PassRates) -> u64 {
     pass_rates.values().filter_map(|of_set| of_set.get(BEST_FIRST)).map(|rate| rate.solved).sum()
 }
 
@@ -490,7 +486,7 @@ fn grown(budget: &Budget, factor: f64) -> Budget {
 /// Statements whose shortest proof these trials made shorter.
 fn n_shortened(earlier: &[Trial], now: &[Trial]) -> u64 {
     let shortest = |trials: &mut dyn Iterator<Item = &Trial>| {
-        let mut lengths = std::collections::BTreeMap::new();
+        let mut lengths = BTreeMap::new();
         for trial in trials.filter(|trial| trial.side == Side::Statement) {
             if let Some(length) = trial.record.proof_length {
                 let known = lengths.entry(trial.record.name.clone()).or_insert(length);

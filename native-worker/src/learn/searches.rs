@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use stepwise_core::corpus::is_known_to_hold;
+use stepwise_core::learn::mining;
 use stepwise_core::learn::progress::Progress;
 use stepwise_core::learn::run::{Side, Stage, Trial};
-use stepwise_core::learn::mining;
 use stepwise_core::problem::Problem;
 use stepwise_core::prompt::state_text;
 use stepwise_core::record::ProblemRecord;
@@ -29,10 +29,8 @@ pub struct Statements {
 pub struct StageRun<'a> {
     /// Which one.
     pub stage: Stage,
-    /// The statements to search, by index, in this order.
+    /// The statements to search, by index, in this order; then their negations, but for shorter proofs.
     pub order: Vec<usize>,
-    /// Whether their negations are searched too, behind them.
-    pub with_negations: bool,
     /// What searches the statements, and what searches the negations.
     pub evals: [Eval; 2],
     /// Where trials are written.
@@ -76,7 +74,7 @@ impl Statements {
         ended: &mut dyn FnMut(&Trial),
         show: Arc<dyn Fn(Step) + Send + Sync>,
     ) -> Result<bool, EvalError> {
-        let StageRun { stage, order, with_negations, evals, trials, progress } = run;
+        let StageRun { stage, order, evals, trials, progress } = run;
         let seed = evals[0].config.seed;
         let progress = RefCell::new(progress);
         // Asked as a turn comes up, when other searches may have solved it.
@@ -88,7 +86,7 @@ impl Statements {
         };
         let statements = order.iter().filter(|idx| is_wanted(Side::Statement, **idx));
         let statements = statements.map(|idx| Turn { eval_idx: 0, problem_idx: *idx });
-        let negations = order.iter().filter(|idx| with_negations && self.has_negation[**idx]);
+        let negations = order.iter().filter(|idx| stage != Stage::Shorten && self.has_negation[**idx]);
         let negations = negations.filter(|idx| is_wanted(Side::Negation, **idx));
         let negations = negations.map(|idx| Turn { eval_idx: 1, problem_idx: self.n_statements + idx });
         let sink = |turn: Turn, record: ProblemRecord, search: &Search| {

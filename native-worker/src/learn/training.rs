@@ -272,13 +272,15 @@ impl Apprenticeship {
                 let last = match folder.config.head {
                     Head::Reward { token } => token,
                     // A chat's turn ends with its own token, any other text with the end of text.
-                    Head::LanguageModel => [reader.tokenizer().id_of("<|im_end|>").filter(|_| format == PromptFormat::StepProver)]
-                        .into_iter()
-                        .flatten()
-                        .chain(folder.config.eos.first().copied())
-                        .chain(reader.tokenizer().eos_id())
-                        .next()
-                        .ok_or_else(|| no_token(path, "that ends a text"))?,
+                    Head::LanguageModel => {
+                        [reader.tokenizer().id_of("<|im_end|>").filter(|_| format == PromptFormat::StepProver)]
+                            .into_iter()
+                            .flatten()
+                            .chain(folder.config.eos.first().copied())
+                            .chain(reader.tokenizer().eos_id())
+                            .next()
+                            .ok_or_else(|| no_token(path, "that ends a text"))?
+                    }
                 };
                 Apprentice { config: folder.config.clone(), weights, reader, format, last }
             }

@@ -58,7 +58,11 @@ fn each_lesson_is_kept_once_and_a_problem_is_on_one_side() {
     assert_eq!(training.steps.len() + validation.steps.len(), 320 + 1);
     assert_eq!(training.preferences.len() + validation.preferences.len(), 320);
     assert!((8..=40).contains(&validation.steps.len()), "{}", validation.steps.len());
-    assert_eq!(Lessons::of(trials.iter().rev()).0.preferences, training.preferences, "the order of trials plays no part");
+    assert_eq!(
+        Lessons::of(trials.iter().rev()).0.preferences,
+        training.preferences,
+        "the order of trials plays no part"
+    );
 }
 
 #[test]

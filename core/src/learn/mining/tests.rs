@@ -82,7 +82,8 @@ fn one_pair_with_no_goals_in_ten_is_kept() {
         of_all.filter(kept).count() as f64
     };
     // A path pair of each state of the path but the last with the end.
-    let n_candidates: usize = proved.iter().map(|search| BTreeSet::from_iter(steps(search).into_iter().map(|s| s.state)).len()).sum();
+    let n_candidates: usize =
+        proved.iter().map(|search| BTreeSet::from_iter(steps(search).into_iter().map(|s| s.state)).len()).sum();
     let kept = count(|pair| pair.better == NO_GOALS && pair.relation == Relation::Path);
     let share = kept / (200 * n_candidates) as f64;
     assert!((0.08..0.12).contains(&share), "{share}");

@@ -40,7 +40,8 @@ impl LemmaPolicy {
     /// # Errors
     /// It cannot be read, or it is no problem file.
     pub fn open(path: &Path) -> Result<Self, LemmaError> {
-        let text = std::fs::read_to_string(path).map_err(|source| LemmaError::Read { path: path.to_owned(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| LemmaError::Read { path: path.to_owned(), source })?;
         let problems = read_jsonl(&path.display().to_string(), &text, &Defaults::default())?;
         let premises = Premises::new(
             problems.into_iter().map(|problem| Premise { name: problem.name, statement: problem.theorem.statement }),
