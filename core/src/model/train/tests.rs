@@ -239,10 +239,6 @@ fn a_critic_learns_to_tell_two_tokens_apart() {
     let config = tiny(true);
     let options = TrainConfig { epochs: 30, learning_rate: 1e-2, ..options() };
     let mut training = training(&config, &initial_weights(&config, 4).unwrap(), pairs(120, 8), options);
-<<<<<<< HEAD
-    let before = training.evaluate(&pairs(40, 9)).unwrap();
-=======
->>>>>>> wt-train
     while training.step().unwrap().is_some() {}
     let Evaluation { loss, accuracy, .. } = training.evaluate(&pairs(120, 8)).unwrap();
     assert!(accuracy == 1.0 && loss < 0.05, "{accuracy} of the pairs, loss {loss}");
