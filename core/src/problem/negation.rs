@@ -237,7 +237,8 @@ mod tests {
     fn check(statement: &str, expected: &Expect) {
         let theorem = parse_statement(statement, &Defaults::default()).expect("a statement");
         let shown = theorem.negation().map(|negation| {
-            assert_eq!((&negation.imports, &negation.preamble), (&theorem.imports, &theorem.preamble));
+            let preamble = join(&theorem.preamble, NO_AUTO_IMPLICIT);
+            assert_eq!((&negation.imports, &negation.preamble), (&theorem.imports, &preamble));
             assert!(negation.statement.contains(&negation.name));
             negation.statement
         });
@@ -249,19 +250,16 @@ mod tests {
         check(
             "theorem t {α : Type u} [inst : Foo α] (x : Nat) (h : P x) : Q x := by sorry",
             &expect![[r#"
-                set_option autoImplicit false in
                 theorem t_negation.{u} : ¬ ∀ {α : Type u} [inst : Foo α] (x : Nat) (h : P x), Q x"#]],
         );
         check(
             "lemma t x y (z) ⦃w : Nat⦄ [Inhabited Nat] : x + y = z",
             &expect![[r#"
-                set_option autoImplicit false in
                 theorem t_negation : ¬ ∀ x y (z) ⦃w : Nat⦄ [Inhabited Nat], x + y = z"#]],
         );
         check(
             "theorem t (h : ∀ x : Nat, x = x → (fun y : Nat => y) x = x) (xs : List (Nat × Nat)) : xs = [] ∨ ∃ x, x :: [] = xs",
             &expect![[r#"
-                set_option autoImplicit false in
                 theorem t_negation : ¬ ∀ (h : ∀ x : Nat, x = x → (fun y : Nat => y) x = x) (xs : List (Nat × Nat)), xs = [] ∨ ∃ x, x :: [] = xs"#]],
         );
     }
@@ -271,19 +269,16 @@ mod tests {
         check(
             "theorem t : 1 + 1 = 2 ∧ 2 = 2",
             &expect![[r#"
-                set_option autoImplicit false in
                 theorem t_negation : ¬ (1 + 1 = 2 ∧ 2 = 2)"#]],
         );
         check(
             "∀ n : Nat, n + 0 = n",
             &expect![[r#"
-                set_option autoImplicit false in
                 theorem stepwise_goal_negation : ¬ (∀ n : Nat, n + 0 = n)"#]],
         );
         check(
             "example : let x := 5; x = 5 := sorry",
             &expect![[r#"
-                set_option autoImplicit false in
                 theorem example_negation : ¬ (let x := 5; x = 5)"#]],
         );
     }
@@ -293,13 +288,11 @@ mod tests {
         check(
             "theorem A.«b c».{u, v} (α : Type u) (β : Type v) : α = α",
             &expect![[r#"
-                set_option autoImplicit false in
                 theorem A.«b c_negation».{u, v} : ¬ ∀ (α : Type u) (β : Type v), α = α"#]],
         );
         check(
             "universe v w\nopen Nat\ntheorem t {α : Sort (max (u + 1) v)} {β : Type w} {γ : Type} : γ = γ",
             &expect![[r#"
-                set_option autoImplicit false in
                 theorem t_negation.{u} : ¬ ∀ {α : Sort (max (u + 1) v)} {β : Type w} {γ : Type}, γ = γ"#]],
         );
     }
@@ -311,7 +304,6 @@ mod tests {
             &expect![[r#"
                 open Nat List in
                 set_option maxRecDepth 2000 in
-                set_option autoImplicit false in
                 theorem t_negation : ¬ ∀ (n : Nat), succ n = n"#]],
         );
     }
@@ -321,14 +313,12 @@ mod tests {
         check(
             "theorem t (n : Nat := 1) (h : let m := n; m = n) (k : let m := n; m = n -- why\n := by simp) -- a comment\n    /- another: -/ (hp : True := trivial) -- the last :\n    : n = 1 -- and one more",
             &expect![[r#"
-                set_option autoImplicit false in
                 theorem t_negation : ¬ ∀ (n : Nat) (h : let m := n; m = n) (k : let m := n; m = n) -- a comment
                     /- another: -/ (hp : True), n = 1"#]],
         );
         check(
             "theorem t\n    (x : Nat)\n    (h : x = 1) :\n    x\n      = 2",
             &expect![[r#"
-                set_option autoImplicit false in
                 theorem t_negation : ¬ ∀ (x : Nat)
                     (h : x = 1), x
                       = 2"#]],
@@ -359,6 +349,7 @@ mod tests {
         };
         let negation = theorem.negation().expect("it has one");
         assert_eq!((negation.name.as_str(), &negation.without), ("t_negation", &theorem.without));
-        assert_eq!((&negation.imports, &negation.preamble), (&theorem.imports, &theorem.preamble));
+        assert_eq!(negation.imports, theorem.imports);
+        assert_eq!(negation.preamble, "open Nat\n\nset_option autoImplicit false");
     }
 }
