@@ -42,7 +42,7 @@ fn one_statement_of_each_family() {
         2 true: theorem syn_rational_000012 (f : Rat → Rat) (h₀ : ∀ x, f x = x * (-3 / 2) + 3) : f (f 6) = 12
         1 true: theorem syn_recursion_000006 : ∀ f : Nat → Nat, f 0 = 2 → f 1 = 1 → (∀ n, f (n + 2) = f (n + 1) + f n + 3) → f 4 = 19
         3 false: theorem syn_sums_000003 (n : Nat) : ((List.range n).map (fun i => 6)).sum = 9 * n
-        1 true: theorem syn_values_000010 (a d : Bool) : !(d ^^ a) = !(a ^^ d)
+        1 true: theorem syn_values_000010 (a d : Bool) : (!(d ^^ a)) = !(a ^^ d)
     "#]].assert_eq(&first.values().map(show).collect::<String>());
 }
 
