@@ -68,11 +68,8 @@ impl Scope {
                     ends_names[end] = true;
                     mark_binders(&lexemes[..end], idx + 1, depth, &mut introduced);
                 }
-            } else if lexeme.is("let") || lexeme.is("have") {
-                if let Some(name) = lexemes.get(idx + 1).filter(|name| name.kind == TokenKind::Word) {
-                    introduced[idx + 1] = Some(depth);
-                    debug_assert!(!name.text.is_empty());
-                }
+            } else if (lexeme.is("let") || lexeme.is("have")) && lexemes.get(idx + 1).is_some_and(is_name) {
+                introduced[idx + 1] = Some(depth);
             }
             parts.push(match introduced[idx] {
                 Some(depth) => Part::Bound { number: self.introduce_at(&lexeme.text, depth), fields: String::new() },

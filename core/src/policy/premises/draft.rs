@@ -49,7 +49,7 @@ struct View {
     inductive: Vec<String>,
     /// Accessible variables of other data types in the target, newest first.
     data: Vec<String>,
-    /// Variables and numbers of linear arithmetic are about.
+    /// Natural numbers or integers are about, so that `omega` may close what a lemma leaves.
     is_arithmetic: bool,
     has_hypotheses: bool,
     /// Full names of the functions in the target.

@@ -80,25 +80,42 @@ impl Lemma {
             let sides = [&parts[..place], &parts[place + 1..]];
             symbols.left.add(sides[0], 1.0);
             symbols.right.add(sides[1], 1.0);
-            let is_iff = shape == Shape::Iff && !is_conditional && !types.is_empty();
-            let sides = sides.map(|side| between_values(side, &variables));
-            let found = sides.into_iter().enumerate().find_map(|(side, relation)| Some((side, relation?)));
-            bridge = found.filter(|_| is_iff).map(|(side, relation)| Bridge { relation, side });
+            // Arithmetic decides what natural numbers can be carried over to.
+            let has_values = types.iter().any(|ty: &String| ty != "Nat");
+            if shape == Shape::Iff && !is_conditional && has_values {
+                bridge = (0..2).find_map(|side| Bridge::read(side, sides[side], sides[1 - side], &variables));
+            }
         }
         (Self { name: premise.name, shape, is_conditional, relation, types, bridge }, symbols)
     }
 }
 
-/// The relation of a proposition that says nothing but that two different variables of one type are in it.
-fn between_values(parts: &[Part], variables: &[(usize, &Vec<Lexeme>)]) -> Option<String> {
-    let [Part::Bound { number: a, fields: a_fields }, Part::Free(sign), Part::Bound { number: b, fields: b_fields }] =
-        parts
-    else {
-        return None;
-    };
-    let ty = |number: &usize| variables.iter().find(|(known, _)| known == number).map(|(_, ty)| *ty);
-    let are_values = a != b && a_fields.is_empty() && b_fields.is_empty() && ty(a) == ty(b);
-    are_values.then(|| sign.text.clone())
+impl Bridge {
+    /// Reads an equivalence with `here` on this side. The relation must be between two variables of one type, and what it
+    /// is equivalent to (`there`) must be about what is made of these two, and of nothing else: `-a = -b ↔ a = b` leads
+    /// nowhere, and `a + c = b + c ↔ a = b` leaves `c` to be guessed.
+    fn read(side: usize, here: &[Part], there: &[Part], variables: &[(usize, &Vec<Lexeme>)]) -> Option<Self> {
+        let [Part::Bound { number: a, fields }, Part::Free(sign), Part::Bound { number: b, fields: b_fields }] = here
+        else {
+            return None;
+        };
+        let ty = |number: &usize| variables.iter().find(|(known, _)| known == number).map(|(_, ty)| *ty);
+        let is_made_of = |wanted: &usize| {
+            there.iter().enumerate().any(|(idx, part)| {
+                let is_cast = idx > 0 && matches!(&there[idx - 1], Part::Free(sign) if sign.is("↑"));
+                matches!(part, Part::Bound { number, fields } if number == wanted && (is_cast || !fields.is_empty()))
+            })
+        };
+        let is_other = |part: &Part| matches!(part, Part::Bound { number, .. } if number != a && number != b && ty(number).is_some());
+        let is_bridge = a != b
+            && fields.is_empty()
+            && b_fields.is_empty()
+            && ty(a) == ty(b)
+            && is_made_of(a)
+            && is_made_of(b)
+            && !there.iter().any(is_other);
+        is_bridge.then(|| Self { relation: sign.text.clone(), side })
+    }
 }
 
 /// Relations from the loosest on.

@@ -62,6 +62,8 @@ impl Premises {
         for lemma in &mut lemmas {
             let namespace = lemma.name.split('.').next().filter(|first| types.contains(*first));
             lemma.types.extend(namespace.map(str::to_owned));
+            lemma.types.sort_unstable();
+            lemma.types.dedup();
         }
         Self { lemmas, index }
     }
@@ -114,30 +116,30 @@ impl Premises {
     ) -> Vec<Hit<'_>> {
         /// More than any proposal has room for.
         const N_HITS: usize = 32;
+        /// Of how many by score alone it is asked what types they are about: the same lemma may be there for ten.
+        const N_CONSIDERED: usize = 512;
         let (target, all) = symbols_of(goal);
         let (target, all) = (self.index.query(&target), self.index.query(&all));
         let scores = self.index.scores(&all);
-        let score = |idx: usize| match is_about(&self.lemmas[idx], words) {
-            true => f64::from(scores[idx]),
-            false => OTHER_TYPE * f64::from(scores[idx]),
-        };
-        let mut order: Vec<usize> = (0..scores.len()).filter(|idx| scores[*idx] > 0.0).collect();
-        // Twice as many as needed are varied, so that a lemma far down never comes first by luck.
-        let by_score = |a: &usize, b: &usize| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b));
-        if order.len() > 2 * N_HITS {
-            order.select_nth_unstable_by(2 * N_HITS, by_score);
-            order.truncate(2 * N_HITS);
-        }
-        order.sort_unstable_by(by_score);
-        let mut hits: Vec<Hit<'_>> = order
-            .into_iter()
-            .filter(|idx| allowed(&self.lemmas[*idx]))
-            .map(|idx| Hit {
-                lemma: &self.lemmas[idx],
-                score: vary(score(idx)),
-                cover: [0, 1].map(|side| self.index.cover(idx, side, &target)),
-            })
+        let mut considered: Vec<(usize, f64)> = scores
+            .iter()
+            .enumerate()
+            .filter(|(_, score)| **score > 0.0)
+            .map(|(idx, score)| (idx, f64::from(*score)))
             .collect();
+        best(&mut considered, N_CONSIDERED);
+        considered.retain(|(idx, _)| allowed(&self.lemmas[*idx]));
+        for (idx, score) in &mut considered {
+            *score *= if is_about(&self.lemmas[*idx], words) { 1.0 } else { OTHER_TYPE };
+        }
+        // Twice as many as needed are varied, so that a lemma far down never comes first by luck.
+        best(&mut considered, 2 * N_HITS);
+        let hit = |(idx, score): (usize, f64)| Hit {
+            lemma: &self.lemmas[idx],
+            score: vary(score),
+            cover: [0, 1].map(|side| self.index.cover(idx, side, &target)),
+        };
+        let mut hits: Vec<Hit<'_>> = considered.into_iter().map(hit).collect();
         hits.sort_by(|a, b| b.score.total_cmp(&a.score));
         hits.truncate(N_HITS);
         let best = hits.first().map_or(1.0, |hit| hit.score);
@@ -153,6 +155,16 @@ impl Premises {
             bridge.is_some_and(|bridge| Some(&bridge.relation) == relation.as_ref()) && is_about(lemma, words)
         })
     }
+}
+
+/// Keeps the `n` best by score, best first; of equals the first.
+fn best(scored: &mut Vec<(usize, f64)>, n: usize) {
+    let by_score = |a: &(usize, f64), b: &(usize, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    if scored.len() > n {
+        scored.select_nth_unstable_by(n, by_score);
+        scored.truncate(n);
+    }
+    scored.sort_unstable_by(by_score);
 }
 
 /// The words of a goal, namespaces and fields for themselves.
