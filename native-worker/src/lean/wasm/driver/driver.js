@@ -292,6 +292,10 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     return nextState++;
   };
 
+  /** Whether a text is one declaration, with `open .. in` and the like before it or without. */
+  const isOneDeclaration = (kinds) =>
+    kinds.length === 1 && (kinds[0] === "Lean.Parser.Command.declaration" || kinds[0] === "Lean.Parser.Command.in");
+
   /** Elaborates the statement with `sorry` for a proof; `receive` sees the tactic framework at the proof's first step. */
   const elaborateStatement = (statement, state, receive) => {
     capture = receive;
@@ -311,7 +315,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
       release(state);
       const errors = errorsOf(messages);
       const problem = errors.length > 0 ? errors[0]
-        : kinds.length !== 1 || kinds[0] !== "Lean.Parser.Command.declaration" ? `expected one declaration, found ${kinds.length}: ${kinds.join(", ")}`
+        : !isOneDeclaration(kinds) ? `expected one declaration, found ${kinds.length}: ${kinds.join(", ")}`
         : session === null ? "the statement opens no tactic proof" : null;
       if (problem !== null) {
         if (session !== null) discard(session);
@@ -506,7 +510,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     liveStates: () => states.size,
     // for recheck.js and library.js
     internals: {
-      COMMAND_STATE, timed, preamble, runCommands, elaborateStatement, declarationName, errorsOf, nameText, exceptionText,
+      COMMAND_STATE, timed, preamble, runCommands, elaborateStatement, declarationName, isOneDeclaration, errorsOf, nameText, exceptionText,
       find, isImported, signature, typeOf, bodyOf, constantsIn, keyOf, lemmaText, usedOf, usesWhatItMayNot, adopt, enter, expectFields,
     },
   };

@@ -5,7 +5,7 @@
 
 StepwiseLean.createRecheck = (abi, driver) => {
   const { box, isBoxed, tag, field, retain, release, construct, call } = abi;
-  const { COMMAND_STATE, timed, preamble, runCommands, elaborateStatement, declarationName, errorsOf, nameText } = driver.internals;
+  const { COMMAND_STATE, timed, preamble, runCommands, elaborateStatement, declarationName, isOneDeclaration, errorsOf, nameText } = driver.internals;
   const { find, isImported, signature, typeOf, bodyOf, constantsIn, keyOf, usedOf, usesWhatItMayNot } = driver.internals;
 
   // Constructors of Lean.ConstantInfo that a proof may add, with the constructor of Lean.Declaration that adds them.
@@ -110,7 +110,7 @@ StepwiseLean.createRecheck = (abi, driver) => {
     try {
       const errors = errorsOf(whole.messages);
       if (errors.length > 0) return refuse(errors);
-      if (whole.kinds.length !== 1 || whole.kinds[0] !== "Lean.Parser.Command.declaration") return refuse([`the file holds ${whole.kinds.length} commands where one declaration was expected`]);
+      if (!isOneDeclaration(whole.kinds)) return refuse([`the file holds ${whole.kinds.length} commands where one declaration was expected`]);
       if (name === null || isBoxed(name)) return refuse(["the statement opens no tactic proof"]);
       const asked = find(environmentOf(alone.state), name);
       const given = find(environmentOf(whole.state), name);
