@@ -1,3 +1,5 @@
+//! Lessons from trials: each once, each problem on one side, and as other trainers read them.
+
 use expect_test::expect;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What proofs teach, on searches that the simulated executor makes.
+
 use super::*;
 use crate::problem::Theorem;
 use crate::search::simulated::SimulatedExecutor;

@@ -1,3 +1,5 @@
+//! Which statements go on: the best ones first.
+
 use super::*;
 
 #[test]
