@@ -52,6 +52,8 @@ pub enum Stage {
     Deep,
     /// A solved statement once more, for a shorter proof.
     Shorten,
+    /// A solved statement once more, for a proof in more steps, from which only the critic learns.
+    Detail,
 }
 
 impl Stage {
@@ -62,6 +64,7 @@ impl Stage {
             Self::Scan => "scan",
             Self::Deep => "deep",
             Self::Shorten => "shorten",
+            Self::Detail => "detail",
         }
     }
 }

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use rand_chacha::ChaCha8Rng;
 
 use super::error::ModelError;
+use super::language_model::Scoring;
 use super::network::{Network, Prefix};
 use super::sampling::{self, Sampling};
 use super::tokenizer::{DecodeStream, Tokenizer};
@@ -103,11 +104,17 @@ impl Generator<'_> {
         Ok(done.into_iter().flatten().collect())
     }
 
-    /// The `n` texts that beam search of width `n` finds, by mean log-probability of their tokens, best first.
+    /// The `n` texts that beam search of width `n` finds, by this score, best first.
     ///
     /// # Errors
     /// As [`Generator::sample`].
-    pub(super) async fn beam(&self, prefix: &Prefix, logits: Tensor<2>, n: usize) -> Result<Vec<Sample>, ModelError> {
+    pub(super) async fn beam(
+        &self,
+        prefix: &Prefix,
+        logits: Tensor<2>,
+        n: usize,
+        scoring: Scoring,
+    ) -> Result<Vec<Sample>, ModelError> {
         let mut logits = rows(logits).await?;
         let vocab = logits.len();
         let mut beams = vec![self.open()?];
@@ -141,7 +148,16 @@ impl Generator<'_> {
                 }
             }
             beams = next;
-            if done.len() >= n || beams.is_empty() {
+            done.sort_by(|a, b| scoring.score(&b.logprobs).total_cmp(&scoring.score(&a.logprobs)));
+            let is_enough = match scoring {
+                Scoring::Mean => done.len() >= n,
+                // A text only loses by going on, so what is behind the last of `n` texts now stays behind it.
+                Scoring::Sum => n.checked_sub(1).and_then(|idx| done.get(idx)).is_some_and(|last| {
+                    let last = scoring.score(&last.logprobs);
+                    beams.iter().all(|beam| scoring.score(&beam.logprobs) <= last)
+                }),
+            };
+            if is_enough || beams.is_empty() {
                 break;
             }
             let branches = match &mut branches {
@@ -154,7 +170,6 @@ impl Generator<'_> {
             let last: Vec<u32> = beams.iter().map(|beam| beam.last).collect();
             logits = rows(self.network.step(&last, prefix, branches)).await?;
         }
-        done.sort_by(|a, b| b.mean_logprob().total_cmp(&a.mean_logprob()));
         done.truncate(n);
         Ok(done)
     }
@@ -190,15 +205,6 @@ impl Generator<'_> {
     }
 }
 
-impl Sample {
-    /// The mean of its tokens' log-probabilities.
-    #[must_use]
-    pub fn mean_logprob(&self) -> f64 {
-        let sum: f64 = self.logprobs.iter().map(|logprob| f64::from(*logprob)).sum();
-        sum / self.logprobs.len().max(1) as f64
-    }
-}
-
 /// Reads rows of logits, `[n, vocab]`, from the device.
 ///
 /// # Errors
@@ -207,3 +213,6 @@ pub async fn rows(logits: Tensor<2>) -> Result<Vec<f32>, ModelError> {
     let data = logits.into_data_async().await.map_err(|e| ModelError::Device(e.to_string()))?;
     data.try_into_vec().map_err(|e| ModelError::Device(format!("{e:?}")))
 }
+
+#[cfg(test)]
+mod tests;

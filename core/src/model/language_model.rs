@@ -1,5 +1,7 @@
 //! The policy: a language model that writes tactics for a proof state.
 
+use std::sync::Arc;
+
 use super::config::{Head, RopeScaling};
 use super::error::ModelError;
 use super::generate::{Generator, Sample, rows};
@@ -8,8 +10,50 @@ use super::prefixes::Prefixes;
 use super::reader::Reader;
 use super::sampling::Sampling;
 use crate::cost::ModelCost;
+use crate::policy::premises::{Pointers, Premises};
 use crate::policy::{Candidate, ProposalRequest, Proposals};
 use crate::prompt::{PromptFormat, clean_tactic, policy_prompt};
+
+/// What a policy says of a tactic's probability.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scoring {
+    /// The mean over its tokens (arXiv 2410.15700): how sure the model was of each.
+    #[default]
+    Mean,
+    /// The sum over its tokens: the tactic's own log-probability, which can be held against that of a longer one.
+    Sum,
+}
+
+impl Scoring {
+    /// What [`Scoring::from_name`] understands.
+    pub const NAMES: [&str; 2] = ["mean", "sum"];
+
+    /// The scoring of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Mean, Self::Sum].into_iter().zip(Self::NAMES).find(|(_, known)| *known == name).map(|(it, _)| it)
+    }
+
+    /// Its name, which [`Scoring::from_name`] understands.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let [mean, sum] = Self::NAMES;
+        match self {
+            Self::Mean => mean,
+            Self::Sum => sum,
+        }
+    }
+
+    /// The score of a text, from the log-probabilities of its tokens.
+    #[must_use]
+    pub fn score(self, logprobs: &[f32]) -> f64 {
+        let sum: f64 = logprobs.iter().map(|logprob| f64::from(*logprob)).sum();
+        match self {
+            Self::Mean => sum / logprobs.len().max(1) as f64,
+            Self::Sum => sum,
+        }
+    }
+}
 
 /// How a policy reads and writes.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +62,8 @@ pub struct PolicyOptions {
     pub format: PromptFormat,
     /// How tokens are chosen.
     pub sampling: Sampling,
+    /// By what its tactics are ordered.
+    pub scoring: Scoring,
     /// Memory for the keys and values of prompts that later prompts may share, in bytes.
     pub prefix_bytes: usize,
 }
@@ -31,6 +77,8 @@ pub struct LanguageModel {
     /// Tokens that end a text.
     ends: Vec<u32>,
     prefixes: Prefixes,
+    /// The lemmas that its prompts show and its tactics point at.
+    premises: Option<Arc<Premises>>,
 }
 
 impl LanguageModel {
@@ -44,7 +92,14 @@ impl LanguageModel {
             all.extend(reader.tokenizer().id_of("<|im_end|>"));
         }
         let prefixes = Prefixes::new(options.prefix_bytes);
-        Self { network, reader, options, ends: all, prefixes }
+        Self { network, reader, options, ends: all, prefixes, premises: None }
+    }
+
+    /// The policy with the lemmas that it was trained to point at.
+    #[must_use]
+    pub fn with_premises(mut self, premises: Arc<Premises>) -> Self {
+        self.premises = Some(premises);
+        self
     }
 
     /// The network.
@@ -66,10 +121,11 @@ impl LanguageModel {
     /// # Errors
     /// The prompt cannot be built, or the device fails.
     pub async fn propose(&mut self, request: &ProposalRequest) -> Result<Proposals, ModelError> {
-        let tokens = self.reader.prompt(&policy_prompt(self.options.format, request))?;
+        let pointers = self.premises.as_ref().map(|premises| premises.pointers(request)).unwrap_or_default();
+        let tokens = self.reader.prompt(&policy_prompt(self.options.format, &pointers.shown_in(request)))?;
         let sampling = self.options.sampling.clone();
         match self.generate(&tokens, &sampling, request.samples as usize, request.seed).await {
-            Ok((samples, cost)) => Ok(Proposals { candidates: merged(self.options.format, &samples), cost }),
+            Ok((samples, cost)) => Ok(Proposals { candidates: merged(&self.options, &pointers, &samples), cost }),
             Err(ModelError::Length { .. }) => Ok(Proposals::default()),
             Err(error) => Err(error),
         }
@@ -113,7 +169,7 @@ impl LanguageModel {
         let samples = if sampling.temperature > 0.0 {
             generator.sample(&prefix, logits, n, seed).await?
         } else {
-            generator.beam(&prefix, logits, n).await?
+            generator.beam(&prefix, logits, n, self.options.scoring).await?
         };
         let cost = ModelCost {
             prompt_tokens: (tokens.len() - n_known) as u64,
@@ -152,12 +208,14 @@ impl LanguageModel {
     }
 }
 
-/// The samples as candidates: equal tactics merged under the most probable of them, most probable first.
-fn merged(format: PromptFormat, samples: &[Sample]) -> Vec<Candidate> {
+/// The samples as candidates: equal tactics merged under the most probable of them, most probable first. One that points
+/// at no lemma is none.
+fn merged(options: &PolicyOptions, pointers: &Pointers, samples: &[Sample]) -> Vec<Candidate> {
     let mut candidates: Vec<Candidate> = Vec::new();
     for sample in samples {
-        let Some(tactic) = clean_tactic(format, &sample.text) else { continue };
-        let (logprob, n_tokens) = (sample.mean_logprob(), sample.logprobs.len() as u32);
+        let Some(tactic) = clean_tactic(options.format, &sample.text) else { continue };
+        let Some(tactic) = pointers.resolve(&tactic) else { continue };
+        let (logprob, n_tokens) = (options.scoring.score(&sample.logprobs), sample.logprobs.len() as u32);
         match candidates.iter_mut().find(|earlier| earlier.tactic == tactic) {
             Some(earlier) if earlier.logprob < logprob => *earlier = Candidate { tactic, logprob, n_tokens },
             Some(_) => {}

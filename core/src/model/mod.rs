@@ -21,7 +21,7 @@ pub mod train;
 pub mod weights;
 
 pub use error::ModelError;
-pub use language_model::{LanguageModel, PolicyOptions};
+pub use language_model::{LanguageModel, PolicyOptions, Scoring};
 pub use reader::Reader;
 pub use reward_model::RewardModel;
 pub use sampling::Sampling;

@@ -31,8 +31,8 @@ pub struct ProposalRequest {
 pub struct Candidate {
     /// The tactic's text, one tactic or a sequence, without leading indentation.
     pub tactic: String,
-    /// The policy's log-probability (natural log, at most 0): the mean over tokens for a language model,
-    /// the normalised prior for the portfolio.
+    /// The policy's log-probability (natural log, at most 0): the mean or the sum over tokens for a language model, the
+    /// normalised prior for the portfolio.
     pub logprob: f64,
     /// Tokens generated for it; 0 for the portfolio.
     pub n_tokens: u32,

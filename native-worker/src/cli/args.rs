@@ -429,9 +429,9 @@ pub struct ModelArgs {
     /// URLs, BFS-Prover's for others
     #[arg(long, value_name = "FORMAT", env = "STEPWISE_PROMPT", default_value = "auto", value_parser = parse_prompt)]
     pub prompt: PromptChoice,
-    /// Sampling temperature; 0 is beam search
-    #[arg(long, value_name = "T", env = "STEPWISE_TEMPERATURE", default_value = "0.7", value_parser = parse_temperature)]
-    pub temperature: f64,
+    /// Sampling temperature; 0 is beam search, `auto` is what the policy's folder says, else 0.7
+    #[arg(long, value_name = "T", env = "STEPWISE_TEMPERATURE", default_value = "auto", value_parser = parse_temperature_or_auto)]
+    pub temperature: Temperature,
     /// Draw only from the N most probable tokens, or `none`
     #[arg(long, value_name = "N", env = "STEPWISE_TOP_K", default_value = "none", value_parser = parse_count)]
     pub top_k: Count,
@@ -453,6 +453,10 @@ pub enum ModelSource {
     /// A server.
     Url(String),
 }
+
+/// A sampling temperature, or `auto`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Temperature(pub Option<f64>);
 
 /// Where models run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -605,6 +609,13 @@ fn parse_configuration(text: &str) -> Result<NamedFlags, String> {
     }
     let words = shlex::split(flags).ok_or("a quotation in the flags is never closed")?;
     Ok(NamedFlags { name: name.to_owned(), words })
+}
+
+fn parse_temperature_or_auto(text: &str) -> Result<Temperature, String> {
+    match text {
+        "auto" => Ok(Temperature(None)),
+        _ => parse_temperature(text).map(|temperature| Temperature(Some(temperature))),
+    }
 }
 
 fn parse_temperature(text: &str) -> Result<f64, String> {

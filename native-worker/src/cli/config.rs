@@ -213,7 +213,7 @@ mod tests {
                 device = auto (default)
                 threads = auto (default)
                 prompt = auto (default)
-                temperature = 0.7 (default)
+                temperature = auto (default)
                 top-k = none (default)
                 top-p = 1 (default)
                 tactic-tokens = 256 (default)

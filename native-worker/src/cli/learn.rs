@@ -1,10 +1,13 @@
 //! `stepwise learn`: expert iteration over files of problems, and `stepwise export`: what it learnt, for others to train on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::ArgMatches;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 use stepwise_core::corpus::contamination::EvaluationSet;
 use stepwise_core::corpus::normalise::statement_key;
@@ -263,13 +266,13 @@ fn learn(
         folder,
         statements: Statements::new(training),
         sets,
-        options: options(args),
+        options: options(args, lemmas(args)?),
         workshop,
         told: Arc::new(Teller(progress.clone())),
     })
 }
 
-fn options(args: &LearnArgs) -> LearnOptions {
+fn options(args: &LearnArgs, lemmas: Option<Arc<Vec<u8>>>) -> LearnOptions {
     let (searches, models, training) = (&args.searches, &args.models, &args.training);
     let millis = |limit: Seconds| limit.0.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
     let budget = |expansions: u32, cost: Seconds| Budget {
@@ -303,17 +306,31 @@ fn options(args: &LearnArgs) -> LearnOptions {
         ramp: searches.ramp,
         deep_share: searches.deep_share,
         shorten_share: searches.shorten_share,
+        detail_share: searches.detail_share,
         explore: searches.explore,
         eval_mix: searches.eval_mix,
         eval: budget(searches.eval_expansions, searches.eval_cost),
         sampling: sampling(models),
         policy: beginning(&models.policy, shape(models.hidden, models.layers)),
         critic: beginning(&models.critic, shape(models.critic_hidden, models.critic_layers)),
+        lemmas,
         vocab_size: models.vocab as usize,
         train_policy: train(training.epochs, args.seed),
         train_critic: train(training.critic_epochs, args.seed + 1),
         concurrency: args.concurrency.map_or(lean::n_hosts(&args.lean) + 1, |n| n as usize),
     }
+}
+
+/// The lemmas of `--premises` as a model's folder has them: their names and statements, compressed.
+fn lemmas(args: &LearnArgs) -> anyhow::Result<Option<Arc<Vec<u8>>>> {
+    let Some(path) = &args.searches.premises else { return Ok(None) };
+    let text = input::read_text(path)?;
+    let problems = read_jsonl(&path.display().to_string(), &text, &stepwise_core::problem::Defaults::default())?;
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    for Problem { name, theorem, .. } in problems {
+        writeln!(packed, "{}", serde_json::json!({ "name": name, "statement": theorem.statement }))?;
+    }
+    Ok(Some(Arc::new(packed.finish()?)))
 }
 
 fn sampling(models: &LearnModelArgs) -> Sampling {

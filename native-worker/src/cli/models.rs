@@ -12,7 +12,7 @@ use stepwise_core::search::SearchConfig;
 
 use super::args::{ModelArgs, ModelSource};
 use super::progress::Progress;
-use crate::models::{DeviceChoice, LocalCritic, LocalPolicy, ModelDevice, PromptChoice};
+use crate::models::{DeviceChoice, LocalCritic, LocalPolicy, ModelDevice, PolicyUse, PromptChoice};
 use crate::run::critic::Critic;
 use crate::run::critic::endpoint::EndpointCritic;
 use crate::run::critic_for;
@@ -46,9 +46,8 @@ impl Models {
             ModelSource::BuiltIn => portfolio(args)?,
             ModelSource::Folder(folder) => {
                 let device = device(args, progress).await?;
-                let (folder, prompt, sampling) = (folder.clone(), args.prompt, sampling(args));
-                let loaded =
-                    load(progress, "policy", move |told| LocalPolicy::open(&folder, device, prompt, sampling, told));
+                let (folder, use_as) = (folder.clone(), policy_use(args));
+                let loaded = load(progress, "policy", move |told| LocalPolicy::open(&folder, device, use_as, told));
                 Arc::new(loaded.await?)
             }
             ModelSource::Url(url) => {
@@ -130,19 +129,20 @@ async fn load<M: Send + 'static, E: std::error::Error + Send + Sync + 'static>(
     Ok(loaded.await.context("loading died")??)
 }
 
-fn sampling(args: &ModelArgs) -> Sampling {
-    Sampling {
-        temperature: args.temperature,
+fn policy_use(args: &ModelArgs) -> PolicyUse {
+    let sampling = Sampling {
+        temperature: args.temperature.0.unwrap_or(Sampling::default().temperature),
         top_k: args.top_k.0.map(|k| usize::try_from(k).unwrap_or(usize::MAX)),
         top_p: args.top_p,
         max_tokens: args.tactic_tokens as usize,
         stop: Vec::new(),
-    }
+    };
+    PolicyUse { prompt: args.prompt, sampling, own_temperature: args.temperature.0.is_none() }
 }
 
 fn endpoint_sampling(args: &ModelArgs) -> endpoint::Sampling {
     endpoint::Sampling {
-        temperature: args.temperature,
+        temperature: args.temperature.0.unwrap_or(Sampling::default().temperature),
         top_k: args.top_k.0.map(|k| u32::try_from(k).unwrap_or(u32::MAX)),
         top_p: args.top_p,
         max_tokens: args.tactic_tokens,

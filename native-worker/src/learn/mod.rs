@@ -44,6 +44,8 @@ pub struct LearnOptions {
     pub deep_share: f64,
     /// The share of the proofs of at least two tactics that are searched again for a shorter one.
     pub shorten_share: f64,
+    /// The share of the proved statements that is searched again for a proof in more steps, for the critic.
+    pub detail_share: f64,
     /// The share of the samples that is left to exploration beside the trained policy.
     pub explore: f64,
     /// The share of the samples that the portfolio gives beside the trained policy in evaluations.
@@ -56,6 +58,8 @@ pub struct LearnOptions {
     pub policy: Beginning,
     /// The same for the critic.
     pub critic: Beginning,
+    /// The lemmas that a new policy learns to point at: lemmas.jsonl.gz of its folder.
+    pub lemmas: Option<Arc<Vec<u8>>>,
     /// Tokens of a new tokenizer.
     pub vocab_size: usize,
     /// How the policy learns.

@@ -20,9 +20,10 @@ use super::searches::{StageRun, Statements};
 use super::training::{Apprenticeship, END, Measured, REWARD, Start, Trained};
 use super::{Beginning, EvalSet, LearnError, LearnOptions, Told, Workshop};
 use crate::models::shipped::Role;
-use crate::models::{LocalCritic, LocalPolicy, PromptChoice};
+use crate::models::{LocalCritic, LocalPolicy, PolicyUse, PromptChoice};
 use crate::run::critic::Critic;
 use crate::run::eval::{Eval, Step};
+use crate::run::policy::detail::Detail;
 use crate::run::policy::mixture::Mixture;
 use crate::run::policy::{Policy, Portfolio};
 use crate::run::stop::StopLevel;
@@ -126,7 +127,13 @@ impl Learn {
         if self.search(running, progress, (Stage::Shorten, long), &policy, None).await? {
             return Ok(None);
         }
-        drop((policy, critic));
+        let detailed: Arc<dyn Policy> = Arc::new(Detail::new(policy));
+        let mut proved = self.shuffled(number, progress.proved_by_at_least(1));
+        proved.truncate((proved.len() as f64 * self.options.detail_share).round() as usize);
+        if self.search(running, progress, (Stage::Detail, proved), &detailed, None).await? {
+            return Ok(None);
+        }
+        drop((detailed, critic));
 
         let (training, validation) = Lessons::of(earlier.iter().chain(&running.trials));
         let Some(policy) = self.train(Role::Policy, number, kept, &training, &validation).await? else {
@@ -145,9 +152,9 @@ impl Learn {
 
         let (proved, disproved) = progress.solved();
         let mut costs = BTreeMap::new();
-        for (name, stage) in [("scan", Stage::Scan), ("deep", Stage::Deep), ("shorten", Stage::Shorten)] {
+        for stage in [Stage::Scan, Stage::Deep, Stage::Shorten, Stage::Detail] {
             let records = running.trials.iter().filter(|trial| trial.stage == stage).map(|trial| &trial.record);
-            costs.insert(name.to_owned(), cost_of(records, self.options.concurrency));
+            costs.insert(stage.name().to_owned(), cost_of(records, self.options.concurrency));
         }
         costs.insert("train-policy".to_owned(), policy.cost);
         costs.insert("evaluate".to_owned(), evaluation_cost);
@@ -246,10 +253,11 @@ impl Learn {
     ) -> Result<bool, LearnError> {
         let budget = match stage {
             Stage::Scan | Stage::Shorten => self.options.scan.clone(),
+            Stage::Detail => self.options.deep.clone(),
             Stage::Deep => grown(&self.options.deep, self.options.ramp.powi(running.number as i32 - 1)),
         };
         // A shorter proof is looked for where the first search has not looked.
-        let seed = self.options.seed.wrapping_mul(1_000_003) + u64::from(running.number) * 3 + stage as u64;
+        let seed = self.options.seed.wrapping_mul(1_000_003) + u64::from(running.number) * 4 + stage as u64;
         let eval = || Eval {
             pool: self.workshop.pool.clone(),
             policy: Arc::clone(policy),
@@ -319,15 +327,22 @@ impl Learn {
             Role::Policy => (&self.options.policy, &kept.policy, &self.options.train_policy),
             Role::Critic => (&self.options.critic, &kept.critic, &self.options.train_critic),
         };
+        // A new model begins anew in every round: otherwise it would read the first round's lessons most often.
         let start = match (known, beginning) {
+            (_, Beginning::New(shape)) => Start::New {
+                shape: *shape,
+                tokenizer_json: self.tokenizer(training)?,
+                lemmas: self.options.lemmas.clone().filter(|_| role == Role::Policy),
+            },
             (Some(folder), _) | (None, Beginning::Folder(folder)) => Start::Folder(folder.clone()),
-            (None, Beginning::New(shape)) => Start::New { shape: *shape, tokenizer_json: self.tokenizer(training)? },
         };
         let apprenticeship = Apprenticeship {
             role,
             start,
+            rival: known.clone(),
             training: training.clone(),
             validation: validation.clone(),
+            without: self.statements.without(),
             options: options.clone(),
             folder,
             curve: self.folder.of_round(number, &format!("training/{}.jsonl", role.name()))?,
@@ -448,7 +463,8 @@ impl Learn {
 
     fn trained_policy(&self, folder: &Path) -> Result<Arc<dyn Policy>, LearnError> {
         let (device, sampling) = (self.workshop.device.clone(), self.options.sampling.clone());
-        Ok(Arc::new(LocalPolicy::open(folder, device, PromptChoice::Auto, sampling, &mut |_, _| {})?))
+        let use_as = PolicyUse { prompt: PromptChoice::Auto, sampling, own_temperature: false };
+        Ok(Arc::new(LocalPolicy::open(folder, device, use_as, &mut |_, _| {})?))
     }
 
     fn critic(&self, folder: Option<&Path>) -> Result<Option<Arc<dyn Critic>>, LearnError> {
@@ -495,7 +511,8 @@ fn n_shortened(earlier: &[Trial], now: &[Trial]) -> u64 {
         }
         lengths
     };
-    let found = shortest(&mut earlier.iter().chain(now.iter().filter(|trial| trial.stage != Stage::Shorten)));
+    let found = |trial: &&Trial| !matches!(trial.stage, Stage::Shorten | Stage::Detail);
+    let found = shortest(&mut earlier.iter().chain(now).filter(found));
     let again = shortest(&mut now.iter().filter(|trial| trial.stage == Stage::Shorten));
     again.iter().filter(|(name, length)| found.get(*name).is_some_and(|before| *length < before)).count() as u64
 }

@@ -1,6 +1,7 @@
 //! A stage of searches: which statements and negations are searched in which order, and what each search leaves.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use stepwise_core::corpus::is_known_to_hold;
@@ -29,7 +30,7 @@ pub struct Statements {
 pub struct StageRun<'a> {
     /// Which one.
     pub stage: Stage,
-    /// The statements to search, by index, in this order; then their negations, but for shorter proofs.
+    /// The statements to search, by index, in this order; then their negations, but for what is solved.
     pub order: Vec<usize>,
     /// What searches the statements, and what searches the negations.
     pub evals: [Eval; 2],
@@ -63,6 +64,14 @@ impl Statements {
         &self.problems[..self.n_statements]
     }
 
+    /// What each theorem does without, by its name in Lean; of those only that do.
+    #[must_use]
+    pub fn without(&self) -> BTreeMap<String, Vec<String>> {
+        let theorems = self.problems.iter().map(|problem| &problem.theorem);
+        let theorems = theorems.filter(|theorem| !theorem.without.is_empty());
+        theorems.map(|theorem| (theorem.name.clone(), theorem.without.clone())).collect()
+    }
+
     /// Runs a stage and returns true when the caller stopped it. `ended` is told of each trial. What this round has
     /// searched already, and what is solved by the time that its turn comes, is not searched.
     ///
@@ -76,17 +85,19 @@ impl Statements {
     ) -> Result<bool, EvalError> {
         let StageRun { stage, order, evals, trials, progress } = run;
         let seed = evals[0].config.seed;
+        // What is solved already is searched again, by its solved side.
+        let is_again = matches!(stage, Stage::Shorten | Stage::Detail);
         let progress = RefCell::new(progress);
         // Asked as a turn comes up, when other searches may have solved it.
         let is_wanted = |side: Side, idx: usize| {
             let progress = progress.borrow();
             let name = &self.problems[idx].name;
-            let is_open = stage == Stage::Shorten || progress.standing(name).is_open();
+            let is_open = is_again || progress.standing(name).is_open();
             is_open && !progress.is_done(stage, side, name)
         };
         let statements = order.iter().filter(|idx| is_wanted(Side::Statement, **idx));
         let statements = statements.map(|idx| Turn { eval_idx: 0, problem_idx: *idx });
-        let negations = order.iter().filter(|idx| stage != Stage::Shorten && self.has_negation[**idx]);
+        let negations = order.iter().filter(|idx| !is_again && self.has_negation[**idx]);
         let negations = negations.filter(|idx| is_wanted(Side::Negation, **idx));
         let negations = negations.map(|idx| Turn { eval_idx: 1, problem_idx: self.n_statements + idx });
         let sink = |turn: Turn, record: ProblemRecord, search: &Search| {
@@ -96,7 +107,8 @@ impl Statements {
                 stage,
                 side,
                 root: root.map(|root| state_text(&root.goals)),
-                steps: mining::steps(search),
+                // The policy is not to learn the long way.
+                steps: if stage == Stage::Detail { Vec::new() } else { mining::steps(search) },
                 preferences: mining::preferences(search, seed),
                 record,
             };

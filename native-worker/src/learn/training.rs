@@ -1,11 +1,13 @@
 //! Training a policy or a critic on what trials taught: from nothing or from a model folder, to a model folder.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use stepwise_core::learn::lessons::{Lessons, request};
-use stepwise_core::learn::run::{Preference, StageCost, TrainingLine};
+use stepwise_core::learn::run::{Preference, StageCost, Step, TrainingLine};
 use stepwise_core::model::config::{Head, ModelConfig};
 use stepwise_core::model::tokenizer::{Tokenizer, TokenizerError};
 use stepwise_core::model::train::{
@@ -13,6 +15,8 @@ use stepwise_core::model::train::{
 };
 use stepwise_core::model::weights::{Checkpoint, Dtype, ModelWeights, WeightsError};
 use stepwise_core::model::{ModelError, Reader};
+use stepwise_core::policy::ProposalRequest;
+use stepwise_core::policy::premises::Premises;
 use stepwise_core::prompt::{PromptFormat, critic_text, policy_prompt};
 
 use super::folder::{FolderError as RunFolderError, Lines, write_whole};
@@ -51,6 +55,8 @@ pub enum Start {
         shape: Shape,
         /// The bytes of its tokenizer.json.
         tokenizer_json: Vec<u8>,
+        /// The lemmas that a policy is to point at: its lemmas.jsonl.gz.
+        lemmas: Option<Arc<Vec<u8>>>,
     },
     /// With the model of a folder.
     Folder(PathBuf),
@@ -63,10 +69,14 @@ pub struct Apprenticeship {
     pub role: Role,
     /// Where it begins.
     pub start: Start,
+    /// The model's folder that it is held against.
+    pub rival: Option<PathBuf>,
     /// What it learns.
     pub training: Lessons,
     /// What it is tried on and does not learn.
     pub validation: Lessons,
+    /// What each theorem does without, by its name in Lean; of those only that do.
+    pub without: BTreeMap<String, Vec<String>>,
     /// How it learns.
     pub options: TrainConfig,
     /// The model folder that it makes.
@@ -95,7 +105,7 @@ pub struct Trained {
     pub cost: StageCost,
     /// On the lessons that it did not learn; `None` where there are none, or the caller stopped it.
     pub validation: Option<Measured>,
-    /// The same for the model that it began with, where that is a folder.
+    /// The same for its rival.
     pub validation_before: Option<Measured>,
     /// The caller stopped it; the state is saved.
     pub interrupted: bool,
@@ -155,6 +165,8 @@ struct Apprentice {
     weights: ModelWeights,
     reader: Reader,
     format: PromptFormat,
+    /// The lemmas that it points at.
+    premises: Option<Arc<Premises>>,
     /// Ends a tactic, or is what a critic is read at.
     last: u32,
 }
@@ -165,18 +177,18 @@ impl Apprenticeship {
     /// # Errors
     /// The model that it begins with cannot be read, there is nothing to learn, or a file cannot be written.
     pub fn run(&self, device: &ModelDevice, stop: &Stop, show: &dyn Fn(&str)) -> Result<Trained, ApprenticeError> {
-        let apprentice = self.apprentice()?;
-        let task = self.task(&apprentice, &self.training)?;
-        let validation = self.task(&apprentice, &self.validation)?;
         if self.n_lessons() == 0 {
             return Err(ApprenticeError::NothingToLearn(self.role.name()));
         }
+        let validation_before = match &self.rival {
+            Some(rival) => self.measured(self.opened(rival)?, device)?,
+            None => None,
+        };
+        let apprentice = self.apprentice()?;
+        let task = self.task(&apprentice, &self.training)?;
+        let validation = self.task(&apprentice, &self.validation)?;
         let Apprentice { config, weights, .. } = &apprentice;
         let mut training = Training::new(config, weights, task, self.options.clone(), &device.compute)?;
-        let validation_before = match &self.start {
-            Start::Folder(_) => measured(&training, &validation)?,
-            Start::New { .. } => None,
-        };
         let mut earlier = self.earlier_lines()?;
         if let Some(state) = read_state(&self.state)? {
             training = training.resumed(&state)?;
@@ -184,22 +196,31 @@ impl Apprenticeship {
         } else {
             earlier.clear();
         }
+        let mut best = earlier.iter().filter_map(measured_in).min_by(|a, b| a.loss.total_cmp(&b.loss));
         let mut curve = Curve::open(&self.curve, &earlier)?;
         let mut saved = Instant::now();
         let mut spent_us = 0;
+        let n_steps_an_epoch = (training.n_steps() / self.options.epochs.max(1)).max(1);
         loop {
             let (step, device_us) = device.timed(|| training.step());
             spent_us += device_us;
             let Some(step) = step? else { break };
             curve.add(&step);
             let is_last = step.step == step.n_steps;
-            if is_last || curve.is_due() {
-                let (at_the_end, device_us) = match is_last {
+            let is_measured = is_last || step.step % n_steps_an_epoch == 0;
+            if is_measured || curve.is_due() {
+                let (now, device_us) = match is_measured {
                     true => device.timed(|| measured(&training, &validation)),
                     false => (Ok(None), 0),
                 };
                 spent_us += device_us;
-                let line = curve.line(&step, at_the_end?);
+                let now = now?;
+                // Of all epochs' models the one stays that knows best what it has not learnt.
+                if now.is_some_and(|now| best.is_none_or(|best| now.loss < best.loss)) {
+                    best = now;
+                    self.save(config, &training.weights()?)?;
+                }
+                let line = curve.line(&step, now);
                 show(&format!(
                     "{}: step {} of {}, loss {:.3}, {:.0} tokens/s",
                     self.role.name(),
@@ -220,17 +241,33 @@ impl Apprenticeship {
                 return Ok(Trained { cost, validation: None, validation_before, interrupted: true });
             }
         }
-        let validation = measured(&training, &validation)?;
-        self.save(config, &training.weights()?)?;
+        if best.is_none() {
+            self.save(config, &training.weights()?)?;
+        }
         let cost = curve.cost(spent_us);
+        let n = task_len(&validation) as u64;
+        let validation = best.map(|best| Measured { n, ..best });
         Ok(Trained { cost, validation, validation_before, interrupted: false })
+    }
+
+    /// How well a model knows the validation's lessons.
+    fn measured(&self, model: Apprentice, device: &ModelDevice) -> Result<Option<Measured>, ApprenticeError> {
+        let [task, validation] = [&self.validation, &self.validation].map(|lessons| self.task(&model, lessons));
+        let (task, validation) = (task?, validation?);
+        if task_len(&validation) == 0 {
+            return Ok(None);
+        }
+        let options = TrainConfig { lora: None, ..self.options.clone() };
+        let training = Training::new(&model.config, &model.weights, task, options, &device.compute)?;
+        Ok(measured(&training, &validation)?)
     }
 
     /// Writes the folder, with all that the model it began with has beside its weights.
     fn save(&self, config: &ModelConfig, weights: &ModelWeights) -> Result<(), ApprenticeError> {
         let (dtype, side_files) = match &self.start {
-            Start::New { tokenizer_json, .. } => {
-                (Dtype::F16, new_side_files(config, tokenizer_json, PromptFormat::Plain)?)
+            Start::New { tokenizer_json, lemmas, .. } => {
+                let lemmas = lemmas.as_ref().map(|lemmas| lemmas.as_slice());
+                (Dtype::F16, new_side_files(config, tokenizer_json, PromptFormat::Plain, lemmas)?)
             }
             // As it came: what is trained on from round to round stays in the precision of its kind.
             Start::Folder(from) => {
@@ -247,7 +284,7 @@ impl Apprenticeship {
 
     fn apprentice(&self) -> Result<Apprentice, ApprenticeError> {
         let apprentice = match &self.start {
-            Start::New { shape, tokenizer_json } => {
+            Start::New { shape, tokenizer_json, lemmas } => {
                 let tokenizer = Tokenizer::from_json(tokenizer_json)?;
                 let id = |token| tokenizer.id_of(token).ok_or_else(|| no_token(Path::new("tokenizer.json"), token));
                 let (end, reward) = (id(END)?, id(REWARD)?);
@@ -262,28 +299,14 @@ impl Apprenticeship {
                 );
                 let weights = initial_weights(&config, self.options.seed)?;
                 let reader = Reader::new(tokenizer, None);
-                Apprentice { config, weights, reader, format: PromptFormat::Plain, last: reward_token.unwrap_or(end) }
-            }
-            Start::Folder(path) => {
-                let folder = self.open(path)?;
-                let weights = Checkpoint::new(&folder.config, &folder)?.load()?;
-                let reader = local::reader(&folder)?;
-                let format = local::default_format(&folder)?;
-                let last = match folder.config.head {
-                    Head::Reward { token } => token,
-                    // A chat's turn ends with its own token, any other text with the end of text.
-                    Head::LanguageModel => {
-                        [reader.tokenizer().id_of("<|im_end|>").filter(|_| format == PromptFormat::StepProver)]
-                            .into_iter()
-                            .flatten()
-                            .chain(folder.config.eos.first().copied())
-                            .chain(reader.tokenizer().eos_id())
-                            .next()
-                            .ok_or_else(|| no_token(path, "that ends a text"))?
-                    }
+                let premises = match lemmas {
+                    Some(lemmas) => Some(Arc::new(local::unpacked_premises(&self.folder, lemmas)?)),
+                    None => None,
                 };
-                Apprentice { config: folder.config.clone(), weights, reader, format, last }
+                let last = reward_token.unwrap_or(end);
+                Apprentice { config, weights, reader, format: PromptFormat::Plain, premises, last }
             }
+            Start::Folder(path) => self.opened(path)?,
         };
         let is_critic = matches!(apprentice.config.head, Head::Reward { .. });
         if is_critic != (self.role == Role::Critic) {
@@ -297,15 +320,41 @@ impl Apprenticeship {
         Ok(apprentice)
     }
 
+    /// A folder's model.
+    fn opened(&self, path: &Path) -> Result<Apprentice, ApprenticeError> {
+        let folder = self.open(path)?;
+        let weights = Checkpoint::new(&folder.config, &folder)?.load()?;
+        let reader = local::reader(&folder)?;
+        let format = local::default_format(&folder)?;
+        let last = match folder.config.head {
+            Head::Reward { token } => token,
+            // A chat's turn ends with its own token, any other text with the end of text.
+            Head::LanguageModel => {
+                [reader.tokenizer().id_of("<|im_end|>").filter(|_| format == PromptFormat::StepProver)]
+                    .into_iter()
+                    .flatten()
+                    .chain(folder.config.eos.first().copied())
+                    .chain(reader.tokenizer().eos_id())
+                    .next()
+                    .ok_or_else(|| no_token(path, "that ends a text"))?
+            }
+        };
+        let premises = local::premises(&folder)?;
+        Ok(Apprentice { config: folder.config.clone(), weights, reader, format, premises, last })
+    }
+
     /// The lessons as tokens.
     fn task(&self, apprentice: &Apprentice, lessons: &Lessons) -> Result<Task, ApprenticeError> {
-        let Apprentice { reader, format, last, .. } = apprentice;
+        let Apprentice { reader, format, premises, last, .. } = apprentice;
         Ok(match self.role {
             Role::Policy => {
-                let example = |step| {
-                    let mut tokens = reader.prompt(&policy_prompt(*format, &request(step)))?;
+                let example = |step: &Step| {
+                    let without = self.without.get(&step.theorem).cloned().unwrap_or_default();
+                    let request = ProposalRequest { without, ..request(step) };
+                    let pointers = premises.as_ref().map(|premises| premises.pointers(&request)).unwrap_or_default();
+                    let mut tokens = reader.prompt(&policy_prompt(*format, &pointers.shown_in(&request)))?;
                     let n_prompt = tokens.len();
-                    tokens.extend(reader.tokenizer().encode_plain(&step.tactic, false)?);
+                    tokens.extend(reader.tokenizer().encode_plain(&pointers.point(&step.tactic), false)?);
                     tokens.push(*last);
                     Ok(Example { tokens, n_prompt })
                 };
@@ -403,15 +452,24 @@ impl Curve {
 
 /// Its loss and accuracy on a task, if there is anything in it.
 fn measured(training: &Training, task: &Task) -> Result<Option<Measured>, TrainError> {
-    let is_empty = match task {
-        Task::Policy(examples) => examples.is_empty(),
-        Task::Critic(pairs) => pairs.is_empty(),
-    };
-    if is_empty {
+    if task_len(task) == 0 {
         return Ok(None);
     }
     let Evaluation { loss, accuracy, n_items, .. } = training.evaluate(task)?;
     Ok(Some(Measured { loss, accuracy, n: n_items as u64 }))
+}
+
+/// Lessons of a task.
+fn task_len(task: &Task) -> usize {
+    match task {
+        Task::Policy(examples) => examples.len(),
+        Task::Critic(pairs) => pairs.len(),
+    }
+}
+
+/// What a line of the curve tells of the validation; how many lessons it had is not among it.
+fn measured_in(line: &TrainingLine) -> Option<Measured> {
+    Some(Measured { loss: line.validation_loss?, accuracy: line.validation_accuracy?, n: 0 })
 }
 
 fn read_state(path: &Path) -> Result<Option<Vec<u8>>, ApprenticeError> {

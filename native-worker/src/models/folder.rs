@@ -33,6 +33,8 @@ pub struct ModelFolder {
     pub generation_config: Option<Vec<u8>>,
     /// The bytes of stepwise.json, which says what Hugging Face has no file for.
     pub settings: Option<Vec<u8>>,
+    /// The bytes of lemmas.jsonl.gz: the library's lemmas that a policy was trained to point at.
+    pub lemmas: Option<Vec<u8>>,
     /// Where it is, for messages; its last component is the model's name.
     pub path: PathBuf,
     /// Of all shards.
@@ -140,6 +142,8 @@ pub enum FolderError {
     },
 }
 
+/// The file of a folder's lemmas.
+pub(super) const LEMMAS: &str = "lemmas.jsonl.gz";
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 
@@ -192,6 +196,7 @@ impl ModelFolder {
             special_tokens_map: optional("special_tokens_map.json")?,
             generation_config: optional("generation_config.json")?,
             settings: optional("stepwise.json")?,
+            lemmas: optional(LEMMAS)?,
             path: folder.to_owned(),
             tensors: Vec::new(),
             shards: Vec::new(),

@@ -1,8 +1,11 @@
 //! Policies and critics from model folders, each served by a thread of its own.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use flate2::read::GzDecoder;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use stepwise_core::critic::{ScoreRequest, Scores};
@@ -11,14 +14,17 @@ use stepwise_core::model::config::{Architecture, Head};
 use stepwise_core::model::network::Network;
 use stepwise_core::model::tokenizer::{Tokenizer, TokenizerError};
 use stepwise_core::model::weights::{Checkpoint, TensorSource, WeightsError};
-use stepwise_core::model::{LanguageModel, ModelError, PolicyOptions, Reader, RewardModel, Sampling};
+use stepwise_core::model::{LanguageModel, ModelError, PolicyOptions, Reader, RewardModel, Sampling, Scoring};
+use stepwise_core::policy::premises::Premises;
 use stepwise_core::policy::{ProposalRequest, Proposals};
 use stepwise_core::prompt::PromptFormat;
 use tokio::sync::{mpsc, oneshot};
 
+use super::folder::LEMMAS;
 use super::shipped::{self, Role};
 use super::{FolderError, ModelDevice, ModelFolder};
 use crate::run::critic::{Critic, CriticError};
+use crate::run::policy::premises::read_premises;
 use crate::run::policy::{Policy, PolicyError};
 
 /// Memory for the keys and values of prompts that later prompts may share.
@@ -87,6 +93,17 @@ pub enum PromptChoice {
     Format(PromptFormat),
 }
 
+/// How a folder's policy is used.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicyUse {
+    /// Its prompt.
+    pub prompt: PromptChoice,
+    /// How tokens are chosen.
+    pub sampling: Sampling,
+    /// The temperature that the folder's stepwise.json names, if it does, goes before that of `sampling`.
+    pub own_temperature: bool,
+}
+
 /// A language model in this process.
 #[derive(Debug)]
 pub struct LocalPolicy {
@@ -105,7 +122,11 @@ pub struct LocalCritic {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Settings {
+    /// The name of a [`PromptFormat`].
     prompt: Option<String>,
+    /// The name of a [`Scoring`].
+    logprob: Option<String>,
+    temperature: Option<f64>,
 }
 
 impl LocalPolicy {
@@ -117,8 +138,7 @@ impl LocalPolicy {
     pub fn open(
         path: &Path,
         device: ModelDevice,
-        prompt: PromptChoice,
-        mut sampling: Sampling,
+        PolicyUse { prompt, mut sampling, own_temperature }: PolicyUse,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Self, LocalError> {
         let folder = &shipped::open(path, Role::Policy)?;
@@ -132,6 +152,10 @@ impl LocalPolicy {
             PromptChoice::Format(format) => format,
             PromptChoice::Auto => default_format(folder)?,
         };
+        let scoring = scoring(folder)?;
+        if let (true, Some(temperature)) = (own_temperature, settings(folder)?.temperature) {
+            sampling.temperature = temperature;
+        }
         sampling.stop.extend(format.stop().iter().map(|stop| (*stop).to_owned()));
         let reader = reader(folder)?;
         if format == PromptFormat::StepProver && !reader.has_template() {
@@ -141,10 +165,14 @@ impl LocalPolicy {
             });
         }
         let ends = generation_ends(folder)?;
-        let name = name(folder, &format!("{format:?} {sampling:?}"));
+        let name = name(folder, &format!("{format:?} {sampling:?} {scoring:?}"));
+        let premises = premises(folder)?;
         let network = network(folder, &device, progress)?;
-        let options = PolicyOptions { format, sampling, prefix_bytes: PREFIX_BYTES };
+        let options = PolicyOptions { format, sampling, scoring, prefix_bytes: PREFIX_BYTES };
         let mut model = LanguageModel::new(network, reader, options, &ends);
+        if let Some(premises) = premises {
+            model = model.with_premises(premises);
+        }
         let thread = ModelThread::start(move |request: &ProposalRequest| {
             let (answer, device_us) = device.timed(|| pollster::block_on(model.propose(request)));
             answer.map(|mut proposals| {
@@ -289,17 +317,62 @@ fn is_chat_internlm2(folder: &ModelFolder, tokenizer: &Tokenizer) -> bool {
 /// # Errors
 /// The folder's stepwise.json is broken.
 pub(crate) fn default_format(folder: &ModelFolder) -> Result<PromptFormat, LocalError> {
-    let wrong = |message: String| LocalError::Settings { path: folder.path.join("stepwise.json"), message };
-    let settings: Settings = match &folder.settings {
-        Some(bytes) => serde_json::from_slice(bytes).map_err(|e| wrong(format!("{e}; it may hold `prompt` only")))?,
-        None => Settings::default(),
-    };
-    match settings.prompt.as_deref() {
-        Some(name) => PromptFormat::from_name(name)
-            .ok_or_else(|| wrong(format!("`{name}` is no prompt; choose one of {}", PromptFormat::NAMES.join(", ")))),
+    match settings(folder)?.prompt.as_deref() {
+        Some(name) => PromptFormat::from_name(name).ok_or_else(|| {
+            wrong_settings(folder, format!("`{name}` is no prompt; choose one of {}", PromptFormat::NAMES.join(", ")))
+        }),
         None if folder.config.architecture == Architecture::InternLm2 => Ok(PromptFormat::StepProver),
         None => Ok(PromptFormat::BfsProver),
     }
+}
+
+/// By what a folder's policy orders its tactics.
+fn scoring(folder: &ModelFolder) -> Result<Scoring, LocalError> {
+    let Some(name) = settings(folder)?.logprob else { return Ok(Scoring::default()) };
+    Scoring::from_name(&name).ok_or_else(|| {
+        wrong_settings(folder, format!("`{name}` is no log-probability; choose one of {}", Scoring::NAMES.join(", ")))
+    })
+}
+
+/// What stepwise.json says.
+fn settings(folder: &ModelFolder) -> Result<Settings, LocalError> {
+    let Some(bytes) = &folder.settings else { return Ok(Settings::default()) };
+    let settings: Settings = serde_json::from_slice(bytes)
+        .map_err(|e| wrong_settings(folder, format!("{e}; it may hold `prompt`, `logprob` and `temperature`")))?;
+    match settings.temperature {
+        Some(temperature) if !(0.0..=100.0).contains(&temperature) => {
+            Err(wrong_settings(folder, format!("a temperature of {temperature}; give one from 0 to 100")))
+        }
+        _ => Ok(settings),
+    }
+}
+
+fn wrong_settings(folder: &ModelFolder, message: String) -> LocalError {
+    LocalError::Settings { path: folder.path.join("stepwise.json"), message }
+}
+
+/// The lemmas that a folder's policy points at.
+///
+/// # Errors
+/// The file is broken.
+pub(crate) fn premises(folder: &ModelFolder) -> Result<Option<Arc<Premises>>, LocalError> {
+    let lemmas = folder.lemmas.as_deref();
+    lemmas.map(|lemmas| unpacked_premises(&folder.path, lemmas).map(Arc::new)).transpose()
+}
+
+/// The lemmas in the bytes of a folder's lemmas.jsonl.gz.
+///
+/// # Errors
+/// The file is broken.
+pub(crate) fn unpacked_premises(folder: &Path, lemmas: &[u8]) -> Result<Premises, LocalError> {
+    let path = folder.join(LEMMAS);
+    let wrong = |e: &dyn std::fmt::Display| LocalError::Settings {
+        path: path.clone(),
+        message: format!("{e}; download it again"),
+    };
+    let mut text = String::new();
+    GzDecoder::new(lemmas).read_to_string(&mut text).map_err(|e| wrong(&e))?;
+    read_premises(&path, &text).map_err(|e| wrong(&e))
 }
 
 /// The end tokens of generation_config.json, which may be more than config.json has.
@@ -331,7 +404,13 @@ fn generation_ends(folder: &ModelFolder) -> Result<Vec<u32>, LocalError> {
 fn name(folder: &ModelFolder, usage: &str) -> String {
     let mut hasher = Sha256::new();
     hasher.update(folder.config.to_json());
-    let files = [&folder.tokenizer_json, &folder.tokenizer_model, &folder.tokenizer_config, &folder.special_tokens_map];
+    let files = [
+        &folder.tokenizer_json,
+        &folder.tokenizer_model,
+        &folder.tokenizer_config,
+        &folder.special_tokens_map,
+        &folder.lemmas,
+    ];
     for file in files {
         hasher.update(Sha256::digest(file.as_deref().unwrap_or_default()));
     }
@@ -350,3 +429,6 @@ fn name(folder: &ModelFolder, usage: &str) -> String {
     let folder_name = path.file_name().map(|name| name.to_string_lossy().into_owned());
     format!("{} {hash}", folder_name.unwrap_or_else(|| "model".to_owned()))
 }
+
+#[cfg(test)]
+mod tests;

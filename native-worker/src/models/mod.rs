@@ -9,5 +9,5 @@ pub mod shipped;
 
 pub use device::{DeviceChoice, ModelDevice};
 pub use folder::{FolderError, ModelFolder};
-pub use local::{LocalCritic, LocalError, LocalPolicy, PromptChoice};
+pub use local::{LocalCritic, LocalError, LocalPolicy, PolicyUse, PromptChoice};
 pub use save::{SaveError, save_folder};

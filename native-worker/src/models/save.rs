@@ -4,12 +4,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use stepwise_core::model::Scoring;
 use stepwise_core::model::config::ModelConfig;
 use stepwise_core::model::tokenizer::{Tokenizer, TokenizerError};
 use stepwise_core::model::weights::{Dtype, ModelWeights, WeightsError};
 use stepwise_core::prompt::PromptFormat;
 
 use super::ModelFolder;
+use super::folder::LEMMAS;
 
 /// Why a model was not saved, each as one line.
 #[derive(Debug, thiserror::Error)]
@@ -33,8 +35,9 @@ pub enum SaveError {
 /// The files of a folder beside its configuration and its weights, by name.
 pub type SideFiles = Vec<(&'static str, Vec<u8>)>;
 
-/// What a new model has beside its weights: tokenizer.json, a tokenizer_config.json that names the end of text, and
-/// stepwise.json with the prompt that it was trained on.
+/// What a new model has beside its weights: tokenizer.json, a tokenizer_config.json that names the end of text,
+/// stepwise.json with the prompt that it was trained on and how its tactics are best found, and the lemmas that it points
+/// at, a file of `stepwise corpus library` in gzip's form.
 ///
 /// # Errors
 /// The tokenizer is broken, or not this model's.
@@ -42,6 +45,7 @@ pub fn new_side_files(
     config: &ModelConfig,
     tokenizer_json: &[u8],
     prompt: PromptFormat,
+    lemmas: Option<&[u8]>,
 ) -> Result<SideFiles, SaveError> {
     let tokenizer = Tokenizer::from_json(tokenizer_json)?;
     tokenizer.check_vocabulary(config.vocab_size)?;
@@ -52,12 +56,13 @@ pub fn new_side_files(
         "clean_up_tokenization_spaces": false,
         "model_max_length": config.max_positions,
     });
-    let settings = json!({ "prompt": prompt.name() });
-    Ok(vec![
+    let settings = json!({ "prompt": prompt.name(), "logprob": Scoring::Sum.name(), "temperature": 0 });
+    let files = vec![
         ("tokenizer.json", tokenizer_json.to_vec()),
         ("tokenizer_config.json", format!("{tokenizer_config:#}\n").into_bytes()),
         ("stepwise.json", format!("{settings}\n").into_bytes()),
-    ])
+    ];
+    Ok(files.into_iter().chain(lemmas.map(|lemmas| (LEMMAS, lemmas.to_vec()))).collect())
 }
 
 /// What a folder has beside its weights, for a model that was trained from it.
@@ -70,6 +75,7 @@ pub fn side_files_of(folder: &ModelFolder) -> SideFiles {
         ("special_tokens_map.json", &folder.special_tokens_map),
         ("generation_config.json", &folder.generation_config),
         ("stepwise.json", &folder.settings),
+        (LEMMAS, &folder.lemmas),
     ];
     files.into_iter().filter_map(|(name, bytes)| Some((name, bytes.clone()?))).collect()
 }

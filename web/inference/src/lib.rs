@@ -18,7 +18,7 @@ use stepwise_core::model::generate::{Sample, SampleEnd};
 use stepwise_core::model::network::{Compute, Network};
 use stepwise_core::model::tokenizer::Tokenizer;
 use stepwise_core::model::weights::{Checkpoint, RandomWeights, SafetensorsBytes, TensorSource};
-use stepwise_core::model::{LanguageModel, PolicyOptions, Reader, Sampling};
+use stepwise_core::model::{LanguageModel, PolicyOptions, Reader, Sampling, Scoring};
 use stepwise_core::prompt::PromptFormat;
 use wasm_bindgen::prelude::*;
 
@@ -135,8 +135,12 @@ impl Model {
         tokenizer.check_vocabulary(config.vocab_size)?;
         let checkpoint = Checkpoint::new(config, weights)?;
         let network = Network::load(config, &checkpoint, &device.compute, &mut |_, _| ())?;
-        let options =
-            PolicyOptions { format: PromptFormat::Plain, sampling: Sampling::default(), prefix_bytes: PREFIX_BYTES };
+        let options = PolicyOptions {
+            format: PromptFormat::Plain,
+            sampling: Sampling::default(),
+            scoring: Scoring::default(),
+            prefix_bytes: PREFIX_BYTES,
+        };
         Ok(Self(LanguageModel::new(network, Reader::new(tokenizer, None), options, &[])))
     }
 

@@ -7,6 +7,7 @@
 mod draft;
 mod index;
 mod lemma;
+mod pointers;
 mod symbols;
 
 use std::collections::HashSet;
@@ -14,6 +15,7 @@ use std::collections::HashSet;
 use self::draft::Drafts;
 use self::index::Index;
 use self::lemma::{Lemma, LemmaSymbols, relation_of};
+pub use self::pointers::Pointers;
 use self::symbols::Symbols;
 use super::{Candidate, ProposalRequest};
 use crate::corpus::bound::Scope;

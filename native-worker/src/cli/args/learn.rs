@@ -83,10 +83,13 @@ pub struct LearnSearchArgs {
     /// Share of the proofs of two tactics and more that are searched again for a shorter one
     #[arg(long, value_name = "SHARE", default_value = "0.5", value_parser = parse_share)]
     pub shorten_share: f64,
+    /// Share of the proved statements that is searched again for a proof in more steps, from which the critic learns
+    #[arg(long, value_name = "SHARE", default_value = "0.2", value_parser = parse_share)]
+    pub detail_share: f64,
     /// Share of the samples that the portfolio (with --premises) gives beside the trained policy
     #[arg(long, value_name = "SHARE", default_value = "0.5", value_parser = parse_share)]
     pub explore: f64,
-    /// Lemmas to explore with: a file of `stepwise corpus library`
+    /// Lemmas to explore with, and for a new policy to point at: a file of `stepwise corpus library`
     #[arg(long, value_name = "FILE.jsonl", value_hint = ValueHint::FilePath)]
     pub premises: Option<PathBuf>,
     /// Expansions per problem when a round is measured
@@ -134,8 +137,8 @@ pub struct LearnModelArgs {
     /// Threads of a model on the CPU, or `auto`: one per core
     #[arg(long, value_name = "N", env = "STEPWISE_THREADS", default_value = "auto", value_parser = parse_hosts)]
     pub threads: Hosts,
-    /// Sampling temperature in searches
-    #[arg(long, value_name = "T", default_value = "1", value_parser = parse_temperature)]
+    /// Sampling temperature in searches; 0 is beam search
+    #[arg(long, value_name = "T", default_value = "0", value_parser = parse_temperature)]
     pub temperature: f64,
     /// Tokens of a tactic at most
     #[arg(long, value_name = "N", default_value = "64", value_parser = at_least_one)]

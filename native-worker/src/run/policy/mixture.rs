@@ -1,7 +1,7 @@
 //! A mixture of two policies, such as the portfolio and a model: both are asked, and their tactics become one list.
 //!
 //! The two kinds of log-probability do not compare as they are: the portfolio's are those of a distribution over its
-//! candidates, a language model's are means over tokens and say nothing about the other candidates. So each policy's
+//! candidates, a language model's are sums or means over tokens and say nothing about the other candidates. So each policy's
 //! candidates are first put on one scale, as the distribution `q` over what this policy proposed here:
 //! `q(t) = exp(l(t)) / sum over its candidates u of exp(l(u))`. The mixture's log-probability is then
 //! `log(w_a q_a(t) + w_b q_b(t))`, with the shares of the samples as weights. It is a distribution over the tactics of

@@ -3,7 +3,6 @@
 use super::super::html::Html;
 use super::super::words::{counted, grouped, seconds};
 use super::super::{Proof, Report};
-use crate::learn::run::Stage;
 
 /// The statements with the longest shortest proofs.
 pub(super) fn longest(report: &Report, html: &mut Html) {
@@ -71,12 +70,7 @@ fn row(html: &mut Html, proof: &Proof) {
         let before =
             if proof.first_length > proof.length { format!(" (first {})", proof.first_length) } else { String::new() };
         html.leaf("td", &[("class", "n")], &format!("{}{before}", proof.length));
-        let stage = match proof.stage {
-            Stage::Scan => "scan",
-            Stage::Deep => "deep",
-            Stage::Shorten => "shorten",
-        };
-        html.leaf("td", &[("class", "n")], &format!("round {}, {stage}", proof.round));
+        html.leaf("td", &[("class", "n")], &format!("round {}, {}", proof.round, proof.stage.name()));
         html.leaf("td", &[("class", "n")], &seconds(proof.lean_cpu_s));
     });
 }

@@ -1,0 +1,51 @@
+//! What a folder says about how its policy is used.
+
+use super::*;
+
+/// The policy that ships, with another stepwise.json and other lemmas.
+fn folder(settings: &str, lemmas: Option<&[u8]>) -> ModelFolder {
+    let mut folder = shipped::open(Path::new("tiny"), Role::Policy).unwrap();
+    folder.settings = Some(settings.as_bytes().to_vec());
+    folder.lemmas = lemmas.map(<[u8]>::to_vec);
+    folder
+}
+
+fn said<T>(result: Result<T, LocalError>) -> String {
+    result.map(|_| ()).unwrap_err().to_string()
+}
+
+#[test]
+fn stepwise_json_says_how_a_policy_is_used() {
+    let both = folder(r#"{"prompt": "plain", "logprob": "sum", "temperature": 0}"#, None);
+    assert_eq!(default_format(&both).unwrap(), PromptFormat::Plain);
+    assert_eq!(scoring(&both).unwrap(), Scoring::Sum);
+    assert_eq!(settings(&both).unwrap().temperature, Some(0.0));
+    assert!(premises(&both).unwrap().is_none());
+
+    let nothing = folder("{}", None);
+    assert_eq!(scoring(&nothing).unwrap(), Scoring::Mean);
+    assert_eq!(settings(&nothing).unwrap().temperature, None);
+
+    let wrong = said(scoring(&folder(r#"{"logprob": "product"}"#, None)));
+    assert_eq!(wrong, "tiny/stepwise.json: `product` is no log-probability; choose one of mean, sum");
+    let wrong = said(settings(&folder(r#"{"temperature": -1}"#, None)));
+    assert_eq!(wrong, "tiny/stepwise.json: a temperature of -1; give one from 0 to 100");
+    let wrong = said(settings(&folder(r#"{"temprature": 1}"#, None)));
+    assert!(wrong.contains("it may hold `prompt`, `logprob` and `temperature`"), "{wrong}");
+}
+
+#[test]
+fn lemmas_are_unpacked_or_refused() {
+    let packed = |text: &str| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let line = r#"{"name": "Nat.add_comm", "statement": "theorem t (n m : Nat) : n + m = m + n"}"#;
+    let found = premises(&folder("{}", Some(&packed(line)))).unwrap().unwrap();
+    assert_eq!(found.len(), 1);
+    for broken in [packed("{").as_slice(), b"no gzip", &packed(line)[..20]] {
+        let wrong = said(premises(&folder("{}", Some(broken))));
+        assert!(wrong.starts_with("tiny/lemmas.jsonl.gz: ") && wrong.ends_with("; download it again"), "{wrong}");
+    }
+}
