@@ -112,9 +112,22 @@ impl Branches {
         let Some(first) = self.layers.first() else { return };
         let indices: Vec<i32> = branches.iter().map(|idx| i32::try_from(*idx).unwrap_or(i32::MAX)).collect();
         let indices = Tensor::<1, Int>::from_data(indices.as_slice(), &first.keys.device());
+        let n_tokens = self.n_tokens;
+        // Of the room only what is used, and as a matrix, for which burn's CPU backend copies instead of computing the
+        // place of every element: beam search comes by here at every step.
+        let chosen = |kept: Tensor<4>| {
+            let ([capacity, n_kv_heads, head_dim, n], n_chosen) = (kept.dims(), branches.len());
+            let room = |n| Tensor::zeros([n, n_kv_heads, head_dim, n_chosen], &kept.device());
+            if n_tokens == 0 {
+                return room(capacity);
+            }
+            let used = kept.clone().narrow(0, 0, n_tokens).reshape([n_tokens * n_kv_heads * head_dim, n]);
+            let used = used.select(1, indices.clone()).reshape([n_tokens, n_kv_heads, head_dim, n_chosen]);
+            if n_tokens < capacity { Tensor::cat(vec![used, room(capacity - n_tokens)], 0) } else { used }
+        };
         for layer in &mut self.layers {
-            layer.keys.inplace(|kept| kept.select(3, indices.clone()));
-            layer.values.inplace(|kept| kept.select(3, indices.clone()));
+            layer.keys.inplace(chosen);
+            layer.values.inplace(chosen);
         }
     }
 }
