@@ -10,7 +10,8 @@ use super::prefixes::Prefixes;
 use super::reader::Reader;
 use super::sampling::Sampling;
 use crate::cost::ModelCost;
-use crate::policy::premises::{Pointers, Premises};
+use crate::policy::pointers::Pointers;
+use crate::policy::premises::Premises;
 use crate::policy::{Candidate, ProposalRequest, Proposals};
 use crate::prompt::{PromptFormat, clean_tactic, policy_prompt};
 
@@ -77,7 +78,7 @@ pub struct LanguageModel {
     /// Tokens that end a text.
     ends: Vec<u32>,
     prefixes: Prefixes,
-    /// The lemmas that its prompts show and its tactics point at.
+    /// The lemmas that its prompts show and its tactics point at, beside the portfolio's drafts.
     premises: Option<Arc<Premises>>,
 }
 
@@ -121,7 +122,7 @@ impl LanguageModel {
     /// # Errors
     /// The prompt cannot be built, or the device fails.
     pub async fn propose(&mut self, request: &ProposalRequest) -> Result<Proposals, ModelError> {
-        let pointers = self.premises.as_ref().map(|premises| premises.pointers(request)).unwrap_or_default();
+        let pointers = self.premises.as_ref().map(|premises| Pointers::new(premises, request)).unwrap_or_default();
         let tokens = self.reader.prompt(&policy_prompt(self.options.format, &pointers.shown_in(request)))?;
         let sampling = self.options.sampling.clone();
         match self.generate(&tokens, &sampling, request.samples as usize, request.seed).await {

@@ -16,6 +16,7 @@ use stepwise_core::model::train::{
 use stepwise_core::model::weights::{Checkpoint, Dtype, ModelWeights, WeightsError};
 use stepwise_core::model::{ModelError, Reader};
 use stepwise_core::policy::ProposalRequest;
+use stepwise_core::policy::pointers::Pointers;
 use stepwise_core::policy::premises::Premises;
 use stepwise_core::prompt::{PromptFormat, critic_text, policy_prompt};
 
@@ -351,7 +352,8 @@ impl Apprenticeship {
                 let example = |step: &Step| {
                     let without = self.without.get(&step.theorem).cloned().unwrap_or_default();
                     let request = ProposalRequest { without, ..request(step) };
-                    let pointers = premises.as_ref().map(|premises| premises.pointers(&request)).unwrap_or_default();
+                    let pointers =
+                        premises.as_ref().map(|premises| Pointers::new(premises, &request)).unwrap_or_default();
                     let mut tokens = reader.prompt(&policy_prompt(*format, &pointers.shown_in(&request)))?;
                     let n_prompt = tokens.len();
                     tokens.extend(reader.tokenizer().encode_plain(&pointers.point(&step.tactic), false)?);

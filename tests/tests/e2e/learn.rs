@@ -106,6 +106,34 @@ fn a_loop_raises_the_held_out_pass_rate_and_survives_a_kill() {
 }
 
 #[test]
+fn a_model_folder_is_trained_on_with_adapters() {
+    let _turn = lean_turn();
+    let dir = TempDir::new().unwrap();
+    problems(dir.path(), 12);
+    let args = [
+        ["learn", "run", "--problems", "easy.jsonl", "--rounds", "1", "--held-out", "0", "--policy", "tiny"].as_slice(),
+        &["--critic", "tiny", "--lora", "4", "--samples", "8", "--scan-expansions", "2", "--deep-share", "0"],
+        &["--detail-share", "1", "--epochs", "1", "--batch-tokens", "1024", "--device", "cpu", "--json"],
+    ]
+    .concat();
+    assert_exit(&run(dir.path(), &args), 0);
+    // Everything beside the weights came along, and the adapters went into the weights.
+    let folder = dir.path().join("run/rounds/01/policy");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tiny/policy");
+    for file in std::fs::read_dir(&shipped).unwrap() {
+        let name = file.unwrap().file_name();
+        let [before, after] = [&shipped, &folder].map(|folder| std::fs::read(folder.join(&name)).unwrap());
+        let is_kept = before == after || name == "config.json";
+        assert_eq!(is_kept, name != "model.safetensors", "{name:?}");
+    }
+    let output = run(
+        dir.path(),
+        &["prove", "--policy", "run/rounds/01/policy", "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q"],
+    );
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{}", stderr(&output));
+}
+
+#[test]
 fn a_run_without_problems_says_what_to_give() {
     let dir = TempDir::new().unwrap();
     let output = run(dir.path(), &["learn", "run"]);

@@ -7,7 +7,6 @@
 mod draft;
 mod index;
 mod lemma;
-mod pointers;
 mod symbols;
 
 use std::collections::HashSet;
@@ -15,7 +14,6 @@ use std::collections::HashSet;
 use self::draft::Drafts;
 use self::index::Index;
 use self::lemma::{Lemma, LemmaSymbols, relation_of};
-pub use self::pointers::Pointers;
 use self::symbols::Symbols;
 use super::{Candidate, ProposalRequest};
 use crate::corpus::bound::Scope;
@@ -106,6 +104,15 @@ impl Premises {
         let mut drafts = Drafts::default();
         draft::draft(goal, &hits, &bridges, &request.without, &mut drafts);
         drafts.rank(request, |weight| weight * factor(&mut random, spread))
+    }
+
+    /// The names of the lemmas that share most with the first goal, best first; none that the theorem does without.
+    #[must_use]
+    pub fn look_up(&self, request: &ProposalRequest, n: usize) -> Vec<&str> {
+        let Some(goal) = request.goals.first() else { return Vec::new() };
+        let allowed = |lemma: &Lemma| !request.without.contains(&lemma.name);
+        let hits = self.rank(goal, &words_of(goal), allowed, |score| score);
+        hits.iter().take(n).map(|hit| hit.lemma.name.as_str()).collect()
     }
 
     /// The lemmas that share most with the goal, best first.
