@@ -17,8 +17,9 @@ use stepwise_core::search::{Budget, PriorityRule, SearchConfig, SearchRule};
 use super::evaluation::{Candidate, PassRates, cost_of, evaluate};
 use super::folder::{Lines, RunFolder, read_json, write_json, write_whole};
 use super::searches::{StageRun, Statements};
-use super::training::{Apprenticeship, END, Measured, REWARD, Start, Trained};
+use super::training::{Apprenticeship, END, Measured, REWARD, Start, Trained, WrittenStep};
 use super::{Beginning, EvalSet, LearnError, LearnOptions, Told, Workshop};
+use crate::models::local::unpacked_premises;
 use crate::models::shipped::Role;
 use crate::models::{LocalCritic, LocalPolicy, PolicyUse, PromptChoice};
 use crate::run::critic::Critic;
@@ -381,9 +382,19 @@ impl Learn {
         if let Ok(bytes) = std::fs::read(&path) {
             return Ok(bytes);
         }
-        let statements = self.statements.all().iter().map(|problem| problem.theorem.statement.as_str());
-        let steps = lessons.steps.iter().flat_map(|step| [step.state.as_str(), step.tactic.as_str()]);
-        let texts: Vec<&str> = statements.chain(steps).collect();
+        let mut texts: Vec<String> =
+            self.statements.all().iter().map(|problem| problem.theorem.statement.clone()).collect();
+        let premises = match &self.options.lemmas {
+            Some(lemmas) => Some(unpacked_premises(&path, lemmas)?),
+            None => None,
+        };
+        let without = self.statements.without();
+        for step in &lessons.steps {
+            let written = WrittenStep::new(premises.as_ref(), &without, step);
+            texts.extend(written.request.goals.into_iter().map(|goal| goal.text));
+            texts.push(written.tactic);
+        }
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let json = train_byte_level_bpe(&texts, self.options.vocab_size, &[END, REWARD])?;
         write_whole(&path, &json)?;
         Ok(json)

@@ -88,6 +88,24 @@ pub struct Apprenticeship {
     pub state: PathBuf,
 }
 
+/// A step as a policy reads and writes it.
+pub(super) struct WrittenStep {
+    /// What it is asked, with what it can point at shown above the state.
+    pub(super) request: ProposalRequest,
+    /// What it is to answer.
+    pub(super) tactic: String,
+}
+
+impl WrittenStep {
+    /// `without` is what each theorem does without, by its name.
+    pub(super) fn new(premises: Option<&Premises>, without: &BTreeMap<String, Vec<String>>, step: &Step) -> Self {
+        let without = without.get(&step.theorem).cloned().unwrap_or_default();
+        let request = ProposalRequest { without, ..request(step) };
+        let pointers = premises.map(|premises| Pointers::new(premises, &request)).unwrap_or_default();
+        Self { request: pointers.shown_in(&request), tactic: pointers.point(&step.tactic) }
+    }
+}
+
 /// How well a model knows lessons that it has not learnt.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
@@ -350,13 +368,10 @@ impl Apprenticeship {
         Ok(match self.role {
             Role::Policy => {
                 let example = |step: &Step| {
-                    let without = self.without.get(&step.theorem).cloned().unwrap_or_default();
-                    let request = ProposalRequest { without, ..request(step) };
-                    let pointers =
-                        premises.as_ref().map(|premises| Pointers::new(premises, &request)).unwrap_or_default();
-                    let mut tokens = reader.prompt(&policy_prompt(*format, &pointers.shown_in(&request)))?;
+                    let WrittenStep { request, tactic } = WrittenStep::new(premises.as_deref(), &self.without, step);
+                    let mut tokens = reader.prompt(&policy_prompt(*format, &request))?;
                     let n_prompt = tokens.len();
-                    tokens.extend(reader.tokenizer().encode_plain(&pointers.point(&step.tactic), false)?);
+                    tokens.extend(reader.tokenizer().encode_plain(&tactic, false)?);
                     tokens.push(*last);
                     Ok(Example { tokens, n_prompt })
                 };
