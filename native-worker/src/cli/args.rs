@@ -401,10 +401,10 @@ pub struct BudgetArgs {
 #[derive(Clone, Debug, PartialEq, Args)]
 #[command(next_help_heading = "Models")]
 pub struct ModelArgs {
-    /// Who proposes tactics: `portfolio` (built in, no model), `tiny` (a small model that ships), a model folder as Hugging Face
+    /// Who proposes tactics: `tiny` (a small model that ships), `portfolio` (built in, no model), a model folder as Hugging Face
     /// publishes them, or the URL of an OpenAI-compatible completions endpoint with log-probabilities (vLLM, llama.cpp
     /// server)
-    #[arg(long, value_name = "tiny | portfolio | DIR | URL", env = "STEPWISE_POLICY", default_value = "portfolio", value_parser = parse_policy, value_hint = ValueHint::DirPath)]
+    #[arg(long, value_name = "tiny | portfolio | DIR | URL", env = "STEPWISE_POLICY", default_value = "tiny", value_parser = parse_policy, value_hint = ValueHint::DirPath)]
     pub policy: ModelSource,
     /// Share of the samples that the portfolio gives beside a model, 0 to 1
     #[arg(long, value_name = "SHARE", env = "STEPWISE_MIX", default_value = "0", value_parser = parse_share)]
@@ -419,7 +419,8 @@ pub struct ModelArgs {
     /// URL of a vLLM server that pools one, or `none`
     #[arg(long, value_name = "tiny | DIR | URL | none", env = "STEPWISE_CRITIC", default_value = "none", value_parser = parse_critic, value_hint = ValueHint::DirPath)]
     pub critic: ModelSource,
-    /// Where models run: `auto` takes a GPU that agrees with the CPU on a self-test, else the CPU
+    /// Where models run: `auto` takes a GPU that agrees with the CPU on a self-test, else the CPU; the CPU for models that
+    /// ship
     #[arg(long, value_name = "DEVICE", env = "STEPWISE_DEVICE", default_value = "auto")]
     pub device: Device,
     /// Threads of a model on the CPU, or `auto`: one per core

@@ -205,7 +205,7 @@ mod tests {
                 priority = sum (default)
                 alpha = 0.25 (config.toml)
                 seed = 0 (default)
-                policy = portfolio (default)
+                policy = tiny (default)
                 mix = 0 (default)
                 premises = - (default)
                 premises-share = 0.5 (default)

@@ -12,6 +12,7 @@ use stepwise_core::search::SearchConfig;
 
 use super::args::{ModelArgs, ModelSource};
 use super::progress::Progress;
+use crate::models::shipped;
 use crate::models::{DeviceChoice, LocalCritic, LocalPolicy, ModelDevice, PolicyUse, PromptChoice};
 use crate::run::critic::Critic;
 use crate::run::critic::endpoint::EndpointCritic;
@@ -102,7 +103,16 @@ fn portfolio(args: &ModelArgs) -> anyhow::Result<Arc<dyn Policy>> {
 /// # Errors
 /// The GPU is asked for and cannot be used.
 pub(super) async fn device(args: &ModelArgs, progress: &Progress) -> anyhow::Result<ModelDevice> {
-    let choice = args.device.choice();
+    let sources = [&args.policy, &args.critic];
+    let is_small = |source: &ModelSource| match source {
+        ModelSource::BuiltIn | ModelSource::Url(_) => true,
+        ModelSource::Folder(folder) => shipped::is_name(folder),
+    };
+    let choice = match args.device.choice() {
+        // To look for a GPU and to test it takes longer than a small model needs.
+        DeviceChoice::Auto if sources.into_iter().all(is_small) => DeviceChoice::Cpu,
+        choice => choice,
+    };
     if choice != DeviceChoice::Cpu {
         progress.update(|| "looking for a GPU".to_owned());
     }

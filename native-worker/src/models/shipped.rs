@@ -35,8 +35,9 @@ pub struct Shipped {
 }
 
 macro_rules! files {
-    ($folder:literal) => {
+    ($folder:literal $(, $more:literal)*) => {
         &[
+            $(($more, include_bytes!(concat!("../../../models/", $folder, "/", $more))),)*
             ("config.json", include_bytes!(concat!("../../../models/", $folder, "/config.json"))),
             ("model.safetensors", include_bytes!(concat!("../../../models/", $folder, "/model.safetensors"))),
             ("tokenizer.json", include_bytes!(concat!("../../../models/", $folder, "/tokenizer.json"))),
@@ -48,7 +49,7 @@ macro_rules! files {
 
 /// All of them; `models/README.md` tells how they were trained.
 static MODELS: [Shipped; 2] = [
-    Shipped { name: "tiny", role: Role::Policy, files: files!("tiny/policy") },
+    Shipped { name: "tiny", role: Role::Policy, files: files!("tiny/policy", "lemmas.jsonl.gz") },
     Shipped { name: "tiny", role: Role::Critic, files: files!("tiny/critic") },
 ];
 
@@ -66,6 +67,12 @@ impl Shipped {
     pub fn open(&self) -> Result<ModelFolder, FolderError> {
         ModelFolder::carried(self.name, self.files)
     }
+}
+
+/// Whether a path is the name of a model that ships.
+#[must_use]
+pub fn is_name(name_or_folder: &Path) -> bool {
+    name_or_folder.to_str().is_some_and(|name| MODELS.iter().any(|model| model.name == name))
 }
 
 /// Opens the model that ships under this name, or else the folder at this path; a folder of the same name is `./name`.
