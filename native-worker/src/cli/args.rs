@@ -406,10 +406,11 @@ pub struct ModelArgs {
     /// server)
     #[arg(long, value_name = "tiny | portfolio | DIR | URL", env = "STEPWISE_POLICY", default_value = "tiny", value_parser = parse_policy, value_hint = ValueHint::DirPath)]
     pub policy: ModelSource,
-    /// Share of the samples that the portfolio gives beside a model, 0 to 1
-    #[arg(long, value_name = "SHARE", env = "STEPWISE_MIX", default_value = "0", value_parser = parse_share)]
-    pub mix: f64,
-    /// Lemmas that the portfolio may use: a file of `stepwise corpus library`
+    /// Share of the samples that the portfolio gives beside a model, 0 to 1; `auto` is what the policy's folder says, else 0
+    #[arg(long, value_name = "SHARE", env = "STEPWISE_MIX", default_value = "auto", value_parser = parse_share_or_auto)]
+    pub mix: Share,
+    /// Lemmas that the portfolio may use: a file of `stepwise corpus library`; beside a policy that comes with lemmas, those are
+    /// the default
     #[arg(long, value_name = "FILE", env = "STEPWISE_PREMISES", value_hint = ValueHint::FilePath)]
     pub premises: Option<PathBuf>,
     /// Share of the portfolio's samples that use such a lemma, 0 to 1
@@ -454,6 +455,10 @@ pub enum ModelSource {
     /// A server.
     Url(String),
 }
+
+/// A share from 0 to 1, or `auto`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Share(pub Option<f64>);
 
 /// A sampling temperature, or `auto`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -610,6 +615,13 @@ fn parse_configuration(text: &str) -> Result<NamedFlags, String> {
     }
     let words = shlex::split(flags).ok_or("a quotation in the flags is never closed")?;
     Ok(NamedFlags { name: name.to_owned(), words })
+}
+
+fn parse_share_or_auto(text: &str) -> Result<Share, String> {
+    match text {
+        "auto" => Ok(Share(None)),
+        _ => parse_share(text).map(|share| Share(Some(share))),
+    }
 }
 
 fn parse_temperature_or_auto(text: &str) -> Result<Temperature, String> {

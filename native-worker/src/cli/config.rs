@@ -206,7 +206,7 @@ mod tests {
                 alpha = 0.25 (config.toml)
                 seed = 0 (default)
                 policy = tiny (default)
-                mix = 0 (default)
+                mix = auto (default)
                 premises = - (default)
                 premises-share = 0.5 (default)
                 critic = none (default)

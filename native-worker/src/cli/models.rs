@@ -43,13 +43,17 @@ impl Models {
         if is_needed && args.critic == ModelSource::BuiltIn {
             critic_for(config, None).context("name a critic with --critic, or choose `--search bf`")?;
         }
+        let (mut mix, mut own_lemmas) = (args.mix.0, None);
         let policy: Arc<dyn Policy> = match &args.policy {
-            ModelSource::BuiltIn => portfolio(args)?,
+            ModelSource::BuiltIn => portfolio(args, None)?,
             ModelSource::Folder(folder) => {
                 let device = device(args, progress).await?;
                 let (folder, use_as) = (folder.clone(), policy_use(args));
                 let loaded = load(progress, "policy", move |told| LocalPolicy::open(&folder, device, use_as, told));
-                Arc::new(loaded.await?)
+                let loaded: LocalPolicy = loaded.await?;
+                mix = mix.or(loaded.own_mix());
+                own_lemmas = loaded.lemmas().cloned();
+                Arc::new(loaded)
             }
             ModelSource::Url(url) => {
                 let server = ServerOptions::new(url);
@@ -57,9 +61,10 @@ impl Models {
                 Arc::new(Endpoint::connect(options).await?)
             }
         };
-        let policy = match args.policy {
-            ModelSource::BuiltIn => policy,
-            _ if args.mix > 0.0 => Arc::new(Mixture::new(policy, portfolio(args)?, args.mix)),
+        let policy = match (&args.policy, mix) {
+            (ModelSource::Folder(_) | ModelSource::Url(_), Some(mix)) if mix > 0.0 => {
+                Arc::new(Mixture::new(policy, portfolio(args, own_lemmas)?, mix))
+            }
             _ => policy,
         };
         let critic: Option<Arc<dyn Critic>> = match &args.critic {
@@ -87,14 +92,15 @@ impl Models {
     }
 }
 
-/// The built-in portfolio, with the lemmas that the flags name.
-fn portfolio(args: &ModelArgs) -> anyhow::Result<Arc<dyn Policy>> {
-    Ok(match &args.premises {
+/// The built-in portfolio, with the lemmas that the flags name, or else those that came with the policy beside it.
+fn portfolio(args: &ModelArgs, own_lemmas: Option<LemmaPolicy>) -> anyhow::Result<Arc<dyn Policy>> {
+    let lemmas = match &args.premises {
+        None => own_lemmas,
+        Some(file) => Some(LemmaPolicy::open(file).with_context(|| format!("`--premises {}`", file.display()))?),
+    };
+    Ok(match lemmas {
         None => Arc::new(Portfolio),
-        Some(file) => {
-            let lemmas = LemmaPolicy::open(file).with_context(|| format!("`--premises {}`", file.display()))?;
-            Arc::new(Mixture::new(Arc::new(Portfolio), Arc::new(lemmas), args.premises_share))
-        }
+        Some(lemmas) => Arc::new(Mixture::new(Arc::new(Portfolio), Arc::new(lemmas), args.premises_share)),
     })
 }
 

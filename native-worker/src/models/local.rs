@@ -24,7 +24,7 @@ use super::folder::LEMMAS;
 use super::shipped::{self, Role};
 use super::{FolderError, ModelDevice, ModelFolder};
 use crate::run::critic::{Critic, CriticError};
-use crate::run::policy::premises::read_premises;
+use crate::run::policy::premises::{LemmaPolicy, read_premises};
 use crate::run::policy::{Policy, PolicyError};
 
 /// Memory for the keys and values of prompts that later prompts may share.
@@ -108,6 +108,8 @@ pub struct PolicyUse {
 #[derive(Debug)]
 pub struct LocalPolicy {
     name: String,
+    own_mix: Option<f64>,
+    lemmas: Option<LemmaPolicy>,
     thread: ModelThread<ProposalRequest, Proposals>,
 }
 
@@ -127,6 +129,8 @@ struct Settings {
     /// The name of a [`Scoring`].
     logprob: Option<String>,
     temperature: Option<f64>,
+    /// The share of the samples that the portfolio is best given beside it.
+    mix: Option<f64>,
 }
 
 impl LocalPolicy {
@@ -153,7 +157,8 @@ impl LocalPolicy {
             PromptChoice::Auto => default_format(folder)?,
         };
         let scoring = scoring(folder)?;
-        if let (true, Some(temperature)) = (own_temperature, settings(folder)?.temperature) {
+        let Settings { temperature, mix, .. } = settings(folder)?;
+        if let (true, Some(temperature)) = (own_temperature, temperature) {
             sampling.temperature = temperature;
         }
         sampling.stop.extend(format.stop().iter().map(|stop| (*stop).to_owned()));
@@ -167,6 +172,7 @@ impl LocalPolicy {
         let ends = generation_ends(folder)?;
         let name = name(folder, &format!("{format:?} {sampling:?} {scoring:?}"));
         let premises = premises(folder)?;
+        let lemmas = premises.clone().map(|premises| LemmaPolicy::new(premises, &name));
         let network = network(folder, &device, progress)?;
         let options = PolicyOptions { format, sampling, scoring, prefix_bytes: PREFIX_BYTES };
         let mut model = LanguageModel::new(network, reader, options, &ends);
@@ -180,7 +186,19 @@ impl LocalPolicy {
                 proposals
             })
         });
-        Ok(Self { name, thread })
+        Ok(Self { name, own_mix: mix, lemmas, thread })
+    }
+
+    /// The share of the samples that its folder would have the portfolio give beside it.
+    #[must_use]
+    pub fn own_mix(&self) -> Option<f64> {
+        self.own_mix
+    }
+
+    /// The lemmas of its folder, as a policy that looks them up.
+    #[must_use]
+    pub fn lemmas(&self) -> Option<&LemmaPolicy> {
+        self.lemmas.as_ref()
     }
 }
 
@@ -337,8 +355,12 @@ fn scoring(folder: &ModelFolder) -> Result<Scoring, LocalError> {
 /// What stepwise.json says.
 fn settings(folder: &ModelFolder) -> Result<Settings, LocalError> {
     let Some(bytes) = &folder.settings else { return Ok(Settings::default()) };
-    let settings: Settings = serde_json::from_slice(bytes)
-        .map_err(|e| wrong_settings(folder, format!("{e}; it may hold `prompt`, `logprob` and `temperature`")))?;
+    let settings: Settings = serde_json::from_slice(bytes).map_err(|e| {
+        wrong_settings(folder, format!("{e}; it may hold `prompt`, `logprob`, `temperature` and `mix`"))
+    })?;
+    if let Some(mix) = settings.mix.filter(|mix| !(0.0..=1.0).contains(mix)) {
+        return Err(wrong_settings(folder, format!("a mix of {mix}; give a share from 0 to 1")));
+    }
     match settings.temperature {
         Some(temperature) if !(0.0..=100.0).contains(&temperature) => {
             Err(wrong_settings(folder, format!("a temperature of {temperature}; give one from 0 to 100")))

@@ -30,8 +30,10 @@ fn stepwise_json_says_how_a_policy_is_used() {
     assert_eq!(wrong, "tiny/stepwise.json: `product` is no log-probability; choose one of mean, sum");
     let wrong = said(settings(&folder(r#"{"temperature": -1}"#, None)));
     assert_eq!(wrong, "tiny/stepwise.json: a temperature of -1; give one from 0 to 100");
+    let wrong = said(settings(&folder(r#"{"mix": 2}"#, None)));
+    assert_eq!(wrong, "tiny/stepwise.json: a mix of 2; give a share from 0 to 1");
     let wrong = said(settings(&folder(r#"{"temprature": 1}"#, None)));
-    assert!(wrong.contains("it may hold `prompt`, `logprob` and `temperature`"), "{wrong}");
+    assert!(wrong.contains("it may hold `prompt`, `logprob`, `temperature` and `mix`"), "{wrong}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The policy that looks lemmas up, with the lemmas of a problem file.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
@@ -14,7 +15,7 @@ use super::{Policy, PolicyError};
 /// Lemmas of a library, as a policy: no model, no cost.
 #[derive(Clone, Debug)]
 pub struct LemmaPolicy {
-    premises: Premises,
+    premises: Arc<Premises>,
     name: String,
 }
 
@@ -44,8 +45,14 @@ impl LemmaPolicy {
             std::fs::read_to_string(path).map_err(|source| LemmaError::Read { path: path.to_owned(), source })?;
         let premises = read_premises(path, &text)?;
         let hash = Sha256::digest(&text).iter().take(4).map(|byte| format!("{byte:02x}")).collect::<String>();
-        let name = format!("premises {} ({} of {hash})", env!("CARGO_PKG_VERSION"), premises.len());
-        Ok(Self { premises, name })
+        Ok(Self::new(Arc::new(premises), &hash))
+    }
+
+    /// A policy with these lemmas; `source` tells them apart from others.
+    #[must_use]
+    pub fn new(premises: Arc<Premises>, source: &str) -> Self {
+        let name = format!("premises {} ({} of {source})", env!("CARGO_PKG_VERSION"), premises.len());
+        Self { premises, name }
     }
 }
 
