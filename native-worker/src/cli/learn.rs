@@ -290,10 +290,10 @@ fn options(args: &LearnArgs, lemmas: Option<Arc<Vec<u8>>>) -> LearnOptions {
         n_layers: layers as usize,
         n_positions: models.positions as usize,
     };
-    let train = |epochs: u32, seed: u64| TrainConfig {
+    let train = |epochs: u32, learning_rate: f64, seed: u64| TrainConfig {
         epochs: u64::from(epochs),
         batch_tokens: training.batch_tokens as usize,
-        learning_rate: training.learning_rate,
+        learning_rate,
         seed,
         lora: training.lora.map(|rank| LoraConfig { rank: rank as usize, alpha: 2.0 * f64::from(rank) }),
         ..TrainConfig::default()
@@ -315,8 +315,8 @@ fn options(args: &LearnArgs, lemmas: Option<Arc<Vec<u8>>>) -> LearnOptions {
         critic: beginning(&models.critic, shape(models.critic_hidden, models.critic_layers)),
         lemmas,
         vocab_size: models.vocab as usize,
-        train_policy: train(training.epochs, args.seed),
-        train_critic: train(training.critic_epochs, args.seed + 1),
+        train_policy: train(training.epochs, training.learning_rate, args.seed),
+        train_critic: train(training.critic_epochs, training.critic_learning_rate, args.seed + 1),
         concurrency: args.concurrency.map_or(lean::n_hosts(&args.lean) + 1, |n| n as usize),
     }
 }

@@ -153,14 +153,17 @@ pub struct TrainingArgs {
     #[arg(long, value_name = "N", default_value = "4", value_parser = at_least_one)]
     pub epochs: u32,
     /// How often the critic reads every pair that was found
-    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value = "3", value_parser = at_least_one)]
     pub critic_epochs: u32,
     /// Tokens of a batch
     #[arg(long, value_name = "N", default_value = "4096", value_parser = at_least_one)]
     pub batch_tokens: u32,
-    /// Peak learning rate of AdamW, after a linear warm-up and before a cosine decay
+    /// Peak learning rate of AdamW for the policy, after a linear warm-up and before a cosine decay
     #[arg(long, value_name = "RATE", default_value = "0.001", value_parser = parse_rate)]
     pub learning_rate: f64,
+    /// The same for the critic, which has fewer lessons
+    #[arg(long, value_name = "RATE", default_value = "0.0005", value_parser = parse_rate)]
+    pub critic_learning_rate: f64,
     /// Train low-rank adapters of this rank instead of all weights (arXiv 2106.09685); they are merged into the model
     #[arg(long, value_name = "RANK", value_parser = at_least_one)]
     pub lora: Option<u32>,
