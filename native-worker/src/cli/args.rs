@@ -408,7 +408,7 @@ pub struct ModelArgs {
     pub policy: ModelSource,
     /// Share of the samples that the portfolio gives beside a model, 0 to 1; `auto` is what the policy's folder says, else 0
     #[arg(long, value_name = "SHARE", env = "STEPWISE_MIX", default_value = "auto", value_parser = parse_share_or_auto)]
-    pub mix: Share,
+    pub mix: OwnOr,
     /// Lemmas that the portfolio may use: a file of `stepwise corpus library`; beside a policy that comes with lemmas, those are
     /// the default
     #[arg(long, value_name = "FILE", env = "STEPWISE_PREMISES", value_hint = ValueHint::FilePath)]
@@ -433,7 +433,7 @@ pub struct ModelArgs {
     pub prompt: PromptChoice,
     /// Sampling temperature; 0 is beam search, `auto` is what the policy's folder says, else 0.7
     #[arg(long, value_name = "T", env = "STEPWISE_TEMPERATURE", default_value = "auto", value_parser = parse_temperature_or_auto)]
-    pub temperature: Temperature,
+    pub temperature: OwnOr,
     /// Draw only from the N most probable tokens, or `none`
     #[arg(long, value_name = "N", env = "STEPWISE_TOP_K", default_value = "none", value_parser = parse_count)]
     pub top_k: Count,
@@ -456,13 +456,9 @@ pub enum ModelSource {
     Url(String),
 }
 
-/// A share from 0 to 1, or `auto`.
+/// A number, or `auto`: what the policy's folder says.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Share(pub Option<f64>);
-
-/// A sampling temperature, or `auto`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Temperature(pub Option<f64>);
+pub struct OwnOr(pub Option<f64>);
 
 /// Where models run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -577,10 +573,14 @@ fn at_least_one(text: &str) -> Result<u32, String> {
 }
 
 fn parse_hosts(text: &str) -> Result<Hosts, String> {
+    or_auto(text, at_least_one).map(Hosts)
+}
+
+fn or_auto<T>(text: &str, parse: fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
     if text == "auto" {
-        return Ok(Hosts(None));
+        return Ok(None);
     }
-    at_least_one(text).map(|n| Hosts(Some(n))).map_err(|e| format!("{e}, or `auto`"))
+    parse(text).map(Some).map_err(|e| format!("{e}, or `auto`"))
 }
 
 fn parse_count(text: &str) -> Result<Count, String> {
@@ -617,18 +617,12 @@ fn parse_configuration(text: &str) -> Result<NamedFlags, String> {
     Ok(NamedFlags { name: name.to_owned(), words })
 }
 
-fn parse_share_or_auto(text: &str) -> Result<Share, String> {
-    match text {
-        "auto" => Ok(Share(None)),
-        _ => parse_share(text).map(|share| Share(Some(share))),
-    }
+fn parse_share_or_auto(text: &str) -> Result<OwnOr, String> {
+    or_auto(text, parse_share).map(OwnOr)
 }
 
-fn parse_temperature_or_auto(text: &str) -> Result<Temperature, String> {
-    match text {
-        "auto" => Ok(Temperature(None)),
-        _ => parse_temperature(text).map(|temperature| Temperature(Some(temperature))),
-    }
+fn parse_temperature_or_auto(text: &str) -> Result<OwnOr, String> {
+    or_auto(text, parse_temperature).map(OwnOr)
 }
 
 fn parse_temperature(text: &str) -> Result<f64, String> {

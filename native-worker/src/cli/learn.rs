@@ -36,6 +36,8 @@ use crate::run::policy::{Policy, Portfolio};
 
 /// The name of the set of held-out problems.
 const HELD_OUT: &str = "held-out";
+/// The model to begin with that is none yet.
+const NEW: &str = "new";
 /// The name of the split that is trained on.
 const TRAIN: &str = "train";
 
@@ -321,9 +323,10 @@ fn options(args: &LearnArgs, lemmas: Option<Arc<Vec<u8>>>) -> LearnOptions {
     }
 }
 
-/// The lemmas of `--premises` as a model's folder has them: their names and statements, compressed.
+/// The lemmas of `--premises` as a new model's folder has them: their names and statements, compressed. A folder that is
+/// trained on has its own.
 fn lemmas(args: &LearnArgs) -> anyhow::Result<Option<Arc<Vec<u8>>>> {
-    let Some(path) = &args.searches.premises else { return Ok(None) };
+    let Some(path) = args.searches.premises.as_ref().filter(|_| args.models.policy == NEW) else { return Ok(None) };
     let text = input::read_text(path)?;
     let problems = read_jsonl(&path.display().to_string(), &text, &stepwise_core::problem::Defaults::default())?;
     let mut packed = GzEncoder::new(Vec::new(), Compression::best());
@@ -344,7 +347,7 @@ fn sampling(models: &LearnModelArgs) -> Sampling {
 }
 
 fn beginning(text: &str, shape: Shape) -> Beginning {
-    if text == "new" { Beginning::New(shape) } else { Beginning::Folder(text.into()) }
+    if text == NEW { Beginning::New(shape) } else { Beginning::Folder(text.into()) }
 }
 
 async fn workshop(

@@ -43,28 +43,27 @@ impl Models {
         if is_needed && args.critic == ModelSource::BuiltIn {
             critic_for(config, None).context("name a critic with --critic, or choose `--search bf`")?;
         }
-        let (mut mix, mut own_lemmas) = (args.mix.0, None);
-        let policy: Arc<dyn Policy> = match &args.policy {
-            ModelSource::BuiltIn => portfolio(args, None)?,
+        // Each with the share that it would have the portfolio give beside it, and with its lemmas.
+        let (policy, own_mix, own_lemmas): (Arc<dyn Policy>, _, _) = match &args.policy {
+            ModelSource::BuiltIn => (portfolio(args, None)?, None, None),
             ModelSource::Folder(folder) => {
                 let device = device(args, progress).await?;
                 let (folder, use_as) = (folder.clone(), policy_use(args));
                 let loaded = load(progress, "policy", move |told| LocalPolicy::open(&folder, device, use_as, told));
                 let loaded: LocalPolicy = loaded.await?;
-                mix = mix.or(loaded.own_mix());
-                own_lemmas = loaded.lemmas().cloned();
-                Arc::new(loaded)
+                let (own_mix, own_lemmas) = (loaded.own_mix(), loaded.lemmas().cloned());
+                (Arc::new(loaded), own_mix, own_lemmas)
             }
             ModelSource::Url(url) => {
                 let server = ServerOptions::new(url);
                 let options = EndpointOptions { server, sampling: endpoint_sampling(args), format: format(args)? };
-                Arc::new(Endpoint::connect(options).await?)
+                (Arc::new(Endpoint::connect(options).await?), None, None)
             }
         };
-        let policy = match (&args.policy, mix) {
-            (ModelSource::Folder(_) | ModelSource::Url(_), Some(mix)) if mix > 0.0 => {
-                Arc::new(Mixture::new(policy, portfolio(args, own_lemmas)?, mix))
-            }
+        let mix = args.mix.0.or(own_mix).unwrap_or(0.0);
+        let policy = match args.policy {
+            ModelSource::BuiltIn => policy,
+            _ if mix > 0.0 => Arc::new(Mixture::new(policy, portfolio(args, own_lemmas)?, mix)),
             _ => policy,
         };
         let critic: Option<Arc<dyn Critic>> = match &args.critic {

@@ -271,13 +271,12 @@ impl Apprenticeship {
 
     /// How well a model knows the validation's lessons.
     fn measured(&self, model: Apprentice, device: &ModelDevice) -> Result<Option<Measured>, ApprenticeError> {
-        let [task, validation] = [&self.validation, &self.validation].map(|lessons| self.task(&model, lessons));
-        let (task, validation) = (task?, validation?);
+        let validation = self.task(&model, &self.validation)?;
         if task_len(&validation) == 0 {
             return Ok(None);
         }
         let options = TrainConfig { lora: None, ..self.options.clone() };
-        let training = Training::new(&model.config, &model.weights, task, options, &device.compute)?;
+        let training = Training::new(&model.config, &model.weights, validation.clone(), options, &device.compute)?;
         Ok(measured(&training, &validation)?)
     }
 

@@ -66,7 +66,7 @@ pub enum LocalError {
         /// What is wrong.
         source: ChatError,
     },
-    /// `stepwise.json` or generation_config.json is broken.
+    /// `stepwise.json`, generation_config.json or lemmas.jsonl.gz is broken.
     #[error("{}: {message}", .path.display())]
     Settings {
         /// The file.
