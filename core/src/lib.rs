@@ -21,3 +21,4 @@ pub mod random;
 pub mod record;
 pub mod search;
 pub mod stats;
+pub mod wire;

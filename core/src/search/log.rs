@@ -6,10 +6,9 @@
 //! last line without its line feed: the reader leaves that line out and says how many bytes are good, so that the writer
 //! can truncate the file there and go on. What a lost line told happens again. Any other damage is an error.
 
-mod wire;
-
 use super::{Search, SearchConfig, TimedEvent};
 use crate::problem::Theorem;
+use crate::wire::search as wire;
 
 /// The version of the format that this code writes, and the only one that it reads.
 pub const VERSION: u32 = 1;
@@ -19,6 +18,8 @@ pub const VERSION: u32 = 1;
 pub struct LogHeader {
     /// What is to be proved.
     pub theorem: Theorem,
+    /// The tactics that were run before the search began; empty for a search from the statement.
+    pub prefix: Vec<String>,
     /// How the search is configured.
     pub config: SearchConfig,
     /// The policy's name and version, for example `portfolio 0.1.0`.
@@ -82,7 +83,7 @@ impl LogHeader {
     /// A search that has not started, as this header describes it.
     #[must_use]
     pub fn search(&self) -> Search {
-        Search::new(self.theorem.clone(), self.config.clone())
+        Search::new(self.theorem.clone(), self.config.clone()).after(self.prefix.clone())
     }
 }
 

@@ -22,6 +22,8 @@ use crate::random::SplitMix64;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Search {
     theorem: Theorem,
+    /// The tactics that were run before the search began; its root is the state that they lead to.
+    prefix: Vec<String>,
     config: SearchConfig,
     tree: Tree,
     ledger: CostLedger,
@@ -59,6 +61,7 @@ impl Search {
     pub fn new(theorem: Theorem, config: SearchConfig) -> Self {
         Self {
             theorem,
+            prefix: Vec::new(),
             config,
             tree: Tree::default(),
             ledger: CostLedger::default(),
@@ -71,6 +74,14 @@ impl Search {
             stop: None,
             end: None,
         }
+    }
+
+    /// The same search, begun not at the statement but at the state that these tactics lead to. `Opened` then tells that
+    /// state's goals, and the tactics precede those that the search finds in every proof and every history.
+    #[must_use]
+    pub fn after(mut self, prefix: Vec<String>) -> Self {
+        self.prefix = prefix;
+        self
     }
 
     /// Takes in what happened and says what to do next. Events for commands that were not given are ignored.
@@ -115,10 +126,18 @@ impl Search {
         self.started && !is_over && self.config.budget.wall_is_out(at_ms)
     }
 
-    /// The tactics from the root to `node`.
+    /// The tactics from the statement to `node`, those before the search included.
     #[must_use]
     pub fn path(&self, node: NodeId) -> Vec<String> {
-        self.tree.path(node)
+        let mut path = self.prefix.clone();
+        path.extend(self.tree.path(node));
+        path
+    }
+
+    /// The tactics that were run before the search began.
+    #[must_use]
+    pub fn prefix(&self) -> &[String] {
+        &self.prefix
     }
 
     /// The children that the last `Checked` event for `node` created, one per outcome: `None` where the outcome
@@ -347,7 +366,7 @@ impl Search {
         }
         let Some(edge) = self.proofs.pop_front() else { return };
         let Some(Edge { parent, tactic, .. }) = self.tree.edge(edge) else { return };
-        let mut proof = self.tree.path(*parent);
+        let mut proof = self.path(*parent);
         proof.push(tactic.clone());
         self.give(Pending::Recheck { edge, node: *parent, proof }, commands);
     }
@@ -364,7 +383,7 @@ impl Search {
         let request = ProposalRequest {
             theorem: self.theorem.name.clone(),
             goals: self.goals(node).to_vec(),
-            history: self.tree.path(node),
+            history: self.path(node),
             samples: self.config.budget.samples,
             pass: self.pass.idx(),
             seed: derive_seed(self.config.seed, self.pass.idx(), self.pass.tree_idx(guide), node),

@@ -43,7 +43,14 @@ fn config() -> SearchConfig {
 }
 
 fn header(config: SearchConfig) -> LogHeader {
-    LogHeader { theorem: theorem(), config, policy: "simulated 1".into(), critic: None, lean: "none".into() }
+    LogHeader {
+        theorem: theorem(),
+        prefix: Vec::new(),
+        config,
+        policy: "simulated 1".into(),
+        critic: None,
+        lean: "none".into(),
+    }
 }
 
 const COST: LeanCost = LeanCost { cpu_us: 2000, wall_us: 3000 };

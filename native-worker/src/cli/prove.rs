@@ -237,6 +237,7 @@ impl Prover<'_> {
         let info = self.pool.info().await?;
         let header = LogHeader {
             theorem,
+            prefix: Vec::new(),
             config,
             policy: self.models.policy.name().to_owned(),
             critic: self.models.critic_name(),

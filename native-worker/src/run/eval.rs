@@ -104,6 +104,7 @@ impl Eval {
     ) -> impl Future<Output = Result<Ran, EvalError>> + Send + use<> {
         let header = LogHeader {
             theorem: problem.theorem.clone(),
+            prefix: Vec::new(),
             config: self.config.clone(),
             policy: self.policy.name().to_owned(),
             critic: self.critic_name().map(str::to_owned),

@@ -57,6 +57,7 @@ fn config(search: SearchRule) -> SearchConfig {
 fn header(search: SearchRule) -> LogHeader {
     LogHeader {
         theorem: lean::theorem(STATEMENT),
+        prefix: Vec::new(),
         config: config(search),
         policy: Portfolio.name().to_owned(),
         critic: Some(Shortest.name().to_owned()),

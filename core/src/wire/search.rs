@@ -1,30 +1,32 @@
-//! The log's lines as JSON, converted by hand to and from the search's own types.
+//! A search's header and events as JSON: the lines of a log, and what a server tells of a search that it runs.
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{self as search, Budget, LeanCost, NodeId, PriorityRule, SearchConfig, SearchRule, TimedEvent};
-use crate::cost;
-use crate::goal::{Goal, Hypothesis};
-use crate::outcome::{StepOutcome, Verdict};
+use super::{Candidate, Cost, ModelCost, Outcome};
+use crate::outcome::Verdict;
 use crate::policy;
 use crate::problem::Theorem;
+use crate::search::{self, Budget, NodeId, PriorityRule, SearchConfig, SearchRule, TimedEvent, log};
 
 /// One line, line feed included.
-pub(super) fn line(value: &impl Serialize) -> String {
+pub(crate) fn line(value: &impl Serialize) -> String {
     let mut line = serde_json::to_string(value).expect("wire types have string keys and cannot fail to serialise");
     line.push('\n');
     line
 }
 
 #[derive(Deserialize)]
-pub(super) struct Version {
-    pub(super) stepwise_log: u32,
+pub(crate) struct Version {
+    pub(crate) stepwise_log: u32,
 }
 
-#[derive(Serialize, Deserialize)]
-pub(super) struct Header {
+/// What a search is, as the first line of its log says it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
     stepwise_log: u32,
     theorem: Theorem,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    prefix: Vec<String>,
     config: Config,
     policy: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,8 +36,8 @@ pub(super) struct Header {
 
 /// A search's configuration as JSON. Records keep and hash it: a new field is left out where it has the value that was
 /// meant before there was a choice, so that old records stay the same configuration's.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Config {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Config {
     #[serde(default, skip_serializing_if = "Guidance::is_best_first")]
     search: Guidance,
     rule: Rule,
@@ -53,7 +55,7 @@ pub(super) struct Config {
     seed: u64,
 }
 
-#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Guidance {
     #[default]
@@ -63,7 +65,7 @@ enum Guidance {
     TwoTrees,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Rule {
     Sum,
@@ -71,14 +73,15 @@ enum Rule {
     LengthNormalised { alpha: f64 },
 }
 
-#[derive(Serialize, Deserialize)]
-pub(super) struct Event {
+/// What happened in a search, as a line of its log says it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
     at_ms: u64,
     #[serde(flatten)]
     what: What,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum What {
     Started,
@@ -91,7 +94,7 @@ enum What {
         candidates: Vec<Candidate>,
         /// Left out where it is [`bare_cost`].
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        cost: Option<Model>,
+        cost: Option<ModelCost>,
     },
     Checked {
         node: u32,
@@ -102,7 +105,7 @@ enum What {
         node: u32,
         /// `null` where it is not a finite number; the search treats all of those alike.
         scores: Vec<Option<f64>>,
-        cost: Model,
+        cost: ModelCost,
     },
     Rechecked {
         node: u32,
@@ -113,61 +116,10 @@ enum What {
     Cancelled,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Outcome {
-    Proved,
-    Open(Vec<WireGoal>),
-    Failed(String),
-    Timeout,
-    Crashed(String),
-    OutOfMemory,
-}
-
-#[derive(Serialize, Deserialize)]
-struct WireGoal {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    case: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    hypotheses: Vec<WireHypothesis>,
-    target: String,
-    text: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct WireHypothesis {
-    names: Vec<String>,
-    ty: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    value: Option<String>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Candidate {
-    tactic: String,
-    /// `null` where it is not a finite number; the search treats all of those alike.
-    logprob: Option<f64>,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    n_tokens: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Cost {
-    cpu_us: u64,
-    wall_us: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Model {
-    prompt_tokens: u64,
-    generated_tokens: u64,
-    device_us: u64,
-}
-
 /// What a policy is taken to have cost that says no more than its candidates do.
-fn bare_cost(candidates: &[Candidate]) -> Model {
+fn bare_cost(candidates: &[Candidate]) -> ModelCost {
     let generated_tokens = candidates.iter().map(|candidate| u64::from(candidate.n_tokens)).sum();
-    Model { prompt_tokens: 0, generated_tokens, device_us: 0 }
+    ModelCost { prompt_tokens: 0, generated_tokens, device_us: 0 }
 }
 
 impl Guidance {
@@ -176,15 +128,12 @@ impl Guidance {
     }
 }
 
-fn is_zero(n: &u32) -> bool {
-    *n == 0
-}
-
-impl From<&super::LogHeader> for Header {
-    fn from(header: &super::LogHeader) -> Self {
+impl From<&log::LogHeader> for Header {
+    fn from(header: &log::LogHeader) -> Self {
         Self {
-            stepwise_log: super::VERSION,
+            stepwise_log: log::VERSION,
             theorem: header.theorem.clone(),
+            prefix: header.prefix.clone(),
             config: (&header.config).into(),
             policy: header.policy.clone(),
             critic: header.critic.clone(),
@@ -193,10 +142,10 @@ impl From<&super::LogHeader> for Header {
     }
 }
 
-impl From<Header> for super::LogHeader {
+impl From<Header> for log::LogHeader {
     fn from(header: Header) -> Self {
-        let Header { stepwise_log: _, theorem, config, policy, critic, lean } = header;
-        Self { theorem, config: config.into(), policy, critic, lean }
+        let Header { stepwise_log: _, theorem, prefix, config, policy, critic, lean } = header;
+        Self { theorem, prefix, config: config.into(), policy, critic, lean }
     }
 }
 
@@ -272,7 +221,7 @@ impl From<&TimedEvent> for Event {
             search::Event::Opened { outcome, cost } => What::Opened { outcome: outcome.into(), cost: (*cost).into() },
             search::Event::Proposed { node, candidates, cost } => {
                 let candidates: Vec<_> = candidates.iter().map(Candidate::from).collect();
-                let cost = Some(Model::from(*cost)).filter(|cost| *cost != bare_cost(&candidates));
+                let cost = Some(ModelCost::from(*cost)).filter(|cost| *cost != bare_cost(&candidates));
                 What::Proposed { node: node.0, candidates, cost }
             }
             search::Event::Checked { node, outcomes, cost } => What::Checked {
@@ -307,7 +256,7 @@ impl From<Event> for TimedEvent {
             },
             What::Checked { node, outcomes, cost } => search::Event::Checked {
                 node: NodeId(node),
-                outcomes: outcomes.into_iter().map(StepOutcome::from).collect(),
+                outcomes: outcomes.into_iter().map(Into::into).collect(),
                 cost: cost.into(),
             },
             What::Scored { node, scores, cost } => search::Event::Scored {
@@ -322,102 +271,5 @@ impl From<Event> for TimedEvent {
             What::Cancelled => search::Event::Cancelled,
         };
         Self { at_ms: event.at_ms, event: what }
-    }
-}
-
-impl From<&StepOutcome<()>> for Outcome {
-    fn from(outcome: &StepOutcome<()>) -> Self {
-        match outcome {
-            StepOutcome::Proved => Self::Proved,
-            StepOutcome::Open { state: (), goals } => Self::Open(goals.iter().map(WireGoal::from).collect()),
-            StepOutcome::Failed { message } => Self::Failed(message.clone()),
-            StepOutcome::Timeout => Self::Timeout,
-            StepOutcome::Crashed { detail } => Self::Crashed(detail.clone()),
-            StepOutcome::OutOfMemory => Self::OutOfMemory,
-        }
-    }
-}
-
-impl From<Outcome> for StepOutcome<()> {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Proved => Self::Proved,
-            Outcome::Open(goals) => Self::Open { state: (), goals: goals.into_iter().map(Goal::from).collect() },
-            Outcome::Failed(message) => Self::Failed { message },
-            Outcome::Timeout => Self::Timeout,
-            Outcome::Crashed(detail) => Self::Crashed { detail },
-            Outcome::OutOfMemory => Self::OutOfMemory,
-        }
-    }
-}
-
-impl From<&Goal> for WireGoal {
-    fn from(goal: &Goal) -> Self {
-        let hypothesis = |Hypothesis { names, ty, value }: &Hypothesis| WireHypothesis {
-            names: names.clone(),
-            ty: ty.clone(),
-            value: value.clone(),
-        };
-        Self {
-            case: goal.case.clone(),
-            hypotheses: goal.hypotheses.iter().map(hypothesis).collect(),
-            target: goal.target.clone(),
-            text: goal.text.clone(),
-        }
-    }
-}
-
-impl From<WireGoal> for Goal {
-    fn from(goal: WireGoal) -> Self {
-        let hypothesis = |WireHypothesis { names, ty, value }| Hypothesis { names, ty, value };
-        Self {
-            case: goal.case,
-            hypotheses: goal.hypotheses.into_iter().map(hypothesis).collect(),
-            target: goal.target,
-            text: goal.text,
-        }
-    }
-}
-
-impl From<&policy::Candidate> for Candidate {
-    fn from(candidate: &policy::Candidate) -> Self {
-        Self {
-            tactic: candidate.tactic.clone(),
-            logprob: candidate.logprob.is_finite().then_some(candidate.logprob),
-            n_tokens: candidate.n_tokens,
-        }
-    }
-}
-
-impl From<Candidate> for policy::Candidate {
-    fn from(candidate: Candidate) -> Self {
-        let Candidate { tactic, logprob, n_tokens } = candidate;
-        Self { tactic, logprob: logprob.unwrap_or(f64::NAN), n_tokens }
-    }
-}
-
-impl From<LeanCost> for Cost {
-    fn from(LeanCost { cpu_us, wall_us }: LeanCost) -> Self {
-        Self { cpu_us, wall_us }
-    }
-}
-
-impl From<Cost> for LeanCost {
-    fn from(Cost { cpu_us, wall_us }: Cost) -> Self {
-        Self { cpu_us, wall_us }
-    }
-}
-
-impl From<cost::ModelCost> for Model {
-    fn from(cost: cost::ModelCost) -> Self {
-        let cost::ModelCost { prompt_tokens, generated_tokens, device_us } = cost;
-        Self { prompt_tokens, generated_tokens, device_us }
-    }
-}
-
-impl From<Model> for cost::ModelCost {
-    fn from(cost: Model) -> Self {
-        let Model { prompt_tokens, generated_tokens, device_us } = cost;
-        Self { prompt_tokens, generated_tokens, device_us }
     }
 }
