@@ -9,4 +9,5 @@ pub mod models;
 pub mod process;
 pub mod report;
 pub mod run;
+pub mod serve;
 pub mod setup;

@@ -6,6 +6,7 @@
 mod corpus;
 mod learn;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -78,6 +79,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Rebuild the search tree from an event log, and print it
     Replay(ReplayArgs),
+    /// Serve the page in which theorems are proved step by step, and its API
+    Serve(Box<ServeArgs>),
     /// Bring Lean and what runs it into the cache folder
     Setup(SetupArgs),
     /// Say what is present, what is missing and what to do
@@ -245,6 +248,32 @@ pub struct ReplayArgs {
     /// Print one JSON object on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+/// `stepwise serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Port to listen at; 0 takes any that is free
+    #[arg(long, value_name = "PORT", env = "STEPWISE_PORT", default_value = "7878")]
+    pub port: u16,
+    /// Address to listen at; beyond this machine, requests must carry a token
+    #[arg(long, value_name = "ADDRESS", env = "STEPWISE_HOST", default_value = "127.0.0.1")]
+    pub host: IpAddr,
+    /// Another name under which browsers may ask for the server, such as `prover.example`; may be given several times
+    #[arg(long, value_name = "NAME[:PORT]")]
+    pub allow_host: Vec<String>,
+    /// A site whose pages may use the API, such as `https://prover.example`; may be given several times
+    #[arg(long, value_name = "ORIGIN")]
+    pub allow_origin: Vec<String>,
+    /// What requests must carry [default: none on this machine, a new one beyond it]
+    #[arg(long, value_name = "TOKEN", env = "STEPWISE_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub models: ModelArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub lean: LeanArgs,
 }
 
 /// `stepwise setup`.

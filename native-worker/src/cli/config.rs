@@ -114,7 +114,10 @@ impl ConfigFile {
     /// The full command line with this file's values as the defaults.
     #[must_use]
     pub fn command(&self) -> Command {
-        self.apply(Cli::command())
+        // A page shows scores beside suggestions, so that a server has a critic unless it is told otherwise.
+        let command = Cli::command()
+            .mut_subcommand("serve", |serve| serve.mut_arg("critic", |critic| critic.default_value("tiny")));
+        self.apply(command)
     }
 
     fn apply(&self, mut command: Command) -> Command {

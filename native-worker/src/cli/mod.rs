@@ -20,6 +20,7 @@ mod progress;
 mod prove;
 mod replay;
 mod report;
+mod serve;
 
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
@@ -99,6 +100,7 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> anyhow::Result<Outcome> 
         Command::Report(args) => report::run(args),
         Command::Check(args) => block_on(check::run(args, verbose)),
         Command::Replay(args) => replay::run(args),
+        Command::Serve(args) => block_on(serve::run(args, verbose)),
         Command::Setup(args) => block_on(doctor::setup(args)),
         Command::Doctor(args) => block_on(doctor::doctor(args)),
         Command::Bench(BenchCommand::Lean(args)) => block_on(bench::lean(args, verbose)),

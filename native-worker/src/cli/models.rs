@@ -14,9 +14,9 @@ use super::args::{ModelArgs, ModelSource};
 use super::progress::Progress;
 use crate::models::shipped;
 use crate::models::{DeviceChoice, LocalCritic, LocalPolicy, ModelDevice, PolicyUse, PromptChoice};
+use crate::run::MissingCritic;
 use crate::run::critic::Critic;
 use crate::run::critic::endpoint::EndpointCritic;
-use crate::run::critic_for;
 use crate::run::model_server::ServerOptions;
 use crate::run::policy::endpoint::{self, Endpoint, EndpointOptions};
 use crate::run::policy::mixture::Mixture;
@@ -39,9 +39,16 @@ impl Models {
     /// # Errors
     /// A folder or an endpoint cannot be used, or the search needs a critic and none is named.
     pub(super) async fn open(args: &ModelArgs, config: &SearchConfig, progress: &Progress) -> anyhow::Result<Self> {
-        let is_needed = config.search.needs_critic();
+        Self::open_for(args, config.search.needs_critic(), progress).await
+    }
+
+    /// Opens what the flags name, for searches of which some need a critic, or none.
+    ///
+    /// # Errors
+    /// As [`Models::open`].
+    pub(super) async fn open_for(args: &ModelArgs, is_needed: bool, progress: &Progress) -> anyhow::Result<Self> {
         if is_needed && args.critic == ModelSource::BuiltIn {
-            critic_for(config, None).context("name a critic with --critic, or choose `--search bf`")?;
+            return Err(MissingCritic).context("name a critic with --critic, or choose `--search bf`");
         }
         // Each with the share that it would have the portfolio give beside it, and with its lemmas.
         let (policy, own_mix, own_lemmas): (Arc<dyn Policy>, _, _) = match &args.policy {

@@ -233,7 +233,7 @@ impl Prover<'_> {
 
     async fn job(&self, theorem: Theorem, log: Option<&Path>) -> anyhow::Result<Job> {
         let config = search_config(&self.args.budget, lean::n_hosts(&self.args.lean));
-        let Some(path) = log else { return Ok(Job::new(theorem, config, None)) };
+        let Some(path) = log else { return Ok(Job::new(Search::new(theorem, config), None)) };
         let info = self.pool.info().await?;
         let header = LogHeader {
             theorem,
@@ -249,7 +249,7 @@ impl Prover<'_> {
             return Ok(Job::resume(file, &log));
         }
         let file = LogFile::create(path, &header)?;
-        Ok(Job::new(header.theorem, header.config, Some(file)))
+        Ok(Job::new(header.search(), Some(Box::new(file))))
     }
 }
 

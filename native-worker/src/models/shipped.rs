@@ -69,6 +69,15 @@ impl Shipped {
     }
 }
 
+/// A file of a model that ships, by its path in `models/`: `tiny/policy/config.json`.
+#[must_use]
+pub fn file(path: &str) -> Option<&'static [u8]> {
+    let mut parts = path.splitn(3, '/');
+    let (name, role, file) = (parts.next()?, parts.next()?, parts.next()?);
+    let model = MODELS.iter().find(|model| model.name == name && model.role.name() == role)?;
+    model.files.iter().find(|(known, _)| *known == file).map(|(_, bytes)| *bytes)
+}
+
 /// Whether a path is the name of a model that ships.
 #[must_use]
 pub fn is_name(name_or_folder: &Path) -> bool {

@@ -179,11 +179,11 @@ pub fn log_path(folder: &Path, name: &str) -> PathBuf {
 
 /// A new search, or one that goes on from its log.
 fn job(header: LogHeader, path: Option<&Path>, name: &str) -> Result<Job, EvalError> {
-    let Some(path) = path else { return Ok(Job::new(header.theorem, header.config, None)) };
+    let Some(path) = path else { return Ok(Job::new(header.search(), None)) };
     let failed = |source: LogFileError| EvalError::Run { problem: name.to_owned(), source: source.into() };
     if !path.exists() {
         let file = LogFile::create(path, &header).map_err(failed)?;
-        return Ok(Job::new(header.theorem, header.config, Some(file)));
+        return Ok(Job::new(header.search(), Some(Box::new(file))));
     }
     let (file, log) = LogFile::resume(path).map_err(failed)?;
     if log.header != header {

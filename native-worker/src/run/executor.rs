@@ -1,13 +1,14 @@
 //! The executor: carries out a search's commands with the pool, the policy and the critic, and tells the search what
 //! happened.
 //!
-//! Every event is in the log before the search sees it, so that whatever the search decided can be decided again. Only
-//! ticks that move nothing but the clock are mostly left out.
+//! Every event is in the journal before the search sees it, so that whatever the search decided can be decided again.
+//! Only ticks that move nothing but the clock are mostly left out.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use stepwise_core::critic::Scores;
+use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::policy::Proposals;
 use stepwise_core::problem::Theorem;
@@ -31,11 +32,25 @@ const TICK: Duration = Duration::from_millis(250);
 /// its wall time.
 const HEARTBEAT_MS: u64 = 10_000;
 
+/// Where a search's events are written before the search acts on them.
+pub trait Journal: Send {
+    /// Writes one event.
+    ///
+    /// # Errors
+    /// When it cannot be written; the search stops there.
+    fn append(&mut self, event: &TimedEvent) -> Result<(), LogFileError>;
+}
+
+impl Journal for LogFile {
+    fn append(&mut self, event: &TimedEvent) -> Result<(), LogFileError> {
+        Self::append(self, event)
+    }
+}
+
 /// A search that is to be run.
-#[derive(Debug)]
 pub struct Job {
     search: Search,
-    log: Option<LogFile>,
+    journal: Option<Box<dyn Journal>>,
     /// Commands that a resumed search has to do again; `None` for a search that has not started.
     again: Option<Vec<Command>>,
     base_ms: u64,
@@ -44,8 +59,8 @@ pub struct Job {
 impl Job {
     /// A search that starts now.
     #[must_use]
-    pub fn new(theorem: Theorem, config: SearchConfig, log: Option<LogFile>) -> Self {
-        Self { search: Search::new(theorem, config), log, again: None, base_ms: 0 }
+    pub fn new(search: Search, journal: Option<Box<dyn Journal>>) -> Self {
+        Self { search, journal, again: None, base_ms: 0 }
     }
 
     /// A search that goes on where its log ends.
@@ -53,7 +68,7 @@ impl Job {
     pub fn resume(file: LogFile, log: &Log) -> Self {
         let search = log.replay();
         let again = (!log.events.is_empty()).then(|| search.outstanding());
-        Self { search, log: Some(file), again, base_ms: log.last_ms() }
+        Self { search, journal: Some(Box::new(file)), again, base_ms: log.last_ms() }
     }
 }
 
@@ -125,11 +140,11 @@ pub async fn run_search(
     mut stop: Stop,
     progress: &(dyn Fn(&Search) + Send + Sync),
 ) -> Result<Ran, RunError> {
-    let Job { search, log, again, base_ms } = job;
+    let Job { search, journal, again, base_ms } = job;
     let critic = critic_for(search.config(), critic)?.cloned();
     let mut run = Run {
         search,
-        log,
+        journal,
         states: None,
         extra_cost: LeanCost::default(),
         tasks: JoinSet::new(),
@@ -183,6 +198,34 @@ pub async fn run_search(
     }
 }
 
+/// What became of the state that a search begins at.
+enum Root {
+    Open { states: States, goals: Vec<Goal> },
+    Lost(StepOutcome<()>),
+}
+
+/// Opens a theorem and runs the tactics that come before the search.
+async fn open(pool: &Pool, theorem: &Theorem, prefix: &[String]) -> Result<Costed<Root>, PoolError> {
+    let Costed { value, mut cost } = pool.open(theorem.clone()).await?;
+    let (session, mut goals) = match value {
+        SessionStart::Open { session, goals } => (session, goals),
+        SessionStart::Rejected { message } => {
+            return Ok(Costed { value: Root::Lost(StepOutcome::Failed { message }), cost });
+        }
+        SessionStart::HostFailed { message } => {
+            return Ok(Costed { value: Root::Lost(StepOutcome::Crashed { detail: message }), cost });
+        }
+    };
+    let mut root = StateId::ROOT;
+    for tactic in prefix {
+        match states::apply_one(&session, root, tactic, &mut cost).await? {
+            StepOutcome::Open { state, goals: next } => (root, goals) = (state, next),
+            lost => return Ok(Costed { value: Root::Lost(split(lost).0), cost }),
+        }
+    }
+    Ok(Costed { value: Root::Open { states: States::new(session, root), goals }, cost })
+}
+
 /// Runs sibling tactics up to the first that closes the last goal: the rest would cost what a proof no longer needs.
 async fn apply_until_proved(
     session: &Session,
@@ -233,7 +276,7 @@ pub fn is_asked_for(search: &Search, event: &Event) -> bool {
 
 struct Run {
     search: Search,
-    log: Option<LogFile>,
+    journal: Option<Box<dyn Journal>>,
     /// Once the theorem is open.
     states: Option<States>,
     /// What Lean spent outside the search's own commands, charged to the next one.
@@ -245,13 +288,13 @@ struct Run {
     critic: Option<Arc<dyn Critic>>,
     base_ms: u64,
     since: Instant,
-    /// The time of the log's last line.
+    /// The time of the journal's last event.
     logged_ms: u64,
 }
 
 /// What became of a command, before it is an event.
 enum Answer {
-    Opened(Costed<SessionStart>),
+    Opened(Costed<Root>),
     Proposed {
         node: NodeId,
         proposals: Proposals,
@@ -285,8 +328,8 @@ impl Run {
         let is_kept = event.event != Event::Tick
             || self.search.is_tick_due(event.at_ms)
             || event.at_ms.saturating_sub(self.logged_ms) >= HEARTBEAT_MS;
-        if let Some(log) = self.log.as_mut().filter(|_| is_kept) {
-            log.append(&event)?;
+        if let Some(journal) = self.journal.as_mut().filter(|_| is_kept) {
+            journal.append(&event)?;
             self.logged_ms = event.at_ms;
         }
         Ok(self.search.handle(event))
@@ -294,16 +337,17 @@ impl Run {
 
     /// Opens the theorem of a resumed search again.
     async fn reopen(&mut self) -> Result<(), RunError> {
-        let Costed { value, cost } = self.pool.open(self.search.theorem().clone()).await?;
+        let Costed { value, cost } = open(&self.pool, self.search.theorem(), self.search.prefix()).await?;
         self.extra_cost = cost;
         match value {
-            SessionStart::Open { session, .. } => {
-                self.states = Some(States::new(session));
+            Root::Open { states, .. } => {
+                self.states = Some(states);
                 Ok(())
             }
-            SessionStart::Rejected { message } | SessionStart::HostFailed { message } => {
+            Root::Lost(StepOutcome::Failed { message } | StepOutcome::Crashed { detail: message }) => {
                 Err(RunError::Reopen { message })
             }
+            Root::Lost(other) => Err(RunError::Reopen { message: format!("{other:?}") }),
         }
     }
 
@@ -311,7 +355,8 @@ impl Run {
         match command {
             Command::Open => {
                 let (pool, theorem) = (self.pool.clone(), self.search.theorem().clone());
-                self.tasks.spawn(async move { Ok(Answer::Opened(pool.open(theorem).await?)) });
+                let prefix = self.search.prefix().to_vec();
+                self.tasks.spawn(async move { Ok(Answer::Opened(open(&pool, &theorem, &prefix).await?)) });
             }
             Command::Propose { node, request } => {
                 let policy = Arc::clone(&self.policy);
@@ -365,12 +410,11 @@ impl Run {
         match answer {
             Answer::Opened(Costed { value, cost }) => {
                 let outcome = match value {
-                    SessionStart::Open { session, goals } => {
-                        self.states = Some(States::new(session));
+                    Root::Open { states, goals } => {
+                        self.states = Some(states);
                         StepOutcome::Open { state: (), goals }
                     }
-                    SessionStart::Rejected { message } => StepOutcome::Failed { message },
-                    SessionStart::HostFailed { message } => StepOutcome::Crashed { detail: message },
+                    Root::Lost(outcome) => outcome,
                 };
                 self.feed(Event::Opened { outcome, cost })
             }

@@ -10,4 +10,4 @@ pub mod results;
 mod states;
 pub mod stop;
 
-pub use executor::{Job, MissingCritic, Ran, RunError, critic_for, is_asked_for, run_search};
+pub use executor::{Job, Journal, MissingCritic, Ran, RunError, critic_for, is_asked_for, run_search};

@@ -14,6 +14,8 @@ use crate::lean::pool::{PoolError, Session, StateId};
 #[derive(Debug)]
 pub(super) struct States {
     session: Arc<Session>,
+    /// The state of the search's root.
+    root: StateId,
     by_node: HashMap<NodeId, StateId>,
 }
 
@@ -45,9 +47,9 @@ pub(super) struct Walked {
 }
 
 impl States {
-    /// The states of a session of which only the root exists.
-    pub(super) fn new(session: Session) -> Self {
-        Self { session: Arc::new(session), by_node: HashMap::from([(NodeId(0), StateId(0))]) }
+    /// The states of a search that has only its root.
+    pub(super) fn new(session: Session, root: StateId) -> Self {
+        Self { session: Arc::new(session), root, by_node: HashMap::from([(NodeId(0), root)]) }
     }
 
     pub(super) fn session(&self) -> Arc<Session> {
@@ -64,7 +66,7 @@ impl States {
                 break *state;
             }
             let Some(edge) = tree.node(at).and_then(|n| n.parent).and_then(|edge| tree.edge(edge)) else {
-                break StateId(0);
+                break self.root;
             };
             steps.push(RouteStep { node: at, tactic: edge.tactic.clone(), goals: search.goals(at).to_vec() });
             at = edge.parent;
@@ -141,7 +143,8 @@ pub(super) fn add(a: LeanCost, b: LeanCost) -> LeanCost {
     LeanCost { cpu_us: a.cpu_us.saturating_add(b.cpu_us), wall_us: a.wall_us.saturating_add(b.wall_us) }
 }
 
-async fn apply_one(
+/// Runs one tactic and adds its cost.
+pub(super) async fn apply_one(
     session: &Session,
     state: StateId,
     tactic: &str,

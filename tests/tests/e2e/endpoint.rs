@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use stepwise_core::goal::Goal;
 use stepwise_core::policy::{ProposalRequest, Proposals};
-use stepwise_core::search::{Budget, PriorityRule, SearchConfig, SearchEnd, SearchRule};
+use stepwise_core::search::{Budget, PriorityRule, Search, SearchConfig, SearchEnd, SearchRule};
 use stepwise_worker::run::model_server::ServerOptions;
 use stepwise_worker::run::policy::endpoint::{Endpoint, EndpointOptions, PromptFormat, Sampling};
 use stepwise_worker::run::policy::mixture::Mixture;
@@ -224,7 +224,9 @@ async fn a_mixture_of_portfolio_and_endpoint_proves_a_theorem() {
     let config = SearchConfig { search: SearchRule::BestFirst, rule: PriorityRule::Sum, budget, in_flight: 1, seed: 0 };
     let (_never, stop) = Stop::channel();
     let theorem = lean::theorem("theorem e1 (p q : Prop) (hp : p) (hq : q) : p ∧ q");
-    let ran = run_search(Job::new(theorem, config, None), &pool, &policy, None, stop, &|_| {}).await.expect("it runs");
+    let ran = run_search(Job::new(Search::new(theorem, config), None), &pool, &policy, None, stop, &|_| {})
+        .await
+        .expect("it runs");
     assert!(matches!(ran.search.end(), Some(SearchEnd::Proved { .. })), "{:?}", ran.search.end());
     // The model took part: there are tactics of several tokens, which the portfolio's are not.
     let edges = ran.search.tree().edges();

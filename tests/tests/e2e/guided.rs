@@ -115,14 +115,14 @@ async fn guided_searches_run_replay_and_resume() {
 
 async fn record(pool: &Pool, search: SearchRule, path: &Path, critic: &Arc<dyn Critic>) -> Search {
     let file = LogFile::create(path, &header(search)).unwrap();
-    let job = Job::new(lean::theorem(STATEMENT), config(search), Some(file));
+    let job = Job::new(header(search).search(), Some(Box::new(file)));
     run(pool, job, Some(critic)).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_guided_search_without_a_critic_is_refused() {
     let pool = lean::pool(1, Duration::from_secs(60));
-    let job = Job::new(lean::theorem(STATEMENT), config(SearchRule::TwoTrees), None);
+    let job = Job::new(header(SearchRule::TwoTrees).search(), None);
     let error = run(&pool, job, None).await.unwrap_err();
     expect!["this search is guided by a critic and none is given: name one, or search best-first"]
         .assert_eq(&error.to_string());

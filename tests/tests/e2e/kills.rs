@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use stepwise_core::search::{Budget, PriorityRule, SearchConfig, SearchEnd, SearchRule};
+use stepwise_core::search::{Budget, PriorityRule, Search, SearchConfig, SearchEnd, SearchRule};
 use stepwise_worker::lean::pool::Pool;
 use stepwise_worker::run::policy::{Policy, Portfolio};
 use stepwise_worker::run::stop::Stop;
@@ -48,7 +48,7 @@ async fn solve(pool: &Pool) -> BTreeMap<&'static str, Option<Vec<String>>> {
         tokio::spawn(async move {
             let policy: Arc<dyn Policy> = Arc::new(Portfolio);
             let (_never, stop) = Stop::channel();
-            let job = Job::new(lean::theorem(statement), config(), None);
+            let job = Job::new(Search::new(lean::theorem(statement), config()), None);
             let ran = run_search(job, &pool, &policy, None, stop, &|_| {}).await.expect("the search runs");
             let proof = match ran.search.end() {
                 Some(SearchEnd::Proved { proof, .. }) => Some(proof.clone()),

@@ -16,4 +16,5 @@ mod repl_host;
 mod repl_live;
 mod repl_transcripts;
 mod report;
+mod serve;
 mod synthetic;

@@ -213,6 +213,11 @@ impl Session {
         answer.await.map_err(|_| PoolError::Closed)?
     }
 
+    /// Lets all live states go, for a session that nobody uses for a while. They can still be used: they are replayed then.
+    pub fn park(&self) {
+        self.schedule.park(self.id);
+    }
+
     /// Lets live states go (they can still be used: they are replayed then).
     pub fn forget(&self, states: &[StateId]) {
         self.schedule.forget(self.id, states);

@@ -203,6 +203,18 @@ impl Schedule {
         self.work.notify_waiters();
     }
 
+    pub(super) fn park(&self, id: SessionId) {
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        let Some(session) = inner.sessions.get_mut(&id) else { return };
+        for (worker, live) in session.live.iter_mut().enumerate() {
+            inner.n_live[worker] -= live.len();
+            inner.garbage[worker].extend(live.drain().map(|(_, l)| l.host));
+        }
+        drop(guard);
+        self.work.notify_waiters();
+    }
+
     pub(super) fn close(&self) {
         let mut inner = self.lock();
         inner.closed = true;

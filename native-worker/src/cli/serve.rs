@@ -1,0 +1,52 @@
+//! `stepwise serve`: the page, and Lean behind it.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+
+use super::args::{ModelSource, ServeArgs};
+use super::models::Models;
+use super::progress::Progress;
+use super::{Outcome, input, interrupt, lean, output};
+use crate::serve::{self, Access, AccessOptions, Service};
+
+pub(super) async fn run(args: &ServeArgs, verbose: u8) -> anyhow::Result<Outcome> {
+    // First of all, so that a port that is taken is told at once.
+    let listener = TcpListener::bind((args.host, args.port)).await.with_context(|| {
+        format!("cannot listen at {}:{}; name a free port with --port, or 0 for any", args.host, args.port)
+    })?;
+    let address = listener.local_addr().context("cannot read the address")?;
+    let progress = Progress::new(verbose);
+    // Whatever searches will want, suggestions have scores where there is a critic.
+    let has_critic = args.models.critic != ModelSource::BuiltIn;
+    let Models { policy, critic } = Models::open_for(&args.models, has_critic, &progress).await?;
+    let pool = lean::start_pool(&args.lean).await?;
+    let stop = {
+        let progress = progress.clone();
+        interrupt::listen(move |line| progress.say(line)).context("cannot listen for Ctrl-C")?
+    };
+    let in_flight = u32::try_from(lean::n_hosts(&args.lean)).unwrap_or(u32::MAX);
+    let limits = serve::default_limits(args.lean.step_timeout);
+    let service = Service::new(pool.clone(), policy, critic, input::defaults(&args.lean)?, in_flight, limits).await?;
+    progress.finish();
+
+    let token = args.token.clone().or_else(|| (!address.ip().is_loopback()).then(serve::new_token));
+    let behind = token.as_ref().map_or_else(String::new, |token| format!("#token={token}"));
+    let name = if address.ip().is_unspecified() { "localhost".to_owned() } else { address.ip().to_string() };
+    let name = if address.is_ipv6() && name != "localhost" { format!("[{name}]") } else { name };
+    if !serve::has_page() {
+        output::eprint("the page is not built: run `cargo xtask web`; the API is served nevertheless");
+    }
+    if args.lean.lean_project.is_some() && !address.ip().is_loopback() {
+        output::eprint(
+            "native Lean runs what a statement tells it to, with your rights: give the token only to people you trust",
+        );
+    }
+    output::print(&format!("http://{name}:{}/{behind}", address.port()))?;
+    let options = AccessOptions { hosts: args.allow_host.clone(), origins: args.allow_origin.clone(), token };
+    let served = serve::run(listener, Arc::new(service), Access::new(address, options), stop).await;
+    pool.shutdown().await;
+    served.context("the server failed")?;
+    Ok(Outcome::Proved)
+}

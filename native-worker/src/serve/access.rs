@@ -1,0 +1,218 @@
+//! Who may connect: allow-lists of Host and Origin against pages of other sites, and tokens beyond loopback.
+//!
+//! A page of another site can make a browser send requests to a server on its user's machine, and by rebinding a name even
+//! read the answers. The Host header tells the rebound name, the Origin the other site.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::App;
+use super::problem::Problem;
+
+/// For how long a ticket is good.
+pub(super) const TICKET_LIFE: Duration = Duration::from_secs(30);
+
+/// Tickets that have not been used; more at once are nobody's need.
+const MAX_TICKETS: usize = 1024;
+
+/// What a browser may do with the page: run what the server sent it, and talk to the server.
+const CONTENT_SECURITY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; \
+    style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; form-action 'none'; \
+    base-uri 'none'; frame-ancestors 'none'";
+
+/// What the caller allows besides the server's own address.
+#[derive(Clone, Debug, Default)]
+pub struct AccessOptions {
+    /// More names under which the server may be asked, with a port or without.
+    pub hosts: Vec<String>,
+    /// More origins whose pages may ask, such as `https://prover.example`.
+    pub origins: Vec<String>,
+    /// What requests must carry; none where everybody who can reach the server may use it.
+    pub token: Option<String>,
+}
+
+/// The rules, and the tickets that are out.
+#[derive(Debug)]
+pub struct Access {
+    hosts: BTreeSet<String>,
+    origins: BTreeSet<String>,
+    token: Option<String>,
+    tickets: Mutex<HashMap<String, Instant>>,
+}
+
+/// 128 random bits in hexadecimal.
+#[must_use]
+pub fn new_token() -> String {
+    let mut bytes = [0; 16];
+    // Without the system's random numbers nothing that follows would be secret.
+    getrandom::fill(&mut bytes).expect("the operating system gives random numbers");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Access {
+    /// The rules of a server that listens at `address`.
+    #[must_use]
+    pub fn new(address: SocketAddr, options: AccessOptions) -> Self {
+        let port = address.port();
+        let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned()];
+        if !address.ip().is_unspecified() {
+            names.push(match address.ip() {
+                IpAddr::V4(ip) => ip.to_string(),
+                IpAddr::V6(ip) => format!("[{ip}]"),
+            });
+        }
+        let mut hosts = BTreeSet::new();
+        let mut origins: BTreeSet<String> =
+            options.origins.iter().map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()).collect();
+        for name in names {
+            // Browsers leave the port out where it is the scheme's own.
+            if port == 80 {
+                hosts.insert(name.clone());
+            }
+            hosts.insert(format!("{name}:{port}"));
+        }
+        origins.extend(hosts.iter().map(|host| format!("http://{host}")));
+        for name in options.hosts {
+            let name = name.to_ascii_lowercase();
+            // Whoever names a host has something in front of the server, which may speak TLS.
+            for host in [name.clone(), format!("{name}:{port}")] {
+                origins.extend([format!("http://{host}"), format!("https://{host}")]);
+                hosts.insert(host);
+            }
+        }
+        Self { hosts, origins, token: options.token, tickets: Mutex::default() }
+    }
+
+    /// A pass for one WebSocket.
+    pub(super) fn ticket(&self) -> Result<String, Problem> {
+        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        tickets.retain(|_, issued| issued.elapsed() < TICKET_LIFE);
+        if tickets.len() >= MAX_TICKETS {
+            return Err(Problem::too_many("too many tickets are out; use those, or wait half a minute"));
+        }
+        let ticket = new_token();
+        tickets.insert(ticket.clone(), Instant::now());
+        Ok(ticket)
+    }
+
+    fn check_names(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+        let named = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = named.or(uri.authority().map(|authority| authority.as_str())).unwrap_or_default();
+        if !self.hosts.contains(&host.to_ascii_lowercase()) {
+            return Err(Problem::forbidden(format!(
+                "the Host `{host}` is not on the list; start the server with `--allow-host {host}` if it is yours"
+            )));
+        }
+        let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+        let origin = origin.to_str().unwrap_or("?");
+        if !self.origins.contains(&origin.to_ascii_lowercase()) {
+            return Err(Problem::forbidden(format!(
+                "the Origin `{origin}` is not on the list; start the server with `--allow-origin {origin}` if you trust it"
+            )));
+        }
+        Ok(())
+    }
+
+    fn check_token(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+        let Some(token) = &self.token else { return Ok(()) };
+        let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        if let Some(given) = bearer.and_then(|value| value.strip_prefix("Bearer ")) {
+            return if same(given, token) { Ok(()) } else { Err(Problem::unauthorized("the token is wrong")) };
+        }
+        let query = uri.query().unwrap_or_default();
+        let ticket = query.split('&').find_map(|pair| pair.strip_prefix("ticket="));
+        let Some(ticket) = ticket else {
+            return Err(Problem::unauthorized(
+                "this server wants a token: open the address that it printed when it started, or send \
+                 `Authorization: Bearer TOKEN`",
+            ));
+        };
+        let issued = self.tickets.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket);
+        match issued {
+            Some(issued) if issued.elapsed() < TICKET_LIFE => Ok(()),
+            _ => Err(Problem::unauthorized("the ticket is used or too old; buy another one with the token")),
+        }
+    }
+}
+
+/// Compares without telling by its time how much is right.
+pub(super) fn same(given: &str, wanted: &str) -> bool {
+    let differences = given.bytes().zip(wanted.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
+    given.len() == wanted.len() && differences == 0
+}
+
+/// Lets in what names the server by its own name, and puts the page under rules.
+pub(super) async fn admit(State(app): State<App>, request: Request, next: Next) -> Response {
+    if let Err(problem) = app.access.check_names(request.uri(), request.headers()) {
+        return problem.into_response();
+    }
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Lets in what carries the token, where there is one. The page itself is no secret.
+pub(super) async fn authorise(State(app): State<App>, request: Request, next: Next) -> Response {
+    match app.access.check_token(request.uri(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(access: &Access, headers: &[(&'static str, &str)]) -> u16 {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, HeaderValue::from_str(value).unwrap());
+        }
+        let uri = Uri::from_static("/api/v1/info");
+        let checked = access.check_names(&uri, &map).and_then(|()| access.check_token(&uri, &map));
+        checked.map_or_else(|problem| problem.0.status, |()| 200)
+    }
+
+    #[test]
+    fn only_known_names_are_answered() {
+        let options = AccessOptions { hosts: vec!["Prover.example".into()], ..AccessOptions::default() };
+        let access = Access::new("127.0.0.1:7878".parse().unwrap(), options);
+        assert_eq!(check(&access, &[("host", "127.0.0.1:7878")]), 200);
+        assert_eq!(check(&access, &[("host", "LOCALHOST:7878"), ("origin", "http://localhost:7878")]), 200);
+        assert_eq!(check(&access, &[("host", "prover.example"), ("origin", "https://prover.example")]), 200);
+        for host in ["localhost", "localhost:7879", "evil.example:7878", "127.0.0.1:7878.evil.example", ""] {
+            assert_eq!(check(&access, &[("host", host)]), 403, "{host}");
+        }
+        assert_eq!(check(&access, &[]), 403);
+        for origin in ["null", "http://evil.example", "http://localhost:7879", "https://localhost:7878"] {
+            assert_eq!(check(&access, &[("host", "localhost:7878"), ("origin", origin)]), 403, "{origin}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_wanted_where_there_is_one_and_a_ticket_is_good_once() {
+        let options = AccessOptions { token: Some("secret".into()), ..AccessOptions::default() };
+        let access = Access::new("0.0.0.0:80".parse().unwrap(), options);
+        let host = ("host", "localhost");
+        assert_eq!(check(&access, &[host]), 401);
+        assert_eq!(check(&access, &[host, ("authorization", "Bearer secre")]), 401);
+        assert_eq!(check(&access, &[host, ("authorization", "Bearer secret")]), 200);
+        let uri: Uri = format!("/api/v1/socket?ticket={}", access.ticket().unwrap()).parse().unwrap();
+        assert!(access.check_token(&uri, &HeaderMap::new()).is_ok());
+        assert!(access.check_token(&uri, &HeaderMap::new()).is_err());
+    }
+}

@@ -1,0 +1,122 @@
+//! The files of the page: its wasm, scripts and styles, and the models that it can load.
+//!
+//! A development build reads them from `dist/`, where `cargo xtask web` packs them; a release carries them inside.
+
+use std::borrow::Cow;
+use std::io::Read;
+use std::path::{Component, Path};
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
+use axum::response::{IntoResponse, Response};
+use flate2::read::GzDecoder;
+use sha2::{Digest, Sha256};
+
+use super::problem::Problem;
+use crate::models::shipped;
+
+/// What `build.rs` put into the program: nothing in development.
+static CARRIED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
+
+/// Where a development build finds the page.
+const DIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../dist");
+
+/// Where the models' files begin.
+const MODELS: &str = "models/";
+
+/// Whether the page is there.
+#[must_use]
+pub fn has_page() -> bool {
+    find("index.html", true).is_some()
+}
+
+/// Answers with a file of the page.
+pub(super) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    if method != Method::GET && method != Method::HEAD {
+        return Problem::not_found("only GET is answered here; the API is under /api/v1/").into_response();
+    }
+    let path = match uri.path().trim_start_matches('/') {
+        "" => "index.html",
+        path => path,
+    };
+    let takes_gzip = headers
+        .get(header::ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.split(',').any(|coding| coding.trim().split(';').next() == Some("gzip")));
+    let Some(File { bytes, is_gzip }) = find(path, takes_gzip) else {
+        return if path == "index.html" {
+            Problem::not_found("the page is not built: run `cargo xtask web`, then ask again").into_response()
+        } else {
+            Problem::not_found(format!("there is no file `{path}`")).into_response()
+        };
+    };
+    let hash: String = Sha256::digest(&bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let tag = format!("\"{hash}\"");
+    let is_known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let mut response = if is_known {
+        axum::http::StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Response::new(Body::from(bytes.into_owned()))
+    };
+    let mut set = |name, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(name, value);
+        }
+    };
+    set(header::CONTENT_TYPE, media_type(path));
+    set(header::ETAG, &tag);
+    // Asked for again every time, and sent only when it changed: no page is older than its server.
+    set(header::CACHE_CONTROL, "no-cache");
+    set(header::VARY, "accept-encoding");
+    if is_gzip {
+        set(header::CONTENT_ENCODING, "gzip");
+    }
+    response
+}
+
+struct File {
+    bytes: Cow<'static, [u8]>,
+    is_gzip: bool,
+}
+
+/// A file, or its gzipped twin for those who take it.
+fn find(path: &str, takes_gzip: bool) -> Option<File> {
+    if let Some(model) = path.strip_prefix(MODELS) {
+        return shipped::file(model).map(|bytes| File { bytes: bytes.into(), is_gzip: false });
+    }
+    let twin = page_file(&format!("{path}.gz"));
+    match twin {
+        Some(bytes) if takes_gzip => Some(File { bytes, is_gzip: true }),
+        // Hardly anybody asks without gzip, and the program need not carry everything twice for them.
+        Some(bytes) => page_file(path).or_else(|| unzipped(&bytes)).map(|bytes| File { bytes, is_gzip: false }),
+        None => page_file(path).map(|bytes| File { bytes, is_gzip: false }),
+    }
+}
+
+fn page_file(path: &str) -> Option<Cow<'static, [u8]>> {
+    if !CARRIED.is_empty() {
+        return CARRIED.iter().find(|(name, _)| *name == path).map(|(_, bytes)| (*bytes).into());
+    }
+    let path = Path::new(path);
+    let is_inside = path.components().all(|part| matches!(part, Component::Normal(_)));
+    is_inside.then(|| std::fs::read(Path::new(DIST).join(path)).ok()).flatten().map(Cow::Owned)
+}
+
+fn unzipped(bytes: &[u8]) -> Option<Cow<'static, [u8]>> {
+    let mut unzipped = Vec::new();
+    GzDecoder::new(bytes).read_to_end(&mut unzipped).ok()?;
+    Some(unzipped.into())
+}
+
+fn media_type(path: &str) -> &'static str {
+    match path.rsplit_once('.').map_or("", |(_, extension)| extension) {
+        "html" => "text/html; charset=utf-8",
+        "js" | "mjs" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "json" => "application/json",
+        "svg" => "image/svg+xml",
+        // Browsers compile while they download only if the type is exactly this one.
+        "wasm" => "application/wasm",
+        _ => "application/octet-stream",
+    }
+}

@@ -1,0 +1,115 @@
+//! The protocol over HTTP: every action's twin, for clients without a WebSocket.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use stepwise_core::wire::{Accepted, Greeting, Messages, Reception, Request, Ticket};
+
+use super::App;
+use super::access::TICKET_LIFE;
+use super::problem::Problem;
+
+/// How long a client may wait for a message.
+const MAX_WAIT: u64 = 30;
+
+/// The header that has a session's key.
+const KEY: &str = "stepwise-key";
+
+/// `GET /info`.
+pub(super) async fn info(State(app): State<App>) -> Response {
+    json(StatusCode::OK, &app.sessions.service().info())
+}
+
+/// `POST /sessions`.
+pub(super) async fn create(State(app): State<App>, body: Bytes) -> Result<Response, Problem> {
+    let greeting: Greeting = read(&body, "a greeting")?;
+    let (_, welcome, _) = app.sessions.receive(greeting)?;
+    Ok(json(StatusCode::CREATED, &Reception::Welcome(Box::new(welcome))))
+}
+
+/// `POST /sessions/NAME/requests`.
+pub(super) async fn request(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let session = app.sessions.find(&name, key(&headers))?;
+    let limit = session.service.limits.message_bytes;
+    if body.len() > limit {
+        return Err(Problem::too_large(format!("a request has at most {limit} bytes")));
+    }
+    let request: Request = read(&body, "a request")?;
+    let id = request.id;
+    session.take(request);
+    Ok(json(StatusCode::ACCEPTED, &Accepted { id }))
+}
+
+/// What `messages` may be asked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    #[serde(default)]
+    after: u64,
+    #[serde(default)]
+    wait: u64,
+}
+
+/// `GET /sessions/NAME/messages`.
+pub(super) async fn messages(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let Query(Wanted { after, wait }) = wanted.map_err(|e| Problem::bad_message(e.body_text()))?;
+    let session = app.sessions.find(&name, key(&headers))?;
+    let patience = Duration::from_secs(wait.min(MAX_WAIT));
+    let batch = match tokio::time::timeout(patience, session.outbox.next(after)).await {
+        Ok(batch) => batch,
+        Err(_) => session.outbox.after(after),
+    };
+    // They are JSON already; what is read and written here are our own types.
+    let messages = batch.messages.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
+    Ok(json(StatusCode::OK, &Messages { missed: batch.missed, messages }))
+}
+
+/// `DELETE /sessions/NAME`.
+pub(super) async fn end(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let session = app.sessions.find(&name, key(&headers))?;
+    app.sessions.end(&session);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /tickets`.
+pub(super) async fn ticket(State(app): State<App>) -> Result<Response, Problem> {
+    let ticket = app.access.ticket()?;
+    Ok(json(StatusCode::OK, &Ticket { ticket, expires_s: TICKET_LIFE.as_secs() }))
+}
+
+/// Any other address of the API.
+pub(super) async fn unknown() -> Problem {
+    Problem::not_found("there is no such address; docs/protocol.md lists them")
+}
+
+fn key(headers: &HeaderMap) -> &str {
+    headers.get(KEY).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// Reads a body; the content type does not matter, because no form can send JSON objects.
+fn read<T: for<'de> Deserialize<'de>>(body: &[u8], what: &str) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|e| Problem::bad_message(format!("the body is not {what}: {e}")))
+}
+
+fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    let text = serde_json::to_string(body).unwrap_or_default();
+    (status, [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], text).into_response()
+}

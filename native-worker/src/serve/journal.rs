@@ -1,0 +1,124 @@
+//! The events of a session's search: kept as they happen, and told in batches.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use stepwise_core::search::TimedEvent;
+use stepwise_core::wire::Body;
+use stepwise_core::wire::search::Event;
+use tokio::sync::Notify;
+
+use super::outbox::Outbox;
+use crate::run::Journal;
+use crate::run::log_file::LogFileError;
+use crate::run::stop::StopLevel;
+
+/// Events are told this often at most: a page redraws no faster.
+const BATCH: Duration = Duration::from_millis(40);
+
+/// Bytes of events in one message, by estimate.
+const MESSAGE_BYTES: usize = 256 << 10;
+
+/// Bytes of events that a search may have, by estimate; it is given up beyond that.
+const MAX_BYTES: usize = 64 << 20;
+
+/// A search's events so far.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    events: Mutex<Events>,
+    news: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Events {
+    events: Vec<(Event, usize)>,
+    n_bytes: usize,
+    is_over: bool,
+}
+
+/// Writes a search's events into [`Told`].
+pub(super) struct Writer {
+    told: Arc<Told>,
+    /// Stops the search when it has told too much.
+    stop: tokio::sync::watch::Sender<StopLevel>,
+}
+
+impl Writer {
+    pub(super) fn new(told: Arc<Told>, stop: tokio::sync::watch::Sender<StopLevel>) -> Self {
+        Self { told, stop }
+    }
+}
+
+impl Journal for Writer {
+    fn append(&mut self, event: &TimedEvent) -> Result<(), LogFileError> {
+        let event = Event::from(event);
+        let n_bytes = serde_json::to_string(&event).map_or(0, |text| text.len());
+        let mut events = self.told.lock();
+        events.n_bytes += n_bytes;
+        events.events.push((event, n_bytes));
+        let is_too_much = events.n_bytes > MAX_BYTES;
+        drop(events);
+        if is_too_much {
+            self.stop.send_replace(StopLevel::Abort);
+        }
+        self.told.news.notify_waiters();
+        Ok(())
+    }
+}
+
+impl Told {
+    /// How many events there are.
+    pub(super) fn len(&self) -> usize {
+        self.lock().events.len()
+    }
+
+    /// No event follows.
+    pub(super) fn end(&self) {
+        self.lock().is_over = true;
+        self.news.notify_waiters();
+    }
+
+    /// Tells all events, as they come, until there are no more.
+    pub(super) async fn tell(&self, re: u64, outbox: &Outbox) {
+        let mut from = 0;
+        loop {
+            let news = self.news.notified();
+            tokio::pin!(news);
+            news.as_mut().enable(); // from here on no event is missed
+            let is_over = self.lock().is_over;
+            from = self.tell_from(from, re, outbox);
+            if is_over {
+                return;
+            }
+            news.await;
+            tokio::time::sleep(BATCH).await;
+        }
+    }
+
+    /// Tells what there is from number `from` on, and returns the number after the last.
+    pub(super) fn tell_from(&self, mut from: usize, re: u64, outbox: &Outbox) -> usize {
+        loop {
+            let events = self.lock();
+            let mut n_bytes = 0;
+            let fits = |(_, bytes): &&(Event, usize)| {
+                let fits = n_bytes == 0 || n_bytes + bytes <= MESSAGE_BYTES;
+                n_bytes += bytes;
+                fits
+            };
+            let batch: Vec<Event> =
+                events.events.iter().skip(from).take_while(fits).map(|(event, _)| event.clone()).collect();
+            drop(events);
+            if batch.is_empty() {
+                return from;
+            }
+            let first = from;
+            from += batch.len();
+            outbox.push(re, Body::Searched { from: first, events: batch });
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Events> {
+        // Every critical section leaves the data consistent at every point where it could panic.
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

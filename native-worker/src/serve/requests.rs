@@ -1,0 +1,272 @@
+//! Carries out the requests of a session: each becomes the message that ends it, with others before.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use stepwise_core::critic::ScoreRequest;
+use stepwise_core::goal::Goal;
+use stepwise_core::outcome::StepOutcome;
+use stepwise_core::policy::ProposalRequest;
+use stepwise_core::problem::parse_statement;
+use stepwise_core::search::log::LogHeader;
+use stepwise_core::search::{Budget, LeanCost, PriorityRule, SearchConfig};
+use stepwise_core::wire::search::Header;
+use stepwise_core::wire::{self, Body, Candidate, Op, SearchOrder, SearchPlan, Step};
+use tokio::sync::watch;
+
+use super::journal::Writer;
+use super::problem::Problem;
+use super::session::{Proof, Session, failed};
+use crate::lean::host::Costed;
+use crate::lean::pool::{PoolError, SessionStart, StateId};
+use crate::run::stop::{Stop, StopLevel};
+use crate::run::{Job, Ran, run_search};
+
+/// Carries out a request, and gives the message that ends it.
+pub(super) async fn carry_out(
+    session: Arc<Session>,
+    id: u64,
+    op: Op,
+    sender: watch::Sender<StopLevel>,
+    mut stop: Stop,
+) -> Body {
+    let work = Work { session: &session, id };
+    // A search ends by itself when it is stopped, and says so.
+    if let Op::Search { state, plan } = op {
+        return work.search(state, plan, sender, stop).await.unwrap_or_else(failed);
+    }
+    let when_cancelled = match op {
+        Op::Try { .. } | Op::Suggest { .. } => Body::Done,
+        _ => failed(Problem::cancelled("the request was given up")),
+    };
+    let done = async {
+        match op {
+            Op::Open { text } => work.open(&text).await,
+            Op::Apply { state, tactic } => work.apply(state, tactic).await,
+            Op::Try { state, tactics, until_proved } => work.try_all(state, tactics, until_proved).await,
+            Op::Suggest { state, samples, seed } => work.suggest(state, samples, seed).await,
+            Op::SearchLog { from } => work.search_log(from),
+            Op::Recheck { proof } => work.recheck(proof).await,
+            Op::Close => {
+                session.end();
+                Ok(Body::Done)
+            }
+            // Cancelling is done where requests are taken in, and searches go their own way.
+            Op::Search { .. } | Op::Cancel { .. } => Ok(Body::Done),
+        }
+    };
+    tokio::select! {
+        body = done => body.unwrap_or_else(failed),
+        () = stop.reached(StopLevel::Abort) => when_cancelled,
+    }
+}
+
+struct Work<'a> {
+    session: &'a Session,
+    id: u64,
+}
+
+impl Work<'_> {
+    async fn open(&self, text: &str) -> Result<Body, Problem> {
+        let service = &self.session.service;
+        let theorem = match parse_statement(text, &service.defaults) {
+            Ok(theorem) => theorem,
+            Err(error) => return Ok(Body::Rejected { message: error.to_string() }),
+        };
+        let Costed { value, cost } = service.pool.open(theorem.clone()).await.map_err(machine)?;
+        match value {
+            SessionStart::Open { session, goals } => {
+                let shown = goals.iter().map(wire::Goal::from).collect();
+                if !self.session.set_proof(self.id, Proof::new(theorem.clone(), session, &goals)) {
+                    return Err(Problem::cancelled("another statement was opened"));
+                }
+                Ok(Body::Opened { theorem, goals: shown, cost: cost.into() })
+            }
+            SessionStart::Rejected { message } | SessionStart::HostFailed { message } => Ok(Body::Rejected { message }),
+        }
+    }
+
+    async fn apply(&self, state: u32, tactic: String) -> Result<Body, Problem> {
+        let proof = self.session.proof()?;
+        proof.state(state)?;
+        let (step, _) = self.step(&proof, state, tactic).await?;
+        Ok(Body::Applied { step })
+    }
+
+    async fn try_all(&self, state: u32, tactics: Vec<String>, until_proved: bool) -> Result<Body, Problem> {
+        self.check_tactics(tactics.len())?;
+        let proof = self.session.proof()?;
+        proof.state(state)?;
+        for (idx, tactic) in tactics.into_iter().enumerate() {
+            let (step, _) = self.step(&proof, state, tactic).await?;
+            let is_proved = step.outcome == wire::Outcome::Proved;
+            self.tell(Body::Tried { idx, step });
+            if is_proved && until_proved {
+                break;
+            }
+        }
+        Ok(Body::Done)
+    }
+
+    async fn suggest(&self, state: u32, samples: u32, seed: u64) -> Result<Body, Problem> {
+        self.check_tactics(samples as usize)?;
+        let proof = self.session.proof()?;
+        let goals = proof.state(state)?.goals;
+        let request = ProposalRequest {
+            theorem: proof.theorem.name.clone(),
+            goals: goals.to_vec(),
+            history: proof.path(state),
+            samples,
+            pass: 0,
+            seed,
+            without: proof.theorem.without.clone(),
+        };
+        let started = Instant::now();
+        let proposals = self.session.service.policy.propose(&request).await;
+        let candidates = proposals.map_err(|e| Problem::machine(e.to_string()))?.candidates;
+        self.tell(Body::Proposed {
+            candidates: candidates.iter().map(Candidate::from).collect(),
+            wall_us: micros(started),
+        });
+        let mut opened: Vec<(u32, Vec<Goal>)> = Vec::new();
+        for (idx, candidate) in candidates.into_iter().enumerate() {
+            let (step, goals) = self.step(&proof, state, candidate.tactic).await?;
+            opened.extend(step.state.zip(goals));
+            self.tell(Body::Tried { idx, step });
+        }
+        if let Some(critic) = self.session.service.critic.as_ref().filter(|_| !opened.is_empty()) {
+            let started = Instant::now();
+            let (states, goals): (Vec<u32>, Vec<Vec<Goal>>) = opened.into_iter().unzip();
+            let scores = critic.score(&ScoreRequest { states: goals }).await;
+            let scores = scores.map_err(|e| Problem::machine(e.to_string()))?.scores;
+            let scores = states.into_iter().zip(scores).filter(|(_, score)| score.is_finite()).collect();
+            self.tell(Body::Scored { scores, wall_us: micros(started) });
+        }
+        Ok(Body::Done)
+    }
+
+    async fn search(
+        &self,
+        state: u32,
+        plan: SearchPlan,
+        sender: watch::Sender<StopLevel>,
+        stop: Stop,
+    ) -> Result<Body, Problem> {
+        let service = &self.session.service;
+        self.check_tactics(plan.samples as usize)?;
+        let limits = service.limits;
+        if !(1..=limits.expansions).contains(&plan.expansions) || !(1..=limits.search_ms).contains(&plan.wall_ms) {
+            return Err(Problem::too_large(format!(
+                "a search may have 1 to {} expansions and 1 to {} milliseconds",
+                limits.expansions, limits.search_ms
+            )));
+        }
+        let proof = self.session.proof()?;
+        proof.state(state)?;
+        let critic = match plan.order {
+            SearchOrder::BestFirst => None,
+            SearchOrder::CriticGuided | SearchOrder::Both => Some(service.critic.as_ref().ok_or_else(|| {
+                Problem::no_critic("this server has no critic; search best-first, or start it with `--critic tiny`")
+            })?),
+        };
+        let header = LogHeader {
+            theorem: proof.theorem.clone(),
+            prefix: proof.path(state),
+            config: search_config(&plan, service.in_flight),
+            policy: service.policy.name().to_owned(),
+            critic: critic.map(|critic| critic.name().to_owned()),
+            lean: service.lean.clone(),
+        };
+        let told = self.session.begin_search(self.id)?;
+        self.tell(Body::SearchStarted { header: Header::from(&header) });
+        let job = Job::new(header.search(), Some(Box::new(Writer::new(Arc::clone(&told), sender))));
+        let run = async {
+            let ran = run_search(job, &service.pool, &service.policy, critic, stop, &|_| {}).await;
+            told.end();
+            ran
+        };
+        let (ran, ()) = tokio::join!(run, told.tell(self.id, &self.session.outbox));
+        let Ran { interrupted, .. } = ran.map_err(|e| Problem::machine(e.to_string()))?;
+        Ok(Body::SearchEnded { n_events: told.len(), cancelled: interrupted })
+    }
+
+    fn search_log(&self, from: usize) -> Result<Body, Problem> {
+        let told = self.session.last_search();
+        let told = told.ok_or_else(|| Problem::not_found("there was no search in this session"))?;
+        told.tell_from(from, self.id, &self.session.outbox);
+        Ok(Body::Done)
+    }
+
+    async fn recheck(&self, proof: Vec<String>) -> Result<Body, Problem> {
+        let theorem = &self.session.proof()?.theorem;
+        let verdict = self.session.service.pool.recheck(theorem, &proof).await.map_err(machine)?.value;
+        Ok(Body::Verdict { verdict, file: theorem.file(&proof) })
+    }
+
+    /// Runs one tactic, and notes the state that it opens.
+    async fn step(&self, proof: &Proof, state: u32, tactic: String) -> Result<(Step, Option<Vec<Goal>>), Problem> {
+        let limit = self.session.service.limits.states;
+        if proof.n_states() >= limit {
+            return Err(Problem::too_large(format!("the session has its {limit} states; open the statement again")));
+        }
+        let answer = proof.lean.apply(StateId(state), std::slice::from_ref(&tactic)).await;
+        let Costed { mut value, cost } = answer.map_err(machine)?;
+        let outcome = value.pop().unwrap_or(StepOutcome::Crashed { detail: "Lean gave no answer".to_owned() });
+        let mut step = step(tactic, &outcome, cost);
+        let goals = match outcome {
+            StepOutcome::Open { state: StateId(opened), goals } => {
+                proof.add(state, &step.tactic, opened, &goals);
+                step.state = Some(opened);
+                Some(goals)
+            }
+            _ => None,
+        };
+        Ok((step, goals))
+    }
+
+    fn check_tactics(&self, n: usize) -> Result<(), Problem> {
+        let limit = self.session.service.limits.tactics;
+        if (1..=limit).contains(&n) {
+            return Ok(());
+        }
+        Err(Problem::too_large(format!("{n} tactics are asked for, and may be from 1 to {limit}")))
+    }
+
+    fn tell(&self, body: Body) {
+        self.session.outbox.push(self.id, body);
+    }
+}
+
+fn step(tactic: String, outcome: &StepOutcome<StateId>, cost: LeanCost) -> Step {
+    Step { tactic, state: None, outcome: outcome.into(), cost: cost.into() }
+}
+
+fn search_config(plan: &SearchPlan, in_flight: u32) -> SearchConfig {
+    SearchConfig {
+        search: plan.order.into(),
+        rule: PriorityRule::Sum,
+        budget: Budget {
+            passes: 1,
+            samples: plan.samples,
+            expansions: plan.expansions,
+            wall_ms: Some(plan.wall_ms),
+            tactics: None,
+            tokens: None,
+            lean_cpu_ms: None,
+            cost_ms: None,
+        },
+        in_flight,
+        seed: plan.seed,
+    }
+}
+
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+fn machine(error: PoolError) -> Problem {
+    match error {
+        PoolError::CannotStart(message) => Problem::machine(message),
+        PoolError::Closed => Problem::cancelled("the statement was closed, or the server stops"),
+    }
+}

@@ -1,0 +1,289 @@
+//! A session: one visitor's statement, its states, and the requests that are under way.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use stepwise_core::goal::Goal;
+use stepwise_core::problem::Theorem;
+use stepwise_core::wire::{Body, Op, Request};
+use tokio::sync::watch;
+
+use super::journal::Told;
+use super::outbox::Outbox;
+use super::problem::Problem;
+use super::{Service, access, requests};
+use crate::lean::pool;
+use crate::run::stop::{Stop, StopLevel};
+
+/// A session of which nothing was asked for this long lets go of Lean's memory.
+const PARKED_AFTER: Duration = Duration::from_secs(60);
+
+/// One visitor's session.
+pub(super) struct Session {
+    pub(super) name: String,
+    pub(super) key: String,
+    pub(super) service: Arc<Service>,
+    pub(super) outbox: Outbox,
+    inner: Mutex<Inner>,
+    /// The number of the connection that the session belongs to; an older one hears that it is over.
+    connection: watch::Sender<u64>,
+}
+
+struct Inner {
+    /// The greatest id that was taken in.
+    last_id: u64,
+    running: HashMap<u64, watch::Sender<StopLevel>>,
+    proof: Option<Arc<Proof>>,
+    search: Option<Search>,
+    n_connected: u32,
+    touched: Instant,
+    is_parked: bool,
+    is_over: bool,
+}
+
+/// The last search.
+#[derive(Clone)]
+struct Search {
+    re: u64,
+    told: Arc<Told>,
+}
+
+/// An opened statement and its states.
+pub(super) struct Proof {
+    pub(super) theorem: Theorem,
+    pub(super) lean: pool::Session,
+    states: Mutex<HashMap<u32, State>>,
+}
+
+/// How a state was reached, and what it looks like.
+#[derive(Clone)]
+pub(super) struct State {
+    parent: Option<(u32, String)>,
+    pub(super) goals: Arc<[Goal]>,
+}
+
+impl Proof {
+    pub(super) fn new(theorem: Theorem, lean: pool::Session, goals: &[Goal]) -> Self {
+        let root = State { parent: None, goals: goals.into() };
+        Self { theorem, lean, states: Mutex::new(HashMap::from([(pool::StateId::ROOT.0, root)])) }
+    }
+
+    /// A state, if there is one of this number.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(super) fn state(&self, state: u32) -> Result<State, Problem> {
+        let found = self.lock().get(&state).cloned();
+        found.ok_or_else(|| Problem::not_found(format!("the statement has no state {state}")))
+    }
+
+    pub(super) fn add(&self, parent: u32, tactic: &str, state: u32, goals: &[Goal]) {
+        self.lock().insert(state, State { parent: Some((parent, tactic.to_owned())), goals: goals.into() });
+    }
+
+    pub(super) fn n_states(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// The tactics from the statement to a state.
+    pub(super) fn path(&self, state: u32) -> Vec<String> {
+        let states = self.lock();
+        let mut path = Vec::new();
+        let mut parent = states.get(&state).and_then(|state| state.parent.as_ref());
+        while let Some((at, tactic)) = parent {
+            path.push(tactic.clone());
+            parent = states.get(at).and_then(|state| state.parent.as_ref());
+        }
+        path.reverse();
+        path
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u32, State>> {
+        // Every critical section leaves the data consistent at every point where it could panic.
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Session {
+    pub(super) fn new(service: Arc<Service>) -> Self {
+        let inner = Inner {
+            last_id: 0,
+            running: HashMap::new(),
+            proof: None,
+            search: None,
+            n_connected: 0,
+            touched: Instant::now(),
+            is_parked: false,
+            is_over: false,
+        };
+        let name = format!("s-{}", &access::new_token()[..12]);
+        Self {
+            name,
+            key: access::new_token(),
+            service,
+            outbox: Outbox::default(),
+            inner: Mutex::new(inner),
+            connection: watch::Sender::new(0),
+        }
+    }
+
+    /// Takes a request in and begins to carry it out. One that was taken in before is not begun again.
+    pub(super) fn take(self: &Arc<Self>, request: Request) {
+        let Request { id, op } = request;
+        let mut inner = self.lock();
+        inner.touched = Instant::now();
+        if id <= inner.last_id || inner.is_over {
+            return;
+        }
+        inner.last_id = id;
+        inner.is_parked = false;
+        match op {
+            Op::Cancel { request } => {
+                if let Some(stop) = inner.running.get(&request) {
+                    stop.send_replace(StopLevel::Abort);
+                }
+                drop(inner);
+                self.outbox.push(id, Body::Done);
+                return;
+            }
+            Op::Open { .. } => {
+                // Whatever is under way belongs to the statement before.
+                for stop in inner.running.values() {
+                    stop.send_replace(StopLevel::Abort);
+                }
+                inner.proof = None;
+            }
+            _ => {}
+        }
+        if inner.running.len() >= self.service.limits.requests {
+            drop(inner);
+            let problem = Problem::too_many("too many requests are under way; wait for some to end, or cancel them");
+            self.outbox.push(id, failed(problem));
+            return;
+        }
+        let (sender, stop) = Stop::channel();
+        inner.running.insert(id, sender.clone());
+        drop(inner);
+        let session = Arc::clone(self);
+        tokio::spawn(async move {
+            let work = tokio::spawn(requests::carry_out(Arc::clone(&session), id, op, sender, stop));
+            let body = work.await.unwrap_or_else(|_| {
+                failed(Problem::machine("a part of the server died, which its log explains; try again"))
+            });
+            session.lock().running.remove(&id);
+            session.outbox.push(id, body);
+        });
+    }
+
+    /// The statement that is open.
+    ///
+    /// # Errors
+    /// None is.
+    pub(super) fn proof(&self) -> Result<Arc<Proof>, Problem> {
+        self.lock().proof.clone().ok_or_else(|| Problem::no_statement("open a statement first"))
+    }
+
+    /// Makes a statement the session's, unless another one was asked for after request `id`.
+    pub(super) fn set_proof(&self, id: u64, proof: Proof) -> bool {
+        let mut inner = self.lock();
+        // Its own sender is raised by every later `open`.
+        let is_wanted = inner.running.get(&id).is_some_and(|stop| *stop.borrow() == StopLevel::Run);
+        if is_wanted {
+            inner.proof = Some(Arc::new(proof));
+            inner.search = None;
+        }
+        is_wanted
+    }
+
+    /// Notes that a search begins.
+    ///
+    /// # Errors
+    /// One is under way.
+    pub(super) fn begin_search(&self, re: u64) -> Result<Arc<Told>, Problem> {
+        let mut inner = self.lock();
+        if inner.search.as_ref().is_some_and(|search| inner.running.contains_key(&search.re)) {
+            return Err(Problem::busy("a search is under way in this session; cancel it first"));
+        }
+        let told = Arc::new(Told::default());
+        inner.search = Some(Search { re, told: Arc::clone(&told) });
+        Ok(told)
+    }
+
+    /// The last search's events.
+    pub(super) fn last_search(&self) -> Option<Arc<Told>> {
+        self.lock().search.as_ref().map(|search| Arc::clone(&search.told))
+    }
+
+    /// A connection begins; its number, and what raises the number when another one takes over.
+    pub(super) fn connect(&self) -> (u64, watch::Receiver<u64>) {
+        let mut inner = self.lock();
+        inner.n_connected += 1;
+        inner.touched = Instant::now();
+        drop(inner);
+        let mut number = 0;
+        self.connection.send_modify(|last| {
+            *last += 1;
+            number = *last;
+        });
+        (number, self.connection.subscribe())
+    }
+
+    /// A connection is over.
+    pub(super) fn disconnect(&self) {
+        let mut inner = self.lock();
+        inner.n_connected -= 1;
+        inner.touched = Instant::now();
+    }
+
+    /// Notes that the visitor is there.
+    pub(super) fn touch(&self) {
+        self.lock().touched = Instant::now();
+    }
+
+    /// For how long nobody has been connected or asked anything; `None` while somebody is or something runs.
+    pub(super) fn abandoned_for(&self) -> Option<Duration> {
+        let inner = self.lock();
+        (inner.n_connected == 0 && inner.running.is_empty()).then(|| inner.touched.elapsed())
+    }
+
+    /// Lets go of Lean's memory when nothing was asked for a while.
+    pub(super) fn park_if_idle(&self) {
+        let mut inner = self.lock();
+        let is_idle = inner.running.is_empty() && inner.touched.elapsed() >= PARKED_AFTER;
+        if !is_idle || inner.is_parked {
+            return;
+        }
+        inner.is_parked = true;
+        if let Some(proof) = &inner.proof {
+            proof.lean.park();
+        }
+    }
+
+    /// Whether the session has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.lock().is_over
+    }
+
+    /// Ends the session: everything under way is given up, and connections close.
+    pub(super) fn end(&self) {
+        let mut inner = self.lock();
+        inner.is_over = true;
+        for stop in inner.running.values() {
+            stop.send_replace(StopLevel::Abort);
+        }
+        inner.proof = None;
+        drop(inner);
+        self.connection.send_modify(|last| *last += 1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Every critical section leaves the data consistent at every point where it could panic.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The message that ends a request that cannot be carried out.
+pub(super) fn failed(problem: Problem) -> Body {
+    Body::Failed { problem: problem.0 }
+}
