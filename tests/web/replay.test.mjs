@@ -60,6 +60,8 @@ test("a recorded search opens at its end, proved", async () => {
   await load(page);
   await page.getByText(/^Proved; rechecked by /).waitFor();
   assert.ok((await page.getByRole("treeitem").count()) > 2);
+  const levels = await page.getByRole("treeitem").evaluateAll((rows) => rows.map((row) => row.getAttribute("aria-level")));
+  assert.deepEqual(levels.slice(0, 3), ["1", "2", "3"]);
   assert.equal(await page.locator('[role="treeitem"].good').first().locator(".glyph").textContent(), "★");
   await page.getByText("Signs and keys").click();
   await shot(page, "proved");
@@ -154,7 +156,7 @@ test("a dropped file opens", async () => {
   await page.evaluate((text) => {
     const data = new DataTransfer();
     data.items.add(new File([text], "dropped.jsonl"));
-    document.querySelector(".page").dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true }));
+    document.querySelector(".tree-page").dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true }));
   }, text);
   await page.getByRole("tree").waitFor();
   assert.deepEqual(errors, []);

@@ -64,6 +64,8 @@ fn browser_tests() -> Result<()> {
         command.args(["--test", file]).current_dir(&folder).env("CHROMIUM", &chromium);
         command
     };
-    step("browser test of the page", test("replay.test.mjs").env("DIST", web::pack()?))?;
+    let dist = web::pack()?;
+    step("browser test of the page", test("replay.test.mjs").env("DIST", &dist))?;
+    step("browser test of a large search", test("tree.test.mjs").env("DIST", &dist))?;
     step("browser test of language models", test("inference.test.mjs").env("INFERENCE", web::pack_inference()?))
 }

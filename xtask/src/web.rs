@@ -15,7 +15,7 @@ const WASM_BINDGEN: &str = "0.2.130";
 /// Builds and packs the page, and returns the folder.
 pub(crate) fn pack() -> Result<PathBuf> {
     let dist = pack_module(Module::Page, "dist", "stepwise-web")?;
-    for (from, to) in [("index.html", "index.html"), ("web/style.css", "style.css")] {
+    for (from, to) in [("index.html", "index.html"), ("web/style.css", "style.css"), ("web/tree.css", "tree.css")] {
         fs::copy(root().join(from), dist.join(to)).with_context(|| format!("cannot copy {from} into dist/"))?;
     }
     eprintln!("the page is in {}", dist.display());
