@@ -1,14 +1,22 @@
-//! The page around the Tree page: its head, and the choice of colours.
+//! The page's shell: header, navigation, connection, colours, help, and the two pages, which both stay alive.
 
-use leptos::ev::Event;
+use leptos::ev::{Event, KeyboardEvent};
 use leptos::prelude::*;
-use web_sys::HtmlSelectElement;
+use wasm_bindgen::JsCast;
+use web_sys::{HtmlDialogElement, HtmlSelectElement};
 
+use crate::browser;
+use crate::link::{self, PageName};
+use crate::prove::{KeyList, Prove, ProvePage, Shortcuts};
 use crate::replay::Replay;
+use crate::session::{Connection, Session};
 use crate::tree::TreePage;
 
 /// Where the visitor's choice of colours is kept.
 const THEME_KEY: &str = "stepwise-theme";
+
+/// The help dialog's element id.
+const HELP_ID: &str = "help";
 
 /// Mounts the page into the document's body.
 pub fn mount() {
@@ -17,19 +25,116 @@ pub fn mount() {
 
 #[component]
 fn App() -> impl IntoView {
-    let replay = RwSignal::new(None::<Replay>);
-    let way = RwSignal::new(String::new());
-    let on_jump = Callback::new(move |tactics: Vec<String>| way.set(tactics.join("; ")));
+    let target = link::read(&browser::hash());
+    let token = browser::token(target.token.clone());
+    let page = RwSignal::new(target.page.unwrap_or_default());
+    let replay: RwSignal<Option<Replay>> = RwSignal::new(None);
+    let session = Session::start(token);
+    let prove = Prove::new(session, page, replay);
+    let shortcuts = Shortcuts::new();
+    if let Some(statement) = target.statement.clone() {
+        prove.open(statement, target.tactics.clone());
+    }
+    if target.token.is_some() {
+        // The token must not stand in an address that the visitor may pass on.
+        browser::replace_hash(&link::prove(target.statement.as_deref().unwrap_or_default(), &target.tactics));
+    }
+    // Without a server only the Tree page is of use, so that one is shown to whoever did not ask for another.
+    let asked_for = target.page;
+    Effect::new(move |_| {
+        if session.connection.get() == Connection::NoServer && asked_for.is_none() {
+            page.set(PageName::Tree);
+        }
+    });
+    let _ = window_event_listener_untyped("hashchange", move |_| {
+        let target = link::read(&browser::hash());
+        let Some(next) = target.page else { return };
+        page.set(next);
+        match target.statement {
+            Some(statement) => prove.follow(statement, target.tactics),
+            None => prove.update_address(),
+        }
+    });
+    let _ = window_event_listener(leptos::ev::keydown, move |event: KeyboardEvent| {
+        if event.default_prevented() || help().is_some_and(|dialog| dialog.open()) {
+            return;
+        }
+        let bare = !event.ctrl_key() && !event.alt_key() && !event.meta_key() && !browser::is_typing();
+        if bare && event.key() == "?" && shortcuts.bare.get_untracked() {
+            event.prevent_default();
+            show_help();
+        } else if prove.press(&event, shortcuts) {
+            event.prevent_default();
+        }
+    });
+    let on_jump = Callback::new(move |tactics: Vec<String>| {
+        let theorem = replay.with_untracked(|replay| replay.as_ref().map(|replay| replay.log().header.theorem.clone()));
+        if let Some(theorem) = theorem {
+            page.set(PageName::Prove);
+            browser::replace_hash(PageName::Prove.hash());
+            prove.jump(&theorem, tactics);
+        }
+    });
+    Effect::new(move |_| document().set_title(&format!("{} · stepwise", page.get().title())));
+    let links = PageName::ALL.map(|name| {
+        view! {
+            <a href=name.hash() aria-current=move || (page.get() == name).then_some("page")>{name.title()}</a>
+        }
+    });
     view! {
         <div class="page">
+            <a class="skip" href="#main" on:click=move |event| {
+                event.prevent_default();
+                browser::focus("main");
+            }>"Skip to the content"</a>
             <header>
                 <h1>"stepwise"</h1>
+                <nav aria-label="Pages">{links.collect_view()}</nav>
+                <ConnectionState session />
                 <ThemeChoice />
+                <button type="button" on:click=move |_| show_help()>"Help"</button>
             </header>
-            <main>
-                <TreePage replay on_jump />
-                <output id="way">{way}</output>
+            <main id="main" tabindex="-1">
+                <div hidden=move || page.get() != PageName::Prove>
+                    <ProvePage prove />
+                </div>
+                <div hidden=move || page.get() != PageName::Tree>
+                    <TreePage replay on_jump />
+                </div>
             </main>
+            <p class="spoken" role="status" aria-label="News">{move || prove.said.get()}</p>
+            <Help shortcuts />
+        </div>
+    }
+}
+
+/// How the connection stands, with a way to try at once.
+#[component]
+fn ConnectionState(session: Session) -> impl IntoView {
+    let connection = session.connection;
+    // The countdown is for the eye only: a screen reader would say every second.
+    let standing = Memo::new(move |_| match connection.get() {
+        Connection::Connecting => ("busy", "◐", "Connecting".to_owned()),
+        Connection::Connected => ("good", "●", "Connected".to_owned()),
+        Connection::Waiting(_) => ("alarm", "○", "Reconnecting".to_owned()),
+        Connection::NoServer => ("faint", "–", "No server".to_owned()),
+        Connection::Refused(reason) => ("bad", "✗", format!("Refused: {reason}")),
+    });
+    let seconds = move || match connection.get() {
+        Connection::Waiting(seconds) => Some(format!(" in {seconds} s")),
+        _ => None,
+    };
+    let may_retry = Memo::new(move |_| matches!(connection.get(), Connection::Waiting(_) | Connection::Refused(_)));
+    view! {
+        <div class="connection">
+            <span role="status" aria-label="Connection" class=move || standing.get().0>
+                <span aria-hidden="true">{move || standing.get().1} " "</span>
+                {move || standing.get().2}
+            </span>
+            <span aria-hidden="true" class="alarm">{seconds}</span>
+            <Show when=move || may_retry.get()>
+                <button type="button" class="quiet" on:click=move |_| session.connect()>"Connect now"</button>
+            </Show>
         </div>
     }
 }
@@ -37,23 +142,19 @@ fn App() -> impl IntoView {
 /// Light, dark, or what the system says.
 #[component]
 fn ThemeChoice() -> impl IntoView {
-    let storage = || window().local_storage().ok().flatten();
     let apply = |theme: &str| {
         if let Some(root) = document().document_element() {
             // The attribute only takes a name, which each of the three values is.
             let _ = root.set_attribute("data-theme", theme);
         }
     };
-    let kept = storage().and_then(|storage| storage.get_item(THEME_KEY).ok().flatten());
+    let kept = browser::kept(THEME_KEY);
     let initial = kept.filter(|theme| ["light", "dark"].contains(&theme.as_str())).unwrap_or_else(|| "auto".into());
     apply(&initial);
     let on_change = move |event: Event| {
         let theme = event_target::<HtmlSelectElement>(&event).value();
         apply(&theme);
-        if let Some(storage) = storage() {
-            // A visitor who forbids storage keeps the choice until the page is closed.
-            let _ = storage.set_item(THEME_KEY, &theme);
-        }
+        browser::keep(THEME_KEY, &theme);
     };
     view! {
         <label>
@@ -64,5 +165,34 @@ fn ThemeChoice() -> impl IntoView {
                 <option value="dark">"dark"</option>
             </select>
         </label>
+    }
+}
+
+/// What the page is, and its keys.
+#[component]
+fn Help(shortcuts: Shortcuts) -> impl IntoView {
+    view! {
+        <dialog id=HELP_ID aria-labelledby="help-title">
+            <h2 id="help-title">"Help"</h2>
+            <p>
+                "Open a statement, then close its goals tactic by tactic. Every suggestion was run by Lean before it is shown. "
+                "Nothing is called proved before a Lean process that runs no search has accepted the whole file."
+            </p>
+            <KeyList shortcuts />
+            <form method="dialog">
+                <button class="primary">"Close"</button>
+            </form>
+        </dialog>
+    }
+}
+
+fn help() -> Option<HtmlDialogElement> {
+    document().get_element_by_id(HELP_ID)?.dyn_into().ok()
+}
+
+fn show_help() {
+    if let Some(dialog) = help() {
+        // It fails only where it is open already.
+        let _ = dialog.show_modal();
     }
 }

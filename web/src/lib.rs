@@ -1,13 +1,39 @@
-//! The page of stepwise: it replays a recorded search, with the search machine itself compiled to WebAssembly.
+//! The page of stepwise: proving tactic by tactic with a server's Lean, and looking at searches, whose machine is the one
+//! that ran them, compiled to WebAssembly.
 //!
-//! [`replay`] feeds the events to the machine, [`tree`] shows its tree as outline and drawing, [`status`] names states
-//! for eye and ear, and `app` (on wasm32 only) is the page around them.
+//! What is computed is tested natively: [`client`] keeps a session over connections that break, [`proof`] the script,
+//! [`driver`] runs the search machine in the page, [`suggestions`], [`goals`], [`history`], [`unicode`], [`link`] and
+//! [`examples`] are what the Prove page shows; [`replay`] feeds events to the machine, [`tree`] shows its tree as outline and
+//! drawing, [`status`] names states for eye and ear.
+//! The view exists on wasm32 only: `app` is the shell, `prove` and `tree` are the pages, `session` and `socket` talk to the
+//! server.
 
 #[cfg(target_arch = "wasm32")]
 mod app;
+#[cfg(target_arch = "wasm32")]
+mod browser;
+pub mod client;
+pub mod driver;
+pub mod examples;
+#[cfg(target_arch = "wasm32")]
+mod field;
+pub mod goals;
+pub mod history;
+pub mod link;
+#[cfg(target_arch = "wasm32")]
+mod models;
+pub mod proof;
+#[cfg(target_arch = "wasm32")]
+mod prove;
 pub mod replay;
+#[cfg(target_arch = "wasm32")]
+mod session;
+#[cfg(target_arch = "wasm32")]
+mod socket;
 pub mod status;
+pub mod suggestions;
 pub mod tree;
+pub mod unicode;
 
 #[cfg(target_arch = "wasm32")]
 pub use app::mount;

@@ -1,0 +1,89 @@
+//! Small things that only a browser can do: clock, clipboard, storage, address, downloads.
+
+use leptos::prelude::*;
+use leptos::web_sys::js_sys;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{HtmlAnchorElement, HtmlElement};
+
+/// Milliseconds on a clock that only goes forward.
+pub(crate) fn now() -> f64 {
+    window().performance().map_or(0.0, |performance| performance.now())
+}
+
+/// A number from 0 to 1.
+pub(crate) fn random() -> f64 {
+    js_sys::Math::random()
+}
+
+/// Puts a text into the clipboard; false when the browser does not let the page.
+pub(crate) async fn copy(text: &str) -> bool {
+    // Outside https and localhost there is no clipboard at all.
+    if !window().is_secure_context() {
+        return false;
+    }
+    JsFuture::from(window().navigator().clipboard().write_text(text)).await.is_ok()
+}
+
+/// Lets the visitor save a text as a file.
+pub(crate) fn download(name: &str, text: &str) {
+    let url = format!("data:text/plain;charset=utf-8,{}", crate::link::encode(text));
+    let anchor = document().create_element("a").ok().and_then(|element| element.dyn_into::<HtmlAnchorElement>().ok());
+    if let Some(anchor) = anchor {
+        anchor.set_href(&url);
+        anchor.set_download(name);
+        anchor.click();
+    }
+}
+
+/// What is kept under a name; nothing where the visitor forbids storage.
+pub(crate) fn kept(name: &str) -> Option<String> {
+    window().local_storage().ok().flatten()?.get_item(name).ok().flatten()
+}
+
+/// Keeps a value under a name. A visitor who forbids storage keeps the choice until the page is closed.
+pub(crate) fn keep(name: &str, value: &str) {
+    if let Ok(Some(storage)) = window().local_storage() {
+        let _ = storage.set_item(name, value);
+    }
+}
+
+/// The token that this tab was opened with, which is kept for a reload; a new one takes its place.
+pub(crate) fn token(new: Option<String>) -> Option<String> {
+    const NAME: &str = "stepwise-token";
+    let storage = window().session_storage().ok().flatten();
+    if let (Some(new), Some(storage)) = (&new, &storage) {
+        let _ = storage.set_item(NAME, new);
+    }
+    new.or_else(|| storage?.get_item(NAME).ok().flatten())
+}
+
+/// The address's part from `#` on.
+pub(crate) fn hash() -> String {
+    window().location().hash().unwrap_or_default()
+}
+
+/// Changes the address's part from `#` on, without a new entry in the browser's history.
+pub(crate) fn replace_hash(hash: &str) {
+    if let Ok(history) = window().history() {
+        // A browser that is asked too often refuses; the next change sets it right.
+        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(hash));
+    }
+}
+
+/// Moves the focus to the element of that id.
+pub(crate) fn focus(id: &str) {
+    if let Some(element) = document().get_element_by_id(id).and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
+        let _ = element.focus();
+    }
+}
+
+/// Whether the focus is in something that takes text.
+pub(crate) fn is_typing() -> bool {
+    document().active_element().is_some_and(|element| {
+        matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT")
+            && element
+                .get_attribute("type")
+                .is_none_or(|kind| !["checkbox", "radio", "range", "file"].contains(&kind.as_str()))
+    })
+}

@@ -1,0 +1,188 @@
+//! A session with a server as the page keeps it: what was asked and has not ended, and what has been heard, so that a lost
+//! connection can be taken up where it broke.
+//!
+//! Nothing here knows a WebSocket: texts go in and out, and `socket` carries them.
+
+use std::collections::BTreeMap;
+
+use stepwise_core::wire::{Body, Greeting, Hello, Info, Message, Op, Problem, Reception, Request, Resume, VERSION};
+
+/// A question of the page, which keeps this name when it has to be asked again under another id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ask(pub u64);
+
+/// The kind of problem of a question whose session is gone: its states are, too, and the page opens them again.
+pub const SESSION_LOST: &str = "session-lost";
+
+/// What the page knows of its session.
+#[derive(Debug, Default)]
+pub struct Client {
+    session: Option<(String, String)>,
+    /// The last sequence number that was heard.
+    after: u64,
+    last_id: u64,
+    last_ask: u64,
+    /// What has not ended, by the id under which it was asked last.
+    pending: BTreeMap<u64, Pending>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    ask: Ask,
+    op: Op,
+    /// Events of a search that were told.
+    n_events: usize,
+}
+
+/// What a text from the server says to the page.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Heard {
+    /// The greeting was answered. `lost` are the questions that went with a session that is gone, and `renewed` says
+    /// whether one is.
+    Welcome {
+        /// What the server is.
+        info: Box<Info>,
+        /// True when a session of this page is gone: its statement has to be opened again.
+        renewed: bool,
+        /// What to send now, in this order.
+        send: Vec<String>,
+        /// Questions that nobody will answer.
+        lost: Vec<Ask>,
+    },
+    /// The server wants nothing to do with the page.
+    Refused(Problem),
+    /// An answer, or a part of one.
+    Answer {
+        /// To what.
+        ask: Ask,
+        /// The answer.
+        body: Box<Body>,
+    },
+    /// Something that was heard before, or that answers nothing.
+    Nothing,
+}
+
+impl Client {
+    /// The first message of a connection.
+    #[must_use]
+    pub fn greeting(&self) -> String {
+        let resume = self.session.clone().map(|(session, key)| Resume { session, key, after: self.after });
+        let client = concat!("stepwise-web ", env!("CARGO_PKG_VERSION")).to_owned();
+        text(&Greeting::Hello(Hello { protocol: VERSION, client, resume }))
+    }
+
+    /// Notes a question, and gives its name and the text to send. While there is no connection the text is not sent: the
+    /// next [`Heard::Welcome`] has it.
+    pub fn ask(&mut self, op: Op) -> (Ask, String) {
+        self.last_ask += 1;
+        let ask = Ask(self.last_ask);
+        let text = self.send(ask, op, 0);
+        (ask, text)
+    }
+
+    /// The text that gives a question up, and the name of that question; `None` when it has ended.
+    pub fn cancel(&mut self, ask: Ask) -> Option<(Ask, String)> {
+        let (request, _) = self.pending.iter().find(|(_, pending)| pending.ask == ask)?;
+        let request = *request;
+        Some(self.ask(Op::Cancel { request }))
+    }
+
+    /// Takes a text in. An error is a text that is no message of the protocol.
+    pub fn hear(&mut self, text: &str, greeted: bool) -> Result<Heard, serde_json::Error> {
+        if !greeted {
+            return Ok(match serde_json::from_str(text)? {
+                Reception::Refused { problem } => Heard::Refused(problem),
+                Reception::Welcome(welcome) => {
+                    let had_one = self.session.replace((welcome.session, welcome.key)).is_some();
+                    let renewed = had_one && !welcome.resumed;
+                    let lost = if renewed { self.lose() } else { Vec::new() };
+                    if !welcome.resumed {
+                        self.after = 0;
+                    }
+                    let send = if welcome.missed { self.ask_anew() } else { self.ask_again() };
+                    Heard::Welcome { info: Box::new(welcome.info), renewed, send, lost }
+                }
+            });
+        }
+        let Message { seq, re, body } = serde_json::from_str(text)?;
+        if seq <= self.after {
+            return Ok(Heard::Nothing);
+        }
+        self.after = seq;
+        let Some(pending) = self.pending.get_mut(&re) else { return Ok(Heard::Nothing) };
+        let ask = pending.ask;
+        if let Body::Searched { from, events } = &body {
+            pending.n_events = pending.n_events.max(from + events.len());
+        }
+        if body.ends() {
+            let op = self.pending.remove(&re).map(|pending| pending.op);
+            // The end of a look into a search's log is not the end of the search.
+            if matches!(op, Some(Op::SearchLog { .. })) && self.pending.values().any(|pending| pending.ask == ask) {
+                return Ok(Heard::Nothing);
+            }
+        }
+        Ok(Heard::Answer { ask, body: Box::new(body) })
+    }
+
+    fn send(&mut self, ask: Ask, op: Op, n_events: usize) -> String {
+        self.last_id += 1;
+        let text = text(&Request { id: self.last_id, op: op.clone() });
+        self.pending.insert(self.last_id, Pending { ask, op, n_events });
+        text
+    }
+
+    /// What has not ended, under the same ids: the server carries nothing out twice.
+    fn ask_again(&self) -> Vec<String> {
+        self.pending.iter().map(|(id, pending)| text(&Request { id: *id, op: pending.op.clone() })).collect()
+    }
+
+    /// What has not ended, under new ids, because its messages may be gone. A search goes on under its own id, and its log
+    /// is looked into for what was missed.
+    fn ask_anew(&mut self) -> Vec<String> {
+        let mut texts = Vec::new();
+        for (id, pending) in std::mem::take(&mut self.pending) {
+            let Pending { ask, op, n_events } = pending;
+            match op {
+                Op::Search { .. } => {
+                    let log = Op::SearchLog { from: n_events };
+                    self.pending.insert(id, Pending { ask, op, n_events });
+                    texts.push(self.send(ask, log, n_events));
+                }
+                Op::SearchLog { .. } => {}
+                op => texts.push(self.send(ask, op, 0)),
+            }
+        }
+        texts
+    }
+
+    /// Forgets what refers to the states of a session that is gone; a statement can be opened all the same.
+    fn lose(&mut self) -> Vec<Ask> {
+        let (kept, lost) = std::mem::take(&mut self.pending)
+            .into_iter()
+            .partition::<BTreeMap<_, _>, _>(|(_, pending)| matches!(pending.op, Op::Open { .. }));
+        self.pending = kept;
+        lost.into_values().map(|pending| pending.ask).collect()
+    }
+}
+
+/// The problem that a lost question ends with.
+#[must_use]
+pub fn session_lost() -> Body {
+    let detail = "the server's session is gone; the statement is opened again".to_owned();
+    Body::Failed { problem: Problem { kind: SESSION_LOST.to_owned(), status: 409, detail } }
+}
+
+/// How long to wait before the next try to connect, in milliseconds: doubled each time from 0.2 to 10 seconds, and drawn
+/// from the upper half by `random` (0 to 1), so that the pages of a server that starts again do not all come at once.
+#[must_use]
+pub fn backoff_ms(n_failures: u32, random: f64) -> u32 {
+    let longest = 200.0 * 2_f64.powi(n_failures.min(10) as i32);
+    (longest.min(10_000.0) * (0.5 + random / 2.0)).round() as u32
+}
+
+fn text(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("wire types have string keys and cannot fail to serialise")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! A session over connections that break, message by message.
+
+use expect_test::{Expect, expect};
+use stepwise_core::wire::{Body, Op};
+
+use super::{Ask, Client, Heard, backoff_ms};
+
+fn apply(tactic: &str) -> Op {
+    Op::Apply { state: 0, tactic: tactic.into() }
+}
+
+fn welcome(resumed: bool, missed: bool) -> String {
+    format!(
+        r#"{{"type":"welcome","session":"s-1","key":"k","resumed":{resumed},"missed":{missed},"protocol":1,"server":"s",
+        "lean":"l","policy":"p","limits":{{"message_bytes":1,"requests":1,"tactics":1,"states":1,"step_ms":1,
+        "expansions":1,"search_ms":1,"keep_s":1}}}}"#
+    )
+}
+
+fn greeted(client: &mut Client, resumed: bool, missed: bool, expected: Expect) {
+    match client.hear(&welcome(resumed, missed), false).expect("a welcome") {
+        Heard::Welcome { renewed, send, lost, .. } => {
+            expected.assert_eq(&format!("renewed: {renewed}, lost: {lost:?}\n{}", send.join("\n")));
+        }
+        other => panic!("{other:?} is no welcome"),
+    }
+}
+
+fn answer(client: &mut Client, text: &str) -> Option<Ask> {
+    match client.hear(text, true).expect("a message") {
+        Heard::Answer { ask, .. } => Some(ask),
+        _ => None,
+    }
+}
+
+#[test]
+fn what_was_typed_before_the_connection_is_sent_with_it() {
+    let mut client = Client::default();
+    expect![[r#"{"op":"hello","protocol":1,"client":"stepwise-web 0.1.0"}"#]].assert_eq(&client.greeting());
+    client.ask(Op::Open { text: "True".into() });
+    client.ask(apply("trivial"));
+    greeted(
+        &mut client,
+        false,
+        false,
+        expect![[r#"
+        renewed: false, lost: []
+        {"id":1,"op":"open","text":"True"}
+        {"id":2,"op":"apply","state":0,"tactic":"trivial"}"#]],
+    );
+}
+
+#[test]
+fn a_session_that_goes_on() {
+    let mut client = Client::default();
+    greeted(
+        &mut client,
+        false,
+        false,
+        expect![[r#"
+        renewed: false, lost: []
+    "#]],
+    );
+    let (first, _) = client.ask(apply("a"));
+    client.ask(apply("b"));
+    let ended = r#"{"seq":1,"re":1,"type":"done"}"#;
+    assert_eq!(answer(&mut client, ended), Some(first));
+    assert_eq!(answer(&mut client, ended), None, "heard before");
+    assert_eq!(answer(&mut client, r#"{"seq":2,"re":9,"type":"done"}"#), None, "answers nothing");
+    expect![[
+        r#"{"op":"hello","protocol":1,"client":"stepwise-web 0.1.0","resume":{"session":"s-1","key":"k","after":2}}"#
+    ]]
+    .assert_eq(&client.greeting());
+    greeted(
+        &mut client,
+        true,
+        false,
+        expect![[r#"
+        renewed: false, lost: []
+        {"id":2,"op":"apply","state":0,"tactic":"b"}"#]],
+    );
+}
+
+#[test]
+fn missed_messages_are_asked_for_under_new_ids() {
+    let mut client = Client::default();
+    greeted(
+        &mut client,
+        false,
+        false,
+        expect![[r#"
+        renewed: false, lost: []
+    "#]],
+    );
+    let (tried, _) = client.ask(apply("a"));
+    let plan =
+        stepwise_core::wire::SearchPlan { order: Default::default(), samples: 1, expansions: 1, wall_ms: 1, seed: 0 };
+    let (search, _) = client.ask(Op::Search { state: 0, plan });
+    assert_eq!(
+        answer(&mut client, r#"{"seq":1,"re":2,"type":"searched","from":0,"events":[{"at_ms":0,"event":"started"}]}"#),
+        Some(search)
+    );
+    greeted(
+        &mut client,
+        true,
+        true,
+        expect![[r#"
+        renewed: false, lost: []
+        {"id":3,"op":"apply","state":0,"tactic":"a"}
+        {"id":4,"op":"search_log","from":1}"#]],
+    );
+    // What the log tells belongs to the search, which its end does not end.
+    assert_eq!(answer(&mut client, r#"{"seq":40,"re":4,"type":"searched","from":1,"events":[]}"#), Some(search));
+    assert_eq!(answer(&mut client, r#"{"seq":41,"re":4,"type":"done"}"#), None);
+    assert_eq!(
+        answer(&mut client, r#"{"seq":42,"re":2,"type":"search_ended","n_events":2,"cancelled":false}"#),
+        Some(search)
+    );
+    assert_eq!(answer(&mut client, r#"{"seq":43,"re":3,"type":"done"}"#), Some(tried));
+}
+
+#[test]
+fn a_session_that_is_gone() {
+    let mut client = Client::default();
+    greeted(
+        &mut client,
+        false,
+        false,
+        expect![[r#"
+        renewed: false, lost: []
+    "#]],
+    );
+    client.ask(apply("a"));
+    client.ask(Op::Open { text: "True".into() });
+    answer(&mut client, r#"{"seq":7,"re":9,"type":"done"}"#);
+    greeted(
+        &mut client,
+        false,
+        false,
+        expect![[r#"
+        renewed: true, lost: [Ask(1)]
+        {"id":2,"op":"open","text":"True"}"#]],
+    );
+    // Numbers begin anew with the session.
+    assert!(answer(&mut client, r#"{"seq":1,"re":2,"type":"rejected","message":"no"}"#).is_some());
+}
+
+#[test]
+fn giving_up() {
+    let mut client = Client::default();
+    let (ask, _) = client.ask(apply("a"));
+    let (_, text) = client.cancel(ask).expect("it has not ended");
+    expect![[r#"{"id":2,"op":"cancel","request":1}"#]].assert_eq(&text);
+    assert!(answer(&mut client, r#"{"seq":1,"re":1,"type":"done"}"#).is_some());
+    assert!(client.cancel(ask).is_none());
+    assert!(matches!(super::session_lost(), Body::Failed { .. }));
+}
+
+#[test]
+fn waits_grow_to_ten_seconds() {
+    let waits: Vec<_> = (0..8).map(|n| (backoff_ms(n, 0.0), backoff_ms(n, 1.0))).collect();
+    expect![[
+        r#"[(100, 200), (200, 400), (400, 800), (800, 1600), (1600, 3200), (3200, 6400), (5000, 10000), (5000, 10000)]"#
+    ]]
+    .assert_eq(&format!("{waits:?}"));
+}

@@ -1,0 +1,416 @@
+//! What the visitor does to the script: open a statement, apply a tactic, go back and forth, follow a link.
+
+use leptos::prelude::*;
+use stepwise_core::outcome::StepOutcome;
+use stepwise_core::problem::Theorem;
+use stepwise_core::wire::{Body, Op, Step};
+use wasm_bindgen_futures::spawn_local;
+
+use super::{Judged, Prove};
+use crate::browser;
+use crate::client::SESSION_LOST;
+use crate::link;
+use crate::proof::{Proof, StepId};
+use crate::replay::count;
+use crate::suggestions::complaint;
+
+/// Why something did not come to its end.
+pub(super) enum Halt {
+    /// The visitor did something else meanwhile, or gave it up: nothing is to be said.
+    Overtaken,
+    /// The session is gone, and is being built up again.
+    Lost,
+    /// This.
+    Problem(String),
+}
+
+impl Prove {
+    /// Opens what stands in the statement box, and applies tactics to it.
+    pub(crate) fn open(self, text: String, tactics: Vec<String>) {
+        if text.trim().is_empty() {
+            self.rejected.set(Some("type a statement first, or choose an example".into()));
+            return;
+        }
+        let turn = self.begin("Opening the statement");
+        self.text.set(text.clone());
+        self.rejected.set(None);
+        spawn_local(async move {
+            let started = browser::now();
+            match self.ask(turn, Op::Open { text: text.clone() }).await {
+                Ok(Body::Opened { theorem, goals, .. }) => {
+                    self.opened.set(text);
+                    let goals = goals.into_iter().map(Into::into).collect();
+                    self.proof.set(Some(Proof::new(theorem, goals, browser::now() - started)));
+                    self.line.set(String::new());
+                    self.judged.set(None);
+                    self.say("The statement is open");
+                    self.finish_turn(turn, self.run(turn, &tactics).await);
+                }
+                Ok(Body::Rejected { message }) => {
+                    self.rejected.set(Some(message));
+                    self.end(turn);
+                }
+                Ok(_) => self.end(turn),
+                Err(Halt::Problem(problem)) => {
+                    self.rejected.set(Some(problem));
+                    self.end(turn);
+                }
+                Err(_) => self.end(turn),
+            }
+        });
+    }
+
+    /// Applies a tactic where the visitor stands.
+    pub(crate) fn apply(self, tactic: String) {
+        let tactic = tactic.trim().to_owned();
+        if tactic.is_empty() {
+            return;
+        }
+        if self.proof.with_untracked(|proof| proof.as_ref().is_none_or(Proof::is_closed)) {
+            self.complaint.set(Some("no goal is left: undo a step to go on from there".into()));
+            return;
+        }
+        self.history.update(|history| history.enter(&tactic));
+        let turn = self.begin("Lean runs the tactic");
+        spawn_local(async move {
+            let result = self.step(turn, &tactic).await;
+            match &result {
+                Ok(()) => self.line.update(|line| {
+                    if line.trim() == tactic {
+                        line.clear();
+                    }
+                }),
+                Err(halt) => {
+                    if matches!(halt, Halt::Lost) {
+                        self.again.set_value(Some(tactic.clone()));
+                    }
+                    // The visitor gets the tactic back for editing.
+                    self.line.update(|line| {
+                        if line.is_empty() && !matches!(halt, Halt::Overtaken) {
+                            *line = tactic;
+                        }
+                    });
+                }
+            }
+            self.finish_turn(turn, result);
+        });
+    }
+
+    /// Takes a tactic that was tried already: its state is there.
+    pub(super) fn take(self, tactic: &str, outcome: &StepOutcome<()>, state: Option<u32>, latency_ms: f64) {
+        let goals = match outcome {
+            StepOutcome::Open { goals, .. } if state.is_some() => goals.clone(),
+            StepOutcome::Proved => Vec::new(),
+            // What opened no state that we know has to be run.
+            _ => return self.apply(tactic.to_owned()),
+        };
+        let turn = self.begin("");
+        self.history.update(|history| history.enter(tactic));
+        self.change(|proof| {
+            proof.take(tactic, state, goals, latency_ms);
+        });
+        self.finish_turn(turn, Ok(()));
+    }
+
+    /// Goes to a step that was taken before.
+    pub(crate) fn go_to(self, step: StepId) {
+        let turn = self.begin("");
+        self.change(|proof| proof.go_to(step));
+        self.finish_turn(turn, Ok(()));
+    }
+
+    /// Goes one step back.
+    pub(crate) fn undo(self) {
+        if let Some(step) = self.proof.with_untracked(|proof| proof.as_ref()?.undo()) {
+            self.go_to(step);
+        }
+    }
+
+    /// Goes one step forward, where it was left.
+    pub(crate) fn redo(self) {
+        if let Some(step) = self.proof.with_untracked(|proof| proof.as_ref()?.redo()) {
+            self.go_to(step);
+        }
+    }
+
+    /// Gives up whatever runs.
+    pub(crate) fn cancel(self) {
+        if self.work.get_untracked().is_some_and(|work| !work.is_empty()) {
+            self.begin("");
+            self.end(self.turn.get_value());
+            self.say("Cancelled");
+        }
+        self.stop_suggesting();
+        self.stop_search();
+    }
+
+    /// Goes to where these tactics lead from a theorem's statement, which is opened first if it is not.
+    pub(crate) fn jump(self, theorem: &Theorem, tactics: Vec<String>) {
+        let is_open = |proof: &Proof| proof.theorem() == theorem;
+        if self.proof.with_untracked(|proof| proof.as_ref().is_some_and(is_open)) {
+            self.go_along(tactics);
+        } else {
+            self.open(whole_text(theorem), tactics);
+        }
+    }
+
+    /// Goes to where these tactics lead from the statement.
+    pub(super) fn go_along(self, tactics: Vec<String>) {
+        let turn = self.begin("Lean runs the tactics");
+        spawn_local(async move {
+            let result = self.run(turn, &tactics).await;
+            self.finish_turn(turn, result);
+        });
+    }
+
+    /// Follows a link, unless it leads to where the page is already.
+    pub(crate) fn follow(self, statement: String, tactics: Vec<String>) {
+        let same_tactics =
+            self.proof.with_untracked(|proof| proof.as_ref().is_some_and(|proof| proof.tactics() == tactics));
+        if self.opened.get_untracked() != statement {
+            self.open(statement, tactics);
+        } else if !same_tactics && self.proof.with_untracked(Option::is_some) {
+            self.go_along(tactics);
+        }
+    }
+
+    /// Puts the statement and the script into the address.
+    pub(crate) fn update_address(self) {
+        if self.page.get_untracked() == link::PageName::Prove {
+            let tactics = self.proof.with_untracked(|proof| proof.as_ref().map(Proof::tactics).unwrap_or_default());
+            browser::replace_hash(&link::prove(&self.opened.get_untracked(), &tactics));
+        }
+    }
+
+    /// Opens the statement in a session that began anew, and builds the script up again.
+    pub(super) fn restore(self) {
+        let Some(at) = self.proof.with_untracked(|proof| proof.as_ref().map(Proof::at)) else { return };
+        if self.work.get_untracked() == Some("Opening the statement") {
+            return;
+        }
+        let again = self.again.get_value();
+        self.again.set_value(None);
+        let turn = self.begin("Building the proof up again");
+        self.proof.update(|proof| {
+            if let Some(proof) = proof {
+                proof.forget_states();
+            }
+        });
+        spawn_local(async move {
+            let opened = self.ask(turn, Op::Open { text: self.opened.get_untracked() }).await;
+            let result = match opened {
+                Ok(Body::Opened { .. }) => self.state(turn, at).await.map(drop),
+                Ok(Body::Rejected { message }) => Err(Halt::Problem(message)),
+                Ok(_) => Ok(()),
+                Err(halt) => Err(halt),
+            };
+            match again {
+                // It begins a turn of its own.
+                Some(tactic) if result.is_ok() && self.is_current(turn) => self.apply(tactic),
+                _ => self.finish_turn(turn, result),
+            }
+        });
+    }
+
+    /// Has a finished script judged.
+    pub(super) fn judge(self) {
+        let Some((tactics, file)) =
+            self.proof.with_untracked(|proof| proof.as_ref().map(|proof| (proof.tactics(), proof.file())))
+        else {
+            return;
+        };
+        let is_known = |judged: &Judged| judged.tactics == tactics && !matches!(judged.verdict, Some(Err(_)));
+        if self.judged.with_untracked(|judged| judged.as_ref().is_some_and(is_known)) {
+            return;
+        }
+        self.judged.set(Some(Judged { tactics: tactics.clone(), file, verdict: None }));
+        self.say("No goals are left. The proof is being rechecked");
+        spawn_local(async move {
+            let question = self.session.ask(Op::Recheck { proof: tactics.clone() });
+            let verdict = match question.next().await {
+                Some(Body::Verdict { verdict, file }) => {
+                    self.update_judged(&tactics, |judged| judged.file = file);
+                    Ok(verdict)
+                }
+                Some(Body::Failed { problem }) => Err(problem.detail),
+                _ => Err("the recheck was given up".into()),
+            };
+            self.say(match &verdict {
+                Ok(verdict) if verdict.accepted => "The recheck accepted the proof",
+                Ok(_) => "The recheck refused the proof",
+                Err(_) => "The recheck could not judge",
+            });
+            self.update_judged(&tactics, |judged| judged.verdict = Some(verdict));
+        });
+    }
+
+    /// The state of a step; what leads to it is run again where a session does not know it.
+    pub(super) async fn state(self, turn: u32, step: StepId) -> Result<u32, Halt> {
+        let (mut at, missing) = self.proof.with_untracked(|proof| match proof {
+            Some(proof) => proof.missing(step),
+            None => (StepId(0), Vec::new()),
+        });
+        for next in missing {
+            let (state, tactic) = self
+                .proof
+                .with_untracked(|proof| {
+                    let proof = proof.as_ref()?;
+                    Some((proof.step(at).state?, proof.step(next).tactic.clone()))
+                })
+                .ok_or(Halt::Overtaken)?;
+            let done = self.run_one(turn, state, &tactic).await?;
+            let outcome: StepOutcome<()> = done.outcome.into();
+            let goals = match outcome {
+                StepOutcome::Open { goals, .. } => goals,
+                StepOutcome::Proved => Vec::new(),
+                other => return Err(Halt::Problem(complaint(&other).unwrap_or_default())),
+            };
+            self.proof.update(|proof| {
+                if let Some(proof) = proof {
+                    proof.found_again(next, done.state, goals);
+                }
+            });
+            at = next;
+        }
+        self.proof.with_untracked(|proof| proof.as_ref()?.step(step).state).ok_or(Halt::Overtaken)
+    }
+
+    /// Begins something of the visitor's, which overtakes what was under way; `what` is shown with a way to give it up.
+    pub(super) fn begin(self, what: &'static str) -> u32 {
+        if let Some(question) = self.question.try_update_value(Option::take).flatten() {
+            question.cancel();
+        }
+        self.stop_suggesting();
+        self.complaint.set(None);
+        self.work.set(Some(what));
+        self.turn.update_value(|turn| *turn += 1);
+        self.turn.get_value()
+    }
+
+    pub(super) fn is_current(self, turn: u32) -> bool {
+        self.turn.get_value() == turn
+    }
+
+    fn end(self, turn: u32) {
+        if self.is_current(turn) {
+            self.question.set_value(None);
+            self.work.set(None);
+        }
+    }
+
+    /// Shows what came of it, and does what follows every step.
+    fn finish_turn(self, turn: u32, result: Result<(), Halt>) {
+        if !self.is_current(turn) {
+            return;
+        }
+        self.end(turn);
+        self.update_address();
+        if let Err(halt) = result {
+            match halt {
+                Halt::Problem(problem) => self.complaint.set(Some(problem)),
+                Halt::Lost => self.say("The server began anew; the proof is being built up again"),
+                Halt::Overtaken => {}
+            }
+            return;
+        }
+        let Some((n_goals, last)) = self.proof.with_untracked(|proof| {
+            let proof = proof.as_ref()?;
+            Some((proof.here().goals.len(), proof.here().tactic.clone()))
+        }) else {
+            return;
+        };
+        self.suggestions.set(None);
+        if n_goals == 0 {
+            self.judge();
+            return;
+        }
+        let behind = if last.is_empty() { "at the statement".to_owned() } else { format!("after {last}") };
+        self.say(format!("{} {behind}", count(n_goals, "goal")));
+        if self.suggest_always.get_untracked() && !self.is_searching() {
+            self.suggest();
+        }
+    }
+
+    /// Runs tactics from the statement on, those that were taken before without Lean.
+    async fn run(self, turn: u32, tactics: &[String]) -> Result<(), Halt> {
+        let Some((known, rest)) = self
+            .proof
+            .with_untracked(|proof| proof.as_ref().map(|proof| (proof.follow(tactics).0, proof.follow(tactics).1)))
+        else {
+            return Ok(());
+        };
+        self.change(|proof| proof.go_to(known));
+        for tactic in rest {
+            self.step(turn, tactic).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs one tactic where the visitor stands, and goes behind it.
+    async fn step(self, turn: u32, tactic: &str) -> Result<(), Halt> {
+        let at = self.proof.with_untracked(|proof| proof.as_ref().map(Proof::at)).ok_or(Halt::Overtaken)?;
+        let started = browser::now();
+        let state = self.state(turn, at).await?;
+        let Step { outcome, state, .. } = self.run_one(turn, state, tactic).await?;
+        let latency_ms = browser::now() - started;
+        let goals = match StepOutcome::<()>::from(outcome) {
+            StepOutcome::Open { goals, .. } => goals,
+            StepOutcome::Proved => Vec::new(),
+            other => return Err(Halt::Problem(complaint(&other).unwrap_or_default())),
+        };
+        self.change(|proof| {
+            proof.take(tactic, state, goals, latency_ms);
+        });
+        Ok(())
+    }
+
+    async fn run_one(self, turn: u32, state: u32, tactic: &str) -> Result<Step, Halt> {
+        match self.ask(turn, Op::Apply { state, tactic: tactic.to_owned() }).await? {
+            Body::Applied { step } => Ok(step),
+            _ => Err(Halt::Overtaken),
+        }
+    }
+
+    /// Asks something that has one answer.
+    async fn ask(self, turn: u32, op: Op) -> Result<Body, Halt> {
+        let question = self.session.ask(op);
+        self.question.set_value(Some(question.clone()));
+        let body = question.next().await;
+        if !self.is_current(turn) {
+            return Err(Halt::Overtaken);
+        }
+        match body {
+            Some(Body::Failed { problem }) if problem.kind == SESSION_LOST => Err(Halt::Lost),
+            Some(Body::Failed { problem }) if problem.kind == "cancelled" => Err(Halt::Overtaken),
+            Some(Body::Failed { problem }) => Err(Halt::Problem(problem.detail)),
+            Some(body) => Ok(body),
+            None => Err(Halt::Overtaken),
+        }
+    }
+
+    fn change(self, change: impl FnOnce(&mut Proof)) {
+        self.proof.update(|proof| {
+            if let Some(proof) = proof {
+                change(proof);
+            }
+        });
+    }
+
+    fn update_judged(self, tactics: &[String], change: impl FnOnce(&mut Judged)) {
+        self.judged.update(|judged| {
+            if let Some(judged) = judged.as_mut().filter(|judged| judged.tactics == tactics) {
+                change(judged);
+            }
+        });
+    }
+}
+
+/// A theorem as a text to open.
+fn whole_text(theorem: &Theorem) -> String {
+    let imports: String = theorem.imports.iter().map(|module| format!("import {module}\n")).collect();
+    [imports.trim(), theorem.preamble.trim(), theorem.statement.trim()]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}

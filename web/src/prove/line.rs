@@ -1,0 +1,79 @@
+//! The tactic line.
+
+use leptos::ev::KeyboardEvent;
+use leptos::prelude::*;
+
+use super::Prove;
+use crate::browser;
+use crate::field;
+use crate::proof::Proof;
+
+/// The line's element id.
+pub(super) const LINE_ID: &str = "tactic";
+
+#[component]
+pub(super) fn TacticLine(prove: Prove) -> impl IntoView {
+    let apply = move || prove.apply(prove.line.get_untracked());
+    let from_history = move |text: Option<String>| {
+        if let Some(text) = text {
+            prove.line.set(text);
+        }
+    };
+    let on_key = move |event: KeyboardEvent| {
+        if event.is_composing() || event.ctrl_key() || event.alt_key() || event.meta_key() {
+            return;
+        }
+        match event.key().as_str() {
+            "Enter" => {
+                event.prevent_default();
+                field::finish(&event);
+                apply();
+            }
+            "ArrowUp" => {
+                event.prevent_default();
+                let current = prove.line.get_untracked();
+                from_history(prove.history.try_update(|history| history.older(&current)).flatten());
+            }
+            "ArrowDown" => {
+                event.prevent_default();
+                from_history(prove.history.try_update(|history| history.newer()).flatten());
+            }
+            _ => field::tab(&event),
+        }
+    };
+    let is_closed = Memo::new(move |_| prove.proof.with(|proof| proof.as_ref().is_some_and(Proof::is_closed)));
+    let working = move || prove.work.get().filter(|work| !work.is_empty());
+    view! {
+        <div class="card tactic-line">
+            <label for=LINE_ID>"Next tactic"</label>
+            <div class="row">
+                <input
+                    id=LINE_ID
+                    type="text"
+                    class="code grow"
+                    spellcheck="false"
+                    autocomplete="off"
+                    autocapitalize="off"
+                    aria-describedby="tactic-problem"
+                    aria-invalid=move || prove.complaint.with(Option::is_some).to_string()
+                    placeholder=move || if is_closed.get() { "no goals are left" } else { "intro h" }
+                    prop:value=move || prove.line.get()
+                    on:input=move |event| prove.line.set(field::typed(&event))
+                    on:keydown=on_key
+                />
+                <button type="button" class:primary=move || !is_closed.get() on:click=move |_| {
+                    apply();
+                    browser::focus(LINE_ID);
+                }>"Apply"</button>
+                <button type="button" disabled=move || working().is_none() on:click=move |_| prove.cancel()>"Cancel"</button>
+            </div>
+            // Only what takes long enough to be read is shown at all (the style sheet delays it).
+            <p class="working" aria-hidden="true" class:busy=move || working().is_some()>
+                {move || working().map(|work| format!("{work}…"))}
+            </p>
+            <div id="tactic-problem" role="alert">
+                {move || prove.complaint.get().map(|message| view! { <pre class="message">{message}</pre> })}
+            </div>
+        </div>
+    }
+}

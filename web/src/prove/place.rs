@@ -1,0 +1,155 @@
+//! Where the models run: the visitor's choice, how it goes, and why it is otherwise where it is.
+
+use leptos::ev::Event;
+use leptos::prelude::*;
+
+use super::Prove;
+use crate::browser;
+use crate::models::{BrowserModels, ModelStatus, Place};
+
+/// Where the choice is kept.
+const PLACE_KEY: &str = "stepwise-models";
+
+const PLACES: [(Place, &str, &str); 3] = [
+    (Place::Server, "server", "on the server"),
+    (Place::BrowserGpu, "webgpu", "in this browser, on WebGPU"),
+    (Place::BrowserCpu, "cpu", "in this browser, on the CPU"),
+];
+
+impl Prove {
+    /// Starts the models where the visitor had them last.
+    pub(super) fn start_models(self) {
+        let kept = browser::kept(PLACE_KEY);
+        let place = PLACES.into_iter().find(|(_, name, _)| Some(*name) == kept.as_deref());
+        if let Some((place, _, _)) = place {
+            self.run_models(place);
+        }
+    }
+
+    fn choose_place(self, place: Place) {
+        if let Some((_, name, _)) = PLACES.into_iter().find(|(other, _, _)| *other == place) {
+            browser::keep(PLACE_KEY, name);
+        }
+        self.run_models(place);
+        if place == Place::Server && self.suggest_always.get_untracked() {
+            self.suggest();
+        }
+    }
+
+    fn run_models(self, place: Place) {
+        if let Some(models) = self.models.try_update_value(Option::take).flatten() {
+            models.stop();
+        }
+        self.stop_suggesting();
+        self.suggestions.set(None);
+        self.place_note.set(None);
+        self.place.set(place);
+        self.model_status.set(ModelStatus::Idle);
+        if place == Place::Server {
+            return;
+        }
+        let on_status = move |status: ModelStatus| self.models_tell(status);
+        let on_fallback = move |place: Place, reason: String| {
+            self.place.set(place);
+            let note = format!("They run {}: {reason}", words(place));
+            self.say(note.clone());
+            self.place_note.set(Some(note));
+        };
+        let models = BrowserModels::start(place, on_status, on_fallback);
+        self.models.set_value(Some(models));
+    }
+
+    fn models_tell(self, status: ModelStatus) {
+        if self.place.get_untracked() == Place::Server {
+            return;
+        }
+        match &status {
+            ModelStatus::Failed { reason } => {
+                let note = format!("The models cannot run in this browser ({reason}); they run on the server now");
+                self.run_models(Place::Server);
+                self.say(note.clone());
+                self.place_note.set(Some(note));
+                if self.suggest_always.get_untracked() {
+                    self.suggest();
+                }
+            }
+            ModelStatus::Ready { device, .. } => {
+                self.say(format!("The models are ready on {device}"));
+                self.model_status.set(status);
+                if self.suggest_always.get_untracked() && self.suggestions.with_untracked(Option::is_none) {
+                    self.suggest();
+                }
+            }
+            _ => self.model_status.set(status),
+        }
+    }
+}
+
+#[component]
+pub(super) fn PlacePane(prove: Prove) -> impl IntoView {
+    let on_change = move |event: Event| {
+        let chosen = event_target_value(&event);
+        if let Some((place, _, _)) = PLACES.into_iter().find(|(_, name, _)| *name == chosen) {
+            prove.choose_place(place);
+        }
+    };
+    let choices = PLACES.map(|(place, name, title)| {
+        view! {
+            <label class="check">
+                <input
+                    type="radio"
+                    name="place"
+                    value=name
+                    prop:checked=move || prove.place.get() == place
+                    on:change=on_change
+                />
+                " "
+                {title}
+            </label>
+        }
+    });
+    let on_server = move || {
+        prove.session.info.with(|info| {
+            info.as_ref().map(|info| match &info.critic {
+                Some(critic) => format!("policy {}, critic {critic}; {}", info.policy, info.lean),
+                None => format!("policy {}, no critic; {}", info.policy, info.lean),
+            })
+        })
+    };
+    let standing = move || match prove.model_status.get() {
+        _ if prove.place.get() == Place::Server => on_server().unwrap_or_default(),
+        ModelStatus::Idle => "The worker starts…".into(),
+        ModelStatus::Loading { done, total } => format!("Loading {} of {}", megabytes(done), megabytes(total)),
+        ModelStatus::Testing => "Holding the device against the CPU…".into(),
+        ModelStatus::Ready { device, self_test_error } => {
+            format!("Ready on {device}; self-test error {self_test_error:.1e}")
+        }
+        ModelStatus::Failed { reason } => reason,
+    };
+    let loading = Memo::new(move |_| match prove.model_status.get() {
+        ModelStatus::Loading { done, total } if total > 0 => Some((done, total)),
+        _ => None,
+    });
+    view! {
+        <section class="card" aria-labelledby="place-title">
+            <h2 id="place-title">"Where the models run"</h2>
+            <fieldset class="places">
+                <legend class="spoken">"Where the models run"</legend>
+                {choices.collect_view()}
+            </fieldset>
+            {move || loading.get().map(|(done, total)| view! {
+                <progress aria-label="Models loaded" max=total.to_string() value=done.to_string()></progress>
+            })}
+            <p class="hint">{standing}</p>
+            {move || prove.place_note.get().map(|note| view! { <p class="alarm note">{note}</p> })}
+        </section>
+    }
+}
+
+fn words(place: Place) -> &'static str {
+    PLACES.into_iter().find(|(other, _, _)| *other == place).map_or("", |(_, _, title)| title)
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}

@@ -1,0 +1,325 @@
+//! Searching from where the visitor stands: on the server, or with the machine in this page and the models in the browser.
+
+use std::time::Duration;
+
+use leptos::prelude::*;
+use stepwise_core::outcome::Verdict;
+use stepwise_core::search::log::LogHeader;
+use stepwise_core::search::{Budget, Event, LeanCost, PriorityRule, Search, SearchConfig, SearchEnd, TimedEvent};
+use stepwise_core::wire::{Body, Op, SearchOrder, SearchPlan};
+use wasm_bindgen_futures::spawn_local;
+
+use super::actions::Halt;
+use super::{Judged, Prove};
+use crate::browser;
+use crate::driver::{Driver, Progress, Task, ending};
+use crate::models::{BrowserModels, Place};
+use crate::replay::Replay;
+use crate::session::Question;
+
+/// What the search's pane shows.
+#[derive(Clone, Copy)]
+pub(super) struct SearchSignals {
+    pub(super) order: RwSignal<SearchOrder>,
+    pub(super) samples: RwSignal<u32>,
+    pub(super) expansions: RwSignal<u32>,
+    pub(super) seconds: RwSignal<u32>,
+    pub(super) running: RwSignal<bool>,
+    pub(super) progress: RwSignal<Option<Progress>>,
+    /// How the last search ended.
+    pub(super) ended: RwSignal<Option<String>>,
+    /// Milliseconds since the search began.
+    pub(super) elapsed_ms: RwSignal<f64>,
+    /// The question under way, to give it up.
+    question: StoredValue<Option<Question>, LocalStorage>,
+    /// Tells searches apart.
+    turn: StoredValue<u32>,
+}
+
+impl SearchSignals {
+    pub(super) fn new() -> Self {
+        Self {
+            order: RwSignal::new(SearchOrder::BestFirst),
+            samples: RwSignal::new(16),
+            expansions: RwSignal::new(100),
+            seconds: RwSignal::new(60),
+            running: RwSignal::new(false),
+            progress: RwSignal::new(None),
+            ended: RwSignal::new(None),
+            elapsed_ms: RwSignal::new(0.0),
+            question: StoredValue::new_local(None),
+            turn: StoredValue::new(0),
+        }
+    }
+
+    fn plan(&self) -> SearchPlan {
+        SearchPlan {
+            order: self.order.get_untracked(),
+            samples: self.samples.get_untracked(),
+            expansions: self.expansions.get_untracked(),
+            wall_ms: u64::from(self.seconds.get_untracked()) * 1000,
+            seed: 0,
+        }
+    }
+}
+
+impl Prove {
+    /// Whether a search is under way.
+    pub(super) fn is_searching(self) -> bool {
+        self.search.running.get_untracked()
+    }
+
+    /// Searches from where the visitor stands.
+    pub(super) fn start_search(self) {
+        let Some(at) = self.proof.with_untracked(|proof| proof.as_ref().filter(|p| !p.is_closed()).map(|p| p.at()))
+        else {
+            return;
+        };
+        let place = self.place.get_untracked();
+        if place != Place::Server && !self.models_are_ready() {
+            self.search.ended.set(Some("the models in this browser are not ready yet".into()));
+            return;
+        }
+        self.stop_search();
+        self.stop_suggesting();
+        self.search.turn.update_value(|turn| *turn += 1);
+        let search_turn = self.search.turn.get_value();
+        let turn = self.turn.get_value();
+        self.search.running.set(true);
+        self.search.progress.set(Some(Progress::default()));
+        self.search.ended.set(None);
+        self.say("The search has begun");
+        let started = browser::now();
+        self.show_clock(search_turn, started);
+        spawn_local(async move {
+            let result = match self.state(turn, at).await {
+                Ok(state) if place == Place::Server => self.search_on_server(search_turn, state).await,
+                Ok(state) => self.search_here(search_turn, state).await,
+                Err(halt) => Err(halt),
+            };
+            if self.search.turn.get_value() != search_turn {
+                return;
+            }
+            self.search.question.set_value(None);
+            self.search.running.set(false);
+            let sentence = match &result {
+                Ok(end) => ending(end),
+                Err(Halt::Problem(problem)) => problem.clone(),
+                Err(Halt::Lost) => "The server began anew, and its search is gone; start it again".into(),
+                Err(Halt::Overtaken) => ending(&SearchEnd::Cancelled),
+            };
+            self.say(sentence.clone());
+            self.search.ended.set(Some(sentence));
+            if let Ok(SearchEnd::Proved { proof, verdict }) = result {
+                self.take_proof(proof, verdict);
+            }
+        });
+    }
+
+    /// Gives the search up. What it has found so far stays on the Tree page.
+    pub(super) fn stop_search(self) {
+        if !self.is_searching() {
+            return;
+        }
+        if let Some(question) = self.search.question.try_update_value(Option::take).flatten() {
+            question.cancel();
+        }
+        self.search.turn.update_value(|turn| *turn += 1);
+        self.search.running.set(false);
+        self.search.ended.set(Some(ending(&SearchEnd::Cancelled)));
+        // Whoever runs the search says no more, so that the Tree page is told here.
+        let at_ms = self.search.elapsed_ms.get_untracked() as u64;
+        self.push(vec![TimedEvent { at_ms, event: Event::Cancelled }]);
+    }
+
+    /// The found proof becomes the script; it was rechecked, so that its verdict is known already.
+    fn take_proof(self, proof: Vec<String>, verdict: Verdict) {
+        let file = self.proof.with_untracked(|script| script.as_ref().map(|script| script.theorem().file(&proof)));
+        if let Some(file) = file {
+            self.judged.set(Some(Judged { tactics: proof.clone(), file, verdict: Some(Ok(verdict)) }));
+            self.go_along(proof);
+        }
+    }
+
+    async fn search_on_server(self, search_turn: u32, state: u32) -> Result<SearchEnd, Halt> {
+        let mut plan = self.search.plan();
+        self.session.info.with_untracked(|info| {
+            if let Some(info) = info {
+                let limits = &info.limits;
+                plan.samples = plan.samples.min(u32::try_from(limits.tactics).unwrap_or(u32::MAX));
+                plan.expansions = plan.expansions.min(limits.expansions);
+                plan.wall_ms = plan.wall_ms.min(limits.search_ms);
+            }
+        });
+        let question = self.session.ask(Op::Search { state, plan });
+        self.search.question.set_value(Some(question.clone()));
+        // A machine of our own, because the one on the Tree page stands where the visitor put it.
+        let mut search: Option<Search> = None;
+        let mut n_events = 0_usize;
+        while let Some(body) = question.next().await {
+            if self.search.turn.get_value() != search_turn {
+                return Err(Halt::Overtaken);
+            }
+            match body {
+                Body::SearchStarted { header } => {
+                    let header = LogHeader::from(header);
+                    search = Some(header.search());
+                    self.replay.set(Some(Replay::begin(header)));
+                }
+                Body::Searched { from, events } => {
+                    // What was told twice is taken in once.
+                    let new: Vec<TimedEvent> =
+                        events.into_iter().skip(n_events.saturating_sub(from)).map(Into::into).collect();
+                    n_events += new.len();
+                    if let Some(search) = &mut search {
+                        for event in &new {
+                            search.handle(event.clone());
+                        }
+                        self.search.progress.set(Some(Progress::of(search)));
+                    }
+                    self.push(new);
+                }
+                Body::SearchEnded { .. } => break,
+                Body::Failed { problem } if problem.kind == crate::client::SESSION_LOST => return Err(Halt::Lost),
+                Body::Failed { problem } => return Err(Halt::Problem(problem.detail)),
+                _ => {}
+            }
+            if search.as_ref().is_some_and(|search| search.end().is_some()) {
+                break;
+            }
+        }
+        search.and_then(|search| search.end().cloned()).ok_or(Halt::Overtaken)
+    }
+
+    async fn search_here(self, search_turn: u32, state: u32) -> Result<SearchEnd, Halt> {
+        let models = self.models.get_value().ok_or(Halt::Overtaken)?;
+        let (header, goals) = self
+            .proof
+            .with_untracked(|proof| {
+                let proof = proof.as_ref()?;
+                Some((self.header(proof.theorem().clone(), proof.tactics()), proof.here().goals.clone()))
+            })
+            .ok_or(Halt::Overtaken)?;
+        self.replay.set(Some(Replay::begin(header.clone())));
+        let mut driver = Driver::begin(&header, state, goals);
+        let started = browser::now();
+        let at_ms = move || (browser::now() - started) as u64;
+        loop {
+            self.push(driver.take_news());
+            self.search.progress.set(Some(Progress::of(driver.search())));
+            if let Some(end) = driver.search().end() {
+                return Ok(end.clone());
+            }
+            let Some(task) = driver.next_task() else {
+                return Err(Halt::Problem("the session has no room for more states; open the statement again".into()));
+            };
+            let result = self.carry_out(&mut driver, &models, task, at_ms).await;
+            if self.search.turn.get_value() != search_turn {
+                return Err(Halt::Overtaken);
+            }
+            result?;
+            driver.tick(at_ms());
+        }
+    }
+
+    async fn carry_out(
+        self,
+        driver: &mut Driver,
+        models: &BrowserModels,
+        task: Task,
+        at_ms: impl Fn() -> u64,
+    ) -> Result<(), Halt> {
+        match task {
+            Task::Propose { node, request } => {
+                let proposals = models.propose(&request).await.map_err(Halt::Problem)?;
+                driver.proposed(at_ms(), node, proposals);
+            }
+            Task::Score { node, request } => {
+                let scores = models.score(&request).await.map_err(Halt::Problem)?;
+                driver.scored(at_ms(), node, scores);
+            }
+            Task::Check { node, state, tactics } => {
+                let question = self.session.ask(Op::Try { state, tactics, until_proved: true });
+                self.search.question.set_value(Some(question.clone()));
+                let mut steps = Vec::new();
+                while let Some(body) = question.next().await {
+                    match body {
+                        // After a lost connection some are told again; they come in order.
+                        Body::Tried { idx, step } if idx == steps.len() => steps.push(step),
+                        Body::Failed { problem } if problem.kind == crate::client::SESSION_LOST => {
+                            return Err(Halt::Lost);
+                        }
+                        Body::Failed { problem } => return Err(Halt::Problem(problem.detail)),
+                        _ => {}
+                    }
+                }
+                driver.checked(at_ms(), node, steps);
+            }
+            Task::Recheck { node, proof } => {
+                let started = browser::now();
+                let question = self.session.ask(Op::Recheck { proof });
+                self.search.question.set_value(Some(question.clone()));
+                match question.next().await {
+                    Some(Body::Verdict { verdict, .. }) => {
+                        let wall_us = ((browser::now() - started) * 1000.0) as u64;
+                        driver.rechecked(at_ms(), node, verdict, LeanCost { cpu_us: 0, wall_us });
+                    }
+                    Some(Body::Failed { problem }) if problem.kind == crate::client::SESSION_LOST => {
+                        return Err(Halt::Lost);
+                    }
+                    Some(Body::Failed { problem }) => return Err(Halt::Problem(problem.detail)),
+                    _ => return Err(Halt::Overtaken),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn header(self, theorem: stepwise_core::problem::Theorem, prefix: Vec<String>) -> LogHeader {
+        let plan = self.search.plan();
+        let most = self.session.info.with_untracked(|info| info.as_ref().map_or(64, |info| info.limits.tactics));
+        let budget = Budget {
+            passes: 1,
+            samples: plan.samples.min(u32::try_from(most).unwrap_or(u32::MAX)),
+            expansions: plan.expansions,
+            wall_ms: Some(plan.wall_ms),
+            tactics: None,
+            tokens: None,
+            lean_cpu_ms: None,
+            cost_ms: None,
+        };
+        let rule = plan.order.into();
+        let place = match self.place.get_untracked() {
+            Place::BrowserGpu => "browser, WebGPU",
+            _ => "browser, CPU",
+        };
+        LogHeader {
+            theorem,
+            prefix,
+            config: SearchConfig { search: rule, rule: PriorityRule::Sum, budget, in_flight: 1, seed: plan.seed },
+            policy: format!("shipped ({place})"),
+            critic: rule.needs_critic().then(|| format!("shipped ({place})")),
+            lean: self.session.info.with_untracked(|info| info.as_ref().map_or_else(String::new, |i| i.lean.clone())),
+        }
+    }
+
+    /// Hands events to the Tree page.
+    fn push(self, events: Vec<TimedEvent>) {
+        if events.is_empty() {
+            return;
+        }
+        self.replay.update(|replay| {
+            if let Some(replay) = replay {
+                events.into_iter().for_each(|event| replay.push(event));
+            }
+        });
+    }
+
+    /// Moves the clock of the progress line while the search runs.
+    fn show_clock(self, search_turn: u32, started: f64) {
+        if self.search.turn.get_value() == search_turn && self.is_searching() {
+            self.search.elapsed_ms.set(browser::now() - started);
+            set_timeout(move || self.show_clock(search_turn, started), Duration::from_millis(250));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The search: its options, how far it is, and how it ended.
+
+use leptos::ev::Event;
+use leptos::prelude::*;
+use stepwise_core::wire::SearchOrder;
+
+use super::Prove;
+use crate::driver::Progress;
+use crate::models::Place;
+
+#[component]
+pub(super) fn SearchPane(prove: Prove) -> impl IntoView {
+    let search = prove.search;
+    let is_open = Memo::new(move |_| prove.proof.with(|proof| proof.as_ref().is_some_and(|proof| !proof.is_closed())));
+    let has_critic = Memo::new(move |_| {
+        prove.place.get() != Place::Server
+            || prove.session.info.with(|info| info.as_ref().is_none_or(|info| info.critic.is_some()))
+    });
+    let on_order = move |event: Event| {
+        search.order.set(match event_target_value(&event).as_str() {
+            "cg" => SearchOrder::CriticGuided,
+            "bf+cg" => SearchOrder::Both,
+            _ => SearchOrder::BestFirst,
+        });
+    };
+    let number = move |label: &'static str, signal: RwSignal<u32>, most: u32| {
+        let on_change = move |event: Event| {
+            if let Ok(n) = event_target_value(&event).parse::<u32>() {
+                signal.set(n.clamp(1, most));
+            }
+        };
+        view! {
+            <label>
+                {label}
+                <input type="number" min="1" max=most.to_string() prop:value=move || signal.get() on:change=on_change />
+            </label>
+        }
+    };
+    let expansions =
+        move || search.progress.with(|progress| progress.as_ref().map_or(0, |progress| progress.expansions));
+    view! {
+        <section class="card" aria-labelledby="search-title">
+            <div class="card-head">
+                <h2 id="search-title">"Search"</h2>
+                <div class="row">
+                    <button
+                        type="button"
+                        disabled=move || !is_open.get() || search.running.get()
+                        on:click=move |_| prove.start_search()
+                    >
+                        "Search for a proof"
+                    </button>
+                    <button type="button" disabled=move || !search.running.get() on:click=move |_| prove.cancel()>
+                        "Cancel"
+                    </button>
+                </div>
+            </div>
+            <details class="options">
+                <summary>"Options"</summary>
+                <div class="grid">
+                    <label>
+                        "Order"
+                        <select on:change=on_order>
+                            <option value="bf">"best-first"</option>
+                            <option value="cg" disabled=move || !has_critic.get()>"critic-guided"</option>
+                            <option value="bf+cg" disabled=move || !has_critic.get()>"both"</option>
+                        </select>
+                    </label>
+                    {number("Candidates", search.samples, 64)}
+                    {number("Expansions", search.expansions, 10_000)}
+                    {number("Seconds", search.seconds, 3600)}
+                </div>
+            </details>
+            <Show when=move || search.progress.with(Option::is_some)>
+                <progress
+                    aria-label="Expansions"
+                    max=move || search.expansions.get().to_string()
+                    prop:value=move || expansions() as f64
+                ></progress>
+                <dl class="numbers">
+                    {move || search.progress.get().map(|progress| numbers(progress, search.elapsed_ms.get()))}
+                </dl>
+                {move || search.progress.with(|progress| best(progress.as_ref()))}
+            </Show>
+            {move || search.ended.get().map(|ended| view! { <p class="standing">{ended}</p> })}
+            <Show when=move || search.progress.with(Option::is_some)>
+                <p><a href="#/tree">"See the tree"</a></p>
+            </Show>
+        </section>
+    }
+}
+
+fn numbers(progress: Progress, elapsed_ms: f64) -> impl IntoView {
+    [
+        ("expansions", progress.expansions.to_string()),
+        ("tactics", progress.tactics.to_string()),
+        ("states", progress.states.to_string()),
+        ("elapsed", format!("{:.1} s", elapsed_ms / 1000.0)),
+    ]
+    .map(|(label, value)| view! { <div><dt>{label}</dt><dd>{value}</dd></div> })
+    .collect_view()
+}
+
+fn best(progress: Option<&Progress>) -> Option<impl IntoView + use<>> {
+    let (path, worth) = progress?.best.clone()?;
+    let path = if path.is_empty() { "the beginning".to_owned() } else { path };
+    Some(view! { <p class="best">"Best open state (" {format!("{worth:.2}")} "): " <code>{path}</code></p> })
+}

@@ -1,0 +1,109 @@
+//! The statement: an example or the visitor's own text.
+
+use leptos::ev::{Event, KeyboardEvent};
+use leptos::prelude::*;
+
+use super::Prove;
+use crate::examples::EXAMPLES;
+use crate::field;
+
+#[component]
+pub(super) fn StatementPane(prove: Prove) -> impl IntoView {
+    let open = move || prove.open(prove.text.get_untracked(), Vec::new());
+    let on_example = move |event: Event| {
+        let chosen = event_target_value(&event).parse::<usize>().ok().and_then(|idx| EXAMPLES.get(idx));
+        if let Some(example) = chosen {
+            prove.open(example.statement.to_owned(), Vec::new());
+        }
+    };
+    let on_key = move |event: KeyboardEvent| {
+        if event.key() == "Enter" && (event.ctrl_key() || event.meta_key()) {
+            event.prevent_default();
+            field::finish(&event);
+            open();
+        } else {
+            field::tab(&event);
+        }
+    };
+    let options = EXAMPLES.iter().enumerate().map(|(idx, example)| {
+        view! {
+            <option value=idx.to_string() prop:selected=move || prove.text.with(|text| text == example.statement)>
+                {example.name}
+            </option>
+        }
+    });
+    let is_own = move || prove.text.with(|text| EXAMPLES.iter().all(|example| example.statement != text));
+    let is_open = Memo::new(move |_| {
+        prove.proof.with(Option::is_some) && prove.text.with(|text| prove.opened.with(|opened| opened == text))
+    });
+    let is_edited = Memo::new(move |_| prove.proof.with(Option::is_some) && !is_open.get());
+    let n_lines = move || prove.text.with(|text| text.lines().count().clamp(2, 10).to_string());
+    view! {
+        <section class="card" aria-labelledby="statement-title">
+            <div class="card-head">
+                <h2 id="statement-title">"Statement"</h2>
+                <div class="inline">
+                    <label for="example">"Example"</label>
+                    <select id="example" on:change=on_example>
+                        <option value="" prop:selected=is_own>"choose…"</option>
+                        {options.collect_view()}
+                    </select>
+                </div>
+            </div>
+            <label class="spoken" for="statement">"Statement in Lean"</label>
+            <textarea
+                id="statement"
+                class="code"
+                rows=n_lines
+                spellcheck="false"
+                autocomplete="off"
+                autocapitalize="off"
+                placeholder="theorem and_swap (p q : Prop) (h : p \\and q) : q \\and p"
+                aria-describedby="statement-hint statement-problem"
+                aria-invalid=move || prove.rejected.with(Option::is_some).to_string()
+                prop:value=move || prove.text.get()
+                on:input=move |event| prove.text.set(field::typed(&event))
+                on:keydown=on_key
+            ></textarea>
+            <div class="row">
+                <button type="button" class:primary=move || !is_open.get() on:click=move |_| open()>
+                    {move || if is_open.get() { "Open again" } else { "Open" }}
+                </button>
+                <span id="statement-hint" class="hint">
+                    {move || {
+                        if is_edited.get() {
+                            view! { "Edited: the script below belongs to the statement that was opened" }.into_any()
+                        } else {
+                            view! {
+                                "Symbols are typed as " <code>"\\and"</code> ", " <code>"\\forall"</code> ", "
+                                <code>"\\to"</code>
+                            }
+                                .into_any()
+                        }
+                    }}
+                </span>
+            </div>
+            <Show when=move || prove.proof.with(Option::is_none)>
+                <ul class="examples" aria-label="Statements to begin with">
+                    {EXAMPLES
+                        .iter()
+                        .map(|example| {
+                            let open = move |_| prove.open(example.statement.to_owned(), Vec::new());
+                            view! {
+                                <li>
+                                    <button type="button" on:click=open>
+                                        {example.name}
+                                        <code>{example.statement}</code>
+                                    </button>
+                                </li>
+                            }
+                        })
+                        .collect_view()}
+                </ul>
+            </Show>
+            <div id="statement-problem" role="alert">
+                {move || prove.rejected.get().map(|message| view! { <pre class="message">{message}</pre> })}
+            </div>
+        </section>
+    }
+}

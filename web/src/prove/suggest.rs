@@ -1,0 +1,180 @@
+//! Asking for suggestions: the policy proposes, Lean runs, the critic scores. Where the models run, the visitor chose.
+
+use leptos::prelude::*;
+use stepwise_core::critic::ScoreRequest;
+use stepwise_core::goal::Goal;
+use stepwise_core::outcome::StepOutcome;
+use stepwise_core::policy::{Candidate, ProposalRequest};
+use stepwise_core::wire::{Body, Op};
+use wasm_bindgen_futures::spawn_local;
+
+use super::Prove;
+use super::actions::Halt;
+use crate::browser;
+use crate::client::SESSION_LOST;
+use crate::models::{ModelStatus, Place};
+use crate::session::Question;
+use crate::suggestions::Suggestions;
+
+impl Prove {
+    /// Asks for suggestions where the visitor stands.
+    pub(super) fn suggest(self) {
+        self.stop_suggesting();
+        let Some(at) = self.proof.with_untracked(|proof| proof.as_ref().filter(|p| !p.is_closed()).map(|p| p.at()))
+        else {
+            return;
+        };
+        let place = self.place.get_untracked();
+        if place != Place::Server && !self.models_are_ready() {
+            // They are asked as soon as they are.
+            return;
+        }
+        self.suggestions.set(Some(Suggestions::begin()));
+        let turn = self.turn.get_value();
+        spawn_local(async move {
+            let started = browser::now();
+            let result = match self.state(turn, at).await {
+                Ok(state) if place == Place::Server => self.ask_server(turn, state).await,
+                Ok(state) => self.ask_browser(turn, state).await,
+                Err(halt) => Err(halt),
+            };
+            if !self.is_current(turn) {
+                return;
+            }
+            self.suggesting.set_value(None);
+            self.show(|suggestions| {
+                suggestions.end(browser::now() - started);
+                if let Err(Halt::Problem(problem)) = result {
+                    suggestions.problem = Some(problem);
+                }
+            });
+            let n_usable = self.suggestions.with_untracked(|all| all.as_ref().map_or(0, |all| all.usable().len()));
+            self.say(format!("{}; {}", crate::replay::count(n_usable, "suggestion"), self.goals_in_words()));
+        });
+    }
+
+    /// Gives up what was asked for. What is there stays.
+    pub(super) fn stop_suggesting(self) {
+        if let Some(question) = self.suggesting.try_update_value(Option::take).flatten() {
+            question.cancel();
+        }
+    }
+
+    /// Takes the suggestion with this number, from 1.
+    pub(super) fn take_suggestion(self, number: usize) {
+        let chosen = self.suggestions.with_untracked(|suggestions| {
+            suggestions.as_ref()?.usable().get(number.checked_sub(1)?).map(|chosen| (*chosen).clone())
+        });
+        if let Some(chosen) = chosen
+            && let Some(outcome) = &chosen.outcome
+        {
+            self.take(&chosen.tactic, outcome, chosen.state, chosen.wall_us as f64 / 1000.0);
+        }
+    }
+
+    /// Whether the models in the browser can be asked.
+    pub(super) fn models_are_ready(self) -> bool {
+        self.model_status.with_untracked(|status| matches!(status, ModelStatus::Ready { .. }))
+    }
+
+    fn goals_in_words(self) -> String {
+        let n_goals = self.proof.with_untracked(|proof| proof.as_ref().map_or(0, |proof| proof.here().goals.len()));
+        crate::replay::count(n_goals, "goal")
+    }
+
+    async fn ask_server(self, turn: u32, state: u32) -> Result<(), Halt> {
+        let samples = self.samples();
+        let question = self.session.ask(Op::Suggest { state, samples, seed: u64::from(turn) });
+        self.follow_question(turn, question).await
+    }
+
+    async fn ask_browser(self, turn: u32, state: u32) -> Result<(), Halt> {
+        let models = self.models.get_value().ok_or(Halt::Overtaken)?;
+        let request = self
+            .proof
+            .with_untracked(|proof| {
+                let proof = proof.as_ref()?;
+                Some(ProposalRequest {
+                    theorem: proof.theorem().name.clone(),
+                    goals: proof.here().goals.clone(),
+                    history: proof.tactics(),
+                    samples: self.samples(),
+                    pass: 0,
+                    seed: u64::from(turn),
+                    without: proof.theorem().without.clone(),
+                })
+            })
+            .ok_or(Halt::Overtaken)?;
+        let started = browser::now();
+        let proposals = models.propose(&request).await.map_err(Halt::Problem)?;
+        if !self.is_current(turn) {
+            return Err(Halt::Overtaken);
+        }
+        self.show(|suggestions| suggestions.proposed(&proposals.candidates, browser::now() - started));
+        let tactics = proposals.candidates.into_iter().map(|candidate| candidate.tactic).collect();
+        let question = self.session.ask(Op::Try { state, tactics, until_proved: false });
+        self.follow_question(turn, question).await?;
+        let opened = self.opened_states();
+        if opened.is_empty() {
+            return Ok(());
+        }
+        let (states, goals): (Vec<u32>, Vec<Vec<Goal>>) = opened.into_iter().unzip();
+        let started = browser::now();
+        let scores = models.score(&ScoreRequest { states: goals }).await.map_err(Halt::Problem)?;
+        if self.is_current(turn) {
+            let scored: Vec<_> = states.into_iter().zip(scores.scores).filter(|(_, score)| score.is_finite()).collect();
+            self.show(|suggestions| suggestions.scored(&scored, browser::now() - started));
+        }
+        Ok(())
+    }
+
+    async fn follow_question(self, turn: u32, question: Question) -> Result<(), Halt> {
+        self.suggesting.set_value(Some(question.clone()));
+        while let Some(body) = question.next().await {
+            if !self.is_current(turn) {
+                return Err(Halt::Overtaken);
+            }
+            match body {
+                Body::Proposed { candidates, wall_us } => {
+                    let candidates: Vec<Candidate> = candidates.into_iter().map(Into::into).collect();
+                    self.show(|suggestions| suggestions.proposed(&candidates, wall_us as f64 / 1000.0));
+                }
+                Body::Tried { idx, step } => self.show(|suggestions| {
+                    suggestions.tried(idx, step.outcome.into(), step.state, step.cost.wall_us);
+                }),
+                Body::Scored { scores, wall_us } => {
+                    self.show(|suggestions| suggestions.scored(&scores, wall_us as f64 / 1000.0));
+                }
+                Body::Failed { problem } if problem.kind == SESSION_LOST => return Err(Halt::Lost),
+                Body::Failed { problem } => return Err(Halt::Problem(problem.detail)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The states that the suggestions opened, with their goals.
+    fn opened_states(self) -> Vec<(u32, Vec<Goal>)> {
+        self.suggestions.with_untracked(|suggestions| {
+            let all = suggestions.as_ref().map_or(&[][..], Suggestions::all);
+            let opened = all.iter().filter_map(|suggestion| match &suggestion.outcome {
+                Some(StepOutcome::Open { goals, .. }) => Some((suggestion.state?, goals.clone())),
+                _ => None,
+            });
+            opened.collect()
+        })
+    }
+
+    fn samples(self) -> u32 {
+        let most = self.session.info.with_untracked(|info| info.as_ref().map_or(64, |info| info.limits.tactics));
+        self.n_samples.get_untracked().min(u32::try_from(most).unwrap_or(u32::MAX)).max(1)
+    }
+
+    fn show(self, change: impl FnOnce(&mut Suggestions)) {
+        self.suggestions.update(|suggestions| {
+            if let Some(suggestions) = suggestions {
+                change(suggestions);
+            }
+        });
+    }
+}
