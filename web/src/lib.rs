@@ -20,8 +20,7 @@ mod field;
 pub mod goals;
 pub mod history;
 pub mod link;
-#[cfg(target_arch = "wasm32")]
-mod models;
+pub mod models;
 pub mod proof;
 #[cfg(target_arch = "wasm32")]
 mod prove;

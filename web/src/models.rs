@@ -1,65 +1,232 @@
-//! Stands in for the models in the browser until they are built: every question fails, and says why.
+//! The models in the browser, for the page: what is said between it and the worker that runs them (`web/worker.js`), and
+//! which questions wait for an answer. The worker itself is behind [`bridge`], on wasm32 only.
 
-use stepwise_core::critic::{ScoreRequest, Scores};
-use stepwise_core::policy::{ProposalRequest, Proposals};
+#[cfg(target_arch = "wasm32")]
+mod bridge;
+#[cfg(test)]
+mod tests;
 
-const REASON: &str = "not built yet";
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use serde::{Deserialize, Serialize};
+
+#[cfg(target_arch = "wasm32")]
+pub use self::bridge::BrowserModels;
 
 /// Where the models run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Place {
-    /// On the server.
+pub enum Place {
+    /// Behind the server that the page is connected to.
     Server,
-    /// In the browser, on WebGPU.
+    /// In a worker of the page, on WebGPU.
     BrowserGpu,
-    /// In the browser, on the CPU.
+    /// In a worker of the page, on the CPU.
     BrowserCpu,
 }
 
 /// What the visitor is told about the models in the browser.
-#[allow(dead_code, reason = "this placeholder only ever fails")]
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) enum ModelStatus {
-    /// Not started.
+pub enum ModelStatus {
+    /// They were not asked for, or were stopped.
     Idle,
-    /// Bytes that came, of how many.
-    Loading { done: u64, total: u64 },
-    /// The device is being held against the CPU.
+    /// Their files are on the way.
+    Loading {
+        /// Bytes that are there.
+        done: u64,
+        /// Bytes of all files.
+        total: u64,
+    },
+    /// They are being held against what they are known to compute.
     Testing,
-    /// Questions are answered.
-    Ready { device: String, self_test_error: f32 },
-    /// They cannot be used.
-    Failed { reason: String },
+    /// They answer.
+    Ready {
+        /// What they run on.
+        device: String,
+        /// How far their outputs are from those that are known, as a share of the outputs' range.
+        self_test_error: f32,
+    },
+    /// They will not answer.
+    Failed {
+        /// Why, in one line.
+        reason: String,
+    },
 }
 
-/// The worker with the models.
-#[derive(Clone)]
-pub(crate) struct BrowserModels;
+/// What the page tells the worker.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum ToWorker {
+    /// Load the models, and open them here.
+    Start {
+        /// `gpu` or `cpu`.
+        place: &'static str,
+    },
+    /// Propose tactics.
+    Propose {
+        /// The question's number.
+        id: u32,
+        /// A [`ProposalRequest`](stepwise_core::wire::ProposalRequest) as JSON.
+        request: String,
+    },
+    /// Score states.
+    Score {
+        /// The question's number.
+        id: u32,
+        /// A [`ScoreRequest`](stepwise_core::wire::ScoreRequest) as JSON.
+        request: String,
+    },
+}
 
-impl BrowserModels {
-    /// Starts the worker.
-    pub(crate) fn start(
-        _place: Place,
-        on_status: impl Fn(ModelStatus) + 'static,
-        _on_fallback: impl Fn(Place, String) + 'static,
-    ) -> Self {
-        leptos::prelude::set_timeout(
-            move || on_status(ModelStatus::Failed { reason: REASON.into() }),
-            std::time::Duration::ZERO,
-        );
-        Self
+/// What the worker tells the page.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum FromWorker {
+    /// See [`ModelStatus::Loading`].
+    Loading {
+        /// Bytes that are there.
+        done: u64,
+        /// Bytes of all files.
+        total: u64,
+    },
+    /// See [`ModelStatus::Testing`].
+    Testing,
+    /// See [`ModelStatus::Ready`].
+    Ready {
+        /// What they run on.
+        device: String,
+        /// How far from what is known.
+        error: f32,
+    },
+    /// The GPU is not used any more, and the CPU is tested next.
+    Fallback {
+        /// Why, in one line.
+        reason: String,
+    },
+    /// See [`ModelStatus::Failed`].
+    Failed {
+        /// Why, in one line.
+        reason: String,
+    },
+    /// The answer to a question.
+    Answer {
+        /// The question's number.
+        id: u32,
+        /// [`Proposals`](stepwise_core::wire::Proposals) or [`Scores`](stepwise_core::wire::Scores) as JSON.
+        answer: String,
+    },
+    /// A question has no answer.
+    Refused {
+        /// The question's number.
+        id: u32,
+        /// Why, in one line.
+        reason: String,
+    },
+}
+
+impl FromWorker {
+    /// The news for the visitor, unless it is about a question or a fallback.
+    #[must_use]
+    pub fn status(&self) -> Option<ModelStatus> {
+        Some(match self {
+            Self::Loading { done, total } => ModelStatus::Loading { done: *done, total: *total },
+            Self::Testing => ModelStatus::Testing,
+            Self::Ready { device, error } => ModelStatus::Ready { device: device.clone(), self_test_error: *error },
+            Self::Failed { reason } => ModelStatus::Failed { reason: reason.clone() },
+            Self::Fallback { .. } | Self::Answer { .. } | Self::Refused { .. } => return None,
+        })
+    }
+}
+
+/// The questions that wait for an answer. Whoever stops waiting is forgotten.
+#[derive(Debug, Default)]
+pub struct Questions {
+    next_id: Cell<u32>,
+    waiting: RefCell<BTreeMap<u32, Waiting>>,
+    /// Why there will be no answers any more.
+    ended: RefCell<Option<String>>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    answer: Option<Result<String, String>>,
+    waker: Option<Waker>,
+}
+
+/// The answer to a question, once it is there: JSON, or why there is none.
+#[derive(Debug)]
+pub struct Answer {
+    id: u32,
+    questions: Rc<Questions>,
+}
+
+impl Questions {
+    /// A new question.
+    #[must_use]
+    pub fn ask(self: &Rc<Self>) -> Answer {
+        let id = self.next_id.get();
+        self.next_id.set(id.wrapping_add(1));
+        let answer = self.ended.borrow().clone().map(Err);
+        self.waiting.borrow_mut().insert(id, Waiting { answer, waker: None });
+        Answer { id, questions: Rc::clone(self) }
     }
 
-    /// Asks the policy.
-    pub(crate) async fn propose(&self, _request: &ProposalRequest) -> Result<Proposals, String> {
-        Err(REASON.into())
+    /// Gives a question its answer.
+    pub fn answer(&self, id: u32, answer: Result<String, String>) {
+        let waker = self.waiting.borrow_mut().get_mut(&id).and_then(|waiting| {
+            waiting.answer.get_or_insert(answer);
+            waiting.waker.take()
+        });
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
-    /// Asks the critic.
-    pub(crate) async fn score(&self, _request: &ScoreRequest) -> Result<Scores, String> {
-        Err(REASON.into())
+    /// Lets all questions fail, and those that will be asked. The first reason stays.
+    pub fn end(&self, reason: &str) {
+        self.ended.borrow_mut().get_or_insert_with(|| reason.to_owned());
+        let ids: Vec<u32> = self.waiting.borrow().keys().copied().collect();
+        for id in ids {
+            self.answer(id, Err(reason.to_owned()));
+        }
     }
 
-    /// Ends the worker.
-    pub(crate) fn stop(&self) {}
+    /// Whether there will be no answers any more.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.ended.borrow().is_some()
+    }
+}
+
+impl Answer {
+    /// The question's number.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+}
+
+impl Future for Answer {
+    type Output = Result<String, String>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut all = self.questions.waiting.borrow_mut();
+        match all.get_mut(&self.id) {
+            Some(Waiting { answer: Some(answer), .. }) => Poll::Ready(answer.clone()),
+            Some(waiting) => {
+                waiting.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+            None => Poll::Ready(Err("the question was answered already".to_owned())),
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.questions.waiting.borrow_mut().remove(&self.id);
+    }
 }

@@ -1,5 +1,7 @@
 //! `check` and `test`: what must hold before a commit.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 
 use crate::shell::{cargo, command, find_program, step, succeeds};
@@ -67,5 +69,18 @@ fn browser_tests() -> Result<()> {
     let dist = web::pack()?;
     step("browser test of the page", test("replay.test.mjs").env("DIST", &dist))?;
     step("browser test of a large search", test("tree.test.mjs").env("DIST", &dist))?;
-    step("browser test of language models", test("inference.test.mjs").env("INFERENCE", web::pack_inference()?))
+    // Set-up has built it, and it reads the page that was just packed.
+    step("browser test of proving", test("prove.test.mjs").env("STEPWISE", built("stepwise")))?;
+    step("browser test of language models", test("inference.test.mjs").env("INFERENCE", dist.join("inference")))?;
+    step(
+        "browser test of the models that ship",
+        test("tiny.test.mjs").env("DIST", &dist).env("SUGGESTIONS", built("suggestions")),
+    )
+}
+
+/// A program that set-up or `cargo test` has built.
+fn built(name: &str) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    crate::shell::root().join(target).join("debug").join(file)
 }

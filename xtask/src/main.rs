@@ -1,6 +1,7 @@
 //! `cargo xtask`: the workspace's chores. This file parses the command line and maps the outcome to an exit code.
 
 mod architecture;
+mod assets;
 mod check;
 mod demo;
 mod python;
@@ -22,10 +23,13 @@ Commands:
   check                    everything that must hold before a commit: format, lints, tests, wasm build, licences
   test                     all tests, with real Lean, a GPU adapter and a browser where the machine has them
   python                   prints the Python that the tests of model servers want in STEPWISE_TEST_PYTHON; makes it first
-  demo                     sets up Lean and proves first theorems in the terminal
+  demo [--terminal | ARGS] builds the page, proves first theorems in the terminal, and serves the page (ARGS are those of
+                           `stepwise serve`); with --terminal it ends after the theorems
   wasm [--toolchain T]     builds core and web for wasm32; T is auto (default), rustup or distribution
   inference                builds the language model for a page's worker (wasm32) and packs it into dist/inference/
-  web [--serve [PORT]]     packs the page into dist/, and serves it on the loopback interface (default port 8080)";
+  web [--page-only] [--serve [PORT]]
+                           packs the page, the language model and the models that ship into dist/ (or the page alone, which
+                           is quick), and serves them on the loopback interface (default port 8080)";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -44,20 +48,34 @@ fn run(args: &[String]) -> Result<()> {
         ["check"] => check::check(),
         ["test"] => check::test(),
         ["python"] => python::print(),
-        ["demo"] => demo::demo(),
+        ["demo", "--terminal"] => demo::demo(None),
+        ["demo", arguments @ ..] => demo::demo(Some(arguments)),
         ["wasm"] => wasm::build(Module::Page, wasm::Choice::Auto).map(drop),
         ["wasm", "--toolchain", choice] => wasm::build(Module::Page, choice.parse()?).map(drop),
         ["inference"] => web::pack_inference().map(drop),
-        ["web"] => web::pack().map(drop),
-        ["web", "--serve"] => serve::serve(&web::pack()?, 8080),
-        ["web", "--serve", port] => {
-            let port = port.parse().with_context(|| format!("`{port}` is no port; give a number from 0 to 65535"))?;
-            serve::serve(&web::pack()?, port)
-        }
+        ["web", flags @ ..] => web(flags),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())
         }
         _ => bail!("`{}` is no command\n\n{USAGE}", words.join(" ")),
     }
+}
+
+/// Packs, and serves if asked to.
+fn web(flags: &[&str]) -> Result<()> {
+    let (page_only, flags) = match flags {
+        ["--page-only", rest @ ..] => (true, rest),
+        _ => (false, flags),
+    };
+    let port = match flags {
+        [] => None,
+        ["--serve"] => Some(8080),
+        ["--serve", port] => {
+            Some(port.parse().with_context(|| format!("`{port}` is no port; give a number from 0 to 65535"))?)
+        }
+        _ => bail!("`web {}` is no command\n\n{USAGE}", flags.join(" ")),
+    };
+    let dist = if page_only { web::pack_page()? } else { web::pack()? };
+    port.map_or(Ok(()), |port| serve::serve(&dist, port))
 }

@@ -12,10 +12,14 @@ pub(crate) fn serve(folder: &Path, port: u16) -> Result<()> {
         .with_context(|| format!("cannot listen on port {port}; choose another with `cargo xtask web --serve PORT`"))?;
     println!("http://{}/", listener.local_addr()?);
     for stream in listener.incoming() {
-        // A browser that goes away in the middle of an answer is no reason to stop.
-        if let Err(error) = stream.map_err(Into::into).and_then(|stream| answer(stream, folder)) {
-            eprintln!("{error:#}");
-        }
+        let folder = folder.to_owned();
+        // Browsers open connections that they may need later, and ask nothing on them yet.
+        std::thread::spawn(move || {
+            // A browser that goes away in the middle of an answer is no reason to stop.
+            if let Err(error) = stream.map_err(Into::into).and_then(|stream| answer(stream, &folder)) {
+                eprintln!("{error:#}");
+            }
+        });
     }
     Ok(())
 }
@@ -54,6 +58,9 @@ fn media_type(file: &Path) -> &'static str {
     match file.extension().and_then(|extension| extension.to_str()) {
         Some("html") => "text/html; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
+        Some("json") => "application/json",
+        // The worker unpacks it itself: no `Content-Encoding`.
+        Some("gz") => "application/gzip",
         Some("css") => "text/css; charset=utf-8",
         // Browsers compile while they download only if the type is exactly this one.
         Some("wasm") => "application/wasm",

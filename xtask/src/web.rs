@@ -1,52 +1,134 @@
-//! Packs the page into `dist/`: the wasm build, its JavaScript bindings, index.html and the style sheet; and into
-//! `dist/inference/` the language model that a page's worker can load.
+//! Packs into `dist/` all that a server or a static host needs: the page (its wasm module with JavaScript bindings,
+//! index.html, the style sheet), the worker that runs models, in `inference/` the language model that the worker loads, and
+//! in `models/` the models that ship.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
+use crate::assets::{self, Size};
 use crate::shell::{cargo, command, root, step};
 use crate::wasm::{self, Module};
 
 /// The version of the `wasm-bindgen` command must be exactly that of the crate in the lock file.
 const WASM_BINDGEN: &str = "0.2.130";
 
-/// Builds and packs the page, and returns the folder.
+/// What every visitor downloads before the page shows anything; compressed by Brotli, in bytes.
+const MAX_PAGE: usize = 400_000;
+
+/// Files of the page, and what they are packed as.
+const PAGE: [(&str, &str); 5] = [
+    ("index.html", "index.html"),
+    ("web/main.js", "main.js"),
+    ("web/style.css", "style.css"),
+    ("web/tree.css", "tree.css"),
+    ("web/worker.js", "worker.js"),
+];
+
+/// The models that ship, as the page finds them.
+const MODELS: [&str; 2] = ["tiny/policy", "tiny/critic"];
+
+/// Packs everything, and returns the folder.
 pub(crate) fn pack() -> Result<PathBuf> {
-    let dist = pack_module(Module::Page, "dist", "stepwise-web")?;
-    for (from, to) in [("index.html", "index.html"), ("web/style.css", "style.css"), ("web/tree.css", "tree.css")] {
+    pack_inference()?;
+    pack_models()?;
+    pack_page()
+}
+
+/// Builds and packs the page alone, and returns the folder. The language model and the models of an earlier packing stay.
+pub(crate) fn pack_page() -> Result<PathBuf> {
+    let dist = root().join("dist");
+    empty_of_files(&dist)?;
+    build_module(Module::Page, &dist, "stepwise-web")?;
+    for (from, to) in PAGE {
         fs::copy(root().join(from), dist.join(to)).with_context(|| format!("cannot copy {from} into dist/"))?;
     }
+    let wasm = finish("the page's module", &[dist.join("stepwise-web_bg.wasm")])?;
+    if wasm.sent > MAX_PAGE {
+        bail!(
+            "the page's module has {} bytes compressed, and {MAX_PAGE} are its limit: every visitor downloads it; find \
+             what grew with `cargo bloat` or `twiggy`",
+            wasm.sent
+        );
+    }
+    let files: Vec<PathBuf> = fs::read_dir(&dist)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let beside = |file: &PathBuf| {
+        file.is_file() && !assets::is_twin(file) && file.extension().is_some_and(|kind| kind != "wasm")
+    };
+    finish("the page's other files", &files.into_iter().filter(beside).collect::<Vec<_>>())?;
     eprintln!("the page is in {}", dist.display());
     Ok(dist)
 }
 
 /// Builds and packs the language model for a page's worker, and returns the folder.
 pub(crate) fn pack_inference() -> Result<PathBuf> {
-    let dist = pack_module(Module::Inference, "dist/inference", "stepwise-inference")?;
+    let dist = root().join("dist/inference");
+    empty(&dist)?;
+    build_module(Module::Inference, &dist, "stepwise-inference")?;
+    assets::write_manifest(&dist)?;
+    finish("the language model for a page", &assets::files_below(&dist)?)?;
     eprintln!("the language model for a page is in {}", dist.display());
     Ok(dist)
 }
 
-/// Builds a module, and puts it with its JavaScript bindings into an empty folder.
-fn pack_module(module: Module, folder: &str, name: &str) -> Result<PathBuf> {
-    let toolchain = wasm::build(module, wasm::Choice::Auto)?;
-    let wasm_bindgen = wasm_bindgen()?;
-    let dist = root().join(folder);
-    if dist.exists() {
-        fs::remove_dir_all(&dist).with_context(|| format!("cannot empty {}", dist.display()))?;
+/// Packs the models that ship.
+fn pack_models() -> Result<()> {
+    let dist = root().join("dist/models");
+    empty(&dist)?;
+    for model in MODELS {
+        let (from, to) = (root().join("models").join(model), dist.join(model));
+        fs::create_dir_all(&to).with_context(|| format!("cannot create {}", to.display()))?;
+        for file in assets::files_below(&from)? {
+            let name = file.file_name().unwrap_or_default();
+            fs::copy(&file, to.join(name)).with_context(|| format!("cannot copy {}", file.display()))?;
+        }
     }
-    fs::create_dir_all(&dist).with_context(|| format!("cannot create {}", dist.display()))?;
+    let tiny = dist.join("tiny");
+    assets::write_manifest(&tiny)?;
+    finish("the models that ship", &assets::files_below(&tiny)?)?;
+    Ok(())
+}
+
+/// Writes the twins of packed files, and says how large they are.
+fn finish(name: &str, files: &[PathBuf]) -> Result<Size> {
+    let size = assets::write_twins(files)?;
+    let [raw, sent, gzipped] = [size.raw, size.sent, size.gzipped].map(|bytes| bytes.div_ceil(1000));
+    eprintln!("    {name}: {raw} KB; compressed {sent} KB (gzip: {gzipped} KB)");
+    Ok(size)
+}
+
+/// Builds a module, and puts it with its JavaScript bindings into a folder.
+fn build_module(module: Module, folder: &Path, name: &str) -> Result<()> {
+    let toolchain = wasm::build(module, wasm::Choice::Auto)?;
     step(
         "JavaScript bindings",
-        command(wasm_bindgen)
+        command(wasm_bindgen()?)
             // Names of functions are a quarter of the model's file, and a panic says its file and line without them.
             .args(["--target", "web", "--no-typescript", "--remove-name-section", "--out-name", name, "--out-dir"])
-            .arg(&dist)
+            .arg(folder)
             .arg(toolchain.file(module)),
-    )?;
-    Ok(dist)
+    )
+}
+
+/// Makes a folder that has nothing in it.
+fn empty(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))
+}
+
+/// Makes a folder that has nothing but other folders in it.
+fn empty_of_files(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
+        let path = entry?.path();
+        if path.is_file() {
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// The right `wasm-bindgen`: the one on the search path, or one that is built into the target folder once.

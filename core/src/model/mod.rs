@@ -9,19 +9,23 @@ pub mod device;
 mod error;
 mod exp;
 pub mod generate;
+pub mod known;
 pub mod language_model;
 pub mod network;
 mod prefixes;
 pub mod reader;
 pub mod reward_model;
 pub mod sampling;
+pub mod settings;
 pub mod tokenizer;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod train;
 pub mod weights;
 
 pub use error::ModelError;
+pub use known::Known;
 pub use language_model::{LanguageModel, PolicyOptions, Scoring};
-pub use reader::Reader;
+pub use reader::{Reader, ReaderError};
 pub use reward_model::RewardModel;
 pub use sampling::Sampling;
+pub use settings::{Settings, SettingsError};

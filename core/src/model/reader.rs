@@ -1,8 +1,9 @@
 //! Prompts to tokens: the tokenizer, and the chat template where the model has one.
 
-use super::chat::ChatTemplate;
+use super::chat::{ChatError, ChatTemplate};
+use super::config::{Architecture, ModelConfig};
 use super::error::ModelError;
-use super::tokenizer::{Segment, Tokenizer};
+use super::tokenizer::{Segment, Tokenizer, TokenizerError};
 use crate::prompt::Prompt;
 
 /// What reads prompts for a network.
@@ -12,7 +13,45 @@ pub struct Reader {
     template: Option<ChatTemplate>,
 }
 
+/// Why a model's files give no reader.
+#[derive(Debug, thiserror::Error)]
+pub enum ReaderError {
+    /// The tokenizer is broken, or not this model's.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// The chat template is broken.
+    #[error(transparent)]
+    Chat(#[from] ChatError),
+}
+
 impl Reader {
+    /// The reader of a model, from its tokenizer and the bytes of the files beside it: tokenizer_config.json, where the
+    /// chat template stands too, and special_tokens_map.json.
+    ///
+    /// # Errors
+    /// A file is broken, or the tokenizer has more tokens than the model embeds.
+    pub fn of_model(
+        config: &ModelConfig,
+        mut tokenizer: Tokenizer,
+        tokenizer_config: Option<&[u8]>,
+        special_tokens_map: Option<&[u8]>,
+    ) -> Result<Self, ReaderError> {
+        for more in [tokenizer_config, special_tokens_map].into_iter().flatten() {
+            tokenizer = tokenizer.with_config(more)?;
+        }
+        tokenizer.check_vocabulary(config.vocab_size)?;
+        // InternLM2's first releases came without a template in their configuration.
+        let is_chat_internlm2 =
+            config.architecture == Architecture::InternLm2 && tokenizer.id_of("<|im_start|>").is_some();
+        let template = match tokenizer_config.map(ChatTemplate::from_config) {
+            Some(Ok(template)) => Some(template),
+            Some(Err(ChatError::NoTemplate)) | None if is_chat_internlm2 => Some(ChatTemplate::internlm2()?),
+            Some(Err(ChatError::NoTemplate)) | None => None,
+            Some(Err(broken)) => return Err(broken.into()),
+        };
+        Ok(Self::new(tokenizer, template))
+    }
+
     /// A tokenizer and, for a model that was trained on chats, its template.
     #[must_use]
     pub fn new(tokenizer: Tokenizer, template: Option<ChatTemplate>) -> Self {

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod config;
+pub mod models;
 
 mod bench;
 mod check;
@@ -14,7 +15,6 @@ mod input;
 mod interrupt;
 mod lean;
 mod learn;
-mod models;
 mod output;
 mod progress;
 mod prove;

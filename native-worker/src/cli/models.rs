@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use clap::Parser;
 use stepwise_core::goal::Goal;
 use stepwise_core::model::Sampling;
 use stepwise_core::model::chat::ChatTemplate;
@@ -10,8 +11,9 @@ use stepwise_core::model::tokenizer::Segment;
 use stepwise_core::prompt::{Message, Prompt, PromptFormat, clean_tactic, critic_prompt, policy_prompt, state_text};
 use stepwise_core::search::SearchConfig;
 
-use super::args::{ModelArgs, ModelSource};
+use super::args::{Cli, Command, ModelArgs, ModelSource};
 use super::progress::Progress;
+use super::prove::search_config;
 use crate::models::shipped;
 use crate::models::{DeviceChoice, LocalCritic, LocalPolicy, ModelDevice, PolicyUse, PromptChoice};
 use crate::run::MissingCritic;
@@ -96,6 +98,18 @@ impl Models {
     pub(super) fn critic_name(&self) -> Option<String> {
         self.critic.as_ref().map(|critic| critic.name().to_owned())
     }
+}
+
+/// What `stepwise prove` asks when it is given these flags: its policy, and its critic if its search needs one.
+///
+/// # Errors
+/// `prove` has no such flags, or what they name cannot be opened.
+pub async fn of_prove(flags: &[String]) -> anyhow::Result<(Arc<dyn Policy>, Option<Arc<dyn Critic>>)> {
+    let line = ["stepwise", "prove"].into_iter().map(str::to_owned).chain(flags.iter().cloned());
+    let Command::Prove(args) = Cli::try_parse_from(line)?.command else { bail!("this is no `prove`") };
+    let config = search_config(&args.budget, 1);
+    let models = Models::open(&args.models, &config, &Progress::new(0)).await?;
+    Ok((models.policy, models.critic))
 }
 
 /// The built-in portfolio, with the lemmas that the flags name, or else those that came with the policy beside it.
@@ -195,4 +209,21 @@ fn chat_text(template: &ChatTemplate, messages: &[Message], to_be_answered: bool
     let segments = template.render(messages, to_be_answered).unwrap_or_default();
     let text: String = segments.iter().map(Segment::text).collect();
     text.strip_prefix("<s>").map_or(text.clone(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use stepwise_core::policy::mixture::LEMMAS_SHARE;
+
+    use super::*;
+
+    #[test]
+    fn what_no_flag_changes_is_what_a_browser_does() {
+        let cli = Cli::try_parse_from(["stepwise", "prove"]).unwrap();
+        let Command::Prove(args) = cli.command else { panic!("this is no `prove`") };
+        assert_eq!(args.models.premises_share, LEMMAS_SHARE);
+        let PolicyUse { prompt, sampling, own_temperature } = policy_use(&args.models);
+        assert_eq!((prompt, sampling, own_temperature), (PromptChoice::Auto, Sampling::default(), true));
+        assert!(args.models.mix.0.is_none() && args.models.premises.is_none());
+    }
 }

@@ -9,12 +9,14 @@ use flate2::read::GzDecoder;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use stepwise_core::critic::{ScoreRequest, Scores};
-use stepwise_core::model::chat::{ChatError, ChatTemplate};
-use stepwise_core::model::config::{Architecture, Head};
+use stepwise_core::model::chat::ChatError;
+use stepwise_core::model::config::Head;
 use stepwise_core::model::network::Network;
 use stepwise_core::model::tokenizer::{Tokenizer, TokenizerError};
 use stepwise_core::model::weights::{Checkpoint, TensorSource, WeightsError};
-use stepwise_core::model::{LanguageModel, ModelError, PolicyOptions, Reader, RewardModel, Sampling, Scoring};
+use stepwise_core::model::{
+    LanguageModel, ModelError, PolicyOptions, Reader, ReaderError, RewardModel, Sampling, Settings,
+};
 use stepwise_core::policy::premises::Premises;
 use stepwise_core::policy::{ProposalRequest, Proposals};
 use stepwise_core::prompt::PromptFormat;
@@ -24,7 +26,7 @@ use super::folder::LEMMAS;
 use super::shipped::{self, Role};
 use super::{FolderError, ModelDevice, ModelFolder};
 use crate::run::critic::{Critic, CriticError};
-use crate::run::policy::premises::{LemmaPolicy, read_premises};
+use crate::run::policy::premises::LemmaPolicy;
 use crate::run::policy::{Policy, PolicyError};
 
 /// Memory for the keys and values of prompts that later prompts may share.
@@ -120,19 +122,6 @@ pub struct LocalCritic {
     thread: ModelThread<ScoreRequest, Scores>,
 }
 
-/// What a folder says that Hugging Face has no file for.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Settings {
-    /// The name of a [`PromptFormat`].
-    prompt: Option<String>,
-    /// The name of a [`Scoring`].
-    logprob: Option<String>,
-    temperature: Option<f64>,
-    /// The share of the samples that the portfolio is best given beside it.
-    mix: Option<f64>,
-}
-
 impl LocalPolicy {
     /// Loads a folder, or the model that ships under the path's name; `progress` is told how many bytes of how many are
     /// loaded.
@@ -152,12 +141,12 @@ impl LocalPolicy {
                 message: "this is a reward model; name it with --critic, and a language model as policy".to_owned(),
             });
         }
+        let settings = settings(folder)?;
+        let Settings { scoring, temperature, mix, .. } = settings;
         let format = match prompt {
             PromptChoice::Format(format) => format,
-            PromptChoice::Auto => default_format(folder)?,
+            PromptChoice::Auto => settings.format(folder.config.architecture),
         };
-        let scoring = scoring(folder)?;
-        let Settings { temperature, mix, .. } = settings(folder)?;
         if let (true, Some(temperature)) = (own_temperature, temperature) {
             sampling.temperature = temperature;
         }
@@ -305,29 +294,16 @@ fn network(
 pub(crate) fn reader(folder: &ModelFolder) -> Result<Reader, LocalError> {
     let path = folder.path.as_path();
     let wrong = |source| LocalError::Tokenizer { folder: path.to_owned(), source };
-    let mut tokenizer = match (&folder.tokenizer_json, &folder.tokenizer_model) {
+    let tokenizer = match (&folder.tokenizer_json, &folder.tokenizer_model) {
         (Some(json), _) => Tokenizer::from_json(json).map_err(wrong)?,
         (None, Some(model)) => Tokenizer::from_sentencepiece(model).map_err(wrong)?,
         (None, None) => return Err(LocalError::NoTokenizer(path.to_owned())),
     };
-    for more in [&folder.tokenizer_config, &folder.special_tokens_map].into_iter().flatten() {
-        tokenizer = tokenizer.with_config(more).map_err(wrong)?;
-    }
-    tokenizer.check_vocabulary(folder.config.vocab_size).map_err(wrong)?;
-    let template = match folder.tokenizer_config.as_deref().map(ChatTemplate::from_config) {
-        Some(Ok(template)) => Some(template),
-        Some(Err(ChatError::NoTemplate)) | None if is_chat_internlm2(folder, &tokenizer) => {
-            Some(ChatTemplate::internlm2().map_err(|source| LocalError::Chat { folder: path.to_owned(), source })?)
-        }
-        Some(Err(ChatError::NoTemplate)) | None => None,
-        Some(Err(source)) => return Err(LocalError::Chat { folder: path.to_owned(), source }),
-    };
-    Ok(Reader::new(tokenizer, template))
-}
-
-/// InternLM2's first releases came without a template in their configuration.
-fn is_chat_internlm2(folder: &ModelFolder, tokenizer: &Tokenizer) -> bool {
-    folder.config.architecture == Architecture::InternLm2 && tokenizer.id_of("<|im_start|>").is_some()
+    let (tokenizer_config, map) = (folder.tokenizer_config.as_deref(), folder.special_tokens_map.as_deref());
+    Reader::of_model(&folder.config, tokenizer, tokenizer_config, map).map_err(|e| match e {
+        ReaderError::Tokenizer(source) => wrong(source),
+        ReaderError::Chat(source) => LocalError::Chat { folder: path.to_owned(), source },
+    })
 }
 
 /// The prompt that a folder's policy was trained on.
@@ -335,42 +311,14 @@ fn is_chat_internlm2(folder: &ModelFolder, tokenizer: &Tokenizer) -> bool {
 /// # Errors
 /// The folder's stepwise.json is broken.
 pub(crate) fn default_format(folder: &ModelFolder) -> Result<PromptFormat, LocalError> {
-    match settings(folder)?.prompt.as_deref() {
-        Some(name) => PromptFormat::from_name(name).ok_or_else(|| {
-            wrong_settings(folder, format!("`{name}` is no prompt; choose one of {}", PromptFormat::NAMES.join(", ")))
-        }),
-        None if folder.config.architecture == Architecture::InternLm2 => Ok(PromptFormat::StepProver),
-        None => Ok(PromptFormat::BfsProver),
-    }
-}
-
-/// By what a folder's policy orders its tactics.
-fn scoring(folder: &ModelFolder) -> Result<Scoring, LocalError> {
-    let Some(name) = settings(folder)?.logprob else { return Ok(Scoring::default()) };
-    Scoring::from_name(&name).ok_or_else(|| {
-        wrong_settings(folder, format!("`{name}` is no log-probability; choose one of {}", Scoring::NAMES.join(", ")))
-    })
+    Ok(settings(folder)?.format(folder.config.architecture))
 }
 
 /// What stepwise.json says.
 fn settings(folder: &ModelFolder) -> Result<Settings, LocalError> {
     let Some(bytes) = &folder.settings else { return Ok(Settings::default()) };
-    let settings: Settings = serde_json::from_slice(bytes).map_err(|e| {
-        wrong_settings(folder, format!("{e}; it may hold `prompt`, `logprob`, `temperature` and `mix`"))
-    })?;
-    if let Some(mix) = settings.mix.filter(|mix| !(0.0..=1.0).contains(mix)) {
-        return Err(wrong_settings(folder, format!("a mix of {mix}; give a share from 0 to 1")));
-    }
-    match settings.temperature {
-        Some(temperature) if !(0.0..=100.0).contains(&temperature) => {
-            Err(wrong_settings(folder, format!("a temperature of {temperature}; give one from 0 to 100")))
-        }
-        _ => Ok(settings),
-    }
-}
-
-fn wrong_settings(folder: &ModelFolder, message: String) -> LocalError {
-    LocalError::Settings { path: folder.path.join("stepwise.json"), message }
+    Settings::from_json(bytes)
+        .map_err(|e| LocalError::Settings { path: folder.path.join("stepwise.json"), message: e.to_string() })
 }
 
 /// The lemmas that a folder's policy points at.
@@ -394,7 +342,7 @@ pub(crate) fn unpacked_premises(folder: &Path, lemmas: &[u8]) -> Result<Premises
     };
     let mut text = String::new();
     GzDecoder::new(lemmas).read_to_string(&mut text).map_err(|e| wrong(&e))?;
-    read_premises(&path, &text).map_err(|e| wrong(&e))
+    Premises::from_jsonl(&path.display().to_string(), &text).map_err(|e| wrong(&e))
 }
 
 /// The end tokens of generation_config.json, which may be more than config.json has.

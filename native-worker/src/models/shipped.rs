@@ -1,6 +1,13 @@
-//! The models that the program carries, found by name.
+//! The models that the program carries, found by name, and their files, for pages that run them in the browser.
+
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
+use std::sync::LazyLock;
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::folder::{CarriedFiles, FolderError, ModelFolder};
 
@@ -42,6 +49,7 @@ macro_rules! files {
             ("model.safetensors", include_bytes!(concat!("../../../models/", $folder, "/model.safetensors"))),
             ("tokenizer.json", include_bytes!(concat!("../../../models/", $folder, "/tokenizer.json"))),
             ("tokenizer_config.json", include_bytes!(concat!("../../../models/", $folder, "/tokenizer_config.json"))),
+            ("known.json", include_bytes!(concat!("../../../models/", $folder, "/known.json"))),
             ("stepwise.json", include_bytes!(concat!("../../../models/", $folder, "/stepwise.json"))),
         ]
     };
@@ -69,15 +77,6 @@ impl Shipped {
     }
 }
 
-/// A file of a model that ships, by its path in `models/`: `tiny/policy/config.json`.
-#[must_use]
-pub fn file(path: &str) -> Option<&'static [u8]> {
-    let mut parts = path.splitn(3, '/');
-    let (name, role, file) = (parts.next()?, parts.next()?, parts.next()?);
-    let model = MODELS.iter().find(|model| model.name == name && model.role.name() == role)?;
-    model.files.iter().find(|(known, _)| *known == file).map(|(_, bytes)| *bytes)
-}
-
 /// Whether a path is the name of a model that ships.
 #[must_use]
 pub fn is_name(name_or_folder: &Path) -> bool {
@@ -95,20 +94,27 @@ pub fn open(name_or_folder: &Path, role: Role) -> Result<ModelFolder, FolderErro
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The list of the files of `tiny`, with their sizes and hashes, by which a page tells whether it has them already and
+/// whether they arrived whole. `cargo xtask web` writes the same for a page without a server.
+static TINY_MANIFEST: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let files = MODELS.iter().filter(|model| model.name == "tiny").flat_map(|model| {
+        model.files.iter().map(|(file, bytes)| {
+            let sha256: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            (format!("{}/{file}", model.role.name()), json!({ "bytes": bytes.len(), "sha256": sha256 }))
+        })
+    });
+    json!({ "files": files.collect::<serde_json::Map<_, _>>() }).to_string().into_bytes()
+});
 
-    #[test]
-    fn every_model_opens_and_is_small() {
-        for Shipped { role, .. } in &MODELS {
-            let model = Shipped::find("tiny", *role).expect("it is among them");
-            let folder = model.open().unwrap();
-            let n_bytes: usize = model.files.iter().map(|(_, bytes)| bytes.len()).sum();
-            let limit = if *role == Role::Policy { 16 << 20 } else { 8 << 20 };
-            assert!(n_bytes <= limit, "the {role:?} has {n_bytes} bytes");
-            assert_eq!(folder.path, std::path::Path::new("tiny"));
-        }
-        assert!(Shipped::find("huge", Role::Policy).is_none());
+/// A file of a model as a page asks for it: `tiny/policy/config.json`, or `tiny/manifest.json` for the list of them.
+#[must_use]
+pub fn file(path: &str) -> Option<&'static [u8]> {
+    if path == "tiny/manifest.json" {
+        return Some(&TINY_MANIFEST);
     }
+    let (model, file) = path.rsplit_once('/')?;
+    let (name, role) = model.split_once('/')?;
+    let role = [Role::Policy, Role::Critic].into_iter().find(|known| known.name() == role)?;
+    let files = Shipped::find(name, role)?.files;
+    files.iter().find(|(known, _)| *known == file).map(|(_, bytes)| *bytes)
 }

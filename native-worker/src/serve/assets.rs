@@ -27,7 +27,7 @@ const MODELS: &str = "models/";
 /// Whether the page is there.
 #[must_use]
 pub fn has_page() -> bool {
-    find("index.html", true).is_some()
+    find("index.html", &[]).is_some()
 }
 
 /// Answers with a file of the page.
@@ -39,11 +39,10 @@ pub(super) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Respo
         "" => "index.html",
         path => path,
     };
-    let takes_gzip = headers
-        .get(header::ACCEPT_ENCODING)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.split(',').any(|coding| coding.trim().split(';').next() == Some("gzip")));
-    let Some(File { bytes, is_gzip }) = find(path, takes_gzip) else {
+    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let takes = |coding: &str| accepted.split(',').any(|one| one.trim().split(';').next() == Some(coding));
+    let codings: Vec<Coding> = CODINGS.into_iter().filter(|coding| takes(coding.name)).collect();
+    let Some(File { bytes, coding }) = find(path, &codings) else {
         return if path == "index.html" {
             Problem::not_found("the page is not built: run `cargo xtask web`, then ask again").into_response()
         } else {
@@ -68,29 +67,41 @@ pub(super) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Respo
     // Asked for again every time, and sent only when it changed: no page is older than its server.
     set(header::CACHE_CONTROL, "no-cache");
     set(header::VARY, "accept-encoding");
-    if is_gzip {
-        set(header::CONTENT_ENCODING, "gzip");
+    if let Some(coding) = coding {
+        set(header::CONTENT_ENCODING, coding);
     }
     response
 }
 
-struct File {
-    bytes: Cow<'static, [u8]>,
-    is_gzip: bool,
+/// A way to compress, and the ending of its twins.
+#[derive(Clone, Copy)]
+struct Coding {
+    name: &'static str,
+    ending: &'static str,
 }
 
-/// A file, or its gzipped twin for those who take it.
-fn find(path: &str, takes_gzip: bool) -> Option<File> {
+/// The better one first.
+const CODINGS: [Coding; 2] = [Coding { name: "br", ending: "br" }, Coding { name: "gzip", ending: "gz" }];
+
+struct File {
+    bytes: Cow<'static, [u8]>,
+    /// How they are compressed.
+    coding: Option<&'static str>,
+}
+
+/// A file, or its compressed twin for those who take it.
+fn find(path: &str, codings: &[Coding]) -> Option<File> {
     if let Some(model) = path.strip_prefix(MODELS) {
-        return shipped::file(model).map(|bytes| File { bytes: bytes.into(), is_gzip: false });
+        return shipped::file(model).map(|bytes| File { bytes: bytes.into(), coding: None });
     }
-    let twin = page_file(&format!("{path}.gz"));
-    match twin {
-        Some(bytes) if takes_gzip => Some(File { bytes, is_gzip: true }),
-        // Hardly anybody asks without gzip, and the program need not carry everything twice for them.
-        Some(bytes) => page_file(path).or_else(|| unzipped(&bytes)).map(|bytes| File { bytes, is_gzip: false }),
-        None => page_file(path).map(|bytes| File { bytes, is_gzip: false }),
+    for Coding { name, ending } in codings {
+        if let Some(bytes) = page_file(&format!("{path}.{ending}")) {
+            return Some(File { bytes, coding: Some(name) });
+        }
     }
+    // Hardly anybody asks for nothing compressed, and a release need not carry everything once more for them.
+    let bytes = page_file(path).or_else(|| unzipped(&page_file(&format!("{path}.gz"))?))?;
+    Some(File { bytes, coding: None })
 }
 
 fn page_file(path: &str) -> Option<Cow<'static, [u8]>> {

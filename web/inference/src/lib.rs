@@ -1,9 +1,13 @@
 //! The language model for a web page: what a Web Worker loads to run it on WebGPU or on the CPU.
 //!
+//! [`Policy`] and [`Critic`] are what a page needs; [`Model`] is what tests and measurements look into.
+//!
 //! What waits for a device returns a promise, because in a browser nothing may block; what computes on the CPU holds up
 //! its thread, and so belongs in a worker. Errors are JavaScript errors of one line, and leave everything usable.
 
 #![cfg(target_arch = "wasm32")]
+
+mod roles;
 
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -21,6 +25,8 @@ use stepwise_core::model::weights::{Checkpoint, RandomWeights, SafetensorsBytes,
 use stepwise_core::model::{LanguageModel, PolicyOptions, Reader, Sampling, Scoring};
 use stepwise_core::prompt::PromptFormat;
 use wasm_bindgen::prelude::*;
+
+pub use crate::roles::{Critic, Policy};
 
 /// Memory for the keys and values of texts that later texts may share, in bytes.
 const PREFIX_BYTES: usize = 64 << 20;

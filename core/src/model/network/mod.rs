@@ -117,7 +117,9 @@ impl Network {
     pub fn extend(&self, prefix: Prefix, tokens: &[u32]) -> (Prefix, Tensor<2>) {
         let (prefix, hidden) = self.read(prefix, tokens);
         let [_, n_read] = hidden.dims();
-        let logits = self.head(hidden.narrow(1, n_read - 1, 1));
+        // Copied out: a column inside of a wider matrix is no operand for some of a GPU's products, which panic over it.
+        let last = Tensor::<1, Int>::from_data([i32::try_from(n_read - 1).unwrap_or(i32::MAX)], self.compute.device());
+        let logits = self.head(hidden.select(1, last));
         (prefix, logits.transpose())
     }
 

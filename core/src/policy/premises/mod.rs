@@ -19,6 +19,7 @@ use super::{Candidate, ProposalRequest};
 use crate::corpus::bound::Scope;
 use crate::corpus::lexeme::lexemes;
 use crate::goal::Goal;
+use crate::problem::{DatasetError, Defaults, Problem, read_jsonl};
 use crate::random::SplitMix64;
 
 /// What a symbol of a hypothesis counts, of a goal's and of a lemma's, beside one of target or conclusion.
@@ -66,6 +67,16 @@ impl Premises {
             lemma.types.dedup();
         }
         Self { lemmas, index }
+    }
+
+    /// Those of a problem file's text, whose problems are named as the library names its theorems; `file` is for messages.
+    ///
+    /// # Errors
+    /// It is no problem file.
+    pub fn from_jsonl(file: &str, text: &str) -> Result<Self, DatasetError> {
+        let problems = read_jsonl(file, text, &Defaults::default())?;
+        let premise = |problem: Problem| Premise { name: problem.name, statement: problem.theorem.statement };
+        Ok(Self::new(problems.into_iter().map(premise)))
     }
 
     /// How many there are.

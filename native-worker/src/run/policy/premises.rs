@@ -6,9 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 use stepwise_core::cost::ModelCost;
-use stepwise_core::policy::premises::{Premise, Premises};
+use stepwise_core::policy::premises::Premises;
 use stepwise_core::policy::{ProposalRequest, Proposals};
-use stepwise_core::problem::{DatasetError, Defaults, Problem, read_jsonl};
+use stepwise_core::problem::DatasetError;
 
 use super::{Policy, PolicyError};
 
@@ -43,7 +43,7 @@ impl LemmaPolicy {
     pub fn open(path: &Path) -> Result<Self, LemmaError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| LemmaError::Read { path: path.to_owned(), source })?;
-        let premises = read_premises(path, &text)?;
+        let premises = Premises::from_jsonl(&path.display().to_string(), &text)?;
         let hash = Sha256::digest(&text).iter().take(4).map(|byte| format!("{byte:02x}")).collect::<String>();
         Ok(Self::new(Arc::new(premises), &hash))
     }
@@ -54,16 +54,6 @@ impl LemmaPolicy {
         let name = format!("premises {} ({} of {source})", env!("CARGO_PKG_VERSION"), premises.len());
         Self { premises, name }
     }
-}
-
-/// The lemmas of a problem file's text; `path` is for messages.
-///
-/// # Errors
-/// It is no problem file.
-pub(crate) fn read_premises(path: &Path, text: &str) -> Result<Premises, DatasetError> {
-    let problems = read_jsonl(&path.display().to_string(), text, &Defaults::default())?;
-    let premise = |problem: Problem| Premise { name: problem.name, statement: problem.theorem.statement };
-    Ok(Premises::new(problems.into_iter().map(premise)))
 }
 
 #[async_trait]

@@ -1,11 +1,10 @@
-//! The mixture's arithmetic on any two lists, and the two policies that it asks.
+//! The mixture's arithmetic on any two lists.
 
 use proptest::prelude::*;
-use stepwise_core::cost::ModelCost;
-use stepwise_core::goal::Goal;
 
 use super::*;
-use crate::run::policy::Portfolio;
+use crate::goal::Goal;
+use crate::policy::premises::Premise;
 
 /// Tactics from a small alphabet, so that the two lists share some.
 fn candidates() -> impl Strategy<Value = Vec<Candidate>> {
@@ -102,24 +101,24 @@ fn log_probabilities_of_minus_infinity_do_no_harm() {
     assert!(mixed.iter().all(|candidate| candidate.logprob.is_finite()), "{mixed:?}");
 }
 
-#[tokio::test]
-async fn both_policies_are_asked_for_their_share() {
-    let portfolio: Arc<dyn Policy> = Arc::new(Portfolio);
-    let mixture = Mixture::new(Arc::clone(&portfolio), Arc::clone(&portfolio), 0.25);
-    let request = ProposalRequest {
+#[test]
+fn the_portfolio_and_lemmas_share_the_samples() {
+    let premise = |name: &str, statement: &str| Premise { name: name.to_owned(), statement: statement.to_owned() };
+    let lemmas = Premises::new([premise("Nat.add_comm", "theorem t (n m : Nat) : n + m = m + n")]);
+    let request = |samples| ProposalRequest {
         theorem: "t".to_owned(),
-        goals: vec![Goal::parse("n : Nat\n⊢ n + 0 = n")],
+        goals: vec![Goal::parse("x y : Nat\n⊢ x + y = y + x")],
         history: Vec::new(),
-        samples: 8,
+        samples,
         pass: 0,
         seed: 0,
         without: Vec::new(),
     };
-    let proposals = mixture.propose(&request).await.unwrap();
-    let alone = portfolio.propose(&ProposalRequest { samples: 6, ..request }).await.unwrap();
-    // The second's two are among the first's six.
-    let tactics = |proposals: &Proposals| proposals.candidates.iter().map(|c| c.tactic.clone()).collect::<Vec<_>>();
-    assert_eq!(tactics(&proposals), tactics(&alone));
-    assert_eq!(proposals.cost, ModelCost::default());
-    assert_eq!(mixture.name(), format!("{0} + 0.25 of {0}", portfolio.name()));
+    let tactics = |samples| {
+        let candidates = portfolio_with_lemmas(&lemmas, LEMMAS_SHARE, &request(samples)).into_iter();
+        candidates.map(|candidate| candidate.tactic).collect::<Vec<String>>()
+    };
+    assert!(tactics(8).iter().any(|tactic| tactic.contains("Nat.add_comm")), "{:?}", tactics(8));
+    assert!(tactics(8).len() <= 8);
+    assert!(tactics(0).is_empty());
 }
