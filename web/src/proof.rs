@@ -160,8 +160,8 @@ impl Proof {
         (at, &[])
     }
 
-    /// What has to be run again before the state of a step is there: the nearest step on its way that has one, and the
-    /// tactics from there.
+    /// What has to be run again before the state of a step is there: the nearest step on its way that has one, or else the
+    /// statement, and the tactics from there.
     #[must_use]
     pub fn missing(&self, id: StepId) -> (StepId, Vec<StepId>) {
         let mut path = self.path(id);
@@ -177,9 +177,9 @@ impl Proof {
         }
     }
 
-    /// Another session has other states: only the statement's is there.
+    /// Another session has other states, and has not even opened the statement.
     pub fn forget_states(&mut self) {
-        for step in &mut self.steps[1..] {
+        for step in &mut self.steps {
             step.state = None;
         }
     }

@@ -43,7 +43,7 @@ pub(super) async fn run(args: &ServeArgs, verbose: u8) -> anyhow::Result<Outcome
             "native Lean runs what a statement tells it to, with your rights: give the token only to people you trust",
         );
     }
-    output::print(&format!("http://{name}:{}/{behind}", address.port()))?;
+    output::print(&format!("http://{name}:{}/{behind}\n", address.port()))?;
     let options = AccessOptions { hosts: args.allow_host.clone(), origins: args.allow_origin.clone(), token };
     let served = serve::run(listener, Arc::new(service), Access::new(address, options), stop).await;
     pool.shutdown().await;

@@ -197,13 +197,7 @@ impl Prove {
             }
         });
         spawn_local(async move {
-            let opened = self.ask(turn, Op::Open { text: self.opened.get_untracked() }).await;
-            let result = match opened {
-                Ok(Body::Opened { .. }) => self.state(turn, at).await.map(drop),
-                Ok(Body::Rejected { message }) => Err(Halt::Problem(message)),
-                Ok(_) => Ok(()),
-                Err(halt) => Err(halt),
-            };
+            let result = self.state(turn, at).await.map(drop);
             match again {
                 // It begins a turn of its own.
                 Some(tactic) if result.is_ok() && self.is_current(turn) => self.apply(tactic),
@@ -244,8 +238,22 @@ impl Prove {
         });
     }
 
-    /// The state of a step; what leads to it is run again where a session does not know it.
+    /// The state of a step; the statement is opened and what leads to the step is run again where a session does not know
+    /// it. Whatever needs a state begins here, so that it does not matter when a session was lost.
     pub(super) async fn state(self, turn: u32, step: StepId) -> Result<u32, Halt> {
+        let is_open = self
+            .proof
+            .with_untracked(|proof| proof.as_ref().is_some_and(|proof| proof.step(StepId(0)).state.is_some()));
+        if !is_open {
+            match self.ask(turn, Op::Open { text: self.opened.get_untracked() }).await? {
+                Body::Opened { goals, .. } => {
+                    let goals = goals.into_iter().map(Into::into).collect();
+                    self.change(|proof| proof.found_again(StepId(0), Some(0), goals));
+                }
+                Body::Rejected { message } => return Err(Halt::Problem(message)),
+                _ => return Err(Halt::Overtaken),
+            }
+        }
         let (mut at, missing) = self.proof.with_untracked(|proof| match proof {
             Some(proof) => proof.missing(step),
             None => (StepId(0), Vec::new()),
@@ -276,11 +284,11 @@ impl Prove {
     }
 
     /// Begins something of the visitor's, which overtakes what was under way; `what` is shown with a way to give it up.
+    /// Suggestions go on: those for the state that is shown stay of use until another one is.
     pub(super) fn begin(self, what: &'static str) -> u32 {
         if let Some(question) = self.question.try_update_value(Option::take).flatten() {
             question.cancel();
         }
-        self.stop_suggesting();
         self.complaint.set(None);
         self.work.set(Some(what));
         self.turn.update_value(|turn| *turn += 1);
@@ -319,7 +327,8 @@ impl Prove {
         }) else {
             return;
         };
-        self.suggestions.set(None);
+        self.stop_suggesting();
+        self.clear_suggestions();
         if n_goals == 0 {
             self.judge();
             return;

@@ -65,6 +65,11 @@ pub(crate) struct Prove {
     judged: RwSignal<Option<Judged>>,
     suggestions: RwSignal<Option<Suggestions>>,
     suggesting: StoredValue<Option<Question>, LocalStorage>,
+    /// Counts what suggestions were asked for, so that the answers to earlier questions are passed over.
+    suggest_turn: StoredValue<u32>,
+    /// How often suggestions were asked for where the visitor stands. It is the policy's seed: the same state has the same
+    /// suggestions, and who asks again gets others.
+    n_suggested: StoredValue<u32>,
     suggest_always: RwSignal<bool>,
     n_samples: RwSignal<u32>,
     search: search::SearchSignals,
@@ -106,6 +111,8 @@ impl Prove {
             judged: RwSignal::new(None),
             suggestions: RwSignal::new(None),
             suggesting: StoredValue::new_local(None),
+            suggest_turn: StoredValue::new(0),
+            n_suggested: StoredValue::new(0),
             suggest_always: RwSignal::new(browser::kept(SUGGEST_KEY).is_none_or(|kept| kept != "no")),
             n_samples: RwSignal::new(8),
             search: search::SearchSignals::new(),

@@ -41,7 +41,7 @@ impl Prove {
             models.stop();
         }
         self.stop_suggesting();
-        self.suggestions.set(None);
+        self.clear_suggestions();
         self.place_note.set(None);
         self.place.set(place);
         self.model_status.set(ModelStatus::Idle);

@@ -29,16 +29,19 @@ impl Prove {
             // They are asked as soon as they are.
             return;
         }
+        let seed = self.n_suggested.get_value();
+        self.clear_suggestions();
+        self.n_suggested.set_value(seed + 1);
         self.suggestions.set(Some(Suggestions::begin()));
-        let turn = self.turn.get_value();
+        let (turn, asked) = (self.turn.get_value(), self.suggest_turn.get_value());
         spawn_local(async move {
             let started = browser::now();
             let result = match self.state(turn, at).await {
-                Ok(state) if place == Place::Server => self.ask_server(turn, state).await,
-                Ok(state) => self.ask_browser(turn, state).await,
+                Ok(state) if place == Place::Server => self.ask_server(asked, state, seed).await,
+                Ok(state) => self.ask_browser(asked, state, seed).await,
                 Err(halt) => Err(halt),
             };
-            if !self.is_current(turn) {
+            if !self.is_wanted(asked) {
                 return;
             }
             self.suggesting.set_value(None);
@@ -58,6 +61,17 @@ impl Prove {
         if let Some(question) = self.suggesting.try_update_value(Option::take).flatten() {
             question.cancel();
         }
+    }
+
+    /// Takes away the suggestions for a state that is shown no more.
+    pub(super) fn clear_suggestions(self) {
+        self.suggest_turn.update_value(|turn| *turn += 1);
+        self.n_suggested.set_value(0);
+        self.suggestions.set(None);
+    }
+
+    fn is_wanted(self, asked: u32) -> bool {
+        self.suggest_turn.get_value() == asked
     }
 
     /// Takes the suggestion with this number, from 1.
@@ -82,13 +96,13 @@ impl Prove {
         crate::replay::count(n_goals, "goal")
     }
 
-    async fn ask_server(self, turn: u32, state: u32) -> Result<(), Halt> {
+    async fn ask_server(self, asked: u32, state: u32, seed: u32) -> Result<(), Halt> {
         let samples = self.samples();
-        let question = self.session.ask(Op::Suggest { state, samples, seed: u64::from(turn) });
-        self.follow_question(turn, question).await
+        let question = self.session.ask(Op::Suggest { state, samples, seed: seed.into() });
+        self.follow_question(asked, question).await
     }
 
-    async fn ask_browser(self, turn: u32, state: u32) -> Result<(), Halt> {
+    async fn ask_browser(self, asked: u32, state: u32, seed: u32) -> Result<(), Halt> {
         let models = self.models.get_value().ok_or(Halt::Overtaken)?;
         let request = self
             .proof
@@ -100,20 +114,20 @@ impl Prove {
                     history: proof.tactics(),
                     samples: self.samples(),
                     pass: 0,
-                    seed: u64::from(turn),
+                    seed: seed.into(),
                     without: proof.theorem().without.clone(),
                 })
             })
             .ok_or(Halt::Overtaken)?;
         let started = browser::now();
         let proposals = models.propose(&request).await.map_err(Halt::Problem)?;
-        if !self.is_current(turn) {
+        if !self.is_wanted(asked) {
             return Err(Halt::Overtaken);
         }
         self.show(|suggestions| suggestions.proposed(&proposals.candidates, browser::now() - started));
         let tactics = proposals.candidates.into_iter().map(|candidate| candidate.tactic).collect();
         let question = self.session.ask(Op::Try { state, tactics, until_proved: false });
-        self.follow_question(turn, question).await?;
+        self.follow_question(asked, question).await?;
         let opened = self.opened_states();
         if opened.is_empty() {
             return Ok(());
@@ -121,17 +135,17 @@ impl Prove {
         let (states, goals): (Vec<u32>, Vec<Vec<Goal>>) = opened.into_iter().unzip();
         let started = browser::now();
         let scores = models.score(&ScoreRequest { states: goals }).await.map_err(Halt::Problem)?;
-        if self.is_current(turn) {
+        if self.is_wanted(asked) {
             let scored: Vec<_> = states.into_iter().zip(scores.scores).filter(|(_, score)| score.is_finite()).collect();
             self.show(|suggestions| suggestions.scored(&scored, browser::now() - started));
         }
         Ok(())
     }
 
-    async fn follow_question(self, turn: u32, question: Question) -> Result<(), Halt> {
+    async fn follow_question(self, asked: u32, question: Question) -> Result<(), Halt> {
         self.suggesting.set_value(Some(question.clone()));
         while let Some(body) = question.next().await {
-            if !self.is_current(turn) {
+            if !self.is_wanted(asked) {
                 return Err(Halt::Overtaken);
             }
             match body {
