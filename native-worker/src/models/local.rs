@@ -385,7 +385,10 @@ fn name(folder: &ModelFolder, usage: &str) -> String {
         hasher.update(Sha256::digest(file.as_deref().unwrap_or_default()));
     }
     hasher.update(usage);
-    for tensor in folder.tensors() {
+    // A file lists its tensors in no order that would be the same the next time.
+    let mut tensors: Vec<_> = folder.tensors().iter().collect();
+    tensors.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    for tensor in tensors {
         let mut beginning = vec![0.0; tensor.shape.iter().product::<usize>().min(64)];
         // What cannot be read as numbers is none of the model's weights, or the loader will complain about it.
         if folder.read_range(&tensor.name, 0, &mut beginning).is_ok() {

@@ -13,7 +13,7 @@ pub(super) fn draft(dice: &mut Dice, level: u32, holds: bool) -> Option<Draft> {
         let hypotheses: Vec<Formula> = (0..n_hypotheses).map(|_| random(dice, n_vars, depth - 1)).collect();
         let goal = random(dice, n_vars, if n_hypotheses == 0 { depth } else { depth - 1 });
         if keep(&hypotheses, &goal, n_vars, holds) {
-            return Some(statement(&hypotheses, &goal, (level + 1) / 2 + u32::from(level == 5), holds));
+            return Some(statement(&hypotheses, &goal, level.div_ceil(2) + u32::from(level == 5), holds));
         }
     }
     None

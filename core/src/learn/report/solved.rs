@@ -182,10 +182,10 @@ fn proof(name: &str, found: &Found<'_>, statement: Option<&str>) -> Proof {
 
 /// Training statements, as the last finished round, the manifest or the problems say.
 fn statements(data: &RunData) -> Option<u64> {
-    let finished = data.rounds.values().filter_map(|round| round.finished.as_ref());
+    let mut finished = data.rounds.values().filter_map(|round| round.finished.as_ref());
     let of_split = || data.problems.iter().filter(|problem| problem.split.as_deref() == Some("train")).count() as u64;
     finished
-        .last()
+        .next_back()
         .map(|round| round.statements)
         .or_else(|| data.manifest.splits.get("train").copied())
         .or_else(|| Some(of_split()).filter(|n| *n > 0))

@@ -19,18 +19,13 @@ pub(super) struct Batch {
 }
 
 /// What the head should answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Targets {
     /// The next token, for each column.
     Tokens(Vec<u32>),
     /// Columns come in pairs, the one that should be higher first.
+    #[default]
     Pairs,
-}
-
-impl Default for Targets {
-    fn default() -> Self {
-        Self::Pairs
-    }
 }
 
 impl Batch {

@@ -32,6 +32,14 @@ fn stepwise_json_says_how_a_policy_is_used() {
 }
 
 #[test]
+fn a_model_has_the_same_name_whenever_it_is_opened() {
+    let named = || name(&folder("{}", None), "");
+    let first = named();
+    // Every folder reads its tensors into maps of its own, which list them in another order.
+    assert!((0..4).all(|_| named() == first), "logs and records are told apart by {first}");
+}
+
+#[test]
 fn lemmas_are_unpacked_or_refused() {
     let packed = |text: &str| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
