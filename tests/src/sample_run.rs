@@ -344,7 +344,7 @@ fn training_lines(random: &mut SplitMix64, round: u32, start: f64, end: f64) -> 
             learning_rate: 3e-4 * warm_up * (0.5 + 0.5 * (std::f64::consts::PI * progress).cos()),
             tokens: step * 4096,
             seconds: step as f64 * 0.4,
-            validation_loss: is_validated.then(|| loss * 1.06 + 0.02),
+            validation_loss: is_validated.then_some(loss * 1.06 + 0.02),
             validation_accuracy: is_validated.then(|| 0.45 + 0.3 * progress.sqrt()),
         }
     };

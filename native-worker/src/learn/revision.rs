@@ -8,7 +8,7 @@ use std::path::Path;
 #[must_use]
 pub fn around_program() -> Option<String> {
     let program = std::env::current_exe().ok()?;
-    program.ancestors().find_map(|folder| of_tree(folder))
+    program.ancestors().find_map(of_tree)
 }
 
 /// The commit of the working tree whose root this folder is.
