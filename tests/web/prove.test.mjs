@@ -181,7 +181,17 @@ test("a search is given up", async (t) => {
   // Its tree grows while it runs, and a step by hand goes on beside it.
   await page.getByRole("link", { name: "Tree", exact: true }).click();
   await page.getByRole("treeitem").nth(1).waitFor();
-  await page.getByRole("button", { name: "Live" }).waitFor();
+  const live = page.getByRole("button", { name: "Live" });
+  await live.click();
+  assert.equal(await live.getAttribute("aria-pressed"), "false");
+  // Paused, the tree stands still and what happens meanwhile is counted.
+  const news = page.getByText(/^\d+ new events?$/);
+  await news.waitFor();
+  const shown = await page.getByText(/^event \d+ of /).innerText();
+  await page.waitForTimeout(500);
+  assert.equal(Number(/event (\d+)/.exec(await page.getByText(/^event \d+ of /).innerText())[1]), Number(/event (\d+)/.exec(shown)[1]));
+  await live.click();
+  await news.waitFor({ state: "detached" });
   await page.getByRole("link", { name: "Prove", exact: true }).click();
   await page.locator("section", { has: page.locator("#search-title") }).getByRole("button", { name: "Cancel" }).click();
   await page.locator(".standing").filter({ hasText: /cancelled/i }).waitFor();

@@ -24,7 +24,7 @@ export async function serve(...flags) {
 }
 
 /** The processes that a process started; those that it started in turn are not among them. */
-function children(parent) {
+export function children(parent) {
   const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
   return pids.map(Number).filter((pid) => {
     try {
