@@ -291,6 +291,22 @@ test("a lost connection and a lost server lose nothing", async (t) => {
   await context.close();
 });
 
+test("a server with a token lets in who has it", async (t) => {
+  const closed = await serve("--port", "0", "--token", "letmein", "--policy", "portfolio");
+  t.after(() => closed.stop());
+  assert.match(closed.url, /#token=letmein$/);
+  const { page, close } = await visit({ url: closed.url });
+  assert.doesNotMatch(page.url(), /letmein/, "the address can be passed on without the token");
+  await page.reload();
+  await connected(page);
+  await close();
+  const stranger = await browser.newPage();
+  await stranger.goto(closed.url.split("#")[0]);
+  const standing = stranger.getByRole("status", { name: "Connection" });
+  await standing.filter({ hasText: /^.*Refused: this server wants a token/ }).waitFor();
+  await stranger.close();
+});
+
 test("two tabs do not see each other, and a link carries a proof", async () => {
   const first = await visit();
   await first.page.getByLabel("after every step").uncheck();
