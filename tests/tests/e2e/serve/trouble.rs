@@ -5,9 +5,12 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
+use stepwise_core::outcome::StepOutcome;
+use stepwise_worker::lean::pool::StateId;
 
 use super::Server;
 use super::client::Client;
+use crate::lean;
 
 const STATEMENT: &str = "theorem t (p q : Prop) (hp : p) (hq : q) : q ∧ p";
 
@@ -48,6 +51,19 @@ async fn a_lost_connection_loses_nothing() {
     assert_ne!(stranger.welcome["session"], welcome["session"]);
     stranger.last_seq = 0;
     assert_eq!(stranger.problem(json!({ "op": "apply", "state": 0, "tactic": "skip" })).await, "no-statement");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parked_session_goes_on_where_it_was() {
+    let pool = lean::pool(1, Duration::from_secs(5));
+    let session = lean::open(&pool, STATEMENT).await;
+    let apply = async |state, tactic: &str| session.apply(state, &[tactic.to_owned()]).await.unwrap().value.remove(0);
+    let StepOutcome::Open { state, goals } = apply(StateId::ROOT, "constructor").await else { panic!("it splits") };
+    assert_eq!(goals.len(), 2);
+    session.park();
+    let before = pool.stats().replayed;
+    assert!(matches!(apply(state, "exact hq").await, StepOutcome::Open { goals, .. } if goals.len() == 1));
+    assert_eq!(pool.stats().replayed, before + 1, "its state was made again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
