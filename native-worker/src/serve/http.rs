@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -25,8 +26,8 @@ pub(super) async fn info(State(app): State<App>) -> Response {
 }
 
 /// `POST /sessions`.
-pub(super) async fn create(State(app): State<App>, body: Bytes) -> Result<Response, Problem> {
-    let greeting: Greeting = read(&body, "a greeting")?;
+pub(super) async fn create(State(app): State<App>, body: Result<Bytes, BytesRejection>) -> Result<Response, Problem> {
+    let greeting: Greeting = read(&whole(body)?, "a greeting")?;
     let (_, welcome, _) = app.sessions.receive(greeting)?;
     Ok(json(StatusCode::CREATED, &Reception::Welcome(Box::new(welcome))))
 }
@@ -36,8 +37,9 @@ pub(super) async fn request(
     State(app): State<App>,
     Path(name): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
+    let body = whole(body)?;
     let session = app.sessions.find(&name, key(&headers))?;
     let limit = session.service.limits.message_bytes;
     if body.len() > limit {
@@ -98,6 +100,11 @@ pub(super) async fn ticket(State(app): State<App>) -> Result<Response, Problem> 
 /// Any other address of the API.
 pub(super) async fn unknown() -> Problem {
     Problem::not_found("there is no such address; docs/protocol.md lists them")
+}
+
+/// A body that came to its end and is not beyond all measure.
+fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
+    body.map_err(|e| Problem::too_large(e.body_text()))
 }
 
 fn key(headers: &HeaderMap) -> &str {

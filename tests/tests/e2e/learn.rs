@@ -122,6 +122,11 @@ fn a_model_folder_is_trained_on_with_adapters() {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tiny/policy");
     for file in std::fs::read_dir(&shipped).unwrap() {
         let name = file.unwrap().file_name();
+        if name == "known.json" {
+            // What is known of one model's outputs is wrong of another's.
+            assert!(!folder.join(&name).exists());
+            continue;
+        }
         let [before, after] = [&shipped, &folder].map(|folder| std::fs::read(folder.join(&name)).unwrap());
         let is_kept = before == after || name == "config.json";
         assert_eq!(is_kept, name != "model.safetensors", "{name:?}");

@@ -71,6 +71,8 @@ async fn a_theorem_is_proved_over_http() {
     assert_eq!(ask(address, &format!("GET {path}/messages"), &wrong_key, "").await.status, 401);
     assert_eq!(ask(address, &format!("GET {path}/messages?before=1"), &keyed, "").await.status, 400);
     assert_eq!(ask(address, &format!("POST {path}/requests"), &keyed, "{").await.status, 400);
+    let long = "x".repeat(1_500_000);
+    assert_eq!(ask(address, &format!("POST {path}/requests"), &keyed, &long).await.status, 413);
     assert_eq!(ask(address, &format!("DELETE {path}"), &keyed, "").await.status, 204);
     let gone = ask(address, &format!("GET {path}/messages"), &keyed, "").await;
     assert_eq!(gone.status, 404);
