@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::shell::{cargo, command, find_program, step, succeeds};
 use crate::wasm::Module;
-use crate::{python, wasm, web};
+use crate::{demo, python, wasm, web};
 
 /// Format, lints, all tests, the wasm build and the licences; the cheap ones first.
 pub(crate) fn check() -> Result<()> {
@@ -34,6 +34,8 @@ pub(crate) fn test() -> Result<()> {
         tests.env(python::VARIABLE, python);
     }
     step("tests", &mut tests)?;
+    // What the README promises first: a change of the default policy must not leave it unproved.
+    demo::demo(None)?;
     browser_tests()?;
     eprintln!("test: all passed");
     Ok(())

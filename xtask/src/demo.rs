@@ -16,7 +16,7 @@ const THEOREMS: [(&str, &str); 4] = [
     ("linear arithmetic", "theorem between (a b : Nat) (h : a < b) : 2 * a + 1 < 2 * b"),
     (
         "induction",
-        "theorem sum_of_odds (f : Nat → Nat) (h0 : f 0 = 0) (hs : ∀ n, f (n + 1) = f n + (2 * n + 1)) (n : Nat) : f n = n * n",
+        "theorem powers (f : Nat → Nat) (h0 : f 0 = 1) (hs : ∀ n, f (n + 1) = 2 * f n) (n : Nat) : f n = 2 ^ n",
     ),
     ("a case split on residues", "theorem square_mod_four (n : Nat) : n * n % 4 = 0 ∨ n * n % 4 = 1"),
 ];
