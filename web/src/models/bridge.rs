@@ -25,7 +25,8 @@ struct Held {
     worker: Option<Worker>,
     questions: Rc<Questions>,
     /// What the worker calls: kept as long as it is.
-    _called: (Closure<dyn FnMut(MessageEvent)>, Closure<dyn FnMut(Event)>),
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_error: Closure<dyn FnMut(Event)>,
 }
 
 impl BrowserModels {
@@ -69,7 +70,7 @@ impl BrowserModels {
                 None
             }
         };
-        Self(Rc::new(Held { worker, questions, _called: (on_message, on_error) }))
+        Self(Rc::new(Held { worker, questions, _on_message: on_message, _on_error: on_error }))
     }
 
     /// Asks the policy, and the portfolio and the lemmas beside it.
