@@ -101,8 +101,7 @@ impl Driver {
         let mut states = Vec::with_capacity(steps.len());
         let mut outcomes = Vec::with_capacity(steps.len());
         for step in steps {
-            cost.cpu_us += step.cost.cpu_us;
-            cost.wall_us += step.cost.wall_us;
+            cost += step.cost.into();
             states.push(step.state);
             outcomes.push(step.outcome.into());
         }

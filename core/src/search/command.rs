@@ -63,6 +63,13 @@ pub struct LeanCost {
     pub wall_us: u64,
 }
 
+impl std::ops::AddAssign for LeanCost {
+    fn add_assign(&mut self, other: Self) {
+        self.cpu_us = self.cpu_us.saturating_add(other.cpu_us);
+        self.wall_us = self.wall_us.saturating_add(other.wall_us);
+    }
+}
+
 /// What happened. `at_ms` of [`TimedEvent`] is the only clock that the machine has.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {

@@ -12,7 +12,7 @@ use super::search::{Event, Header};
 use super::{Candidate, Cost, Goal, Outcome};
 use crate::outcome::Verdict;
 use crate::problem::Theorem;
-use crate::search::SearchRule;
+use crate::search::{Budget, PriorityRule, SearchConfig, SearchRule};
 
 /// A client's first message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -207,6 +207,24 @@ pub struct SearchPlan {
     /// The seed.
     #[serde(default)]
     pub seed: u64,
+}
+
+impl SearchPlan {
+    /// The plan as a search's configuration; it is the same for a search on the server and one in the page.
+    #[must_use]
+    pub fn config(&self, in_flight: u32) -> SearchConfig {
+        let budget = Budget {
+            passes: 1,
+            samples: self.samples,
+            expansions: self.expansions,
+            wall_ms: Some(self.wall_ms),
+            tactics: None,
+            tokens: None,
+            lean_cpu_ms: None,
+            cost_ms: None,
+        };
+        SearchConfig { search: self.order.into(), rule: PriorityRule::Sum, budget, in_flight, seed: self.seed }
+    }
 }
 
 /// What chooses the state that is expanded next.

@@ -33,8 +33,9 @@ pub(super) async fn run(args: &ServeArgs, verbose: u8) -> anyhow::Result<Outcome
 
     let token = args.token.clone().or_else(|| (!address.ip().is_loopback()).then(serve::new_token));
     let behind = token.as_ref().map_or_else(String::new, |token| format!("#token={token}"));
-    let name = if address.ip().is_unspecified() { "localhost".to_owned() } else { address.ip().to_string() };
-    let name = if address.is_ipv6() && name != "localhost" { format!("[{name}]") } else { name };
+    // Nobody can ask for the address that stands for all of this machine's.
+    let name =
+        if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() };
     if !serve::has_page() {
         output::eprint("the page is not built: run `cargo xtask web`; the API is served nevertheless");
     }
@@ -43,7 +44,7 @@ pub(super) async fn run(args: &ServeArgs, verbose: u8) -> anyhow::Result<Outcome
             "native Lean runs what a statement tells it to, with your rights: give the token only to people you trust",
         );
     }
-    output::print(&format!("http://{name}:{}/{behind}\n", address.port()))?;
+    output::print(&format!("http://{name}/{behind}\n"))?;
     let options = AccessOptions { hosts: args.allow_host.clone(), origins: args.allow_origin.clone(), token };
     let served = serve::run(listener, Arc::new(service), Access::new(address, options), stop).await;
     pool.shutdown().await;

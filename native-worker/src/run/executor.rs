@@ -235,7 +235,7 @@ async fn apply_until_proved(
     let (mut outcomes, mut all) = (Vec::with_capacity(tactics.len()), LeanCost::default());
     for tactic in tactics.chunks(1) {
         let Costed { value, cost } = session.apply(state, tactic).await?;
-        all = states::add(all, cost);
+        all += cost;
         outcomes.extend(value);
         if matches!(outcomes.last(), Some(StepOutcome::Proved)) {
             break;
@@ -379,14 +379,15 @@ impl Run {
                 let extra = std::mem::take(&mut self.extra_cost);
                 self.tasks.spawn(async move {
                     let walked = route.walk(&session).await?;
-                    let (outcomes, cost) = match walked.state {
+                    let (outcomes, mut cost) = match walked.state {
                         Ok(state) => apply_until_proved(&session, state, &tactics).await?,
                         Err(detail) => {
                             let lost = StepOutcome::Crashed { detail: format!("this state is lost: {detail}") };
                             (vec![lost; tactics.len()], LeanCost::default())
                         }
                     };
-                    let cost = states::add(extra, states::add(walked.cost, cost));
+                    cost += walked.cost;
+                    cost += extra;
                     Ok(Answer::Checked { node, made: walked.made, outcomes, cost })
                 });
             }

@@ -138,11 +138,6 @@ impl Route {
     }
 }
 
-/// The sum of two costs.
-pub(super) fn add(a: LeanCost, b: LeanCost) -> LeanCost {
-    LeanCost { cpu_us: a.cpu_us.saturating_add(b.cpu_us), wall_us: a.wall_us.saturating_add(b.wall_us) }
-}
-
 /// Runs one tactic and adds its cost.
 pub(super) async fn apply_one(
     session: &Session,
@@ -151,6 +146,6 @@ pub(super) async fn apply_one(
     cost: &mut LeanCost,
 ) -> Result<StepOutcome<StateId>, PoolError> {
     let Costed { value, cost: spent } = session.apply(state, &[tactic.to_owned()]).await?;
-    *cost = add(*cost, spent);
+    *cost += spent;
     Ok(value.into_iter().next().unwrap_or(StepOutcome::Crashed { detail: "the pool gave no outcome".into() }))
 }

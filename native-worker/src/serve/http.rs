@@ -8,7 +8,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use stepwise_core::wire::{Accepted, Greeting, Messages, Reception, Request, Ticket};
+use stepwise_core::wire::{Accepted, Greeting, Reception, Request, Ticket};
 
 use super::App;
 use super::access::TICKET_LIFE;
@@ -75,9 +75,9 @@ pub(super) async fn messages(
         Ok(batch) => batch,
         Err(_) => session.outbox.after(after),
     };
-    // They are JSON already; what is read and written here are our own types.
-    let messages = batch.messages.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
-    Ok(json(StatusCode::OK, &Messages { missed: batch.missed, messages }))
+    // The form of `wire::Messages`, of messages that are JSON already.
+    let text = format!("{{\"missed\":{},\"messages\":[{}]}}", batch.missed, batch.messages.join(","));
+    Ok(text_of_json(StatusCode::OK, text))
 }
 
 /// `DELETE /sessions/NAME`.
@@ -117,6 +117,9 @@ fn read<T: for<'de> Deserialize<'de>>(body: &[u8], what: &str) -> Result<T, Prob
 }
 
 fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    let text = serde_json::to_string(body).unwrap_or_default();
+    text_of_json(status, serde_json::to_string(body).unwrap_or_default())
+}
+
+fn text_of_json(status: StatusCode, text: String) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], text).into_response()
 }

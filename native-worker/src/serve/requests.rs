@@ -8,8 +8,8 @@ use stepwise_core::goal::Goal;
 use stepwise_core::outcome::StepOutcome;
 use stepwise_core::policy::ProposalRequest;
 use stepwise_core::problem::parse_statement;
+use stepwise_core::search::LeanCost;
 use stepwise_core::search::log::LogHeader;
-use stepwise_core::search::{Budget, LeanCost, PriorityRule, SearchConfig};
 use stepwise_core::wire::search::Header;
 use stepwise_core::wire::{self, Body, Candidate, Op, SearchOrder, SearchPlan, Step};
 use tokio::sync::watch;
@@ -47,12 +47,8 @@ pub(super) async fn carry_out(
             Op::Suggest { state, samples, seed } => work.suggest(state, samples, seed).await,
             Op::SearchLog { from } => work.search_log(from),
             Op::Recheck { proof } => work.recheck(proof).await,
-            Op::Close => {
-                session.end();
-                Ok(Body::Done)
-            }
-            // Cancelling is done where requests are taken in, and searches go their own way.
-            Op::Search { .. } | Op::Cancel { .. } => Ok(Body::Done),
+            // Sessions end and requests are cancelled where they are taken in; searches go their own way.
+            Op::Close | Op::Search { .. } | Op::Cancel { .. } => Ok(Body::Done),
         }
     };
     tokio::select! {
@@ -172,7 +168,7 @@ impl Work<'_> {
         let header = LogHeader {
             theorem: proof.theorem.clone(),
             prefix: proof.path(state),
-            config: search_config(&plan, service.in_flight),
+            config: plan.config(service.in_flight),
             policy: service.policy.name().to_owned(),
             critic: critic.map(|critic| critic.name().to_owned()),
             lean: service.lean.clone(),
@@ -239,25 +235,6 @@ impl Work<'_> {
 
 fn step(tactic: String, outcome: &StepOutcome<StateId>, cost: LeanCost) -> Step {
     Step { tactic, state: None, outcome: outcome.into(), cost: cost.into() }
-}
-
-fn search_config(plan: &SearchPlan, in_flight: u32) -> SearchConfig {
-    SearchConfig {
-        search: plan.order.into(),
-        rule: PriorityRule::Sum,
-        budget: Budget {
-            passes: 1,
-            samples: plan.samples,
-            expansions: plan.expansions,
-            wall_ms: Some(plan.wall_ms),
-            tactics: None,
-            tokens: None,
-            lean_cpu_ms: None,
-            cost_ms: None,
-        },
-        in_flight,
-        seed: plan.seed,
-    }
 }
 
 fn micros(since: Instant) -> u64 {

@@ -166,6 +166,7 @@ impl Session {
         inner.running.insert(id, sender.clone());
         drop(inner);
         let session = Arc::clone(self);
+        let is_last = matches!(op, Op::Close);
         tokio::spawn(async move {
             let work = tokio::spawn(requests::carry_out(Arc::clone(&session), id, op, sender, stop));
             let body = work.await.unwrap_or_else(|_| {
@@ -173,6 +174,10 @@ impl Session {
             });
             session.lock().running.remove(&id);
             session.outbox.push(id, body);
+            // Not before: connections close when the session ends, and are to have said this.
+            if is_last {
+                session.end();
+            }
         });
     }
 

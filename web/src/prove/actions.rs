@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use stepwise_core::outcome::StepOutcome;
 use stepwise_core::problem::Theorem;
-use stepwise_core::wire::{Body, Op, Step};
+use stepwise_core::wire::{Body, Op, Problem, Step};
 use wasm_bindgen_futures::spawn_local;
 
 use super::{Judged, Prove};
@@ -22,6 +22,12 @@ pub(super) enum Halt {
     Lost,
     /// This.
     Problem(String),
+}
+
+impl From<Problem> for Halt {
+    fn from(problem: Problem) -> Self {
+        if problem.kind == SESSION_LOST { Self::Lost } else { Self::Problem(problem.detail) }
+    }
 }
 
 impl Prove {
@@ -389,9 +395,8 @@ impl Prove {
             return Err(Halt::Overtaken);
         }
         match body {
-            Some(Body::Failed { problem }) if problem.kind == SESSION_LOST => Err(Halt::Lost),
             Some(Body::Failed { problem }) if problem.kind == "cancelled" => Err(Halt::Overtaken),
-            Some(Body::Failed { problem }) => Err(Halt::Problem(problem.detail)),
+            Some(Body::Failed { problem }) => Err(problem.into()),
             Some(body) => Ok(body),
             None => Err(Halt::Overtaken),
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use leptos::prelude::*;
 use stepwise_core::outcome::Verdict;
 use stepwise_core::search::log::LogHeader;
-use stepwise_core::search::{Budget, Event, LeanCost, PriorityRule, Search, SearchConfig, SearchEnd, TimedEvent};
+use stepwise_core::search::{Event, LeanCost, Search, SearchEnd, TimedEvent};
 use stepwise_core::wire::{Body, Op, SearchOrder, SearchPlan};
 use wasm_bindgen_futures::spawn_local;
 
@@ -49,16 +49,6 @@ impl SearchSignals {
             elapsed_ms: RwSignal::new(0.0),
             question: StoredValue::new_local(None),
             turn: StoredValue::new(0),
-        }
-    }
-
-    fn plan(&self) -> SearchPlan {
-        SearchPlan {
-            order: self.order.get_untracked(),
-            samples: self.samples.get_untracked(),
-            expansions: self.expansions.get_untracked(),
-            wall_ms: u64::from(self.seconds.get_untracked()) * 1000,
-            seed: 0,
         }
     }
 }
@@ -142,11 +132,10 @@ impl Prove {
     }
 
     async fn search_on_server(self, search_turn: u32, state: u32) -> Result<SearchEnd, Halt> {
-        let mut plan = self.search.plan();
+        let mut plan = self.plan();
         self.session.info.with_untracked(|info| {
             if let Some(info) = info {
                 let limits = &info.limits;
-                plan.samples = plan.samples.min(u32::try_from(limits.tactics).unwrap_or(u32::MAX));
                 plan.expansions = plan.expansions.min(limits.expansions);
                 plan.wall_ms = plan.wall_ms.min(limits.search_ms);
             }
@@ -180,8 +169,7 @@ impl Prove {
                     self.push(new);
                 }
                 Body::SearchEnded { .. } => break,
-                Body::Failed { problem } if problem.kind == crate::client::SESSION_LOST => return Err(Halt::Lost),
-                Body::Failed { problem } => return Err(Halt::Problem(problem.detail)),
+                Body::Failed { problem } => return Err(problem.into()),
                 _ => {}
             }
             if search.as_ref().is_some_and(|search| search.end().is_some()) {
@@ -246,10 +234,7 @@ impl Prove {
                     match body {
                         // After a lost connection some are told again; they come in order.
                         Body::Tried { idx, step } if idx == steps.len() => steps.push(step),
-                        Body::Failed { problem } if problem.kind == crate::client::SESSION_LOST => {
-                            return Err(Halt::Lost);
-                        }
-                        Body::Failed { problem } => return Err(Halt::Problem(problem.detail)),
+                        Body::Failed { problem } => return Err(problem.into()),
                         _ => {}
                     }
                 }
@@ -264,10 +249,7 @@ impl Prove {
                         let wall_us = ((browser::now() - started) * 1000.0) as u64;
                         driver.rechecked(at_ms(), node, verdict, LeanCost { cpu_us: 0, wall_us });
                     }
-                    Some(Body::Failed { problem }) if problem.kind == crate::client::SESSION_LOST => {
-                        return Err(Halt::Lost);
-                    }
-                    Some(Body::Failed { problem }) => return Err(Halt::Problem(problem.detail)),
+                    Some(Body::Failed { problem }) => return Err(problem.into()),
                     _ => return Err(Halt::Overtaken),
                 }
             }
@@ -275,20 +257,19 @@ impl Prove {
         Ok(())
     }
 
+    /// What the visitor chose, with no more candidates than the server runs together.
+    fn plan(self) -> SearchPlan {
+        SearchPlan {
+            order: self.search.order.get_untracked(),
+            samples: self.search.samples.get_untracked().min(self.most_tactics()),
+            expansions: self.search.expansions.get_untracked(),
+            wall_ms: u64::from(self.search.seconds.get_untracked()) * 1000,
+            seed: 0,
+        }
+    }
+
     fn header(self, theorem: stepwise_core::problem::Theorem, prefix: Vec<String>) -> LogHeader {
-        let plan = self.search.plan();
-        let most = self.session.info.with_untracked(|info| info.as_ref().map_or(64, |info| info.limits.tactics));
-        let budget = Budget {
-            passes: 1,
-            samples: plan.samples.min(u32::try_from(most).unwrap_or(u32::MAX)),
-            expansions: plan.expansions,
-            wall_ms: Some(plan.wall_ms),
-            tactics: None,
-            tokens: None,
-            lean_cpu_ms: None,
-            cost_ms: None,
-        };
-        let rule = plan.order.into();
+        let config = self.plan().config(1);
         let place = match self.place.get_untracked() {
             Place::BrowserGpu => "browser, WebGPU",
             _ => "browser, CPU",
@@ -296,10 +277,10 @@ impl Prove {
         LogHeader {
             theorem,
             prefix,
-            config: SearchConfig { search: rule, rule: PriorityRule::Sum, budget, in_flight: 1, seed: plan.seed },
             policy: format!("shipped ({place})"),
-            critic: rule.needs_critic().then(|| format!("shipped ({place})")),
+            critic: config.search.needs_critic().then(|| format!("shipped ({place})")),
             lean: self.session.info.with_untracked(|info| info.as_ref().map_or_else(String::new, |i| i.lean.clone())),
+            config,
         }
     }
 

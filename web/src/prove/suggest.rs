@@ -11,7 +11,6 @@ use wasm_bindgen_futures::spawn_local;
 use super::Prove;
 use super::actions::Halt;
 use crate::browser;
-use crate::client::SESSION_LOST;
 use crate::models::{ModelStatus, Place};
 use crate::session::Question;
 use crate::suggestions::Suggestions;
@@ -159,8 +158,7 @@ impl Prove {
                 Body::Scored { scores, wall_us } => {
                     self.show(|suggestions| suggestions.scored(&scores, wall_us as f64 / 1000.0));
                 }
-                Body::Failed { problem } if problem.kind == SESSION_LOST => return Err(Halt::Lost),
-                Body::Failed { problem } => return Err(Halt::Problem(problem.detail)),
+                Body::Failed { problem } => return Err(problem.into()),
                 _ => {}
             }
         }
@@ -180,8 +178,13 @@ impl Prove {
     }
 
     fn samples(self) -> u32 {
+        self.n_samples.get_untracked().min(self.most_tactics()).max(1)
+    }
+
+    /// How many tactics may be run together.
+    pub(super) fn most_tactics(self) -> u32 {
         let most = self.session.info.with_untracked(|info| info.as_ref().map_or(64, |info| info.limits.tactics));
-        self.n_samples.get_untracked().min(u32::try_from(most).unwrap_or(u32::MAX)).max(1)
+        u32::try_from(most).unwrap_or(u32::MAX)
     }
 
     fn show(self, change: impl FnOnce(&mut Suggestions)) {

@@ -92,6 +92,17 @@ struct Inner {
     stats: PoolStats,
 }
 
+impl Inner {
+    /// Has the workers free what a session holds live.
+    fn release(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        for (worker, live) in session.live.iter_mut().enumerate() {
+            self.n_live[worker] -= live.len();
+            self.garbage[worker].extend(live.drain().map(|(_, l)| l.host));
+        }
+    }
+}
+
 /// What a worker is to do.
 #[derive(Debug)]
 pub(super) enum Task {
@@ -155,12 +166,8 @@ impl Schedule {
 
     pub(super) fn remove_session(&self, id: SessionId) {
         let mut inner = self.lock();
-        if let Some(session) = inner.sessions.remove(&id) {
-            for (worker, live) in session.live.into_iter().enumerate() {
-                inner.n_live[worker] -= live.len();
-                inner.garbage[worker].extend(live.into_values().map(|l| l.host));
-            }
-        }
+        inner.release(id);
+        inner.sessions.remove(&id);
         drop(inner);
         self.work.notify_waiters();
     }
@@ -203,15 +210,9 @@ impl Schedule {
         self.work.notify_waiters();
     }
 
+    /// Frees all live states of a session, which stays.
     pub(super) fn park(&self, id: SessionId) {
-        let mut guard = self.lock();
-        let inner = &mut *guard;
-        let Some(session) = inner.sessions.get_mut(&id) else { return };
-        for (worker, live) in session.live.iter_mut().enumerate() {
-            inner.n_live[worker] -= live.len();
-            inner.garbage[worker].extend(live.drain().map(|(_, l)| l.host));
-        }
-        drop(guard);
+        self.lock().release(id);
         self.work.notify_waiters();
     }
 

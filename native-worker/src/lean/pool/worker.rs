@@ -195,7 +195,7 @@ impl Worker {
             let limits = self.limits();
             let crowded = self.memory.bytes > self.config.host_memory / 2;
             let applied = self.host().await?.apply(at, run, limits).await;
-            add(&mut cost, applied.cost);
+            cost += applied.cost;
             for (tactic, outcome) in run.iter().zip(applied.outcomes) {
                 outcomes.push(self.adopt(id, state, tactic, outcome, applied.down.is_none()));
             }
@@ -286,7 +286,7 @@ impl Worker {
             From::Closed(theorem) => match host.open(&theorem, open_limits).await {
                 Err(down) => return Ok(Err(down)),
                 Ok(Costed { value: Opened::Root { state, .. }, cost: spent }) => {
-                    add(cost, spent);
+                    *cost += spent;
                     schedule.made_live(index, id, StateId::ROOT, state);
                     state
                 }
@@ -295,7 +295,7 @@ impl Worker {
         };
         for (tactic, state) in route.steps {
             let mut applied = host.apply(at, std::slice::from_ref(&tactic), limits).await;
-            add(cost, applied.cost);
+            *cost += applied.cost;
             schedule.count(|s| s.replayed += 1);
             if let Some(down) = applied.down {
                 return Ok(Err(down));
@@ -329,9 +329,4 @@ pub(super) async fn start(launch: &dyn Launch) -> Result<Box<dyn LeanHost>, Pool
 /// Why a tactic is not run at all, in Lean's place: it would do more than prove.
 fn refusal(tactic: &str) -> Option<String> {
     lexer::forbidden(tactic).first().map(|f| format!("stepwise does not run this: {f}"))
-}
-
-fn add(total: &mut LeanCost, cost: LeanCost) {
-    total.cpu_us += cost.cpu_us;
-    total.wall_us += cost.wall_us;
 }

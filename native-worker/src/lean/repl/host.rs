@@ -101,7 +101,7 @@ impl ReplHost {
                 continue;
             }
             let asked = self.process.ask(&Request::command(text, env), limit).await;
-            add(cost, asked.cost);
+            *cost += asked.cost;
             match reading::command(asked.answer?) {
                 Ok(answer) => {
                     self.envs.insert(key, answer.env);
@@ -156,7 +156,7 @@ impl LeanHost for ReplHost {
         };
         let request = Request::command(format!("{} := by sorry", theorem.statement.trim_end()), env);
         let asked = self.process.ask(&request, limits.wall).await;
-        add(&mut cost, asked.cost);
+        cost += asked.cost;
         let value = match reading::root(asked.answer?) {
             Root::Open { state, goal } => Opened::Root { state: HostState(state), goals: vec![Goal::parse(&goal)] },
             Root::Rejected { message } => Opened::Rejected { message },
@@ -171,7 +171,7 @@ impl LeanHost for ReplHost {
         for tactic in tactics {
             let request = Request::Step { proof_state: state.0, tactic: as_one_tactic(tactic) };
             let asked = self.process.ask(&request, limits.wall).await;
-            add(&mut applied.cost, asked.cost);
+            applied.cost += asked.cost;
             let response = match asked.answer {
                 Ok(response) => response,
                 Err(down) => {
@@ -225,7 +225,7 @@ impl LeanHost for ReplHost {
         };
         let text = format!("{} := by\n{}", theorem.statement.trim_end(), theorem.proof_body(proof));
         let asked = self.process.ask(&Request::command(text, env), limits.wall).await;
-        add(&mut cost, asked.cost);
+        cost += asked.cost;
         let value = match reading::command(asked.answer?) {
             Ok(_) => Vec::new(),
             Err(CommandFailure::Rejected { message }) => vec![message],
@@ -259,11 +259,6 @@ impl LeanHost for ReplHost {
 pub(super) fn import_lines(imports: &[String]) -> String {
     let lines: Vec<String> = imports.iter().map(|module| format!("import {module}")).collect();
     lines.join("\n")
-}
-
-pub(super) fn add(total: &mut LeanCost, cost: LeanCost) {
-    total.cpu_us += cost.cpu_us;
-    total.wall_us += cost.wall_us;
 }
 
 fn effective_imports<'a>(imports: &'a [String], defaults: &'a [String]) -> &'a [String] {

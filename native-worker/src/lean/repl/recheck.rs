@@ -21,7 +21,7 @@ use stepwise_core::search::LeanCost;
 
 use super::conversation::Conversation;
 use super::declared;
-use super::host::{HostConfig, add, import_lines};
+use super::host::{HostConfig, import_lines};
 use super::protocol::{CommandResponse, Request, Response};
 use super::reading::{self, CommandFailure};
 use crate::lean::host::{Costed, FileVerdict, HostDown, StepLimits, TheoremVerdict};
@@ -127,7 +127,7 @@ impl<'a> Bench<'a> {
     async fn ask(&mut self, text: String, env: Option<u64>) -> Result<Response, HostDown> {
         let limit = if env.is_none() { self.limit } else { self.limits.wall };
         let asked = self.checker.ask(&Request::command(text, env), limit).await;
-        add(&mut self.cost, asked.cost);
+        self.cost += asked.cost;
         asked.answer
     }
 
