@@ -192,6 +192,13 @@ test("a search is given up", async (t) => {
   assert.equal(Number(/event (\d+)/.exec(await page.getByText(/^event \d+ of /).innerText())[1]), Number(/event (\d+)/.exec(shown)[1]));
   await live.click();
   await news.waitFor({ state: "detached" });
+  // A recorded log that is opened meanwhile stays as it was recorded; the search goes on beside it.
+  await page.getByLabel("Open a search log").setInputFiles(new URL("recorded.jsonl", import.meta.url).pathname);
+  const recorded = page.getByText(/^event (\d+) of \1: /);
+  await recorded.waitFor();
+  const length = await recorded.innerText();
+  await page.waitForTimeout(1500);
+  assert.equal(await recorded.innerText(), length);
   await page.getByRole("link", { name: "Prove", exact: true }).click();
   await page.locator("section", { has: page.locator("#search-title") }).getByRole("button", { name: "Cancel" }).click();
   await page.locator(".standing").filter({ hasText: /cancelled/i }).waitFor();

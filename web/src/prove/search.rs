@@ -34,6 +34,8 @@ pub(super) struct SearchSignals {
     question: StoredValue<Option<Question>, LocalStorage>,
     /// Tells searches apart.
     turn: StoredValue<u32>,
+    /// The serial of the log that the search's events go into: the visitor may open another one meanwhile.
+    log: StoredValue<Option<u64>>,
 }
 
 impl SearchSignals {
@@ -49,6 +51,7 @@ impl SearchSignals {
             elapsed_ms: RwSignal::new(0.0),
             question: StoredValue::new_local(None),
             turn: StoredValue::new(0),
+            log: StoredValue::new(None),
         }
     }
 }
@@ -153,7 +156,7 @@ impl Prove {
                 Body::SearchStarted { header } => {
                     let header = LogHeader::from(header);
                     search = Some(header.search());
-                    self.replay.set(Some(Replay::begin(header)));
+                    self.begin_log(header);
                 }
                 Body::Searched { from, events } => {
                     // What was told twice is taken in once.
@@ -188,7 +191,7 @@ impl Prove {
                 Some((self.header(proof.theorem().clone(), proof.tactics()), proof.here().goals.clone()))
             })
             .ok_or(Halt::Overtaken)?;
-        self.replay.set(Some(Replay::begin(header.clone())));
+        self.begin_log(header.clone());
         let mut driver = Driver::begin(&header, state, goals);
         let started = browser::now();
         let at_ms = move || (browser::now() - started) as u64;
@@ -284,9 +287,18 @@ impl Prove {
         }
     }
 
-    /// Hands events to the Tree page.
+    /// Shows a new log on the Tree page, for the events of a search that begins.
+    fn begin_log(self, header: LogHeader) {
+        let replay = Replay::begin(header);
+        self.search.log.set_value(Some(replay.version().0));
+        self.replay.set(Some(replay));
+    }
+
+    /// Hands events to the Tree page, unless it shows another log by now.
     fn push(self, events: Vec<TimedEvent>) {
-        if events.is_empty() {
+        let log = self.search.log.get_value();
+        let is_shown = self.replay.with_untracked(|replay| replay.as_ref().map(|replay| replay.version().0) == log);
+        if events.is_empty() || !is_shown {
             return;
         }
         self.replay.update(|replay| {
