@@ -8,7 +8,7 @@ use std::ops::Range;
 
 mod forbidden;
 
-pub use forbidden::{Forbidden, forbidden};
+pub use forbidden::{Forbidden, first_forbidden, forbidden, refusals};
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,10 @@ pub struct Token {
     pub kind: TokenKind,
     /// Its place in the text, in bytes.
     pub span: Range<usize>,
+    /// The 1-based line on which it starts.
+    pub line: u32,
+    /// Whether it is the first on its line, indentation aside.
+    pub begins_line: bool,
 }
 
 impl Token {
@@ -51,7 +55,7 @@ impl Token {
 /// All tokens of a text, comments included.
 #[must_use]
 pub fn tokens(source: &str) -> Vec<Token> {
-    let mut lexer = Lexer { source, at: 0, tokens: Vec::new(), holes: Vec::new() };
+    let mut lexer = Lexer { source, at: 0, line: 1, counted: 0, tokens: Vec::new(), holes: Vec::new() };
     while lexer.skip_white_space() {
         lexer.token();
     }
@@ -61,15 +65,12 @@ pub fn tokens(source: &str) -> Vec<Token> {
     lexer.tokens
 }
 
-/// The 1-based line of a byte position.
-#[must_use]
-pub fn line_of(source: &str, at: usize) -> usize {
-    source.as_bytes()[..at.min(source.len())].iter().filter(|byte| **byte == b'\n').count() + 1
-}
-
 struct Lexer<'a> {
     source: &'a str,
     at: usize,
+    /// The line of byte `counted`.
+    line: u32,
+    counted: usize,
     tokens: Vec<Token>,
     /// The interpolation holes that are open, outermost first.
     holes: Vec<Hole>,
@@ -263,7 +264,13 @@ impl<'a> Lexer<'a> {
     }
 
     fn push(&mut self, kind: TokenKind, start: usize) {
-        self.tokens.push(Token { kind, span: start..self.at });
+        let n_line_ends = |text: &str| text.bytes().filter(|byte| *byte == b'\n').count() as u32;
+        let last_end = self.tokens.last().map_or(0, |token| token.span.end);
+        let gap = &self.source[last_end..start];
+        let begins_line = self.tokens.is_empty() || gap.contains('\n');
+        self.line += n_line_ends(&self.source[self.counted..start]);
+        self.counted = start;
+        self.tokens.push(Token { kind, span: start..self.at, line: self.line, begins_line });
     }
 
     fn rest(&self) -> &'a str {

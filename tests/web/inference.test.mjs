@@ -8,9 +8,9 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { launch } from "./browser.mjs";
 
-const { CHROMIUM, INFERENCE } = process.env;
+const { INFERENCE } = process.env;
 const { models } = JSON.parse(await readFile(new URL("../reference/vectors.json", import.meta.url), "utf8"));
 
 /** How far logits may be from the reference, as a share of its range. */
@@ -41,8 +41,7 @@ before(async () => {
     response.writeHead(url in FILES ? 200 : 404, { "content-type": type }).end(body);
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  const args = ["--headless", "--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
-  browser = await chromium.launch({ executablePath: CHROMIUM, args });
+  browser = await launch();
   const page = await browser.newPage();
   page.on("pageerror", (error) => errors.push(error.message));
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));

@@ -2,14 +2,13 @@
 // the key press to the new goals on the screen. Nothing is asserted: these are figures, not tests.
 //
 // CHROMIUM=/usr/bin/chromium STEPWISE=target/release/stepwise node tests/web/measure.mjs
-import { chromium } from "playwright-core";
+import { launch } from "./browser.mjs";
 import { serve } from "./server.mjs";
 
 const RUNS = 40;
 const LOADS = 10;
 const server = await serve("--port", "0");
-const args = ["--headless", "--no-sandbox", "--disable-background-networking", "--no-first-run"];
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args });
+const browser = await launch();
 
 const spread = (values, unit) => {
   const sorted = values.toSorted((a, b) => a - b);

@@ -8,10 +8,10 @@ import { createRequire } from "node:module";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { launch } from "./browser.mjs";
 import { proxy, serve } from "./server.mjs";
 
-const { CHROMIUM, SHOTS } = process.env;
+const { SHOTS } = process.env;
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** Nothing here takes this long on a busy machine, and a hang is to fail. */
@@ -24,9 +24,7 @@ let server, browser;
 
 before(async () => {
   server = await serve("--port", "0");
-  const args = ["--headless", "--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
-  args.push("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run");
-  browser = await chromium.launch({ executablePath: CHROMIUM, args });
+  browser = await launch();
 });
 
 after(async () => {

@@ -6,10 +6,10 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { launch } from "./browser.mjs";
 import { serveFolder } from "./static.mjs";
 
-const { CHROMIUM, DIST, SHOTS } = process.env;
+const { DIST, SHOTS } = process.env;
 const recorded = new URL("recorded.jsonl", import.meta.url).pathname;
 
 let server, browser, address;
@@ -17,7 +17,7 @@ let server, browser, address;
 before(async () => {
   server = await serveFolder(DIST);
   address = server.address;
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--headless", "--no-sandbox"] });
+  browser = await launch();
 });
 
 after(async () => {

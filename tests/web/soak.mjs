@@ -2,23 +2,21 @@
 // process, its JavaScript heap, and how far the search is. Nothing is asserted: these are figures, not a test.
 //
 // CHROMIUM=/usr/bin/chromium STEPWISE=target/release/stepwise MINUTES=60 node tests/web/soak.mjs
-import { chromium } from "playwright-core";
 import { readFileSync } from "node:fs";
+import { launchProcess } from "./browser.mjs";
 import { children, serve } from "./server.mjs";
 
 const MINUTES = Number(process.env.MINUTES ?? 60);
 const server = await serve("--port", "0", "--policy", "portfolio");
-const args = ["--headless", "--no-sandbox", "--disable-background-networking", "--no-first-run"];
-const browser = await chromium.launchServer({ executablePath: process.env.CHROMIUM, args });
-const connected = await chromium.connect(browser.wsEndpoint());
-const page = await connected.newPage({ viewport: { width: 1280, height: 900 } });
+const { browser, pid, close } = await launchProcess();
+const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
 
 const megabytes = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
 const below = (pid) => children(pid).flatMap((child) => [child, ...below(child)]);
 /** The largest renderer is the page's. */
 const renderer = () => {
   const is = (pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("--type=renderer");
-  return Math.max(0, ...below(browser.process().pid).filter(is).map(megabytes));
+  return Math.max(0, ...below(pid).filter(is).map(megabytes));
 };
 
 await page.goto(server.url);
@@ -44,6 +42,5 @@ for (let minute = 0; minute <= MINUTES; minute++) {
   console.log(`${minute} min: ${size}; server ${megabytes(server.pid).toFixed(0)} MB; ${numbers}`);
   if (minute < MINUTES) await page.waitForTimeout(60_000);
 }
-await connected.close();
-await browser.close();
+await close();
 await server.stop();

@@ -7,11 +7,11 @@ import { createRequire } from "node:module";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { launch } from "./browser.mjs";
 import { generated } from "./generated.mjs";
 import { serveFolder } from "./static.mjs";
 
-const { CHROMIUM, DIST, SHOTS } = process.env;
+const { DIST, SHOTS } = process.env;
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const recorded = new URL("recorded.jsonl", import.meta.url).pathname;
 const large = generated(2000);
@@ -21,7 +21,7 @@ let server, browser, address;
 before(async () => {
   server = await serveFolder(DIST);
   address = server.address;
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--headless", "--no-sandbox"] });
+  browser = await launch();
 });
 
 after(async () => {

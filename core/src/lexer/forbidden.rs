@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::{Token, TokenKind, line_of, tokens};
+use super::{Token, TokenKind, tokens};
 
 /// One thing that a proof may not contain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Forbidden {
     /// Its place in the text, in bytes.
     pub span: Range<usize>,
     /// Its 1-based line.
-    pub line: usize,
+    pub line: u32,
     /// The text found.
     pub text: String,
     /// Why it is refused.
@@ -28,13 +28,32 @@ impl std::fmt::Display for Forbidden {
     }
 }
 
-/// Finds what a proof may not contain, outside comments and strings; the holes of interpolated strings are searched.
+/// Findings that are told of one proof: nobody reads more.
+const MAX_FOUND: usize = 20;
+
+/// Finds what a proof may not contain, outside comments and strings; the holes of interpolated strings are searched. Of
+/// more than 20 findings the first 20.
 #[must_use]
 pub fn forbidden(proof: &str) -> Vec<Forbidden> {
+    find(proof, MAX_FOUND)
+}
+
+/// The first thing that a proof may not contain.
+#[must_use]
+pub fn first_forbidden(proof: &str) -> Option<Forbidden> {
+    find(proof, 1).pop()
+}
+
+/// Why a proof is refused unread: as [`forbidden`], of all its tactics together.
+#[must_use]
+pub fn refusals(proof: &[String]) -> Vec<String> {
+    proof.iter().flat_map(|tactic| forbidden(tactic)).take(MAX_FOUND).map(|found| found.to_string()).collect()
+}
+
+fn find(proof: &str, n_wanted: usize) -> Vec<Forbidden> {
     let mut tokens = tokens(proof);
     tokens.retain(|token| token.kind != TokenKind::Comment);
-    let mut found = Vec::new();
-    for (idx, token) in tokens.iter().enumerate() {
+    let found = tokens.iter().enumerate().filter_map(|(idx, token)| {
         let text = token.text(proof);
         let around = Around { proof, tokens: &tokens, idx };
         let reason = match token.kind {
@@ -45,15 +64,13 @@ pub fn forbidden(proof: &str) -> Vec<Forbidden> {
             TokenKind::Symbol if text == "@" && around.text(1) == "[" && !around.after("rec") => Some(DECLARES),
             _ => None,
         };
-        if let Some(reason) = reason {
-            let text = match token.kind {
-                TokenKind::Unclosed => text.chars().take(20).collect(),
-                _ => text.to_owned(),
-            };
-            found.push(Forbidden { span: token.span.clone(), line: line_of(proof, token.span.start), text, reason });
-        }
-    }
-    found
+        let text = match token.kind {
+            TokenKind::Unclosed => text.chars().take(20).collect(),
+            _ => text.to_owned(),
+        };
+        Some(Forbidden { span: token.span.clone(), line: token.line, text, reason: reason? })
+    });
+    found.take(n_wanted).collect()
 }
 
 const UNPROVED: &str = "it leaves the goal unproved";
@@ -241,7 +258,7 @@ impl Around<'_> {
             // `stop` is a tactic that gives up, and a field of ranges.
             "stop" if self.begins_a_tactic() && self.text(1) != ":=" => Some(UNPROVED),
             // `class` alone is a word of Mathlib's prose, not of its tactics; `ofClass` and the like are other words.
-            "class" if self.begins_a_line() => Some(DECLARES),
+            "class" if self.begins_line() => Some(DECLARES),
             _ => None,
         }
     }
@@ -253,14 +270,12 @@ impl Around<'_> {
         touches && self.before(1) == "."
     }
 
-    fn begins_a_line(&self) -> bool {
-        let start = self.tokens[self.idx].span.start;
-        let line_start = self.proof[..start].rfind('\n').map_or(0, |at| at + 1);
-        self.proof[line_start..start].trim().is_empty()
+    fn begins_line(&self) -> bool {
+        self.tokens[self.idx].begins_line
     }
 
     fn begins_a_tactic(&self) -> bool {
-        self.begins_a_line() || matches!(self.before(1), ";" | "by" | "=>" | "·" | "." | "(" | ">" | "{" | "|")
+        self.begins_line() || matches!(self.before(1), ";" | "by" | "=>" | "·" | "." | "(" | ">" | "{" | "|")
     }
 
     fn after(&self, word: &str) -> bool {

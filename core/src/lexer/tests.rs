@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
-use super::{forbidden, line_of, tokens};
+use super::{first_forbidden, forbidden, tokens};
 
 fn check(source: &str, expected: &Expect) {
     let show = |token: &super::Token| format!("{:?} {:?}", token.kind, token.text(source));
@@ -111,11 +111,6 @@ fn strings_and_characters() {
         Word "b""#]],
     );
     check("\"open", &expect![[r#"Unclosed "\"open""#]]);
-}
-
-#[test]
-fn lines_count_from_one() {
-    assert_eq!((line_of("a\nb\nc", 0), line_of("a\nb\nc", 2), line_of("a", 99)), (1, 2, 1));
 }
 
 fn refuse(proof: &str, expected: &Expect) {
@@ -227,14 +222,25 @@ proptest! {
             let between = &source[end..token.span.start];
             prop_assert!(is_blank(between));
             end = token.span.end;
+            let before = &source[..token.span.start];
+            prop_assert_eq!(token.line as usize, before.matches('\n').count() + 1);
+            prop_assert_eq!(token.begins_line, is_blank(before.rsplit('\n').next().unwrap_or_default()));
         }
         prop_assert!(is_blank(&source[end..]));
-        let _ = forbidden(&source);
+        prop_assert_eq!(first_forbidden(&source), forbidden(&source).into_iter().next());
     }
 
     #[test]
     fn comments_and_strings_hide_everything(text in "[a-z #{}]{0,30}") {
         let proof = format!("simp /- {text} -/ -- {text}\nfail \"{text}\"");
         prop_assert!(forbidden(&proof).is_empty());
+    }
+}
+
+#[test]
+fn of_a_text_made_to_keep_us_busy_the_first_findings_are_told() {
+    for unit in ["class ", "@[", "sorry\n", "stop; ", "r#", "«", "s!\"{"] {
+        let proof = unit.repeat(300_000);
+        assert!(forbidden(&proof).len() <= 20, "{unit}");
     }
 }

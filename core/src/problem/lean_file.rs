@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use super::statement::{Declaration, Source};
 use super::{StatementError, Theorem};
-use crate::lexer::line_of;
 
 /// One `sorry` that is the whole proof of a declaration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +11,7 @@ pub struct Task {
     /// What is to be proved. The preamble is everything before it, earlier `sorry`s included.
     pub theorem: Theorem,
     /// The 1-based line of its keyword.
-    pub line: usize,
+    pub line: u32,
     /// The `sorry` or `by sorry` that the proof replaces, in bytes.
     pub body: Range<usize>,
 }
@@ -30,7 +29,7 @@ pub enum LeanFileError {
     )]
     PartOfAProof {
         /// 1-based.
-        line: usize,
+        line: u32,
     },
     /// The text cannot be split.
     #[error(transparent)]
@@ -47,7 +46,7 @@ pub fn split_sorries(text: &str) -> Result<Vec<Task>, LeanFileError> {
             let behind_by = if source.text(sorry - 1) == "by" { sorry - 1 } else { sorry };
             declaration.body == Some(behind_by) && source.begins_command(sorry + 1)
         };
-        let part = || LeanFileError::PartOfAProof { line: line_of(text, source.start_of(sorry)) };
+        let part = || LeanFileError::PartOfAProof { line: source.line_of(sorry) };
         let owner = declarations.iter().rev().find(|declaration| declaration.keyword < sorry);
         let declaration = owner.filter(whole_body).ok_or_else(part)?;
         tasks.push(task(&source, declaration, sorry));
@@ -85,7 +84,7 @@ fn task(source: &Source<'_>, declaration: &Declaration, sorry: usize) -> Task {
             statement: source.statement(declaration).replace("\r\n", "\n"),
             without: Vec::new(),
         },
-        line: line_of(source.text, source.start_of(declaration.keyword)),
+        line: source.line_of(declaration.keyword),
         body: source.start_of(body)..source.tokens[sorry].span.end,
     }
 }
@@ -117,6 +116,6 @@ fn block(text: &str, task: &Task, tactics: &[String]) -> (Range<usize>, String) 
 
 /// The white space before the line on which the declaration begins.
 fn declaration_indent<'a>(text: &'a str, task: &Task) -> &'a str {
-    let line = text.lines().nth(task.line - 1).unwrap_or_default();
+    let line = text.lines().nth(task.line as usize - 1).unwrap_or_default();
     &line[..line.len() - line.trim_start().len()]
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{BARE_NAME, Theorem};
-use crate::lexer::{Token, TokenKind, line_of, tokens};
+use crate::lexer::{Token, TokenKind, tokens};
 
 /// What a theorem gets that comes without a header of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub enum StatementError {
     #[error("line {line}: `{keyword}` states nothing: give `{keyword} name (x : T) : P`")]
     Incomplete {
         /// 1-based.
-        line: usize,
+        line: u32,
         /// `theorem`, `lemma` or `def`.
         keyword: String,
     },
@@ -50,7 +50,7 @@ pub enum StatementError {
     #[error("line {line}: a comment, string or `«` is never closed")]
     Unclosed {
         /// 1-based.
-        line: usize,
+        line: u32,
     },
 }
 
@@ -67,12 +67,12 @@ pub fn parse_statement(text: &str, defaults: &Defaults) -> Result<Theorem, State
 pub(super) fn parse_alone(text: &str) -> Result<Theorem, StatementError> {
     let text = normalise(text);
     let source = Source::new(&text)?;
-    let Some(last) = source.declarations().pop() else {
+    let Some(last) = source.last_declaration() else {
         return bare(&source);
     };
     let statement = source.statement(&last);
     if source.words(&last.head).count() <= usize::from(last.name.is_some()) + 1 {
-        let line = line_of(&text, source.start_of(last.keyword));
+        let line = source.line_of(last.keyword);
         return Err(StatementError::Incomplete { line, keyword: source.text(last.keyword).to_owned() });
     }
     let (imports, preamble) = source.header(source.start_of(last.first));
@@ -186,7 +186,7 @@ impl<'a> Source<'a> {
     pub(super) fn new(text: &'a str) -> Result<Self, StatementError> {
         let mut tokens = tokens(text);
         if let Some(token) = tokens.iter().find(|token| token.kind == TokenKind::Unclosed) {
-            return Err(StatementError::Unclosed { line: line_of(text, token.span.start) });
+            return Err(StatementError::Unclosed { line: token.line });
         }
         tokens.retain(|token| token.kind != TokenKind::Comment);
         Ok(Self { text, tokens })
@@ -204,9 +204,12 @@ impl<'a> Source<'a> {
 
     /// True when a token is the first on its line, indentation aside.
     pub(super) fn begins_line(&self, idx: usize) -> bool {
-        let start = self.start_of(idx);
-        let line_start = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
-        self.text[line_start..start].trim_start_matches('\u{feff}').trim().is_empty()
+        self.tokens.get(idx).is_some_and(|token| token.begins_line)
+    }
+
+    /// The 1-based line of a token.
+    pub(super) fn line_of(&self, idx: usize) -> u32 {
+        self.tokens.get(idx).map_or(1, |token| token.line)
     }
 
     /// True when a new command begins at this token, or the text ends there.
@@ -223,6 +226,11 @@ impl<'a> Source<'a> {
     /// Every declaration that may have to be proved, in order.
     pub(super) fn declarations(&self) -> Vec<Declaration> {
         (0..self.tokens.len()).filter(|idx| self.is_keyword(*idx)).map(|idx| self.declaration(idx)).collect()
+    }
+
+    /// The last of them. Looking for the others takes time that grows with the square of a hostile text.
+    fn last_declaration(&self) -> Option<Declaration> {
+        (0..self.tokens.len()).rev().find(|idx| self.is_keyword(*idx)).map(|idx| self.declaration(idx))
     }
 
     /// The statement of a declaration, as [`Theorem::statement`] wants it.

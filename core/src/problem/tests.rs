@@ -471,3 +471,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn statements_made_to_keep_us_busy_are_read_nevertheless() {
+    for unit in ["def ", "lemma ", "theorem t : ", "in ", "@[", "open x in ", "let x := ", "import a ", "/-- a -/ "] {
+        let text = unit.repeat((1 << 20) / unit.len());
+        let _ = parse_statement(&text, &Defaults::default());
+    }
+}

@@ -129,7 +129,7 @@ pub struct Request {
 
 /// What a client may ask.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "op", rename_all = "snake_case")]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Op {
     /// Elaborate a statement, which becomes the session's; the one before it and all its states are let go. Ends with
     /// `opened` or `rejected`.
@@ -172,8 +172,8 @@ pub enum Op {
         /// How.
         plan: SearchPlan,
     },
-    /// Tell the events of the session's last search from this number on, in messages `searched`; ends with `done`. For a
-    /// client that missed some.
+    /// Tell the events of the session's last search from this number on, in messages `searched`, as many as the server
+    /// tells at once; ends with `done`. For a client that missed some, which asks on until nothing comes.
     SearchLog {
         /// The first event that is wanted, 0-based.
         from: usize,

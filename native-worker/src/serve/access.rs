@@ -9,11 +9,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::App;
+use super::http::KEY;
 use super::problem::Problem;
 
 /// For how long a ticket is good.
@@ -43,6 +45,8 @@ pub struct AccessOptions {
 pub struct Access {
     hosts: BTreeSet<String>,
     origins: BTreeSet<String>,
+    /// The origins among them that are not the server's own.
+    others: Vec<HeaderValue>,
     token: Option<String>,
     tickets: Mutex<HashMap<String, Instant>>,
 }
@@ -71,6 +75,7 @@ impl Access {
         let mut hosts = BTreeSet::new();
         let mut origins: BTreeSet<String> =
             options.origins.iter().map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()).collect();
+        let others = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
         for name in names {
             // Browsers leave the port out where it is the scheme's own.
             if port == 80 {
@@ -87,7 +92,17 @@ impl Access {
                 hosts.insert(host);
             }
         }
-        Self { hosts, origins, token: options.token, tickets: Mutex::default() }
+        Self { hosts, origins, others, token: options.token, tickets: Mutex::default() }
+    }
+
+    /// What lets pages of the listed origins read answers, as far as browsers ask.
+    pub(super) fn cors(&self) -> CorsLayer {
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::list(self.others.clone()))
+            .allow_methods([Method::GET, Method::POST, Method::DELETE])
+            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static(KEY)])
+            .expose_headers([header::RETRY_AFTER])
+            .allow_private_network(true)
     }
 
     /// A pass for one WebSocket.
@@ -126,7 +141,8 @@ impl Access {
         if let Some(given) = bearer.and_then(|value| value.strip_prefix("Bearer ")) {
             return if same(given, token) { Ok(()) } else { Err(Problem::unauthorized("the token is wrong")) };
         }
-        let query = uri.query().unwrap_or_default();
+        // Only a WebSocket's address may have a ticket: with one, nobody gets the next.
+        let query = uri.query().filter(|_| uri.path().ends_with("/socket")).unwrap_or_default();
         let ticket = query.split('&').find_map(|pair| pair.strip_prefix("ticket="));
         let Some(ticket) = ticket else {
             return Err(Problem::unauthorized(
@@ -214,5 +230,7 @@ mod tests {
         let uri: Uri = format!("/api/v1/socket?ticket={}", access.ticket().unwrap()).parse().unwrap();
         assert!(access.check_token(&uri, &HeaderMap::new()).is_ok());
         assert!(access.check_token(&uri, &HeaderMap::new()).is_err());
+        let elsewhere: Uri = format!("/api/v1/tickets?ticket={}", access.ticket().unwrap()).parse().unwrap();
+        assert!(access.check_token(&elsewhere, &HeaderMap::new()).is_err(), "a ticket buys no ticket");
     }
 }

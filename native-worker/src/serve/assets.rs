@@ -2,11 +2,12 @@
 //!
 //! A development build reads them from `dist/`, where `cargo xtask web` packs them; a release carries them inside.
 
-use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Component, Path};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use flate2::read::GzDecoder;
@@ -42,21 +43,19 @@ pub(super) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Respo
     let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let takes = |coding: &str| accepted.split(',').any(|one| one.trim().split(';').next() == Some(coding));
     let codings: Vec<Coding> = CODINGS.into_iter().filter(|coding| takes(coding.name)).collect();
-    let Some(File { bytes, coding }) = find(path, &codings) else {
+    let wanted = path.to_owned();
+    // Reading, unpacking and hashing take their time.
+    let found = tokio::task::spawn_blocking(move || find(&wanted, &codings)).await;
+    let Some(File { bytes, coding, tag }) = found.ok().flatten() else {
         return if path == "index.html" {
             Problem::not_found("the page is not built: run `cargo xtask web`, then ask again").into_response()
         } else {
             Problem::not_found(format!("there is no file `{path}`")).into_response()
         };
     };
-    let hash: String = Sha256::digest(&bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    let tag = format!("\"{hash}\"");
     let is_known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
-    let mut response = if is_known {
-        axum::http::StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        Response::new(Body::from(bytes.into_owned()))
-    };
+    let mut response =
+        if is_known { axum::http::StatusCode::NOT_MODIFIED.into_response() } else { Response::new(Body::from(bytes)) };
     let mut set = |name, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             response.headers_mut().insert(name, value);
@@ -83,37 +82,55 @@ struct Coding {
 /// The better one first.
 const CODINGS: [Coding; 2] = [Coding { name: "br", ending: "br" }, Coding { name: "gzip", ending: "gz" }];
 
+/// A file in one coding.
+#[derive(Clone)]
 struct File {
-    bytes: Cow<'static, [u8]>,
+    bytes: Bytes,
     /// How they are compressed.
     coding: Option<&'static str>,
+    /// What tells them from other bytes.
+    tag: String,
 }
 
 /// A file, or its compressed twin for those who take it.
 fn find(path: &str, codings: &[Coding]) -> Option<File> {
-    if let Some(model) = path.strip_prefix(MODELS) {
-        return shipped::file(model).map(|bytes| File { bytes: bytes.into(), coding: None });
-    }
-    for Coding { name, ending } in codings {
-        if let Some(bytes) = page_file(&format!("{path}.{ending}")) {
-            return Some(File { bytes, coding: Some(name) });
-        }
-    }
-    // Hardly anybody asks for nothing compressed, and a release need not carry everything once more for them.
-    let bytes = page_file(path).or_else(|| unzipped(&page_file(&format!("{path}.gz"))?))?;
-    Some(File { bytes, coding: None })
+    codings.iter().copied().map(Some).chain([None]).find_map(|coding| in_coding(path, coding))
 }
 
-fn page_file(path: &str) -> Option<Cow<'static, [u8]>> {
+/// A file in this coding. What the program carries never changes, so it is unpacked and hashed once.
+fn in_coding(path: &str, coding: Option<Coding>) -> Option<File> {
+    static CARRIED_FILES: LazyLock<Mutex<HashMap<String, File>>> = LazyLock::new(Mutex::default);
+    let known = || CARRIED_FILES.lock().unwrap_or_else(PoisonError::into_inner);
+    let name = coding.map_or_else(|| path.to_owned(), |coding| format!("{path}.{}", coding.ending));
+    if let Some(file) = known().get(&name) {
+        return Some(file.clone());
+    }
+    let model = path.strip_prefix(MODELS);
+    let bytes = match (model, coding) {
+        (Some(model), None) => Bytes::from_static(shipped::file(model)?),
+        (Some(_), Some(_)) => return None,
+        (None, Some(_)) => page_file(&name)?,
+        // Hardly anybody asks for nothing compressed, and a release need not carry everything once more for them.
+        (None, None) => page_file(path).or_else(|| unzipped(&page_file(&format!("{path}.gz"))?))?,
+    };
+    let hash: String = Sha256::digest(&bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let file = File { bytes, coding: coding.map(|coding| coding.name), tag: format!("\"{hash}\"") };
+    if model.is_some() || !CARRIED.is_empty() {
+        known().insert(name, file.clone());
+    }
+    Some(file)
+}
+
+fn page_file(path: &str) -> Option<Bytes> {
     if !CARRIED.is_empty() {
-        return CARRIED.iter().find(|(name, _)| *name == path).map(|(_, bytes)| (*bytes).into());
+        return CARRIED.iter().find(|(name, _)| *name == path).map(|(_, bytes)| Bytes::from_static(bytes));
     }
     let path = Path::new(path);
     let is_inside = path.components().all(|part| matches!(part, Component::Normal(_)));
-    is_inside.then(|| std::fs::read(Path::new(DIST).join(path)).ok()).flatten().map(Cow::Owned)
+    is_inside.then(|| std::fs::read(Path::new(DIST).join(path)).ok()).flatten().map(Bytes::from)
 }
 
-fn unzipped(bytes: &[u8]) -> Option<Cow<'static, [u8]>> {
+fn unzipped(bytes: &[u8]) -> Option<Bytes> {
     let mut unzipped = Vec::new();
     GzDecoder::new(bytes).read_to_end(&mut unzipped).ok()?;
     Some(unzipped.into())

@@ -1,11 +1,12 @@
 //! The protocol over HTTP: every action's twin, for clients without a WebSocket.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use stepwise_core::wire::{Accepted, Greeting, Reception, Request, Ticket};
@@ -13,12 +14,13 @@ use stepwise_core::wire::{Accepted, Greeting, Reception, Request, Ticket};
 use super::App;
 use super::access::TICKET_LIFE;
 use super::problem::Problem;
+use super::session::Session;
 
 /// How long a client may wait for a message.
 const MAX_WAIT: u64 = 30;
 
 /// The header that has a session's key.
-const KEY: &str = "stepwise-key";
+pub(super) const KEY: &str = "stepwise-key";
 
 /// `GET /info`.
 pub(super) async fn info(State(app): State<App>) -> Response {
@@ -35,19 +37,19 @@ pub(super) async fn create(State(app): State<App>, body: Result<Bytes, BytesReje
 /// `POST /sessions/NAME/requests`.
 pub(super) async fn request(
     State(app): State<App>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let body = whole(body)?;
-    let session = app.sessions.find(&name, key(&headers))?;
+    let session = find(&app, name, &headers)?;
     let limit = session.service.limits.message_bytes;
     if body.len() > limit {
         return Err(Problem::too_large(format!("a request has at most {limit} bytes")));
     }
     let request: Request = read(&body, "a request")?;
     let id = request.id;
-    session.take(request);
+    session.take(request)?;
     Ok(json(StatusCode::ACCEPTED, &Accepted { id }))
 }
 
@@ -64,12 +66,12 @@ pub(super) struct Wanted {
 /// `GET /sessions/NAME/messages`.
 pub(super) async fn messages(
     State(app): State<App>,
-    Path(name): Path<String>,
-    wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
+    name: Result<Path<String>, PathRejection>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Query(Wanted { after, wait }) = wanted.map_err(|e| Problem::bad_message(e.body_text()))?;
-    let session = app.sessions.find(&name, key(&headers))?;
+    let session = find(&app, name, &headers)?;
     let patience = Duration::from_secs(wait.min(MAX_WAIT));
     let batch = match tokio::time::timeout(patience, session.outbox.next(after)).await {
         Ok(batch) => batch,
@@ -83,10 +85,10 @@ pub(super) async fn messages(
 /// `DELETE /sessions/NAME`.
 pub(super) async fn end(
     State(app): State<App>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let session = app.sessions.find(&name, key(&headers))?;
+    let session = find(&app, name, &headers)?;
     app.sessions.end(&session);
     Ok(StatusCode::NO_CONTENT)
 }
@@ -100,6 +102,17 @@ pub(super) async fn ticket(State(app): State<App>) -> Result<Response, Problem> 
 /// Any other address of the API.
 pub(super) async fn unknown() -> Problem {
     Problem::not_found("there is no such address; docs/protocol.md lists them")
+}
+
+/// Any other method at one of its addresses.
+pub(super) async fn other_method(method: Method) -> Problem {
+    Problem::method(format!("{method} is not answered here; docs/protocol.md lists what is"))
+}
+
+/// The session that an address names, for who has its key.
+fn find(app: &App, name: Result<Path<String>, PathRejection>, headers: &HeaderMap) -> Result<Arc<Session>, Problem> {
+    let Path(name) = name.map_err(|e| Problem::bad_message(e.body_text()))?;
+    app.sessions.find(&name, key(headers))
 }
 
 /// A body that came to its end and is not beyond all measure.

@@ -86,7 +86,7 @@ impl Told {
             tokio::pin!(news);
             news.as_mut().enable(); // from here on no event is missed
             let is_over = self.lock().is_over;
-            from = self.tell_from(from, re, outbox);
+            from = self.tell_from(from, usize::MAX, re, outbox);
             if is_over {
                 return;
             }
@@ -95,26 +95,31 @@ impl Told {
         }
     }
 
-    /// Tells what there is from number `from` on, and returns the number after the last.
-    pub(super) fn tell_from(&self, mut from: usize, re: u64, outbox: &Outbox) -> usize {
-        loop {
+    /// Tells what there is from number `from` on, until it has told about `max_bytes`, and returns the number after the
+    /// last.
+    pub(super) fn tell_from(&self, mut from: usize, max_bytes: usize, re: u64, outbox: &Outbox) -> usize {
+        let mut n_told = 0;
+        while n_told < max_bytes {
             let events = self.lock();
             let mut n_bytes = 0;
-            let fits = |(_, bytes): &&(Event, usize)| {
-                let fits = n_bytes == 0 || n_bytes + bytes <= MESSAGE_BYTES;
+            let mut batch: Vec<Event> = Vec::new();
+            for (event, bytes) in events.events.iter().skip(from) {
+                if !batch.is_empty() && n_bytes + bytes > MESSAGE_BYTES {
+                    break;
+                }
                 n_bytes += bytes;
-                fits
-            };
-            let batch: Vec<Event> =
-                events.events.iter().skip(from).take_while(fits).map(|(event, _)| event.clone()).collect();
+                batch.push(event.clone());
+            }
             drop(events);
             if batch.is_empty() {
-                return from;
+                break;
             }
+            n_told += n_bytes;
             let first = from;
             from += batch.len();
             outbox.push(re, Body::Searched { from: first, events: batch });
         }
+        from
     }
 
     fn lock(&self) -> MutexGuard<'_, Events> {

@@ -2,10 +2,11 @@
 //!
 //! `docs/protocol.md` in the repository is what it speaks. [`access`] decides who may connect, [`sessions`] keeps the sessions,
 //! [`session`] takes in requests and [`requests`] carries them out; [`socket`] and [`http`] are the two ways in, and
-//! [`assets`] the files of the page. All sessions share one pool of Lean hosts, which serves them in turn.
+//! [`assets`] the files of the page. [`connections`] takes them all in. All sessions share one pool of Lean hosts, which serves them in turn.
 
 mod access;
 mod assets;
+mod connections;
 mod http;
 mod journal;
 mod outbox;
@@ -116,10 +117,7 @@ struct App {
 }
 
 /// Serves until `stop` is raised; connections are then told and closed.
-///
-/// # Errors
-/// The listener fails.
-pub async fn run(listener: TcpListener, service: Arc<Service>, access: Access, mut stop: Stop) -> std::io::Result<()> {
+pub async fn run(listener: TcpListener, service: Arc<Service>, access: Access, stop: Stop) {
     let app =
         App { sessions: Arc::new(Sessions::new(service, MAX_SESSIONS)), access: Arc::new(access), stop: stop.clone() };
     let sessions = Arc::clone(&app.sessions);
@@ -131,18 +129,15 @@ pub async fn run(listener: TcpListener, service: Arc<Service>, access: Access, m
         }
     });
     let mut farewell = stop.clone();
-    let server = axum::serve(listener, router(app.clone()))
-        .with_graceful_shutdown(async move { stop.reached(StopLevel::Drain).await });
-    let served = tokio::select! {
-        served = server => served,
+    tokio::select! {
+        () = connections::accept(listener, router(app.clone()), stop) => {}
         () = async {
             farewell.reached(StopLevel::Drain).await;
             tokio::time::sleep(FAREWELL).await;
-        } => Ok(()),
+        } => {}
     };
     sweep.abort();
     app.sessions.end_all();
-    served
 }
 
 fn router(app: App) -> Router {
@@ -155,10 +150,12 @@ fn router(app: App) -> Router {
         .route("/tickets", post(http::ticket))
         .route("/socket", any(socket::upgrade))
         .fallback(http::unknown)
+        .method_not_allowed_fallback(http::other_method)
         .layer(from_fn_with_state(app.clone(), access::authorise));
     Router::new()
         .nest("/api/v1", api)
         .fallback(assets::serve)
+        .layer(app.access.cors())
         .layer(from_fn_with_state(app.clone(), access::admit))
         .with_state(app)
 }

@@ -30,6 +30,7 @@ kinds! {
     unauthorized, "unauthorized", 401;
     forbidden, "forbidden", 403;
     not_found, "not-found", 404;
+    method, "method", 405;
     no_statement, "no-statement", 409;
     no_critic, "no-critic", 409;
     busy, "busy", 409;

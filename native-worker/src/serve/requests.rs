@@ -22,6 +22,13 @@ use crate::lean::pool::{PoolError, SessionStart, StateId};
 use crate::run::stop::{Stop, StopLevel};
 use crate::run::{Job, Ran, run_search};
 
+/// Bytes of events that one `search_log` is answered with, by estimate: fewer than an outbox keeps, so that a reader that
+/// takes its time gets them all.
+const LOG_BYTES: usize = 2 << 20;
+
+/// Bytes of tactics and goals that a statement's states may have.
+const STATE_BYTES: usize = 64 << 20;
+
 /// Carries out a request, and gives the message that ends it.
 pub(super) async fn carry_out(
     session: Arc<Session>,
@@ -189,12 +196,13 @@ impl Work<'_> {
     fn search_log(&self, from: usize) -> Result<Body, Problem> {
         let told = self.session.last_search();
         let told = told.ok_or_else(|| Problem::not_found("there was no search in this session"))?;
-        told.tell_from(from, self.id, &self.session.outbox);
+        told.tell_from(from, LOG_BYTES, self.id, &self.session.outbox);
         Ok(Body::Done)
     }
 
     async fn recheck(&self, proof: Vec<String>) -> Result<Body, Problem> {
         let theorem = &self.session.proof()?.theorem;
+        let _turn = self.session.judging.lock().await;
         let verdict = self.session.service.pool.recheck(theorem, &proof).await.map_err(machine)?.value;
         Ok(Body::Verdict { verdict, file: theorem.file(&proof) })
     }
@@ -202,8 +210,12 @@ impl Work<'_> {
     /// Runs one tactic, and notes the state that it opens.
     async fn step(&self, proof: &Proof, state: u32, tactic: String) -> Result<(Step, Option<Vec<Goal>>), Problem> {
         let limit = self.session.service.limits.states;
-        if proof.n_states() >= limit {
-            return Err(Problem::too_large(format!("the session has its {limit} states; open the statement again")));
+        let (n_states, n_bytes) = proof.lean.size();
+        if n_states >= limit || n_bytes >= STATE_BYTES {
+            let megabytes = STATE_BYTES >> 20;
+            return Err(Problem::too_large(format!(
+                "the statement has its {limit} states, or {megabytes} MB of them; open it again"
+            )));
         }
         let answer = proof.lean.apply(StateId(state), std::slice::from_ref(&tactic)).await;
         let Costed { mut value, cost } = answer.map_err(machine)?;

@@ -28,12 +28,15 @@ pub(super) struct Session {
     inner: Mutex<Inner>,
     /// The number of the connection that the session belongs to; an older one hears that it is over.
     connection: watch::Sender<u64>,
+    /// Held while a proof is judged: one at a time, so that no session queues up before all others.
+    pub(super) judging: tokio::sync::Mutex<()>,
 }
 
 struct Inner {
     /// The greatest id that was taken in.
     last_id: u64,
     running: HashMap<u64, watch::Sender<StopLevel>>,
+    /// The statement, unless none is open.
     proof: Option<Arc<Proof>>,
     search: Option<Search>,
     n_connected: u32,
@@ -82,10 +85,6 @@ impl Proof {
         self.lock().insert(state, State { parent: Some((parent, tactic.to_owned())), goals: goals.into() });
     }
 
-    pub(super) fn n_states(&self) -> usize {
-        self.lock().len()
-    }
-
     /// The tactics from the statement to a state.
     pub(super) fn path(&self, state: u32) -> Vec<String> {
         let states = self.lock();
@@ -125,19 +124,25 @@ impl Session {
             outbox: Outbox::default(),
             inner: Mutex::new(inner),
             connection: watch::Sender::new(0),
+            judging: tokio::sync::Mutex::default(),
         }
     }
 
     /// Takes a request in and begins to carry it out. One that was taken in before is not begun again.
-    pub(super) fn take(self: &Arc<Self>, request: Request) {
+    ///
+    /// # Errors
+    /// The session has ended, or the request has no number.
+    pub(super) fn take(self: &Arc<Self>, request: Request) -> Result<(), Problem> {
         let Request { id, op } = request;
-        let mut inner = self.lock();
-        inner.touched = Instant::now();
-        if id <= inner.last_id || inner.is_over {
-            return;
-        }
-        inner.last_id = id;
+        let Some(mut inner) = self.number(id)? else { return Ok(()) };
         inner.is_parked = false;
+        let is_last = matches!(op, Op::Close);
+        if inner.running.len() >= self.service.limits.requests && !is_last && !matches!(op, Op::Cancel { .. }) {
+            drop(inner);
+            let problem = Problem::too_many("too many requests are under way; wait for some to end, or cancel them");
+            self.outbox.push(id, failed(problem));
+            return Ok(());
+        }
         match op {
             Op::Cancel { request } => {
                 if let Some(stop) = inner.running.get(&request) {
@@ -145,7 +150,7 @@ impl Session {
                 }
                 drop(inner);
                 self.outbox.push(id, Body::Done);
-                return;
+                return Ok(());
             }
             Op::Open { .. } => {
                 // Whatever is under way belongs to the statement before.
@@ -156,17 +161,10 @@ impl Session {
             }
             _ => {}
         }
-        if inner.running.len() >= self.service.limits.requests {
-            drop(inner);
-            let problem = Problem::too_many("too many requests are under way; wait for some to end, or cancel them");
-            self.outbox.push(id, failed(problem));
-            return;
-        }
         let (sender, stop) = Stop::channel();
         inner.running.insert(id, sender.clone());
         drop(inner);
         let session = Arc::clone(self);
-        let is_last = matches!(op, Op::Close);
         tokio::spawn(async move {
             let work = tokio::spawn(requests::carry_out(Arc::clone(&session), id, op, sender, stop));
             let body = work.await.unwrap_or_else(|_| {
@@ -179,6 +177,36 @@ impl Session {
                 session.end();
             }
         });
+        Ok(())
+    }
+
+    /// Ends a request that cannot be read, as if it had been carried out.
+    ///
+    /// # Errors
+    /// As [`Session::take`].
+    pub(super) fn refuse(&self, id: u64, problem: Problem) -> Result<(), Problem> {
+        if let Some(inner) = self.number(id)? {
+            drop(inner);
+            self.outbox.push(id, failed(problem));
+        }
+        Ok(())
+    }
+
+    /// Notes a request's number; `None` when a request with it, or a greater one, was there before.
+    fn number(&self, id: u64) -> Result<Option<MutexGuard<'_, Inner>>, Problem> {
+        let mut inner = self.lock();
+        if inner.is_over {
+            return Err(Problem::not_found("the session has ended; begin a new one"));
+        }
+        inner.touched = Instant::now();
+        if id == 0 {
+            return Err(Problem::bad_message("ids of requests begin with 1"));
+        }
+        if id <= inner.last_id {
+            return Ok(None);
+        }
+        inner.last_id = id;
+        Ok(Some(inner))
     }
 
     /// The statement that is open.
@@ -220,18 +248,21 @@ impl Session {
         self.lock().search.as_ref().map(|search| Arc::clone(&search.told))
     }
 
-    /// A connection begins; its number, and what raises the number when another one takes over.
-    pub(super) fn connect(&self) -> (u64, watch::Receiver<u64>) {
+    /// A connection begins; its number, and what raises the number when another one takes over. `None` when the session
+    /// has ended meanwhile.
+    pub(super) fn connect(&self) -> Option<(u64, watch::Receiver<u64>)> {
         let mut inner = self.lock();
+        if inner.is_over {
+            return None;
+        }
         inner.n_connected += 1;
         inner.touched = Instant::now();
-        drop(inner);
         let mut number = 0;
         self.connection.send_modify(|last| {
             *last += 1;
             number = *last;
         });
-        (number, self.connection.subscribe())
+        Some((number, self.connection.subscribe()))
     }
 
     /// A connection is over.
@@ -278,6 +309,7 @@ impl Session {
             stop.send_replace(StopLevel::Abort);
         }
         inner.proof = None;
+        inner.search = None;
         drop(inner);
         self.connection.send_modify(|last| *last += 1);
     }

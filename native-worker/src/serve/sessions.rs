@@ -48,7 +48,10 @@ impl Sessions {
         });
         let resumed = known.is_some();
         let (session, after) = match known {
-            Some(known) => known,
+            Some(known) => {
+                known.0.touch();
+                known
+            }
             None => (self.create()?, 0),
         };
         let batch = session.outbox.after(after);
@@ -96,7 +99,8 @@ impl Sessions {
         let keep = Duration::from_secs(self.service.limits.keep_s);
         let all: Vec<Arc<Session>> = self.lock().values().cloned().collect();
         for session in all {
-            if session.abandoned_for().is_some_and(|time| time > keep) {
+            let is_over = session.is_over();
+            if session.abandoned_for().is_some_and(|time| is_over && time > ABANDONED_AFTER || time > keep) {
                 self.end(&session);
             } else {
                 session.park_if_idle();

@@ -8,6 +8,7 @@ use axum::extract::ws::{
     CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code, rejection::WebSocketUpgradeRejection,
 };
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use stepwise_core::wire::{Greeting, Reception, Request, SUBPROTOCOL};
 use tokio::time::{Instant, timeout};
 
@@ -47,11 +48,18 @@ struct Goodbye {
     reason: &'static str,
 }
 
+const OVER: Goodbye = Goodbye { code: close_code::NORMAL, reason: "the session has ended" };
+
 async fn converse(mut socket: WebSocket, app: App) {
     let Some((session, after)) = greet(&mut socket, &app).await else { return };
-    let (number, taken_over) = session.connect();
-    let goodbye = talk(&mut socket, &app, &session, after, number, taken_over).await;
-    session.disconnect();
+    let goodbye = match session.connect() {
+        Some((number, taken_over)) => {
+            let goodbye = talk(&mut socket, &app, &session, after, number, taken_over).await;
+            session.disconnect();
+            goodbye
+        }
+        None => Some(OVER),
+    };
     if session.is_over() {
         app.sessions.end(&session);
     }
@@ -97,10 +105,12 @@ async fn talk(
             message = socket.recv() => {
                 heard = Instant::now();
                 match message? {
-                    Ok(Message::Text(text)) => match serde_json::from_str::<Request>(&text) {
-                        Ok(request) => session.take(request),
-                        Err(_) => return Some(Goodbye { code: close_code::INVALID, reason: "the message is no request of stepwise.v1" }),
-                    },
+                    Ok(Message::Text(text)) => {
+                        // One that came for a session that is over needs no answer: the connection closes.
+                        if !hear(session, &text) && !session.is_over() {
+                            return Some(Goodbye { code: close_code::INVALID, reason: "the message is no request of stepwise.v1" });
+                        }
+                    }
                     Ok(Message::Binary(_)) => return Some(Goodbye { code: close_code::UNSUPPORTED, reason: "messages are JSON texts" }),
                     Ok(Message::Ping(_) | Message::Pong(_)) => {}
                     Ok(Message::Close(_)) => return None,
@@ -118,7 +128,7 @@ async fn talk(
                 }
                 after = batch.last;
                 if session.is_over() {
-                    return Some(Goodbye { code: close_code::NORMAL, reason: "the session has ended" });
+                    return Some(OVER);
                 }
             }
             () = another_than(&mut taken_over, number) => {
@@ -127,7 +137,7 @@ async fn talk(
                     for text in &session.outbox.after(after).messages {
                         send(socket, Message::Text((**text).into())).await?;
                     }
-                    return Some(Goodbye { code: close_code::NORMAL, reason: "the session has ended" });
+                    return Some(OVER);
                 }
                 return Some(Goodbye { code: close_code::POLICY, reason: "another connection has taken this session over" });
             }
@@ -142,6 +152,22 @@ async fn talk(
             }
         }
     }
+}
+
+/// Takes in a request. One that cannot be read fails like any other; false when it has not even a number.
+fn hear(session: &Arc<Session>, text: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Numbered {
+        id: u64,
+    }
+    let taken = match serde_json::from_str::<Request>(text) {
+        Ok(request) => session.take(request),
+        Err(error) => match serde_json::from_str::<Numbered>(text) {
+            Ok(Numbered { id }) => session.refuse(id, Problem::bad_message(format!("this is no request: {error}"))),
+            Err(_) => return false,
+        },
+    };
+    taken.is_ok()
 }
 
 /// Waits until the session belongs to another connection, or is over.

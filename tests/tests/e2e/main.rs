@@ -1,6 +1,7 @@
 //! The one integration binary: a module per subject.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking; clippy exempts test functions but not their helpers")]
 
+mod abandoned;
 mod cli;
 mod compare;
 mod endpoint;

@@ -13,7 +13,7 @@ use stepwise_core::model::network::Network;
 use stepwise_core::model::tokenizer::Tokenizer;
 use stepwise_core::model::weights::{Checkpoint, SafetensorsBytes};
 use stepwise_core::model::{Known, LanguageModel, ModelError, PolicyOptions, Reader, RewardModel, Sampling, Settings};
-use stepwise_core::policy::mixture::{LEMMAS_SHARE, mix, portfolio_with_lemmas, shares};
+use stepwise_core::policy::mixture::{LEMMAS_SHARE, Shares, portfolio_with_lemmas};
 use stepwise_core::policy::premises::Premises;
 use stepwise_core::policy::{ProposalRequest, Proposals, portfolio};
 use stepwise_core::prompt::PromptFormat;
@@ -108,19 +108,19 @@ impl Policy {
             return Err(line(format!("{n} samples are too many for a browser; ask for at most {MAX_SAMPLES}")).into());
         }
         // As a native mixture asks: a policy without a share is not asked, and one alone keeps its log-probabilities.
-        let (n_own, n_others) = shares(request.samples, self.mix);
-        let own = match n_own {
+        let shares = Shares::new(request.samples, self.mix);
+        let own = match shares.first() {
             0 => Proposals::default(),
             samples => self.ask_model(&ProposalRequest { samples, ..request.clone() }).await?,
         };
         if self.mix <= 0.0 {
             return Ok(answer(&wire::Proposals::from(&own))?);
         }
-        let others = match n_others {
+        let others = match shares.second(own.candidates.len()) {
             0 => Vec::new(),
             samples => self.ask_others(&ProposalRequest { samples, ..request.clone() }),
         };
-        let candidates = mix(own.candidates, others, n_own, n_others);
+        let candidates = shares.mix(own.candidates, others);
         Ok(answer(&wire::Proposals::from(&Proposals { candidates, cost: own.cost }))?)
     }
 

@@ -25,43 +25,58 @@ fn logprob_of(candidates: &[Candidate], tactic: &str) -> Option<f64> {
     candidates.iter().find(|candidate| candidate.tactic == tactic).map(|candidate| candidate.logprob)
 }
 
+/// What a policy answers that is asked for so many.
+fn asked(policy: &[Candidate], samples: u32) -> Vec<Candidate> {
+    policy.iter().take(samples as usize).cloned().collect()
+}
+
 proptest! {
     #[test]
     fn a_mixture_is_a_distribution_over_the_tactics_of_both(
-        first in candidates(), second in candidates(), n_first in 1_u32..9, n_second in 1_u32..9,
+        first in candidates(), second in candidates(), samples in 2_u32..16, share in 0.01..=0.99,
     ) {
-        let mixed = mix(first.clone(), second.clone(), n_first, n_second);
+        let shares = Shares::new(samples, share);
+        let first = asked(&first, shares.first());
+        let second = asked(&second, shares.second(first.len()));
+        let mixed = shares.mix(first.clone(), second.clone());
         let sum: f64 = mixed.iter().map(|candidate| candidate.logprob.exp()).sum();
         prop_assert!(mixed.is_empty() || (sum - 1.0).abs() < 1e-9, "{sum}");
-        prop_assert!(mixed.len() <= (n_first + n_second) as usize);
+        prop_assert!(mixed.len() <= samples as usize);
         prop_assert!(mixed.iter().all(|candidate| candidate.logprob.is_finite() && candidate.logprob <= 0.0));
         prop_assert!(mixed.is_sorted_by(|a, b| a.logprob >= b.logprob));
 
-        let (first, second) = (&first[..first.len().min(n_first as usize)], &second[..second.len().min(n_second as usize)]);
         for (idx, candidate) in mixed.iter().enumerate() {
             let known = |list| logprob_of(list, &candidate.tactic).is_some();
-            prop_assert!(known(first) || known(second), "{candidate:?}");
+            prop_assert!(known(&first) || known(&second), "{candidate:?}");
             prop_assert!(mixed[idx + 1..].iter().all(|other| other.tactic != candidate.tactic), "{candidate:?} twice");
         }
-        for list in [first, second] {
+        for list in [&first, &second] {
             prop_assert!(list.iter().all(|candidate| logprob_of(&mixed, &candidate.tactic).is_some()));
         }
     }
 
     #[test]
-    fn agreement_helps_and_each_policy_keeps_its_order(
-        first in candidates(), second in candidates(), n_first in 1_u32..9, n_second in 1_u32..9,
+    fn no_policy_gives_more_than_it_was_asked_for(
+        first in candidates(), second in candidates(), samples in 2_u32..16, share in 0.01..=0.99,
     ) {
-        let (all, none) = (u32::MAX, Vec::new());
+        let shares = Shares::new(samples, share);
+        let n_second = shares.second(first.len());
+        let kept = shares.mix(asked(&first, shares.first()), asked(&second, n_second));
+        prop_assert_eq!(shares.mix(first, second), kept);
+    }
+
+    #[test]
+    fn agreement_helps_and_each_policy_keeps_its_order(
+        first in candidates(), second in candidates(), samples in 2_u32..16, share in 0.01..=0.99,
+    ) {
+        let shares = Shares::new(samples, share);
+        let first = asked(&first, shares.first());
+        let second = asked(&second, shares.second(first.len()));
         prop_assume!(!first.is_empty() && !second.is_empty());
-        let w_first = f64::from(n_first) / f64::from(n_first + n_second);
-        let alone = mix(first.clone(), none, all, 0);
-        // Nothing is cut off, so that only the weights differ.
-        let (first, second): (Vec<_>, Vec<_>) = (
-            first.into_iter().take(n_first as usize).collect(), second.into_iter().take(n_second as usize).collect(),
-        );
-        prop_assume!(alone.len() == first.len());
-        let mixed = mix(first.clone(), second.clone(), n_first, n_second);
+        let w_first = f64::from(shares.first()) / f64::from(samples);
+        let alone = shares.mix(first.clone(), Vec::new());
+        prop_assert_eq!(alone.len(), first.len());
+        let mixed = shares.mix(first.clone(), second.clone());
         for candidate in &alone {
             let in_mixture = logprob_of(&mixed, &candidate.tactic).unwrap();
             prop_assert!(in_mixture >= candidate.logprob + w_first.ln() - 1e-9);
@@ -72,13 +87,17 @@ proptest! {
     }
 
     #[test]
-    fn shares_add_up(samples in 0_u32..1000, share in 0.0..=1.0) {
-        let (n_first, n_second) = shares(samples, share);
-        prop_assert_eq!(n_first + n_second, samples);
-        prop_assert!((f64::from(n_second) - f64::from(samples) * share).abs() <= 1.0);
+    fn every_sample_is_somebodys(samples in 0_u32..1000, share in 0.0..=1.0, n_found in 0_usize..1000) {
+        let shares = Shares::new(samples, share);
+        let own = shares.second(shares.first() as usize);
+        prop_assert_eq!(shares.first() + own, samples);
+        prop_assert!((f64::from(own) - f64::from(samples) * share).abs() <= 1.0);
         if samples >= 2 && share > 0.0 && share < 1.0 {
-            prop_assert!(n_first > 0 && n_second > 0);
+            prop_assert!(shares.first() > 0 && own > 0);
         }
+        let n_kept = n_found.min(shares.first() as usize) as u32;
+        let left = if own == 0 { 0 } else { samples - n_kept };
+        prop_assert_eq!(shares.second(n_found), left);
     }
 }
 
@@ -89,7 +108,7 @@ fn scales_that_do_not_compare_are_made_to() {
         let both = tactics.into_iter().zip(logprobs);
         both.map(|(tactic, p)| Candidate { tactic: tactic.to_owned(), logprob: p.ln(), n_tokens: 0 }).collect()
     };
-    let mixed = mix(list(["simp", "rfl"], [0.9, 0.3]), list(["omega", "rfl"], [0.1, 0.1 / 3.0]), 2, 2);
+    let mixed = Shares::new(4, 0.5).mix(list(["simp", "rfl"], [0.9, 0.3]), list(["omega", "rfl"], [0.1, 0.1 / 3.0]));
     let shown: Vec<String> = mixed.iter().map(|c| format!("{} {:.3}", c.tactic, c.logprob.exp())).collect();
     assert_eq!(shown, ["simp 0.375", "omega 0.375", "rfl 0.250"]);
 }
@@ -97,7 +116,7 @@ fn scales_that_do_not_compare_are_made_to() {
 #[test]
 fn log_probabilities_of_minus_infinity_do_no_harm() {
     let never = |tactic: &str| Candidate { tactic: tactic.to_owned(), logprob: f64::NEG_INFINITY, n_tokens: 1 };
-    let mixed = mix(vec![never("a"), never("b")], vec![never("a")], 2, 2);
+    let mixed = Shares::new(4, 0.5).mix(vec![never("a"), never("b")], vec![never("a")]);
     assert!(mixed.iter().all(|candidate| candidate.logprob.is_finite()), "{mixed:?}");
 }
 

@@ -7,9 +7,10 @@ use stepwise_core::lexer;
 use stepwise_core::outcome::Verdict;
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::LeanCost;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot, watch};
 
-use super::worker::start;
+use super::schedule::Reply;
+use super::worker::{answer, start};
 use super::{PoolConfig, PoolError, cannot_start};
 use crate::lean::host::{Costed, FileVerdict, HostDown, Launch, LeanHost, StepLimits};
 
@@ -25,7 +26,9 @@ pub(super) struct Judge {
     launch: Arc<dyn Launch>,
     limits: StepLimits,
     memory: u64,
+    /// Questions wait for it in the order in which they came.
     host: Arc<Mutex<Option<Box<dyn LeanHost>>>>,
+    is_closed: watch::Sender<bool>,
 }
 
 impl std::fmt::Debug for Judge {
@@ -37,12 +40,11 @@ impl std::fmt::Debug for Judge {
 impl Judge {
     pub(super) fn new(launch: Arc<dyn Launch>, config: &PoolConfig) -> Self {
         let limits = StepLimits { wall: config.recheck_limit };
-        Self { launch, limits, memory: config.host_memory, host: Arc::default() }
+        Self { launch, limits, memory: config.host_memory, host: Arc::default(), is_closed: watch::Sender::new(false) }
     }
 
     pub(super) async fn recheck(&self, theorem: &Theorem, proof: &[String]) -> Result<Costed<Verdict>, PoolError> {
-        let refused: Vec<String> =
-            proof.iter().flat_map(|tactic| lexer::forbidden(tactic)).map(|f| f.to_string()).collect();
+        let refused = lexer::refusals(proof);
         if !refused.is_empty() {
             return Ok(Costed { value: refuse(refused), cost: LeanCost::default() });
         }
@@ -70,20 +72,40 @@ impl Judge {
     }
 
     /// Asks the process, once more in another one as often as somebody else kills it. `too_much` is the answer when the
-    /// question itself brings the process down.
+    /// question itself brings the process down. Dropping the future withdraws the question.
     async fn ask<T: Send + 'static>(
         &self,
         question: impl for<'h> Fn(&'h mut Box<dyn LeanHost>, StepLimits) -> Answer<'h, T> + Send + Sync + 'static,
         too_much: impl Fn(&HostDown) -> T + Send + Sync + 'static,
     ) -> Result<Costed<T>, PoolError> {
+        let (reply, answered) = oneshot::channel();
         let judge = self.clone();
         // A task of its own: a caller that goes away must not leave a half-read answer in the process's pipe.
-        let task = tokio::spawn(async move {
+        tokio::spawn(async move {
+            let mut is_closed = judge.is_closed.subscribe();
+            tokio::select! {
+                () = judge.answer(reply, question, too_much) => {}
+                _ = is_closed.wait_for(|is_closed| *is_closed) => {}
+            }
+        });
+        answered.await.map_err(|_| PoolError::Closed)?
+    }
+
+    async fn answer<T>(
+        &self,
+        reply: Reply<Costed<T>>,
+        question: impl for<'h> Fn(&'h mut Box<dyn LeanHost>, StepLimits) -> Answer<'h, T>,
+        too_much: impl Fn(&HostDown) -> T,
+    ) {
+        let mut slot = self.host.lock().await;
+        if reply.is_closed() {
+            return;
+        }
+        let work = async {
             for _ in 0..MAX_KILLS {
-                let mut slot = judge.host.lock().await;
-                match question(running(&mut slot, judge.launch.as_ref()).await?, judge.limits).await {
+                match question(running(&mut slot, self.launch.as_ref()).await?, self.limits).await {
                     Ok(answer) => {
-                        judge.tidy(&mut slot).await;
+                        self.tidy(&mut slot).await;
                         return Ok(answer);
                     }
                     Err(HostDown::Killed) => *slot = None,
@@ -94,8 +116,12 @@ impl Judge {
                 }
             }
             Err(cannot_start(&HostDown::Killed))
-        });
-        task.await.map_err(|_| PoolError::Closed)?
+        };
+        if !answer(reply, work).await
+            && let Some(mut host) = slot.take()
+        {
+            host.shutdown().await;
+        }
     }
 
     /// The process that runs now, if it is idle enough to be asked.
@@ -103,7 +129,9 @@ impl Judge {
         self.host.try_lock().ok()?.as_ref()?.info().pid
     }
 
+    /// Ends the process; questions that are asked or wait get [`PoolError::Closed`].
     pub(super) async fn shutdown(&self) {
+        self.is_closed.send_replace(true);
         if let Some(mut host) = self.host.lock().await.take() {
             host.shutdown().await;
         }

@@ -213,6 +213,13 @@ impl Session {
         answer.await.map_err(|_| PoolError::Closed)?
     }
 
+    /// How many states there are, and the bytes of their tactics and goals. States whose outcome nobody waited for count
+    /// as well.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        self.schedule.size(self.id)
+    }
+
     /// Lets all live states go, for a session that nobody uses for a while. They can still be used: they are replayed then.
     pub fn park(&self) {
         self.schedule.park(self.id);

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use stepwise_core::goal::Goal;
 use stepwise_core::outcome::StepOutcome;
 use stepwise_core::problem::Theorem;
 use tokio::sync::{Notify, oneshot};
@@ -64,6 +65,8 @@ struct SessionState {
     theorem: Theorem,
     /// Step `i` leads to state `i + 1`.
     steps: Vec<Step>,
+    /// Bytes of the tactics, and of the goals that they opened.
+    n_bytes: usize,
     queue: VecDeque<(Instant, Job)>,
     served: u64,
     /// Live states by worker.
@@ -159,7 +162,9 @@ impl Schedule {
         let id = SessionId(inner.next_session);
         inner.next_session += 1;
         let live = vec![HashMap::new(); inner.garbage.len()];
-        let session = SessionState { theorem, steps: Vec::new(), queue: VecDeque::new(), served: 0, live };
+        // As if it had just been served: whoever opens one statement after another is not to go before all others.
+        let served = inner.clock;
+        let session = SessionState { theorem, steps: Vec::new(), n_bytes: 0, queue: VecDeque::new(), served, live };
         inner.sessions.insert(id, session);
         id
     }
@@ -346,10 +351,16 @@ impl Schedule {
         }
     }
 
+    /// How many states a session has, and the bytes of their tactics and goals.
+    pub(super) fn size(&self, id: SessionId) -> (usize, usize) {
+        self.lock().sessions.get(&id).map_or((0, 0), |session| (1 + session.steps.len(), session.n_bytes))
+    }
+
     /// Gives the state that `tactic` leads to from `parent` a number.
-    pub(super) fn new_state(&self, id: SessionId, parent: StateId, tactic: &str) -> StateId {
+    pub(super) fn new_state(&self, id: SessionId, parent: StateId, tactic: &str, goals: &[Goal]) -> StateId {
         let mut inner = self.lock();
         let Some(session) = inner.sessions.get_mut(&id) else { return StateId::ROOT };
+        session.n_bytes += tactic.len() + goals.iter().map(|goal| goal.text.len()).sum::<usize>();
         session.steps.push(Step { parent, tactic: tactic.to_owned() });
         StateId(u32::try_from(session.steps.len()).unwrap_or(u32::MAX))
     }

@@ -8,7 +8,7 @@ use stepwise_core::lexer;
 use stepwise_core::outcome::StepOutcome;
 use stepwise_core::search::LeanCost;
 
-use super::schedule::{From, Job, Route, Schedule, SessionId, Task};
+use super::schedule::{From, Job, Reply, Route, Schedule, SessionId, Task};
 use super::{PoolConfig, PoolError, StateId, cannot_start};
 use crate::lean::host::{Costed, HostDown, HostState, Launch, LeanHost, Opened, StepLimits};
 
@@ -18,6 +18,9 @@ const MAX_KILLS: u32 = 50;
 const MAX_REBUILDS: u32 = 2;
 /// How old the last look at a process's size may be.
 const MEMORY_PERIOD: Duration = Duration::from_millis(100);
+/// How long a request goes on that nobody waits for any more. Most end within it, and leave the process and the states of
+/// others in it alone; Lean itself cannot be told to stop.
+const ABANDONED: Duration = Duration::from_secs(1);
 /// Attempts to start a process.
 const MAX_STARTS: u32 = 3;
 /// A replay may take this many times the limit that its tactics met the first time, because the machine may be busier.
@@ -92,17 +95,20 @@ impl Worker {
 
     async fn serve(&mut self, id: Option<SessionId>, job: Job) {
         self.served += 1;
-        // A reply that nobody waits for any more is not an error.
         match (job, id) {
             (Job::Info { reply }, _) => {
                 let info = self.host().await.map(|host| host.info());
                 let _ = reply.send(info);
             }
             (Job::Open { reply }, Some(id)) => {
-                let _ = reply.send(self.open(id).await);
+                if !answer(reply, self.open(id)).await {
+                    self.lose_host().await;
+                }
             }
             (Job::Apply { state, tactics, reply }, Some(id)) => {
-                let _ = reply.send(self.apply(id, state, &tactics).await);
+                if !answer(reply, self.apply(id, state, &tactics)).await {
+                    self.lose_host().await;
+                }
             }
             (Job::Open { .. } | Job::Apply { .. }, None) => {}
         }
@@ -229,7 +235,7 @@ impl Worker {
     ) -> StepOutcome<StateId> {
         match outcome {
             StepOutcome::Open { state: host, goals } => {
-                let state = self.schedule.new_state(id, parent, tactic);
+                let state = self.schedule.new_state(id, parent, tactic, &goals);
                 if alive {
                     self.schedule.made_live(self.index, id, state, host);
                 }
@@ -326,7 +332,26 @@ pub(super) async fn start(launch: &dyn Launch) -> Result<Box<dyn LeanHost>, Pool
     }
 }
 
+/// Works an answer out and gives it. False if whoever asked went away and the work did not end soon after, so that the
+/// process is left in the middle of it.
+pub(super) async fn answer<T>(mut reply: Reply<T>, work: impl Future<Output = Result<T, PoolError>>) -> bool {
+    let worked_out = {
+        let abandoned = async {
+            reply.closed().await;
+            tokio::time::sleep(ABANDONED).await;
+        };
+        tokio::select! {
+            answer = work => Some(answer),
+            () = abandoned => None,
+        }
+    };
+    let Some(answer) = worked_out else { return false };
+    // A reply that nobody waits for any more is not an error.
+    let _ = reply.send(answer);
+    true
+}
+
 /// Why a tactic is not run at all, in Lean's place: it would do more than prove.
 fn refusal(tactic: &str) -> Option<String> {
-    lexer::forbidden(tactic).first().map(|f| format!("stepwise does not run this: {f}"))
+    lexer::first_forbidden(tactic).map(|f| format!("stepwise does not run this: {f}"))
 }

@@ -265,8 +265,7 @@ fn split_statement(theorem: &Theorem) -> Option<Split<'_>> {
 
 /// Reasons to refuse the proof unread. The preamble is the user's own and may declare what it likes, but no axiom.
 fn refused_unread(theorem: &Theorem, proof: &[String]) -> Vec<String> {
-    let mut reasons: Vec<String> =
-        proof.iter().flat_map(|tactic| lexer::forbidden(tactic)).map(|found| found.to_string()).collect();
+    let mut reasons = lexer::refusals(proof);
     if declared::an_axiom(&theorem.preamble) {
         reasons.push("the preamble declares an axiom".into());
     }

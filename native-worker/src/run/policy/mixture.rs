@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use stepwise_core::policy::mixture::{mix, shares};
+use stepwise_core::policy::mixture::Shares;
 use stepwise_core::policy::{ProposalRequest, Proposals};
 
 use super::{Policy, PolicyError};
@@ -18,7 +18,7 @@ pub struct Mixture {
 }
 
 impl Mixture {
-    /// A mixture in which `second` gets this share of the samples, from 0 to 1, and `first` the rest.
+    /// A mixture in which `second` gets this share of the samples, from 0 to 1, and what `first` leaves of the rest.
     #[must_use]
     pub fn new(first: Arc<dyn Policy>, second: Arc<dyn Policy>, second_share: f64) -> Self {
         let second_share = if second_share.is_nan() { 0.5 } else { second_share.clamp(0.0, 1.0) };
@@ -34,12 +34,12 @@ impl Policy for Mixture {
     }
 
     async fn propose(&self, request: &ProposalRequest) -> Result<Proposals, PolicyError> {
-        let (n_first, n_second) = shares(request.samples, self.second_share);
-        let (first, second) =
-            tokio::try_join!(ask(&*self.first, request, n_first), ask(&*self.second, request, n_second))?;
+        let shares = Shares::new(request.samples, self.second_share);
+        let first = ask(&*self.first, request, shares.first()).await?;
+        let second = ask(&*self.second, request, shares.second(first.candidates.len())).await?;
         let mut cost = first.cost;
         cost += second.cost;
-        Ok(Proposals { candidates: mix(first.candidates, second.candidates, n_first, n_second), cost })
+        Ok(Proposals { candidates: shares.mix(first.candidates, second.candidates), cost })
     }
 }
 

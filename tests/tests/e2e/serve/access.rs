@@ -52,7 +52,39 @@ async fn a_token_buys_tickets_for_browsers() {
     let ticket = ask(address, "POST /api/v1/tickets", &bearer, "").await.json();
     let query = format!("?ticket={}", ticket["ticket"].as_str().unwrap());
     assert_eq!(connect(address, "", &[]).await.err(), Some(401));
+    let more = ask(address, &format!("POST /api/v1/tickets{query}"), &bare, "").await;
+    assert_eq!(more.status, 401, "a ticket buys no ticket");
     assert!(connect(address, &query, &[]).await.is_ok());
     assert_eq!(connect(address, &query, &[]).await.err(), Some(401), "a ticket is good once");
     assert!(connect(address, "", &[("authorization", "Bearer letmein")]).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_listed_origins_may_read_answers() {
+    let options = AccessOptions {
+        origins: vec!["https://prover.example".into()],
+        token: Some("letmein".into()),
+        ..AccessOptions::default()
+    };
+    let server = Server::with(options, |_| {}).await;
+    let (address, host) = (server.address, server.address.to_string());
+    let asks = [
+        ("Host", host.as_str()),
+        ("Origin", "https://prover.example"),
+        ("Access-Control-Request-Method", "POST"),
+        ("Access-Control-Request-Headers", "authorization,stepwise-key"),
+    ];
+    let allowed = ask(address, "OPTIONS /api/v1/tickets", &asks, "").await;
+    assert_eq!(allowed.status, 200);
+    for line in ["access-control-allow-origin: https://prover.example", "access-control-allow-headers: authorization,"]
+    {
+        assert!(allowed.head.contains(line), "{}", allowed.head);
+    }
+    let from = |origin| [("Host", host.as_str()), ("Origin", origin), ("Authorization", "Bearer letmein")];
+    let answer = ask(address, "GET /api/v1/info", &from("https://prover.example"), "").await;
+    assert!(answer.head.contains("access-control-allow-origin: https://prover.example"), "{}", answer.head);
+    let own_origin = format!("http://{host}");
+    let own = ask(address, "GET /api/v1/info", &from(&own_origin), "").await;
+    assert_eq!((own.status, own.head.contains("access-control-allow-origin")), (200, false));
+    assert_eq!(ask(address, "GET /api/v1/info", &from("https://other.example"), "").await.status, 403);
 }

@@ -73,6 +73,25 @@ async fn a_theorem_is_proved_over_http() {
     assert_eq!(ask(address, &format!("POST {path}/requests"), &keyed, "{").await.status, 400);
     let long = "x".repeat(1_500_000);
     assert_eq!(ask(address, &format!("POST {path}/requests"), &keyed, &long).await.status, 413);
+    let other = ask(address, &format!("PUT {path}/requests"), &keyed, "").await;
+    assert_eq!((other.status, &other.json()["type"]), (405, &json!("method")));
+    let unreadable = ask(address, "GET /api/v1/sessions/%FF/messages", &keyed, "").await;
+    assert_eq!((unreadable.status, &unreadable.json()["type"]), (400, &json!("bad-message")));
+    assert_eq!(ask(address, &format!("POST {path}/requests"), &keyed, r#"{"id": 0, "op": "close"}"#).await.status, 400);
+    let close = json!({ "id": 4, "op": "close" }).to_string();
+    assert_eq!(ask(address, &format!("POST {path}/requests"), &keyed, &close).await.status, 202);
+    let told = ask(address, &format!("GET {path}/messages?after={seen}&wait=30"), &keyed, "").await.json();
+    assert_eq!(told["messages"][0]["type"], "done");
+    // What comes after the end is not taken in as if it were to be answered.
+    let late = json!({ "id": 5, "op": "recheck", "proof": [] }).to_string();
+    let mut status = 202;
+    for _ in 0..100 {
+        status = ask(address, &format!("POST {path}/requests"), &keyed, &late).await.status;
+        if status != 202 {
+            break;
+        }
+    }
+    assert_eq!(status, 404);
     assert_eq!(ask(address, &format!("DELETE {path}"), &keyed, "").await.status, 204);
     let gone = ask(address, &format!("GET {path}/messages"), &keyed, "").await;
     assert_eq!(gone.status, 404);

@@ -3,6 +3,7 @@
 
 mod access;
 mod client;
+mod hostile;
 mod http;
 mod proving;
 mod trouble;
@@ -59,7 +60,14 @@ impl Server {
     }
 
     pub(crate) async fn with(options: AccessOptions, limit: impl FnOnce(&mut Limits)) -> Self {
-        let step_limit = Duration::from_secs(5);
+        Self::with_step_limit(Duration::from_secs(5), options, limit).await
+    }
+
+    pub(crate) async fn with_step_limit(
+        step_limit: Duration,
+        options: AccessOptions,
+        limit: impl FnOnce(&mut Limits),
+    ) -> Self {
         let pool = lean::pool(2, step_limit);
         let mut limits = serve::default_limits(step_limit);
         limit(&mut limits);

@@ -129,7 +129,16 @@ async fn bad_requests_are_told_what_is_wrong() {
     client.send_text(&json!({ "id": 1, "op": "recheck", "proof": [] }).to_string()).await;
     assert_eq!(client.ask(json!({ "op": "cancel", "request": 1 })).await["type"], "done");
 
-    for (text, code) in [("no JSON", 1007), (r#"{"id": 99, "op": "dance"}"#, 1007), (&*"x".repeat(20_000), 1009)] {
+    // Whoever says a number is answered, whatever else is wrong.
+    for wrong in [
+        json!({ "op": "dance" }),
+        json!({ "op": "apply", "state": 5_000_000_000_u64, "tactic": "skip" }),
+        json!({ "op": "try", "state": 0, "tactics": ["skip"], "untilProved": true }),
+    ] {
+        assert_eq!(client.problem(wrong).await, "bad-message");
+    }
+
+    for (text, code) in [("no JSON", 1007), (r#"{"id": 0, "op": "close"}"#, 1007), (&*"x".repeat(20_000), 1009)] {
         let mut client = Client::new(server.address).await;
         client.send_text(text).await;
         let closed = client.read().await;

@@ -1,0 +1,64 @@
+//! Takes connections in, so many at a time, and lets none of them idle for ever.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::run::stop::{Stop, StopLevel};
+
+/// Connections that speak HTTP at once; a WebSocket is none any more. The next ones wait in the system's queue.
+const MAX_CONNECTIONS: u32 = 640;
+
+/// How long a connection may take to ask, for the first time or again.
+const HEADERS: Duration = Duration::from_secs(30);
+
+/// How long the system gets to recover when it gives no connection, for want of descriptors for example.
+const RECOVERY: Duration = Duration::from_secs(1);
+
+/// Serves until `stop` is raised and the requests that are under way then have been answered.
+pub(super) async fn accept(listener: TcpListener, router: Router, mut stop: Stop) {
+    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEADERS);
+    loop {
+        let accepted = async {
+            let place = Arc::clone(&room).acquire_owned().await;
+            (listener.accept().await, place)
+        };
+        let (accepted, place) = tokio::select! {
+            accepted = accepted => accepted,
+            () = stop.reached(StopLevel::Drain) => break,
+        };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(RECOVERY).await;
+            continue;
+        };
+        // Small messages are to leave at once; a connection that has gone already ends by itself.
+        let _ = stream.set_nodelay(true);
+        let service = TowerToHyperService::new(router.clone());
+        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let mut stop = stop.clone();
+        tokio::spawn(async move {
+            let _place = place;
+            let mut connection = pin!(connection);
+            // How a connection ends is its peer's affair.
+            tokio::select! {
+                _ = connection.as_mut() => {}
+                () = stop.reached(StopLevel::Drain) => {
+                    connection.as_mut().graceful_shutdown();
+                    let _ = connection.await;
+                }
+            }
+        });
+    }
+    drop(listener);
+    // All places are free when the last connection has ended.
+    let _ = room.acquire_many(MAX_CONNECTIONS).await;
+}
