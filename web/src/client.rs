@@ -30,8 +30,10 @@ pub struct Client {
 struct Pending {
     ask: Ask,
     op: Op,
-    /// Events of a search that were told.
+    /// Events that were told: of a search those before the first gap, of a look into its log all.
     n_events: usize,
+    /// A search's last message, kept back until its log has told what comes before.
+    end: Option<Body>,
 }
 
 /// What a text from the server says to the page.
@@ -58,6 +60,8 @@ pub enum Heard {
         /// The answer.
         body: Box<Body>,
     },
+    /// Part of what was missed; this text asks for the next part.
+    More(String),
     /// Something that was heard before, or that answers nothing.
     Nothing,
 }
@@ -76,7 +80,7 @@ impl Client {
     pub fn ask(&mut self, op: Op) -> (Ask, String) {
         self.last_ask += 1;
         let ask = Ask(self.last_ask);
-        let text = self.send(ask, op, 0);
+        let text = self.send(ask, op);
         (ask, text)
     }
 
@@ -112,23 +116,65 @@ impl Client {
         let Some(pending) = self.pending.get_mut(&re) else { return Ok(Heard::Nothing) };
         let ask = pending.ask;
         if let Body::Searched { from, events } = &body {
-            pending.n_events = pending.n_events.max(from + events.len());
-        }
-        if body.ends() {
-            let op = self.pending.remove(&re).map(|pending| pending.op);
-            // The end of a look into a search's log is not the end of the search.
-            if matches!(op, Some(Op::SearchLog { .. })) && self.pending.values().any(|pending| pending.ask == ask) {
+            if matches!(pending.op, Op::SearchLog { .. }) {
+                pending.n_events += events.len();
+            }
+            if !self.searched(ask, *from, events.len()) {
                 return Ok(Heard::Nothing);
             }
         }
-        Ok(Heard::Answer { ask, body: Box::new(body) })
+        Ok(if body.ends() { self.end(re, body) } else { Heard::Answer { ask, body: Box::new(body) } })
     }
 
-    fn send(&mut self, ask: Ask, op: Op, n_events: usize) -> String {
+    fn send(&mut self, ask: Ask, op: Op) -> String {
         self.last_id += 1;
         let text = text(&Request { id: self.last_id, op: op.clone() });
-        self.pending.insert(self.last_id, Pending { ask, op, n_events });
+        self.pending.insert(self.last_id, Pending { ask, op, n_events: 0, end: None });
         text
+    }
+
+    /// The search behind a question, as long as it has not ended, and its id.
+    fn search(&mut self, ask: Ask) -> Option<(u64, &mut Pending)> {
+        let is_it = |pending: &Pending| pending.ask == ask && matches!(pending.op, Op::Search { .. });
+        self.pending.iter_mut().find(|(_, pending)| is_it(pending)).map(|(id, pending)| (*id, pending))
+    }
+
+    /// Counts events of a search; false when they lie behind a gap. The search's log has them, too.
+    fn searched(&mut self, ask: Ask, from: usize, n: usize) -> bool {
+        let Some((_, search)) = self.search(ask) else { return false };
+        let is_next = from <= search.n_events;
+        if is_next {
+            search.n_events = search.n_events.max(from + n);
+        }
+        is_next
+    }
+
+    /// Takes in the last message of a request.
+    fn end(&mut self, id: u64, body: Body) -> Heard {
+        let Some(pending) = self.pending.remove(&id) else { return Heard::Nothing };
+        let ask = pending.ask;
+        if matches!(pending.op, Op::SearchLog { .. }) {
+            return self.look_on(ask, pending.n_events > 0);
+        }
+        // Only a search shares its question, and that with looks into its log.
+        if self.pending.values().any(|other| other.ask == ask) {
+            self.pending.insert(id, Pending { end: Some(body), ..pending });
+            return Heard::Nothing;
+        }
+        Heard::Answer { ask, body: Box::new(body) }
+    }
+
+    /// After a look into a search's log, which tells only so much at once: the next one, or the end that was kept back.
+    fn look_on(&mut self, ask: Ask, told_some: bool) -> Heard {
+        let Some((id, search)) = self.search(ask) else { return Heard::Nothing };
+        let from = search.n_events;
+        let is_whole = matches!(search.end, Some(Body::SearchEnded { n_events, .. }) if n_events <= from);
+        if told_some && !is_whole {
+            return Heard::More(self.send(ask, Op::SearchLog { from }));
+        }
+        let Some(body) = search.end.take() else { return Heard::Nothing };
+        self.pending.remove(&id);
+        Heard::Answer { ask, body: Box::new(body) }
     }
 
     /// What has not ended, under the same ids: the server carries nothing out twice.
@@ -141,15 +187,15 @@ impl Client {
     fn ask_anew(&mut self) -> Vec<String> {
         let mut texts = Vec::new();
         for (id, pending) in std::mem::take(&mut self.pending) {
-            let Pending { ask, op, n_events } = pending;
-            match op {
+            let ask = pending.ask;
+            match pending.op {
                 Op::Search { .. } => {
-                    let log = Op::SearchLog { from: n_events };
-                    self.pending.insert(id, Pending { ask, op, n_events });
-                    texts.push(self.send(ask, log, n_events));
+                    let log = Op::SearchLog { from: pending.n_events };
+                    self.pending.insert(id, pending);
+                    texts.push(self.send(ask, log));
                 }
                 Op::SearchLog { .. } => {}
-                op => texts.push(self.send(ask, op, 0)),
+                op => texts.push(self.send(ask, op)),
             }
         }
         texts

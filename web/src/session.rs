@@ -219,6 +219,7 @@ impl Session {
                 leptos::logging::warn!("the server said what this page does not understand: {error}");
                 self.try_later();
             }
+            Some(Ok(Heard::More(text))) => self.inner.with_value(|inner| inner.send(&text)),
             Some(Ok(Heard::Nothing)) | None => {}
         }
     }

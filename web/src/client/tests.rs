@@ -1,12 +1,17 @@
 //! A session over connections that break, message by message.
 
 use expect_test::{Expect, expect};
-use stepwise_core::wire::{Body, Op};
+use stepwise_core::wire::{Body, Op, SearchPlan};
 
 use super::{Ask, Client, Heard, backoff_ms};
 
 fn apply(tactic: &str) -> Op {
     Op::Apply { state: 0, tactic: tactic.into() }
+}
+
+fn search() -> Op {
+    let plan = SearchPlan { order: Default::default(), samples: 1, expansions: 1, wall_ms: 1, seed: 0 };
+    Op::Search { state: 0, plan }
 }
 
 fn welcome(resumed: bool, missed: bool) -> String {
@@ -93,9 +98,7 @@ fn missed_messages_are_asked_for_under_new_ids() {
     "#]],
     );
     let (tried, _) = client.ask(apply("a"));
-    let plan =
-        stepwise_core::wire::SearchPlan { order: Default::default(), samples: 1, expansions: 1, wall_ms: 1, seed: 0 };
-    let (search, _) = client.ask(Op::Search { state: 0, plan });
+    let (search, _) = client.ask(search());
     assert_eq!(
         answer(&mut client, r#"{"seq":1,"re":2,"type":"searched","from":0,"events":[{"at_ms":0,"event":"started"}]}"#),
         Some(search)
@@ -117,6 +120,75 @@ fn missed_messages_are_asked_for_under_new_ids() {
         Some(search)
     );
     assert_eq!(answer(&mut client, r#"{"seq":43,"re":3,"type":"done"}"#), Some(tried));
+}
+
+/// A client whose search told one event before messages were lost.
+fn behind() -> (Client, Ask) {
+    let mut client = Client::default();
+    client.hear(&welcome(false, false), false).expect("a welcome");
+    let (search, _) = client.ask(search());
+    assert_eq!(answer(&mut client, &searched(1, 1, 0, 1)), Some(search));
+    greeted(
+        &mut client,
+        true,
+        true,
+        expect![[r#"
+        renewed: false, lost: []
+        {"id":2,"op":"search_log","from":1}"#]],
+    );
+    (client, search)
+}
+
+fn searched(seq: u64, re: u64, from: usize, n: usize) -> String {
+    let events = vec![r#"{"at_ms":0,"event":"started"}"#; n].join(",");
+    format!(r#"{{"seq":{seq},"re":{re},"type":"searched","from":{from},"events":[{events}]}}"#)
+}
+
+fn more(client: &mut Client, text: &str, expected: Expect) {
+    match client.hear(text, true).expect("a message") {
+        Heard::More(text) => expected.assert_eq(&text),
+        other => panic!("{other:?} asks for nothing"),
+    }
+}
+
+#[test]
+fn a_search_is_told_without_a_gap() {
+    let (mut client, search) = behind();
+    assert_eq!(answer(&mut client, &searched(50, 1, 5, 2)), None, "behind a gap");
+    assert_eq!(answer(&mut client, &searched(51, 2, 1, 3)), Some(search));
+    // A server tells only so much of a log at once.
+    more(
+        &mut client,
+        r#"{"seq":52,"re":2,"type":"done"}"#,
+        expect![[r#"{"id":3,"op":"search_log","from":4}"#]],
+    );
+    assert_eq!(answer(&mut client, &searched(53, 3, 4, 3)), Some(search));
+    assert_eq!(answer(&mut client, &searched(54, 1, 7, 1)), Some(search), "it goes on");
+    more(
+        &mut client,
+        r#"{"seq":55,"re":3,"type":"done"}"#,
+        expect![[r#"{"id":4,"op":"search_log","from":8}"#]],
+    );
+    assert_eq!(answer(&mut client, r#"{"seq":56,"re":4,"type":"done"}"#), None, "there is no more");
+    let ended = r#"{"seq":57,"re":1,"type":"search_ended","n_events":8,"cancelled":false}"#;
+    assert_eq!(answer(&mut client, ended), Some(search));
+}
+
+#[test]
+fn a_search_ends_when_its_log_has_told_all() {
+    let (mut client, search) = behind();
+    assert_eq!(answer(&mut client, &searched(50, 1, 3, 1)), None, "behind a gap");
+    let ended = r#"{"seq":51,"re":1,"type":"search_ended","n_events":4,"cancelled":false}"#;
+    assert_eq!(answer(&mut client, ended), None, "its log comes first");
+    assert_eq!(answer(&mut client, &searched(52, 2, 1, 3)), Some(search));
+    match client.hear(r#"{"seq":53,"re":2,"type":"done"}"#, true).expect("a message") {
+        Heard::Answer { ask, body } => {
+            assert_eq!(ask, search);
+            assert_eq!(*body, Body::SearchEnded { n_events: 4, cancelled: false });
+        }
+        other => panic!("{other:?} is not the end"),
+    }
+    assert!(client.cancel(search).is_none());
 }
 
 #[test]
