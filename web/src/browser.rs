@@ -78,6 +78,11 @@ pub(crate) fn focus(id: &str) {
     }
 }
 
+/// Whether a key types another character with Alt, as on Apple's keyboards.
+pub(crate) fn alt_types() -> bool {
+    window().navigator().platform().is_ok_and(|platform| platform.starts_with("Mac") || platform.starts_with("iP"))
+}
+
 /// Whether the focus is in something that takes text.
 pub(crate) fn is_typing() -> bool {
     document().active_element().is_some_and(|element| {
