@@ -75,6 +75,7 @@ fn App() -> impl IntoView {
             prove.jump(&theorem, tactics);
         }
     });
+    let is_tree = Memo::new(move |_| page.get() == PageName::Tree);
     Effect::new(move |_| document().set_title(&format!("{} · stepwise", page.get().title())));
     let links = PageName::ALL.map(|name| {
         view! {
@@ -98,8 +99,8 @@ fn App() -> impl IntoView {
                 <div hidden=move || page.get() != PageName::Prove>
                     <ProvePage prove />
                 </div>
-                <div hidden=move || page.get() != PageName::Tree>
-                    <TreePage replay on_jump />
+                <div hidden=move || !is_tree.get()>
+                    <TreePage replay is_shown=is_tree on_jump />
                 </div>
             </main>
             <p class="spoken" role="status" aria-label="News">{move || prove.said.get()}</p>
