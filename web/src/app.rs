@@ -6,7 +6,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{HtmlDialogElement, HtmlSelectElement};
 
 use crate::browser;
-use crate::link::{self, PageName};
+use crate::link::{self, PageName, Target};
 use crate::prove::{KeyList, Prove, ProvePage, Shortcuts};
 use crate::replay::Replay;
 use crate::session::{Connection, Session};
@@ -26,7 +26,7 @@ pub fn mount() {
 #[component]
 fn App() -> impl IntoView {
     let target = link::read(&browser::hash());
-    let token = browser::token(target.token.clone());
+    let token = keep_token(&target);
     let page = RwSignal::new(target.page.unwrap_or_default());
     let replay: RwSignal<Option<Replay>> = RwSignal::new(None);
     let session = Session::start(token);
@@ -34,10 +34,6 @@ fn App() -> impl IntoView {
     let shortcuts = Shortcuts::new();
     if let Some(statement) = target.statement.clone() {
         prove.open(statement, target.tactics.clone());
-    }
-    if target.token.is_some() {
-        // The token must not stand in an address that the visitor may pass on.
-        browser::replace_hash(&link::prove(target.statement.as_deref().unwrap_or_default(), &target.tactics));
     }
     // Without a server only the Tree page is of use, so that one is shown to whoever did not ask for another.
     let asked_for = target.page;
@@ -47,7 +43,12 @@ fn App() -> impl IntoView {
         }
     });
     let _ = window_event_listener_untyped("hashchange", move |_| {
-        let target = link::read(&browser::hash());
+        let hash = browser::hash();
+        let target = link::read(&hash);
+        if target.token.is_some() {
+            keep_token(&target);
+            return browser::reload();
+        }
         let Some(next) = target.page else { return };
         page.set(next);
         match target.statement {
@@ -107,6 +108,14 @@ fn App() -> impl IntoView {
             <Help shortcuts />
         </div>
     }
+}
+
+/// The tab's token. One in the address is kept and taken out of there: the visitor may pass the address on.
+fn keep_token(target: &Target) -> Option<String> {
+    if target.token.is_some() {
+        browser::replace_hash(&link::prove(target.statement.as_deref().unwrap_or_default(), &target.tactics));
+    }
+    browser::token(target.token.clone())
 }
 
 /// How the connection stands, with a way to try at once.

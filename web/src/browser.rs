@@ -71,6 +71,12 @@ pub(crate) fn replace_hash(hash: &str) {
     }
 }
 
+/// Loads the page anew.
+pub(crate) fn reload() {
+    // It fails only for a page of another origin.
+    let _ = window().location().reload();
+}
+
 /// Moves the focus to the element of that id.
 pub(crate) fn focus(id: &str) {
     if let Some(element) = document().get_element_by_id(id).and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
