@@ -18,6 +18,8 @@ pub const SESSION_LOST: &str = "session-lost";
 #[derive(Debug, Default)]
 pub struct Client {
     session: Option<(String, String)>,
+    /// Bytes of a message that the server takes, once it has said so.
+    message_bytes: Option<usize>,
     /// The last sequence number that was heard.
     after: u64,
     last_id: u64,
@@ -39,8 +41,7 @@ struct Pending {
 /// What a text from the server says to the page.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Heard {
-    /// The greeting was answered. `lost` are the questions that went with a session that is gone, and `renewed` says
-    /// whether one is.
+    /// The greeting was answered.
     Welcome {
         /// What the server is.
         info: Box<Info>,
@@ -48,8 +49,8 @@ pub enum Heard {
         renewed: bool,
         /// What to send now, in this order.
         send: Vec<String>,
-        /// Questions that nobody will answer.
-        lost: Vec<Ask>,
+        /// Questions that the server will not answer, and what is to be said instead.
+        ended: Vec<(Ask, Body)>,
     },
     /// The server wants nothing to do with the page.
     Refused(Problem),
@@ -76,19 +77,23 @@ impl Client {
     }
 
     /// Notes a question, and gives its name and the text to send. While there is no connection the text is not sent: the
-    /// next [`Heard::Welcome`] has it.
-    pub fn ask(&mut self, op: Op) -> (Ask, String) {
+    /// next [`Heard::Welcome`] has it. An error is the answer to one that is too long to be sent, and is not noted.
+    pub fn ask(&mut self, op: Op) -> (Ask, Result<String, Body>) {
         self.last_ask += 1;
         let ask = Ask(self.last_ask);
         let text = self.send(ask, op);
-        (ask, text)
+        let refusal = self.message_bytes.and_then(|limit| too_large(&text, limit));
+        if refusal.is_some() {
+            self.pending.remove(&self.last_id);
+        }
+        (ask, refusal.map_or(Ok(text), Err))
     }
 
-    /// The text that gives a question up, and the name of that question; `None` when it has ended.
-    pub fn cancel(&mut self, ask: Ask) -> Option<(Ask, String)> {
+    /// The text that gives a question up; `None` when it has ended.
+    pub fn cancel(&mut self, ask: Ask) -> Option<String> {
         let (request, _) = self.pending.iter().find(|(_, pending)| pending.ask == ask)?;
         let request = *request;
-        Some(self.ask(Op::Cancel { request }))
+        self.ask(Op::Cancel { request }).1.ok()
     }
 
     /// Takes a text in. An error is a text that is no message of the protocol.
@@ -99,12 +104,13 @@ impl Client {
                 Reception::Welcome(welcome) => {
                     let had_one = self.session.replace((welcome.session, welcome.key)).is_some();
                     let renewed = had_one && !welcome.resumed;
-                    let lost = if renewed { self.lose() } else { Vec::new() };
+                    let mut ended = if renewed { self.lose() } else { Vec::new() };
                     if !welcome.resumed {
                         self.after = 0;
                     }
+                    ended.extend(self.refuse(welcome.info.limits.message_bytes));
                     let send = if welcome.missed { self.ask_anew() } else { self.ask_again() };
-                    Heard::Welcome { info: Box::new(welcome.info), renewed, send, lost }
+                    Heard::Welcome { info: Box::new(welcome.info), renewed, send, ended }
                 }
             });
         }
@@ -202,20 +208,34 @@ impl Client {
     }
 
     /// Forgets what refers to the states of a session that is gone; a statement can be opened all the same.
-    fn lose(&mut self) -> Vec<Ask> {
-        let (kept, lost) = std::mem::take(&mut self.pending)
-            .into_iter()
-            .partition::<BTreeMap<_, _>, _>(|(_, pending)| matches!(pending.op, Op::Open { .. }));
-        self.pending = kept;
-        lost.into_values().map(|pending| pending.ask).collect()
+    fn lose(&mut self) -> Vec<(Ask, Body)> {
+        let lost = self.pending.extract_if(.., |_, pending| !matches!(pending.op, Op::Open { .. }));
+        lost.map(|(_, pending)| (pending.ask, session_lost())).collect()
+    }
+
+    /// Forgets what the server would close the connection for, each time that it is sent.
+    fn refuse(&mut self, message_bytes: usize) -> Vec<(Ask, Body)> {
+        self.message_bytes = Some(message_bytes);
+        let mut refused = Vec::new();
+        self.pending.retain(|id, pending| {
+            let refusal = too_large(&text(&Request { id: *id, op: pending.op.clone() }), message_bytes);
+            let is_kept = refusal.is_none();
+            refused.extend(refusal.map(|body| (pending.ask, body)));
+            is_kept
+        });
+        refused
     }
 }
 
-/// The problem that a lost question ends with.
-#[must_use]
-pub fn session_lost() -> Body {
+fn session_lost() -> Body {
     let detail = "the server's session is gone; the statement is opened again".to_owned();
     Body::Failed { problem: Problem { kind: SESSION_LOST.to_owned(), status: 409, detail } }
+}
+
+fn too_large(text: &str, limit: usize) -> Option<Body> {
+    let detail = format!("this makes a message of {} bytes, and the server takes {limit}; shorten it", text.len());
+    let problem = Problem { kind: "too-large".to_owned(), status: 413, detail };
+    (text.len() > limit).then_some(Body::Failed { problem })
 }
 
 /// How long to wait before the next try to connect, in milliseconds: doubled each time from 0.2 to 10 seconds, and drawn
