@@ -52,8 +52,8 @@ fn App() -> impl IntoView {
         let Some(next) = target.page else { return };
         page.set(next);
         match target.statement {
-            Some(statement) => prove.follow(statement, target.tactics),
-            None => prove.update_address(),
+            Some(statement) if !prove.is_own(&hash) => prove.follow(statement, target.tactics),
+            _ => prove.update_address(),
         }
     });
     let _ = window_event_listener(leptos::ev::keydown, move |event: KeyboardEvent| {

@@ -188,6 +188,11 @@ impl Prove {
         }
     }
 
+    /// Whether an address is one that the visitor left for another page, and not a link: the script may have grown since.
+    pub(crate) fn is_own(self, hash: &str) -> bool {
+        self.written.with_value(|written| written == hash)
+    }
+
     /// Opens the statement in a session that began anew, and builds the script up again.
     pub(super) fn restore(self) {
         let Some(at) = self.proof.with_untracked(|proof| proof.as_ref().map(Proof::at)) else { return };
