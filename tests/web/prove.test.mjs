@@ -18,7 +18,7 @@ const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.
 const PATIENCE = 90_000;
 /** It does not hold, and there is much to try. */
 const ENDLESS = "theorem t (p q r s : Prop) (h : p ∨ q ∨ r ∨ s) (k : p → q → r → s) (m : q ∨ p ∨ s) (n : r ∨ p) : p ∧ q";
-const SWAP = "theorem and_swap (p q : Prop) (h : p \\and q) : q \\and p";
+const SWAP = "theorem and_swap (p q : Prop) (h : p ∧ q) : q ∧ p";
 
 let server, browser;
 
@@ -69,6 +69,25 @@ async function apply(page, text, outcome) {
   await page.locator(".script-rows .here").filter({ hasText: outcome }).waitFor();
 }
 
+/** Follows a link within the page. */
+const follow = (page, statement, tactics) => {
+  const query = [`s=${encodeURIComponent(statement)}`, ...tactics.map((tactic) => `t=${encodeURIComponent(tactic)}`)];
+  return page.evaluate((hash) => { location.hash = hash; }, `#/prove?${query.join("&")}`);
+};
+
+/** Tries to open what is no statement. */
+async function mistype(page, text, reason) {
+  await page.getByLabel("Statement in Lean").fill(text);
+  await page.getByRole("button", { name: "Open", exact: true }).click();
+  await page.locator("#statement-problem").filter({ hasText: reason }).waitFor();
+}
+
+/** Presses a key of another keyboard; true when it means something to the page. */
+const press = (page, init) => page.evaluate((init) => {
+  const event = new KeyboardEvent("keydown", { ...init, bubbles: true, cancelable: true });
+  return !document.activeElement.dispatchEvent(event);
+}, init);
+
 /** Holds a page against axe-core's rules, in both colour modes. */
 async function check(page, what) {
   // The page's rules allow no script of anybody else; axe comes in by the debugger.
@@ -110,7 +129,7 @@ test("a theorem is proved with keys only", async () => {
     await page.keyboard.press("Tab");
     if (await page.evaluate(() => document.activeElement.id === "statement")) break;
   }
-  await page.keyboard.type(SWAP + " ");
+  await page.keyboard.type(SWAP.replaceAll("∧", "\\and") + " ");
   assert.equal(await page.getByLabel("Statement in Lean").inputValue(), "theorem and_swap (p q : Prop) (h : p ∧ q) : q ∧ p ");
   await page.keyboard.press("Control+Enter");
   await page.locator(".goals").waitFor();
@@ -143,6 +162,81 @@ test("a theorem is proved with keys only", async () => {
   await accepted(page);
   const script = await page.locator(".script-rows .tactic").allInnerTexts();
   assert.deepEqual(script.slice(0, 3), ["statement", "constructor", "exact h.2"]);
+  await close();
+});
+
+test("keys are what is printed on them", async () => {
+  const { page, close } = await visit();
+  await page.getByLabel("after every step").uncheck();
+  await open(page, SWAP);
+  await apply(page, "constructor", "2 goals");
+  await page.getByRole("button", { name: "Help" }).focus();
+  // On a German keyboard Z and Y have changed places.
+  assert.ok(await press(page, { key: "z", code: "KeyY", ctrlKey: true }));
+  await page.getByRole("heading", { name: "1 goal" }).waitFor();
+  assert.ok(await press(page, { key: "y", code: "KeyZ", altKey: true }));
+  await page.getByRole("heading", { name: "2 goals" }).waitFor();
+  // On a Greek one they are other letters.
+  assert.ok(await press(page, { key: "ζ", code: "KeyZ", ctrlKey: true }));
+  await page.getByRole("heading", { name: "1 goal" }).waitFor();
+  // Alt types brackets on a German Mac, and on a French PC it types nothing.
+  await tactic(page).focus();
+  assert.ok(await press(page, { key: "(", code: "Digit5", altKey: true }));
+  await page.evaluate(() => Object.defineProperty(navigator, "platform", { value: "MacIntel" }));
+  assert.ok(!(await press(page, { key: "[", code: "Digit5", altKey: true })));
+  assert.ok(await press(page, { key: "¡", code: "Digit1", altKey: true }));
+  await close();
+});
+
+test("buttons complete what is typed beside them", async () => {
+  const { page, close } = await visit();
+  await page.getByLabel("Statement in Lean").pressSequentially("example : ((1, 2) : Nat × Nat) = \\<1, 2\\>");
+  await page.getByRole("button", { name: "Open", exact: true }).click();
+  await page.locator(".goals").waitFor();
+  await open(page, SWAP);
+  await page.locator(".goals").filter({ hasText: "q ∧ p" }).waitFor();
+  await tactic(page).pressSequentially("exact \\<h.2, h.1\\>");
+  assert.equal(await tactic(page).inputValue(), "exact ⟨h.2, h.1\\>");
+  await page.getByRole("button", { name: "Apply" }).click();
+  await accepted(page);
+  await close();
+});
+
+test("a mistyped statement leaves the proof that is open", async () => {
+  const { page, close } = await visit();
+  await page.getByLabel("after every step").uncheck();
+  const statement = "theorem t (p q : Prop) (hp : p) (hq : q) : q ∧ p";
+  await open(page, statement);
+  await apply(page, "constructor", "2 goals");
+  await mistype(page, "theorem t : nonsense", "nonsense");
+  await apply(page, "exact hq", "1 goal");
+  for (const last of ["exact hp", "exact (hp)"]) {
+    await apply(page, last, "no goals");
+    await accepted(page);
+    await page.getByRole("button", { name: "Undo" }).click();
+  }
+  // Nothing but the recheck needs the server here.
+  await mistype(page, "theorem t : nonsense", "nonsense");
+  await follow(page, statement, ["constructor", "exact hq", "exact hp"]);
+  await page.locator(".finished").filter({ hasText: "exact hp" }).waitFor();
+  await accepted(page);
+  await close();
+});
+
+test("suggestions go with the state that they are for", async () => {
+  const { page, close } = await visit();
+  const statement = "theorem t (p q : Prop) (hp : p) (hq : q) : q ∧ p";
+  await open(page, statement);
+  await listed(page);
+  assert.ok((await suggestions(page).count()) > 0);
+  await follow(page, statement, ["constructor", "nonsense"]);
+  await page.locator("#tactic-problem").filter({ hasText: /./ }).waitFor();
+  await page.locator(".script-rows .here").filter({ hasText: "constructor" }).waitFor();
+  assert.equal(await suggestions(page).count(), 0, "they are for the statement");
+  await listed(page);
+  assert.ok((await suggestions(page).count()) > 0);
+  await mistype(page, "theorem t : nonsense", "nonsense");
+  assert.equal(await suggestions(page).count(), 0, "their states are gone");
   await close();
 });
 
@@ -204,6 +298,48 @@ test("a search is given up", async (t) => {
   await close();
 });
 
+test("a search ends with its statement", async (t) => {
+  const plain = await serve("--port", "0", "--policy", "portfolio");
+  t.after(() => plain.stop());
+  // So low that the tree soon outgrows its frame.
+  const { page, close } = await visit({ url: plain.url, viewport: { width: 1280, height: 420 } });
+  await open(page, ENDLESS);
+  const pane = page.locator("section", { has: page.locator("#search-title") });
+  await page.getByRole("button", { name: "Search for a proof" }).click();
+  await pane.locator(".numbers").filter({ hasText: /states([4-9]\d|\d{3})/ }).waitFor();
+  await open(page, "theorem t (p q : Prop) (hp : p) (hq : q) : q ∧ p");
+  await page.locator(".goals").filter({ hasText: "q ∧ p" }).waitFor();
+  await suggestions(page).first().waitFor();
+  assert.equal(await pane.locator(".numbers, .standing").count(), 0, "nothing is told of the search before");
+  await page.getByRole("link", { name: "Tree", exact: true }).click();
+  await page.getByText("Cancelled").first().waitFor();
+  // What grew while the page was hidden is placed now.
+  await page.waitForFunction(() => {
+    const [frame, root] = [".drawing", ".drawing g:has(> .chosen)"].map((name) => document.querySelector(name)?.getBoundingClientRect());
+    return root && root.top >= frame.top && root.bottom <= frame.bottom && root.left >= frame.left && root.left < frame.right;
+  });
+  await close();
+});
+
+test("the way back from the tree keeps the proof that was found meanwhile", async () => {
+  const { page, close } = await visit();
+  await page.getByLabel("after every step").uncheck();
+  await open(page, SWAP);
+  // Gone to the tree before the server can have found anything.
+  await page.getByRole("button", { name: "Search for a proof" }).evaluate((button) => {
+    button.click();
+    location.hash = "#/tree";
+  });
+  await page.getByText(/^Proved; rechecked by /).waitFor();
+  const here = page.locator(".script-rows .here").filter({ hasText: "no goals" });
+  await here.waitFor({ state: "attached" });
+  await page.goBack();
+  await here.waitFor();
+  await accepted(page);
+  assert.match(page.url(), /&t=/);
+  await close();
+});
+
 for (const [place, name] of [["in this browser, on WebGPU", "WebGPU"], ["in this browser, on the CPU", "the CPU"]]) {
   test(`the models on ${name} suggest what the server's do`, async () => {
     const { page, context, close } = await visit();
@@ -226,6 +362,14 @@ for (const [place, name] of [["in this browser, on WebGPU", "WebGPU"], ["in this
     assert.ok(apart <= 0.02, `log-probabilities are ${apart} apart`);
     console.log(`${await ready.innerText()}; ${ours.length} suggestions, log-probabilities within ${apart.toFixed(2)}`);
     if (!isGpu) {
+      // Given up at once, they bring nothing later.
+      await page.getByRole("button", { name: "Suggest", exact: true }).evaluate((button) => {
+        button.click();
+        button.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", code: "Escape", bubbles: true }));
+      });
+      await page.getByRole("button", { name: "Stop", exact: true }).and(page.locator(":disabled")).waitFor();
+      await page.waitForTimeout(2000);
+      assert.equal(await page.locator(".suggestions > li, .refused li").count(), 0);
       // The machine runs in the page now: it asks the models here and Lean there.
       await page.getByRole("button", { name: "Search for a proof" }).click();
       await accepted(page);
@@ -270,7 +414,8 @@ test("a lost connection and a lost server lose nothing", async (t) => {
   });
   const { page, context } = await visit({ url: `http://127.0.0.1:${near.port}/` });
   await page.getByLabel("after every step").uncheck();
-  await open(page, "theorem t (p q : Prop) (hp : p) (hq : q) : q ∧ p");
+  const statement = "theorem t (p q : Prop) (hp : p) (hq : q) : q ∧ p";
+  await open(page, statement);
   await apply(page, "constructor", "2 goals");
   near.refuse(true);
   near.cut();
@@ -293,6 +438,22 @@ test("a lost connection and a lost server lose nothing", async (t) => {
   await accepted(page);
   const script = await page.locator(".script-rows .tactic").allInnerTexts();
   assert.deepEqual(script, ["statement", "constructor", "exact hq", "exact hp"]);
+
+  // A recheck that is lost with its server is asked of the next one.
+  await page.getByRole("button", { name: "Undo" }).click();
+  await apply(page, "exact (hp)", "no goals");
+  await accepted(page);
+  near.refuse(true);
+  near.cut();
+  await connection.filter({ hasText: "Reconnecting" }).waitFor();
+  await page.getByRole("button", { name: "Undo" }).click();
+  await follow(page, statement, ["constructor", "exact hq", "exact hp"]);
+  await page.locator(".verdict").filter({ hasText: "at work" }).waitFor();
+  await alive.stop("SIGKILL");
+  alive = await start();
+  near.refuse(false);
+  await connected(page);
+  await accepted(page);
   await context.close();
 });
 
@@ -309,6 +470,10 @@ test("a server with a token lets in who has it", async (t) => {
   await stranger.goto(closed.url.split("#")[0]);
   const standing = stranger.getByRole("status", { name: "Connection" });
   await standing.filter({ hasText: /^.*Refused: this server wants a token/ }).waitFor();
+  // The address that the server printed, pasted into the same tab.
+  await stranger.goto(closed.url);
+  await connected(stranger);
+  assert.doesNotMatch(stranger.url(), /letmein/);
   await stranger.close();
 });
 
@@ -356,11 +521,12 @@ test("Lean hosts that are killed under a step are not noticed", async () => {
 
 test("what Lean refuses and what is no statement is said", async () => {
   const { page, close } = await visit();
-  for (const [text, reason] of [["theorem t : nonsense", "nonsense"], ["theorem", "states nothing"], ["", "type a statement"]]) {
-    await page.getByLabel("Statement in Lean").fill(text);
-    await page.getByRole("button", { name: "Open", exact: true }).click();
-    await page.locator("#statement-problem").filter({ hasText: reason }).waitFor();
-  }
+  await mistype(page, "theorem t : nonsense", "nonsense");
+  await mistype(page, "theorem", "states nothing");
+  await mistype(page, "", "type a statement");
+  // More than the server takes at once would close the connection, again and again.
+  await mistype(page, `theorem t : ${"x".repeat(1 << 20)}`, "shorten it");
+  await connected(page);
   await open(page, "theorem t (n : Nat) : n = n + 0");
   for (const [text, reason] of [["sorry", "not allowed"], ["nonsense", "expected command"], ["exact (", "expected"]]) {
     await tactic(page).fill(text);

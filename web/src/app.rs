@@ -6,7 +6,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{HtmlDialogElement, HtmlSelectElement};
 
 use crate::browser;
-use crate::link::{self, PageName};
+use crate::link::{self, PageName, Target};
 use crate::prove::{KeyList, Prove, ProvePage, Shortcuts};
 use crate::replay::Replay;
 use crate::session::{Connection, Session};
@@ -26,7 +26,7 @@ pub fn mount() {
 #[component]
 fn App() -> impl IntoView {
     let target = link::read(&browser::hash());
-    let token = browser::token(target.token.clone());
+    let token = keep_token(&target);
     let page = RwSignal::new(target.page.unwrap_or_default());
     let replay: RwSignal<Option<Replay>> = RwSignal::new(None);
     let session = Session::start(token);
@@ -34,10 +34,6 @@ fn App() -> impl IntoView {
     let shortcuts = Shortcuts::new();
     if let Some(statement) = target.statement.clone() {
         prove.open(statement, target.tactics.clone());
-    }
-    if target.token.is_some() {
-        // The token must not stand in an address that the visitor may pass on.
-        browser::replace_hash(&link::prove(target.statement.as_deref().unwrap_or_default(), &target.tactics));
     }
     // Without a server only the Tree page is of use, so that one is shown to whoever did not ask for another.
     let asked_for = target.page;
@@ -47,12 +43,17 @@ fn App() -> impl IntoView {
         }
     });
     let _ = window_event_listener_untyped("hashchange", move |_| {
-        let target = link::read(&browser::hash());
+        let hash = browser::hash();
+        let target = link::read(&hash);
+        if target.token.is_some() {
+            keep_token(&target);
+            return browser::reload();
+        }
         let Some(next) = target.page else { return };
         page.set(next);
         match target.statement {
-            Some(statement) => prove.follow(statement, target.tactics),
-            None => prove.update_address(),
+            Some(statement) if !prove.is_own(&hash) => prove.follow(statement, target.tactics),
+            _ => prove.update_address(),
         }
     });
     let _ = window_event_listener(leptos::ev::keydown, move |event: KeyboardEvent| {
@@ -75,6 +76,7 @@ fn App() -> impl IntoView {
             prove.jump(&theorem, tactics);
         }
     });
+    let is_tree = Memo::new(move |_| page.get() == PageName::Tree);
     Effect::new(move |_| document().set_title(&format!("{} · stepwise", page.get().title())));
     let links = PageName::ALL.map(|name| {
         view! {
@@ -98,14 +100,22 @@ fn App() -> impl IntoView {
                 <div hidden=move || page.get() != PageName::Prove>
                     <ProvePage prove />
                 </div>
-                <div hidden=move || page.get() != PageName::Tree>
-                    <TreePage replay on_jump />
+                <div hidden=move || !is_tree.get()>
+                    <TreePage replay is_shown=is_tree on_jump />
                 </div>
             </main>
             <p class="spoken" role="status" aria-label="News">{move || prove.said.get()}</p>
             <Help shortcuts />
         </div>
     }
+}
+
+/// The tab's token. One in the address is kept and taken out of there: the visitor may pass the address on.
+fn keep_token(target: &Target) -> Option<String> {
+    if target.token.is_some() {
+        browser::replace_hash(&link::prove(target.statement.as_deref().unwrap_or_default(), &target.tactics));
+    }
+    browser::token(target.token.clone())
 }
 
 /// How the connection stands, with a way to try at once.

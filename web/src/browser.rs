@@ -71,11 +71,22 @@ pub(crate) fn replace_hash(hash: &str) {
     }
 }
 
+/// Loads the page anew.
+pub(crate) fn reload() {
+    // It fails only for a page of another origin.
+    let _ = window().location().reload();
+}
+
 /// Moves the focus to the element of that id.
 pub(crate) fn focus(id: &str) {
     if let Some(element) = document().get_element_by_id(id).and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
         let _ = element.focus();
     }
+}
+
+/// Whether a key types another character with Alt, as on Apple's keyboards.
+pub(crate) fn alt_types() -> bool {
+    window().navigator().platform().is_ok_and(|platform| platform.starts_with("Mac") || platform.starts_with("iP"))
 }
 
 /// Whether the focus is in something that takes text.

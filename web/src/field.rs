@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
-use web_sys::{HtmlDocument, HtmlInputElement, HtmlTextAreaElement, KeyboardEvent};
+use web_sys::{Element, EventTarget, HtmlDocument, HtmlElement, HtmlInputElement, HtmlTextAreaElement, KeyboardEvent};
 
 use crate::unicode::{self, Edit};
 
@@ -30,6 +30,13 @@ pub(crate) fn finish(event: &web_sys::Event) -> bool {
     Field::of(event).is_some_and(|field| field.replace(unicode::finished))
 }
 
+/// The same for the field of that id, which a button uses the text of.
+pub(crate) fn finish_in(id: &str) {
+    if let Some(field) = document().get_element_by_id(id).and_then(|element| Field::from(element.into())) {
+        field.replace(unicode::finished);
+    }
+}
+
 /// Tab completes an abbreviation where one is being typed, and moves on as everywhere else.
 pub(crate) fn tab(event: &KeyboardEvent) {
     if event.key() == "Tab" && !event.shift_key() && finish(event) {
@@ -39,10 +46,20 @@ pub(crate) fn tab(event: &KeyboardEvent) {
 
 impl Field {
     fn of(event: &web_sys::Event) -> Option<Self> {
-        let target = event.target()?;
+        Self::from(event.target()?)
+    }
+
+    fn from(target: EventTarget) -> Option<Self> {
         match target.dyn_into::<HtmlInputElement>() {
             Ok(line) => Some(Self::Line(line)),
             Err(target) => target.dyn_into::<HtmlTextAreaElement>().ok().map(Self::Area),
+        }
+    }
+
+    fn element(&self) -> &HtmlElement {
+        match self {
+            Self::Line(line) => line,
+            Self::Area(area) => area,
         }
     }
 
@@ -73,17 +90,28 @@ impl Field {
         let edit = self.caret().and_then(|caret| rule(&self.value(), caret));
         let Some(Edit { from, to, text, caret }) = edit else { return false };
         self.select(from, to);
-        // Old, but the only way that leaves the field's own undo intact. It tells the page by an `input` event.
-        let inserted = document()
-            .dyn_into::<HtmlDocument>()
-            .is_ok_and(|document| document.exec_command_with_show_ui_and_value("insertText", false, &text) == Ok(true));
-        if !inserted {
+        if !self.insert_as_typed(&text) {
             let _ = match self {
                 Self::Line(line) => line.set_range_text(&text),
                 Self::Area(area) => area.set_range_text(&text),
             };
+            if let Ok(event) = web_sys::Event::new("input") {
+                // It fails only for an event that is on its way already.
+                let _ = self.element().dispatch_event(&event);
+            }
         }
         self.select(caret, caret);
         true
+    }
+
+    /// Puts a text in the selection's place and tells the page by an `input` event; false when the field has no focus.
+    /// Old, but the only way that leaves the field's own undo intact.
+    fn insert_as_typed(&self, text: &str) -> bool {
+        let element: &Element = self.element();
+        let document = document();
+        document.active_element().as_ref() == Some(element)
+            && document.dyn_into::<HtmlDocument>().is_ok_and(|document| {
+                document.exec_command_with_show_ui_and_value("insertText", false, text) == Ok(true)
+            })
     }
 }

@@ -13,7 +13,7 @@ use stepwise_core::wire::{Body, Info, Op, Problem};
 use wasm_bindgen_futures::spawn_local;
 
 use crate::browser;
-use crate::client::{Ask, Client, Heard, backoff_ms, session_lost};
+use crate::client::{Ask, Client, Heard, backoff_ms};
 use crate::socket::{self, Happening, Reply, Socket};
 
 /// How the connection stands.
@@ -111,8 +111,13 @@ impl Session {
         self.inner.update_value(|inner| {
             let (new, text) = inner.client.ask(op);
             ask = new;
-            inner.answers.insert(new, replies.clone());
-            inner.send(&text);
+            match text {
+                Ok(text) => {
+                    inner.answers.insert(new, replies.clone());
+                    inner.send(&text);
+                }
+                Err(refusal) => replies.put(refusal),
+            }
         });
         Question { session: self, ask, replies }
     }
@@ -197,15 +202,15 @@ impl Session {
         self.inner.update_value(|inner| heard = Some(inner.client.hear(text, inner.greeted)));
         match heard {
             Some(Ok(Heard::Answer { ask, body })) => self.answer(ask, *body),
-            Some(Ok(Heard::Welcome { info, renewed, send, lost })) => {
+            Some(Ok(Heard::Welcome { info, renewed, send, ended })) => {
                 self.inner.update_value(|inner| {
                     (inner.greeted, inner.n_failures) = (true, 0);
                     send.iter().for_each(|text| inner.send(text));
                 });
                 self.info.set(Some(*info));
                 self.connection.set(Connection::Connected);
-                for ask in lost {
-                    self.answer(ask, session_lost());
+                for (ask, body) in ended {
+                    self.answer(ask, body);
                 }
                 if renewed {
                     self.n_renewals.update(|n| *n += 1);
@@ -219,6 +224,7 @@ impl Session {
                 leptos::logging::warn!("the server said what this page does not understand: {error}");
                 self.try_later();
             }
+            Some(Ok(Heard::More(text))) => self.inner.with_value(|inner| inner.send(&text)),
             Some(Ok(Heard::Nothing)) | None => {}
         }
     }
@@ -286,7 +292,7 @@ impl Question {
         let mut is_there = false;
         session.inner.update_value(|inner| {
             is_there = inner.greeted;
-            if let Some((_, text)) = inner.client.cancel(ask) {
+            if let Some(text) = inner.client.cancel(ask) {
                 inner.send(&text);
             }
         });

@@ -36,13 +36,14 @@ pub struct Suggestions {
     pub total_ms: Option<f64>,
     /// Why there are none, if something went wrong.
     pub problem: Option<String>,
+    began_ms: f64,
 }
 
 impl Suggestions {
     /// None yet, but some are to come.
     #[must_use]
-    pub fn begin() -> Self {
-        Self { running: true, ..Self::default() }
+    pub fn begin(now_ms: f64) -> Self {
+        Self { running: true, began_ms: now_ms, ..Self::default() }
     }
 
     /// The policy answered.
@@ -77,9 +78,9 @@ impl Suggestions {
     }
 
     /// Nothing more comes. What Lean has not answered was given up.
-    pub fn end(&mut self, total_ms: f64) {
+    pub fn end(&mut self, now_ms: f64) {
         self.running = false;
-        self.total_ms = Some(total_ms);
+        self.total_ms = Some(now_ms - self.began_ms);
         self.all.retain(|suggestion| suggestion.outcome.is_some());
     }
 
@@ -207,7 +208,7 @@ mod tests {
     #[test]
     fn closers_come_first_and_rows_stay_where_they_are() {
         let candidate = |tactic: &str, logprob| Candidate { tactic: tactic.into(), logprob, n_tokens: 1 };
-        let mut suggestions = Suggestions::begin();
+        let mut suggestions = Suggestions::begin(1000.0);
         let candidates = ["simp", "intro h", "cases h", "grind", "omega"].map(|tactic| candidate(tactic, -1.0));
         suggestions.proposed(&candidates, 41.0);
         let open = || StepOutcome::Open { state: (), goals: vec![Goal::parse("⊢ p")] };
@@ -224,7 +225,7 @@ mod tests {
         );
         suggestions.tried(3, StepOutcome::Proved, None, 9000);
         suggestions.scored(&[(5, 2.5), (4, -1.0)], 5.1);
-        suggestions.end(62.0);
+        suggestions.end(1062.0);
         check(
             &suggestions,
             expect![[r#"

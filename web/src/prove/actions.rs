@@ -1,7 +1,7 @@
 //! What the visitor does to the script: open a statement, apply a tactic, go back and forth, follow a link.
 
 use leptos::prelude::*;
-use stepwise_core::outcome::StepOutcome;
+use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::problem::Theorem;
 use stepwise_core::wire::{Body, Op, Problem, Step};
 use wasm_bindgen_futures::spawn_local;
@@ -13,6 +13,9 @@ use crate::link;
 use crate::proof::{Proof, StepId};
 use crate::replay::count;
 use crate::suggestions::complaint;
+
+/// What is shown while a statement is being opened.
+const OPENING: &str = "Opening the statement";
 
 /// Why something did not come to its end.
 pub(super) enum Halt {
@@ -37,7 +40,9 @@ impl Prove {
             self.rejected.set(Some("type a statement first, or choose an example".into()));
             return;
         }
-        let turn = self.begin("Opening the statement");
+        self.forget_states();
+        self.search.forget();
+        let turn = self.begin(OPENING);
         self.text.set(text.clone());
         self.rejected.set(None);
         spawn_local(async move {
@@ -112,7 +117,7 @@ impl Prove {
         };
         let turn = self.begin("");
         self.history.update(|history| history.enter(tactic));
-        self.change(|proof| {
+        self.go(|proof| {
             proof.take(tactic, state, goals, latency_ms);
         });
         self.finish_turn(turn, Ok(()));
@@ -121,7 +126,7 @@ impl Prove {
     /// Goes to a step that was taken before.
     pub(crate) fn go_to(self, step: StepId) {
         let turn = self.begin("");
-        self.change(|proof| proof.go_to(step));
+        self.go(|proof| proof.go_to(step));
         self.finish_turn(turn, Ok(()));
     }
 
@@ -185,25 +190,27 @@ impl Prove {
         if self.page.get_untracked() == link::PageName::Prove {
             let tactics = self.proof.with_untracked(|proof| proof.as_ref().map(Proof::tactics).unwrap_or_default());
             browser::replace_hash(&link::prove(&self.opened.get_untracked(), &tactics));
+            self.written.set_value(browser::hash());
         }
+    }
+
+    /// Whether an address is one that the visitor left for another page, and not a link: the script may have grown since.
+    pub(crate) fn is_own(self, hash: &str) -> bool {
+        self.written.with_value(|written| written == hash)
     }
 
     /// Opens the statement in a session that began anew, and builds the script up again.
     pub(super) fn restore(self) {
         let Some(at) = self.proof.with_untracked(|proof| proof.as_ref().map(Proof::at)) else { return };
-        if self.work.get_untracked() == Some("Opening the statement") {
+        if self.is_opening() {
             return;
         }
+        self.forget_states();
         let again = self.again.get_value();
         self.again.set_value(None);
         let turn = self.begin("Building the proof up again");
-        self.proof.update(|proof| {
-            if let Some(proof) = proof {
-                proof.forget_states();
-            }
-        });
         spawn_local(async move {
-            let result = self.state(turn, at).await.map(drop);
+            let result = self.build_up(turn, at).await;
             match again {
                 // It begins a turn of its own.
                 Some(tactic) if result.is_ok() && self.is_current(turn) => self.apply(tactic),
@@ -225,16 +232,9 @@ impl Prove {
         }
         self.judged.set(Some(Judged { tactics: tactics.clone(), file, verdict: None }));
         self.say("No goals are left. The proof is being rechecked");
+        let turn = self.turn.get_value();
         spawn_local(async move {
-            let question = self.session.ask(Op::Recheck { proof: tactics.clone() });
-            let verdict = match question.next().await {
-                Some(Body::Verdict { verdict, file }) => {
-                    self.update_judged(&tactics, |judged| judged.file = file);
-                    Ok(verdict)
-                }
-                Some(Body::Failed { problem }) => Err(problem.detail),
-                _ => Err("the recheck was given up".into()),
-            };
+            let verdict = self.verdict(turn, &tactics).await;
             self.say(match &verdict {
                 Ok(verdict) if verdict.accepted => "The recheck accepted the proof",
                 Ok(_) => "The recheck refused the proof",
@@ -244,13 +244,38 @@ impl Prove {
         });
     }
 
-    /// The state of a step; the statement is opened and what leads to the step is run again where a session does not know
-    /// it. Whatever needs a state begins here, so that it does not matter when a session was lost.
+    async fn verdict(self, turn: u32, tactics: &[String]) -> Result<Verdict, String> {
+        let given_up = || "the recheck was given up".to_owned();
+        self.build_up(turn, StepId(0)).await.map_err(|halt| match halt {
+            Halt::Problem(problem) => problem,
+            Halt::Overtaken | Halt::Lost => given_up(),
+        })?;
+        match self.session.ask(Op::Recheck { proof: tactics.to_vec() }).next().await {
+            Some(Body::Verdict { verdict, file }) => {
+                self.update_judged(tactics, |judged| judged.file = file);
+                Ok(verdict)
+            }
+            Some(Body::Failed { problem }) => Err(problem.detail),
+            _ => Err(given_up()),
+        }
+    }
+
+    /// The state of a step. Whatever needs one begins here, so that it does not matter when a session was lost.
     pub(super) async fn state(self, turn: u32, step: StepId) -> Result<u32, Halt> {
+        self.build_up(turn, step).await?;
+        self.proof.with_untracked(|proof| proof.as_ref()?.step(step).state).ok_or(Halt::Overtaken)
+    }
+
+    /// Opens the statement, and runs what leads to a step again, where the session does not know it.
+    async fn build_up(self, turn: u32, step: StepId) -> Result<(), Halt> {
         let is_open = self
             .proof
             .with_untracked(|proof| proof.as_ref().is_some_and(|proof| proof.step(StepId(0)).state.is_some()));
         if !is_open {
+            if self.is_opening() {
+                // It would take the other statement's place.
+                return Err(Halt::Overtaken);
+            }
             match self.ask(turn, Op::Open { text: self.opened.get_untracked() }).await? {
                 Body::Opened { goals, .. } => {
                     let goals = goals.into_iter().map(Into::into).collect();
@@ -279,14 +304,10 @@ impl Prove {
                 StepOutcome::Proved => Vec::new(),
                 other => return Err(Halt::Problem(complaint(&other).unwrap_or_default())),
             };
-            self.proof.update(|proof| {
-                if let Some(proof) = proof {
-                    proof.found_again(next, done.state, goals);
-                }
-            });
+            self.change(|proof| proof.found_again(next, done.state, goals));
             at = next;
         }
-        self.proof.with_untracked(|proof| proof.as_ref()?.step(step).state).ok_or(Halt::Overtaken)
+        Ok(())
     }
 
     /// Begins something of the visitor's, which overtakes what was under way; `what` is shown with a way to give it up.
@@ -333,8 +354,6 @@ impl Prove {
         }) else {
             return;
         };
-        self.stop_suggesting();
-        self.clear_suggestions();
         if n_goals == 0 {
             self.judge();
             return;
@@ -354,7 +373,7 @@ impl Prove {
         else {
             return Ok(());
         };
-        self.change(|proof| proof.go_to(known));
+        self.go(|proof| proof.go_to(known));
         for tactic in rest {
             self.step(turn, tactic).await?;
         }
@@ -373,7 +392,7 @@ impl Prove {
             StepOutcome::Proved => Vec::new(),
             other => return Err(Halt::Problem(complaint(&other).unwrap_or_default())),
         };
-        self.change(|proof| {
+        self.go(|proof| {
             proof.take(tactic, state, goals, latency_ms);
         });
         Ok(())
@@ -400,6 +419,24 @@ impl Prove {
             Some(body) => Ok(body),
             None => Err(Halt::Overtaken),
         }
+    }
+
+    /// Goes to another place in the script, where others are to be suggested.
+    fn go(self, change: impl FnOnce(&mut Proof)) {
+        self.clear_suggestions();
+        self.change(change);
+    }
+
+    /// Lets go of what stands on the server's states when those are gone; [`Self::build_up`] makes new ones.
+    fn forget_states(self) {
+        self.stop_search();
+        self.clear_suggestions();
+        self.change(Proof::forget_states);
+    }
+
+    /// Whether the statement in the box is on its way to become the server's.
+    fn is_opening(self) -> bool {
+        self.work.get_untracked() == Some(OPENING)
     }
 
     fn change(self, change: impl FnOnce(&mut Proof)) {

@@ -1,7 +1,8 @@
 //! The page's keys, and the list of them.
 //!
 //! Keys without a modifier work only outside text fields, and can be turned off: whoever speaks to the computer would press
-//! them by accident. Alt with a letter is told by its place on the keyboard, because on a Mac it types another character.
+//! them by accident. A letter is the one that the keyboard has, whatever its layout; where it is none of ours, as with Alt on
+//! a Mac or on a Greek keyboard, its place on the keyboard tells.
 
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
@@ -37,13 +38,15 @@ impl Prove {
         let code = event.code();
         let digit = code.strip_prefix("Digit").or_else(|| code.strip_prefix("Numpad"));
         let digit = digit.and_then(|digit| digit.parse::<usize>().ok()).filter(|digit| (1..=9).contains(digit));
-        match (event.key().as_str(), code.as_str()) {
-            ("Escape", _) if !ctrl && !alt => self.cancel(),
-            (_, "KeyZ") if (ctrl && !alt && !shift && !typing) || (alt && !ctrl) => self.undo(),
-            (_, "KeyZ") if ctrl && shift && !alt && !typing => self.redo(),
-            (_, "KeyY") if (ctrl && !alt && !typing) || (alt && !ctrl) => self.redo(),
-            (_, "KeyS") if alt && !ctrl => self.suggest(),
-            (_, "KeyL") if alt && !ctrl => browser::focus(super::line::LINE_ID),
+        match letter(event).as_str() {
+            "escape" if !ctrl && !alt => self.cancel(),
+            // Many a Mac has brackets there.
+            _ if alt && typing && is_punctuation(&event.key()) && browser::alt_types() => return false,
+            "z" if (ctrl && !alt && !shift && !typing) || (alt && !ctrl) => self.undo(),
+            "z" if ctrl && shift && !alt && !typing => self.redo(),
+            "y" if (ctrl && !alt && !typing) || (alt && !ctrl) => self.redo(),
+            "s" if alt && !ctrl => self.suggest(),
+            "l" if alt && !ctrl => browser::focus(super::line::LINE_ID),
             _ if alt && !ctrl && digit.is_some() => self.take_suggestion(digit.unwrap_or_default()),
             _ if !ctrl && !alt && !typing && shortcuts.bare.get_untracked() => match (digit, event.key().as_str()) {
                 (Some(digit), _) if !shift => self.take_suggestion(digit),
@@ -54,6 +57,18 @@ impl Prove {
         }
         true
     }
+}
+
+/// The letter that a key types, or the name of a key that types none. What is no ASCII character is told by the key's place
+/// on an American keyboard.
+fn letter(event: &KeyboardEvent) -> String {
+    let key = event.key();
+    let name = if key.is_ascii() { key } else { event.code().trim_start_matches("Key").to_owned() };
+    name.to_ascii_lowercase()
+}
+
+fn is_punctuation(key: &str) -> bool {
+    matches!(key.as_bytes(), [byte] if byte.is_ascii_punctuation())
 }
 
 /// The list of keys, for the help dialog.

@@ -62,6 +62,7 @@ pub(super) fn TacticLine(prove: Prove) -> impl IntoView {
                     on:keydown=on_key
                 />
                 <button type="button" class:primary=move || !is_closed.get() on:click=move |_| {
+                    field::finish_in(LINE_ID);
                     apply();
                     browser::focus(LINE_ID);
                 }>"Apply"</button>

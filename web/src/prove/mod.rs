@@ -46,6 +46,8 @@ pub(crate) struct Prove {
     text: RwSignal<String>,
     /// The text that was opened, which a new session is asked to open again.
     opened: RwSignal<String>,
+    /// The address that tells of it and of the script, as it was last written.
+    written: StoredValue<String>,
     /// Why the statement was not opened.
     rejected: RwSignal<Option<String>>,
     proof: RwSignal<Option<Proof>>,
@@ -99,6 +101,7 @@ impl Prove {
             said: RwSignal::new(String::new()),
             text: RwSignal::new(String::new()),
             opened: RwSignal::new(String::new()),
+            written: StoredValue::new(String::new()),
             rejected: RwSignal::new(None),
             proof: RwSignal::new(None),
             line: RwSignal::new(String::new()),

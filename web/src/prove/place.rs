@@ -40,7 +40,6 @@ impl Prove {
         if let Some(models) = self.models.try_update_value(Option::take).flatten() {
             models.stop();
         }
-        self.stop_suggesting();
         self.clear_suggestions();
         self.place_note.set(None);
         self.place.set(place);

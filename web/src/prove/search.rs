@@ -54,6 +54,12 @@ impl SearchSignals {
             log: StoredValue::new(None),
         }
     }
+
+    /// Shows nothing of a search that belongs to another statement.
+    pub(super) fn forget(self) {
+        self.progress.set(None);
+        self.ended.set(None);
+    }
 }
 
 impl Prove {
@@ -76,6 +82,7 @@ impl Prove {
         self.stop_search();
         self.stop_suggesting();
         self.search.turn.update_value(|turn| *turn += 1);
+        self.search.log.set_value(None);
         let search_turn = self.search.turn.get_value();
         let turn = self.turn.get_value();
         self.search.running.set(true);
@@ -86,11 +93,12 @@ impl Prove {
         self.show_clock(search_turn, started);
         spawn_local(async move {
             let result = match self.state(turn, at).await {
+                _ if !self.is_current_search(search_turn) => return,
                 Ok(state) if place == Place::Server => self.search_on_server(search_turn, state).await,
                 Ok(state) => self.search_here(search_turn, state).await,
                 Err(halt) => Err(halt),
             };
-            if self.search.turn.get_value() != search_turn {
+            if !self.is_current_search(search_turn) {
                 return;
             }
             self.search.question.set_value(None);
@@ -103,8 +111,10 @@ impl Prove {
             };
             self.say(sentence.clone());
             self.search.ended.set(Some(sentence));
-            if let Ok(SearchEnd::Proved { proof, verdict }) = result {
-                self.take_proof(proof, verdict);
+            match result {
+                Ok(SearchEnd::Proved { proof, verdict }) => self.take_proof(proof, verdict),
+                Ok(_) => {}
+                Err(_) => self.push_cancelled(),
             }
         });
     }
@@ -120,7 +130,15 @@ impl Prove {
         self.search.turn.update_value(|turn| *turn += 1);
         self.search.running.set(false);
         self.search.ended.set(Some(ending(&SearchEnd::Cancelled)));
-        // Whoever runs the search says no more, so that the Tree page is told here.
+        self.push_cancelled();
+    }
+
+    fn is_current_search(self, search_turn: u32) -> bool {
+        self.search.turn.get_value() == search_turn
+    }
+
+    /// Tells the Tree page that the search is over, which whoever runs it did not say.
+    fn push_cancelled(self) {
         let at_ms = self.search.elapsed_ms.get_untracked() as u64;
         self.push(vec![TimedEvent { at_ms, event: Event::Cancelled }]);
     }
@@ -149,7 +167,7 @@ impl Prove {
         let mut search: Option<Search> = None;
         let mut n_events = 0_usize;
         while let Some(body) = question.next().await {
-            if self.search.turn.get_value() != search_turn {
+            if !self.is_current_search(search_turn) {
                 return Err(Halt::Overtaken);
             }
             match body {
@@ -205,7 +223,7 @@ impl Prove {
                 return Err(Halt::Problem("the session has no room for more states; open the statement again".into()));
             };
             let result = self.carry_out(&mut driver, &models, task, at_ms).await;
-            if self.search.turn.get_value() != search_turn {
+            if !self.is_current_search(search_turn) {
                 return Err(Halt::Overtaken);
             }
             result?;
@@ -310,7 +328,7 @@ impl Prove {
 
     /// Moves the clock of the progress line while the search runs.
     fn show_clock(self, search_turn: u32, started: f64) {
-        if self.search.turn.get_value() == search_turn && self.is_searching() {
+        if self.is_current_search(search_turn) && self.is_searching() {
             self.search.elapsed_ms.set(browser::now() - started);
             set_timeout(move || self.show_clock(search_turn, started), Duration::from_millis(250));
         }

@@ -7,9 +7,16 @@ use super::Prove;
 use crate::examples::EXAMPLES;
 use crate::field;
 
+/// The box's element id.
+const BOX_ID: &str = "statement";
+
 #[component]
 pub(super) fn StatementPane(prove: Prove) -> impl IntoView {
     let open = move || prove.open(prove.text.get_untracked(), Vec::new());
+    let on_open = move |_| {
+        field::finish_in(BOX_ID);
+        open();
+    };
     let on_example = move |event: Event| {
         let chosen = event_target_value(&event).parse::<usize>().ok().and_then(|idx| EXAMPLES.get(idx));
         if let Some(example) = chosen {
@@ -50,9 +57,9 @@ pub(super) fn StatementPane(prove: Prove) -> impl IntoView {
                     </select>
                 </div>
             </div>
-            <label class="spoken" for="statement">"Statement in Lean"</label>
+            <label class="spoken" for=BOX_ID>"Statement in Lean"</label>
             <textarea
-                id="statement"
+                id=BOX_ID
                 class="code"
                 rows=n_lines
                 spellcheck="false"
@@ -66,7 +73,7 @@ pub(super) fn StatementPane(prove: Prove) -> impl IntoView {
                 on:keydown=on_key
             ></textarea>
             <div class="row">
-                <button type="button" class:primary=move || !is_open.get() on:click=move |_| open()>
+                <button type="button" class:primary=move || !is_open.get() on:click=on_open>
                     {move || if is_open.get() { "Open again" } else { "Open" }}
                 </button>
                 <span id="statement-hint" class="hint">

@@ -31,11 +31,11 @@ impl Prove {
         let seed = self.n_suggested.get_value();
         self.clear_suggestions();
         self.n_suggested.set_value(seed + 1);
-        self.suggestions.set(Some(Suggestions::begin()));
+        self.suggestions.set(Some(Suggestions::begin(browser::now())));
         let (turn, asked) = (self.turn.get_value(), self.suggest_turn.get_value());
         spawn_local(async move {
-            let started = browser::now();
             let result = match self.state(turn, at).await {
+                _ if !self.is_wanted(asked) => return,
                 Ok(state) if place == Place::Server => self.ask_server(asked, state, seed).await,
                 Ok(state) => self.ask_browser(asked, state, seed).await,
                 Err(halt) => Err(halt),
@@ -45,7 +45,7 @@ impl Prove {
             }
             self.suggesting.set_value(None);
             self.show(|suggestions| {
-                suggestions.end(browser::now() - started);
+                suggestions.end(browser::now());
                 if let Err(Halt::Problem(problem)) = result {
                     suggestions.problem = Some(problem);
                 }
@@ -60,10 +60,16 @@ impl Prove {
         if let Some(question) = self.suggesting.try_update_value(Option::take).flatten() {
             question.cancel();
         }
+        // The models in the browser hear of no question: what they answer is passed over.
+        if self.suggestions.with_untracked(|all| all.as_ref().is_some_and(|all| all.running)) {
+            self.suggest_turn.update_value(|turn| *turn += 1);
+            self.show(|suggestions| suggestions.end(browser::now()));
+        }
     }
 
     /// Takes away the suggestions for a state that is shown no more.
     pub(super) fn clear_suggestions(self) {
+        self.stop_suggesting();
         self.suggest_turn.update_value(|turn| *turn += 1);
         self.n_suggested.set_value(0);
         self.suggestions.set(None);

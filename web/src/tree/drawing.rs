@@ -73,6 +73,7 @@ impl Look {
     }
 
     fn fit(self) {
+        self.measure();
         let scale = self.page.layout.with_untracked(|layout| svg::fitting(layout, self.size.get_untracked()));
         self.scale.set(scale);
         self.center();
@@ -144,6 +145,15 @@ pub(super) fn drawing(page: Page) -> impl IntoView {
             look.center();
         }
         serial
+    });
+    // While the page is hidden its frame has no size, and nothing in it can be placed.
+    Effect::new(move |_| {
+        if page.is_shown.get() {
+            request_animation_frame(move || {
+                look.measure();
+                look.bring_into_sight();
+            });
+        }
     });
     // Another selection is brought into sight. Where the same one moves, because branches grow or fold, the drawing
     // moves along, so that it stays where it was on the screen.

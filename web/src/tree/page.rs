@@ -30,6 +30,8 @@ pub(super) struct Page {
     shown: RwSignal<Option<(u64, u64)>>,
     is_waiting: StoredValue<bool>,
     on_jump: Callback<Vec<String>>,
+    /// Whether the visitor looks at this page.
+    pub(super) is_shown: Memo<bool>,
     pub(super) outline: RwSignal<Outline>,
     /// The visible lines.
     pub(super) lines: Memo<Arc<Vec<Line>>>,
@@ -42,7 +44,7 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) fn new(replay: RwSignal<Option<Replay>>, on_jump: Callback<Vec<String>>) -> Self {
+    pub(super) fn new(replay: RwSignal<Option<Replay>>, is_shown: Memo<bool>, on_jump: Callback<Vec<String>>) -> Self {
         let family = StoredValue::new(Family::default());
         let shown = RwSignal::new(None);
         let outline = RwSignal::new(Outline::default());
@@ -75,6 +77,7 @@ impl Page {
             shown,
             is_waiting: StoredValue::new(false),
             on_jump,
+            is_shown,
             outline,
             lines,
             layout,

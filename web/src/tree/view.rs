@@ -13,10 +13,14 @@ use super::side::{detail_pane, ledger, legend};
 use super::time_line::time_line;
 use crate::replay::Replay;
 
-/// The page. `on_jump` is told the tactics from the statement to a state that the visitor wants to prove on from.
+/// The page, which stays alive while it is not shown. `on_jump` is told the tactics from the statement to a state that the visitor wants to prove on from.
 #[component]
-pub fn TreePage(replay: RwSignal<Option<Replay>>, on_jump: Callback<Vec<String>>) -> impl IntoView {
-    let page = Page::new(replay, on_jump);
+pub fn TreePage(
+    replay: RwSignal<Option<Replay>>,
+    is_shown: Memo<bool>,
+    on_jump: Callback<Vec<String>>,
+) -> impl IntoView {
+    let page = Page::new(replay, is_shown, on_jump);
     let on_drop = move |event: DragEvent| {
         event.prevent_default();
         if let Some(file) = event.data_transfer().and_then(|data| data.files()).and_then(|files| files.get(0)) {
