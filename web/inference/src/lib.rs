@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use std::fmt::Display;
 use std::panic;
 
-use js_sys::JSON;
+use js_sys::{Function, JSON, Reflect};
 use serde::Deserialize;
 use serde_json::json;
 use stepwise_core::model::config::ModelConfig;
@@ -39,10 +39,14 @@ extern "C" {
     fn error(text: &str);
 }
 
-/// Makes a panic, which ends the module, say what it was.
+/// Makes a panic, which ends the module, say what it was, and runs the constructors by which kernels register themselves.
 #[wasm_bindgen(start)]
-fn start() {
+fn start() -> Result<(), JsValue> {
     panic::set_hook(Box::new(|panic| error(&panic.to_string())));
+    // build.rs tells why it is exported.
+    let run_constructors: Function = Reflect::get(&wasm_bindgen::exports(), &"__wasm_call_ctors".into())?.dyn_into()?;
+    run_constructors.call0(&JsValue::UNDEFINED)?;
+    Ok(())
 }
 
 thread_local! {
