@@ -124,5 +124,18 @@ fn probe_network(compute: &Compute) -> Result<Network, String> {
     Network::load(&config, &checkpoint, compute, &mut |_, _| ()).map_err(|e| e.to_string())
 }
 
+/// The GPU for all tests of a process, which can ask for it once; `None`, and a line that says so, where there is none.
+#[cfg(test)]
+pub(super) fn of_tests(what: &str) -> Option<&'static Gpu> {
+    static FOUND: std::sync::OnceLock<Result<Gpu, DeviceError>> = std::sync::OnceLock::new();
+    match FOUND.get_or_init(|| pollster::block_on(Gpu::find())) {
+        Ok(gpu) => Some(gpu),
+        Err(e) => {
+            println!("not tested: {what} on a GPU, {e}");
+            None
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::*;
-use crate::model::device::{Gpu, TOLERANCE, relative_error};
+use crate::model::device::{self, TOLERANCE, relative_error};
 use crate::model::weights::RandomWeights;
 
 /// What llama.cpp computes for random models; `tests/reference/README.md` says how it was made.
@@ -106,14 +106,10 @@ fn logits_agree_with_llama_cpp() {
     assert!(greatest < 1e-5, "the CPU is usually within 1e-6 of llama.cpp, and now {greatest:.1e} off");
 }
 
-/// One test, because a process can ask for its GPU once. A software adapter compiles every kernel for every shape, so
-/// that it gets one model of each kind.
+/// A software adapter compiles every kernel for every shape, so that it gets one model of each kind.
 #[test]
 fn a_gpu_agrees_with_the_cpu_and_with_llama_cpp() {
-    let gpu = match pollster::block_on(Gpu::find()) {
-        Ok(gpu) => gpu,
-        Err(e) => return println!("not tested: models on a GPU, {e}"),
-    };
+    let Some(gpu) = device::of_tests("models") else { return };
     let from_cpu = pollster::block_on(gpu.self_test()).unwrap();
     let kinds = ["internlm2-gqa2-tied", "llama-dynamic", "qwen2-gqa4", "reward-gqa2"];
     let from_llama_cpp = check_vectors(&gpu.compute, |name| !gpu.is_software || kinds.contains(&name));

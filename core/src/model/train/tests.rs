@@ -1,7 +1,7 @@
 //! Gradients against finite differences and against burn's own, and whole trainings of tiny models.
 
 use super::*;
-use crate::model::device::Gpu;
+use crate::model::device;
 use crate::model::weights::{Checkpoint, Dtype, SafetensorsBytes};
 use crate::random::SplitMix64;
 
@@ -355,10 +355,7 @@ fn broken_data_is_refused() {
 /// Skipped where there is no adapter, as the other tests of devices.
 #[test]
 fn a_gpu_computes_the_same_gradients() {
-    let gpu = match pollster::block_on(Gpu::find()) {
-        Ok(gpu) => gpu,
-        Err(e) => return println!("not tested: training on a GPU, {e}"),
-    };
+    let Some(gpu) = device::of_tests("training") else { return };
     let mut greatest: f32 = 0.0;
     for (training, expected) in kinds(&gpu.compute).into_iter().zip(kinds(&Compute::cpu(2))) {
         let (expected_loss, expected) = whole(&expected);
