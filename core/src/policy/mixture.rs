@@ -37,7 +37,7 @@ pub fn portfolio_with_lemmas(lemmas: &Premises, lemmas_share: f64, request: &Pro
 /// The shares of two policies in the samples of one state.
 ///
 /// The first policy is asked before the second, which gets its own share and what the first left of its: a model that is
-/// sure of itself writes a few tactics again and again, and a list that short often leaves no state open.
+/// sure of itself may write a few tactics again and again.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shares {
     samples: u32,
