@@ -55,7 +55,7 @@ impl Token {
 /// All tokens of a text, comments included.
 #[must_use]
 pub fn tokens(source: &str) -> Vec<Token> {
-    let mut lexer = Lexer { source, at: 0, line: 1, counted: 0, tokens: Vec::new(), holes: Vec::new() };
+    let mut lexer = Lexer { source, at: 0, tokens: Vec::new(), holes: Vec::new() };
     while lexer.skip_white_space() {
         lexer.token();
     }
@@ -68,9 +68,6 @@ pub fn tokens(source: &str) -> Vec<Token> {
 struct Lexer<'a> {
     source: &'a str,
     at: usize,
-    /// The line of byte `counted`.
-    line: u32,
-    counted: usize,
     tokens: Vec<Token>,
     /// The interpolation holes that are open, outermost first.
     holes: Vec<Hole>,
@@ -264,13 +261,10 @@ impl<'a> Lexer<'a> {
     }
 
     fn push(&mut self, kind: TokenKind, start: usize) {
-        let n_line_ends = |text: &str| text.bytes().filter(|byte| *byte == b'\n').count() as u32;
-        let last_end = self.tokens.last().map_or(0, |token| token.span.end);
-        let gap = &self.source[last_end..start];
-        let begins_line = self.tokens.is_empty() || gap.contains('\n');
-        self.line += n_line_ends(&self.source[self.counted..start]);
-        self.counted = start;
-        self.tokens.push(Token { kind, span: start..self.at, line: self.line, begins_line });
+        let (last, last_line) = self.tokens.last().map_or((0..0, 1), |token| (token.span.clone(), token.line));
+        let n_line_ends = self.source[last.start..start].bytes().filter(|byte| *byte == b'\n').count();
+        let begins_line = self.tokens.is_empty() || self.source[last.end..start].contains('\n');
+        self.tokens.push(Token { kind, span: start..self.at, line: last_line + n_line_ends as u32, begins_line });
     }
 
     fn rest(&self) -> &'a str {

@@ -3,18 +3,13 @@
 //
 // CHROMIUM=/usr/bin/chromium STEPWISE=target/release/stepwise node tests/web/measure.mjs
 import { launch } from "./browser.mjs";
+import { spread } from "./figures.mjs";
 import { serve } from "./server.mjs";
 
 const RUNS = 40;
 const LOADS = 10;
 const server = await serve("--port", "0");
 const browser = await launch();
-
-const spread = (values, unit) => {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (q) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))].toFixed(1);
-  return `median ${at(0.5)} ${unit}, 10% ${at(0.1)}, 90% ${at(0.9)}, n ${sorted.length}`;
-};
 
 const [paint, interactive] = [[], []];
 for (let load = 0; load <= LOADS; load++) {

@@ -4,6 +4,7 @@
 // CHROMIUM=/usr/bin/chromium DIST=dist SUGGESTIONS=target/release/suggestions node tests/web/speed.mjs
 // RUNS (7), SAMPLES (24), and GPU_FLAGS (browser.mjs) may be set. A machine without a GPU wants PLACES="browser-cpu native-cpu".
 import { launch } from "./browser.mjs";
+import { spread } from "./figures.mjs";
 import { GOALS, ask, goal, proposal, serveModels, start, startNative } from "./models.mjs";
 
 const { RUNS = 7, SAMPLES = 24, PLACES = "browser-gpu browser-cpu native-gpu native-cpu" } = process.env;
@@ -36,12 +37,6 @@ async function place(name) {
   };
 }
 
-const spread = (values, unit) => {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (q) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))].toFixed(1);
-  return `${at(0.5)} ${unit} (${at(0)} to ${at(1)}, n ${sorted.length})`;
-};
-
 const places = [];
 for (const name of PLACES.split(" ")) places.push({ ...(await place(name)), tokens: [], states: [], seconds: [] });
 // The first round compiles shaders and lets burn choose its kernels.
@@ -63,7 +58,7 @@ for (let run = -1; run < Number(RUNS); run++) {
   }
 }
 for (const { name, tokens, states, seconds } of places) {
-  console.log(`${name}: ${spread(tokens, "tokens/s")}, ${spread(states, "states/s")}, ${spread(seconds.map((s) => 1000 * s), "ms per state's suggestions")}`);
+  console.log(`${name}: ${spread(tokens, "tokens/s")}; ${spread(states, "states/s")}; ${spread(seconds.map((s) => 1000 * s), "ms per state's suggestions")}`);
 }
 for (const { close } of places) await close();
 await browser.close();

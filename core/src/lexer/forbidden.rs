@@ -63,12 +63,12 @@ fn find(proof: &str, n_wanted: usize) -> Vec<Forbidden> {
             TokenKind::Word => word(text).or_else(|| constant(text)).or_else(|| around.in_context(text)),
             TokenKind::Symbol if text == "@" && around.text(1) == "[" && !around.after("rec") => Some(DECLARES),
             _ => None,
-        };
+        }?;
         let text = match token.kind {
             TokenKind::Unclosed => text.chars().take(20).collect(),
             _ => text.to_owned(),
         };
-        Some(Forbidden { span: token.span.clone(), line: token.line, text, reason: reason? })
+        Some(Forbidden { span: token.span.clone(), line: token.line, text, reason })
     });
     found.take(n_wanted).collect()
 }

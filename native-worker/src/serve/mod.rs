@@ -2,7 +2,8 @@
 //!
 //! `docs/protocol.md` in the repository is what it speaks. [`access`] decides who may connect, [`sessions`] keeps the sessions,
 //! [`session`] takes in requests and [`requests`] carries them out; [`socket`] and [`http`] are the two ways in, and
-//! [`assets`] the files of the page. [`connections`] takes them all in. All sessions share one pool of Lean hosts, which serves them in turn.
+//! [`assets`] the files of the page. [`connections`] takes them all in. All sessions share one pool of Lean hosts, which serves
+//! them in turn.
 
 mod access;
 mod assets;

@@ -36,7 +36,6 @@ struct Inner {
     /// The greatest id that was taken in.
     last_id: u64,
     running: HashMap<u64, watch::Sender<StopLevel>>,
-    /// The statement, unless none is open.
     proof: Option<Arc<Proof>>,
     search: Option<Search>,
     n_connected: u32,

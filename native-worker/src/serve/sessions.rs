@@ -46,12 +46,10 @@ impl Sessions {
             let session = self.lock().get(&resume.session).cloned()?;
             (same(&resume.key, &session.key) && !session.is_over()).then_some((session, resume.after))
         });
+        let known = known.inspect(|(session, _)| session.touch());
         let resumed = known.is_some();
         let (session, after) = match known {
-            Some(known) => {
-                known.0.touch();
-                known
-            }
+            Some(known) => known,
             None => (self.create()?, 0),
         };
         let batch = session.outbox.after(after);
