@@ -23,9 +23,12 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
   };
 
   // Field numbers of Lean 4.28 structures; `verifyLayout` compares what can be compared before anything depends on them.
+  const ENVIRONMENT = { base: 0, n: 8 };
+  const KERNEL_ENVIRONMENT = { header: 5, n: 6 };
+  const HEADER = { n: 6, isModuleByte: 36 };
   const COMMAND_CONTEXT = { cancelToken: 9, n: 10 };
   const COMMAND_STATE = { env: 0, messages: 1, scopes: 2, n: 11 };
-  const SCOPE = { options: 1, namespace: 2, openDecls: 3, n: 10 };
+  const SCOPE = { options: 1, namespace: 2, openDecls: 3, n: 10, isNoncomputableByte: 48 };
   const CORE_CONTEXT = { initHeartbeats: 8, cancelToken: 12, n: 14 };
   const CORE_STATE = { env: 0, messages: 6, infoState: 7, n: 9 };
   const INFO_STATE = { n: 3, enabledByte: 20 };
@@ -36,6 +39,24 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     if (isBoxed(o) || abi.nFields(o) !== n) throw new Error(`${what} does not have the ${n} fields of Lean 4.28: this driver does not fit this Lean`);
     return o;
   };
+
+  // ---- the environment that a plain file sees
+
+  /**
+   * This build has the library at the exported level only, and its import marks the environment as that of a `module`:
+   * definitions would be private until they are said to be public, and `#print axioms` would refuse. People's files are
+   * plain ones. The mark is a byte of the header, which both views of the environment hold.
+   */
+  const asPlainFile = () => {
+    const views = expectFields("Lean.Environment's base", field(expectFields("Lean.Environment", env, ENVIRONMENT.n), ENVIRONMENT.base), 2);
+    for (const i of [0, 1]) {
+      const kernel = expectFields("Lean.Kernel.Environment", field(views, i), KERNEL_ENVIRONMENT.n);
+      const header = expectFields("Lean.EnvironmentHeader", field(kernel, KERNEL_ENVIRONMENT.header), HEADER.n);
+      if (abi.byte(header + HEADER.isModuleByte) > 1) throw new Error("Lean.EnvironmentHeader.isModule is no Bool: this driver does not fit this Lean");
+      abi.setByte(header + HEADER.isModuleByte, 0);
+    }
+  };
+  asPlainFile();
 
   // ---- cancellation: one token for the whole process, set by the watchdog's thread
 
@@ -100,8 +121,21 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     return call("Lean_Parser_mkInputContext___redArg", abi.toLean(text), abi.toLean("<input>"), box(1), box(bytes));
   };
 
-  /** A fresh command state over `environment` (owned). */
-  const commandState = (environment) => call("Lean_Elab_Command_mkState", environment, MESSAGE_LOG_EMPTY(), box(0));
+  /**
+   * A fresh command state over `environment` (owned). Its scope is noncomputable: code cannot be made of what calls the
+   * library's compiled functions, which this build's library does not carry, and no theorem needs code. Lean still
+   * compiles what it can, so `#eval` runs where nothing is missing; where something is, the definition stands without
+   * code instead of being refused.
+   */
+  const commandState = (environment) => {
+    const plain = call("Lean_Elab_Command_mkState", environment, MESSAGE_LOG_EMPTY(), box(0));
+    const scopes = field(plain, COMMAND_STATE.scopes);
+    const scope = withFields(expectFields("Lean.Elab.Command.Scope", field(scopes, 0), SCOPE.n), {});
+    abi.setByte(scope + SCOPE.isNoncomputableByte, 1);
+    const state = withFields(plain, { [COMMAND_STATE.scopes]: construct(1, [scope, box(0)]) });
+    release(plain);
+    return state;
+  };
 
   /** The command context that Lean's front end would make for this text (owned), with our cancellation token in it. */
   let receiveContext = null;
