@@ -7,6 +7,7 @@ pub mod comparison;
 pub mod corpus;
 pub mod cost;
 pub mod critic;
+pub mod facts;
 pub mod goal;
 pub mod learn;
 pub mod lexer;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::search::{Event, Header};
 use super::{Candidate, Cost, Goal, Outcome};
+use crate::facts::Declaration;
 use crate::outcome::Verdict;
 use crate::problem::Theorem;
 use crate::search::{Budget, PriorityRule, SearchConfig, SearchRule};
@@ -223,7 +224,14 @@ impl SearchPlan {
             lean_cpu_ms: None,
             cost_ms: None,
         };
-        SearchConfig { search: self.order.into(), rule: PriorityRule::Sum, budget, in_flight, seed: self.seed }
+        SearchConfig {
+            search: self.order.into(),
+            rule: PriorityRule::Sum,
+            budget,
+            in_flight,
+            seed: self.seed,
+            widen: true,
+        }
     }
 }
 
@@ -264,6 +272,9 @@ pub enum Body {
         theorem: Theorem,
         /// Its goals.
         goals: Vec<Goal>,
+        /// The file's own declarations before the statement, for policies; left out where there are none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        declarations: Vec<Declaration>,
         /// What it cost.
         cost: Cost,
     },

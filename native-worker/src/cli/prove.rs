@@ -76,6 +76,7 @@ pub(super) fn search_config(budget: &BudgetArgs, in_flight: usize) -> SearchConf
         },
         in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
         seed: budget.seed,
+        widen: true,
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use stepwise_core::critic::Scores;
+use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::policy::Proposals;
@@ -200,15 +201,15 @@ pub async fn run_search(
 
 /// What became of the state that a search begins at.
 enum Root {
-    Open { states: States, goals: Vec<Goal> },
+    Open { states: States, goals: Vec<Goal>, declarations: Declarations },
     Lost(StepOutcome<()>),
 }
 
 /// Opens a theorem and runs the tactics that come before the search.
 async fn open(pool: &Pool, theorem: &Theorem, prefix: &[String]) -> Result<Costed<Root>, PoolError> {
     let Costed { value, mut cost } = pool.open(theorem.clone()).await?;
-    let (session, mut goals) = match value {
-        SessionStart::Open { session, goals } => (session, goals),
+    let (session, mut goals, declarations) = match value {
+        SessionStart::Open { session, goals, declarations } => (session, goals, declarations),
         SessionStart::Rejected { message } => {
             return Ok(Costed { value: Root::Lost(StepOutcome::Failed { message }), cost });
         }
@@ -223,7 +224,7 @@ async fn open(pool: &Pool, theorem: &Theorem, prefix: &[String]) -> Result<Coste
             lost => return Ok(Costed { value: Root::Lost(split(lost).0), cost }),
         }
     }
-    Ok(Costed { value: Root::Open { states: States::new(session, root), goals }, cost })
+    Ok(Costed { value: Root::Open { states: States::new(session, root), goals, declarations }, cost })
 }
 
 /// Runs sibling tactics up to the first that closes the last goal: the rest would cost what a proof no longer needs.
@@ -410,14 +411,14 @@ impl Run {
     fn take_in(&mut self, answer: Answer) -> Result<Vec<Command>, RunError> {
         match answer {
             Answer::Opened(Costed { value, cost }) => {
-                let outcome = match value {
-                    Root::Open { states, goals } => {
+                let (outcome, declarations) = match value {
+                    Root::Open { states, goals, declarations } => {
                         self.states = Some(states);
-                        StepOutcome::Open { state: (), goals }
+                        (StepOutcome::Open { state: (), goals }, declarations)
                     }
-                    Root::Lost(outcome) => outcome,
+                    Root::Lost(outcome) => (outcome, Declarations::default()),
                 };
-                self.feed(Event::Opened { outcome, cost })
+                self.feed(Event::Opened { outcome, declarations, cost })
             }
             Answer::Proposed { node, proposals: Proposals { candidates, cost } } => {
                 self.feed(Event::Proposed { node, candidates, cost })

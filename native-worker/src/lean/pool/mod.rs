@@ -10,6 +10,7 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
+use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::problem::Theorem;
@@ -81,6 +82,8 @@ pub enum SessionStart {
         session: Session,
         /// The root's goals.
         goals: Vec<Goal>,
+        /// The file's own declarations before the statement.
+        declarations: Declarations,
     },
     /// Lean's message: the preamble or the statement is wrong.
     Rejected {
@@ -147,7 +150,7 @@ impl Pool {
         self.shared.schedule.submit(id, Job::Open { reply });
         let Costed { value, cost } = answer.await.map_err(|_| PoolError::Closed)??;
         let value = match value {
-            worker::RootOutcome::Open(goals) => SessionStart::Open { session, goals },
+            worker::RootOutcome::Open(goals, declarations) => SessionStart::Open { session, goals, declarations },
             worker::RootOutcome::Rejected(message) => SessionStart::Rejected { message },
             worker::RootOutcome::Failed(message) => SessionStart::HostFailed { message },
         };

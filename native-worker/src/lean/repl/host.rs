@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::problem::Theorem;
@@ -158,7 +159,11 @@ impl LeanHost for ReplHost {
         let asked = self.process.ask(&request, limits.wall).await;
         cost += asked.cost;
         let value = match reading::root(asked.answer?) {
-            Root::Open { state, goal } => Opened::Root { state: HostState(state), goals: vec![Goal::parse(&goal)] },
+            Root::Open { state, goal } => Opened::Root {
+                state: HostState(state),
+                goals: vec![Goal::parse(&goal)],
+                declarations: Declarations::default(),
+            },
             Root::Rejected { message } => Opened::Rejected { message },
             Root::Confused { detail } => return Err(self.confused(detail).await),
         };

@@ -10,11 +10,12 @@ pub(crate) const ENTRY: &str = "host.cjs";
 pub(crate) const PREPARE: &str = "prepare.cjs";
 
 /// The scripts, by file name.
-pub(crate) const FILES: [(&str, &str); 20] = [
+pub(crate) const FILES: [(&str, &str); 21] = [
     ("abi.js", include_str!("driver/abi.js")),
     ("boot.js", include_str!("driver/boot.js")),
     ("driver.js", include_str!("driver/driver.js")),
     ("exceptions.js", include_str!("driver/exceptions.js")),
+    ("facts.js", include_str!("driver/facts.js")),
     ("host.cjs", include_str!("driver/host.cjs")),
     ("library.js", include_str!("driver/library.js")),
     ("prepare.cjs", include_str!("driver/prepare.cjs")),
@@ -34,7 +35,8 @@ pub(crate) const FILES: [(&str, &str); 20] = [
 ];
 
 /// The scripts that only hosts use: a change to one of them leaves what `prepare.cjs` writes as it is.
-const HOST_ONLY: [&str; 6] = ["driver.js", "host.cjs", "library.js", "recheck.js", "shape.js", "watchdog.js"];
+const HOST_ONLY: [&str; 7] =
+    ["driver.js", "facts.js", "host.cjs", "library.js", "recheck.js", "shape.js", "watchdog.js"];
 
 /// Tells this version of the scripts from every other, so that different versions of stepwise can share a cache.
 pub(crate) fn version() -> &'static str {
