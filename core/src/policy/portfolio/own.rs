@@ -11,6 +11,7 @@ mod recursion;
 use self::names::Names;
 use super::draft::Drafts;
 use super::view::View;
+use crate::facts::{Declaration, Recursion};
 
 /// Below this share of their weight, tactics that know no definition wait for those that do.
 const WITHOUT_NAMES: f64 = 0.3;
@@ -26,6 +27,10 @@ pub(super) fn draft(view: &View, drafts: &mut Drafts) {
     recursion::draft(view, facts, &names, drafts);
     cases::draft(view, facts, &names, drafts);
     guesses::draft(view, facts, &names, drafts);
+}
+
+fn unfolds_usefully(function: &Declaration) -> bool {
+    function.recursion != Some(Recursion::Structural)
 }
 
 /// A closing tactic that is told no name.
@@ -63,6 +68,9 @@ fn direct(view: &View, names: &Names, drafts: &mut Drafts) {
         drafts.add(9.5, format!("all_goals first | (simp_all [{simp}]; done) | grind [{grind}] | omega"));
     }
     let functions = names.functions_in_goal();
+    // At a variable the body of a structural recursion is a `match` that nothing decides; at constructors `simp` opens it.
+    let functions: Vec<&str> =
+        functions.into_iter().filter(|name| names.find(name).is_some_and(unfolds_usefully)).collect();
     for (idx, name) in functions.iter().take(3).enumerate() {
         drafts.add(2.6 - 0.6 * idx as f64, format!("unfold {name}"));
     }

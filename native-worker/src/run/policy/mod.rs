@@ -4,6 +4,7 @@ pub mod detail;
 pub mod endpoint;
 pub mod mixture;
 pub mod premises;
+pub mod widening;
 
 use async_trait::async_trait;
 use stepwise_core::cost::ModelCost;

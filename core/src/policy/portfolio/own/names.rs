@@ -61,10 +61,6 @@ impl<'a> Names<'a> {
         self.all.iter().find(|declaration| declaration.name == name)
     }
 
-    pub(super) fn all(&self) -> &'a [Declaration] {
-        self.all
-    }
-
     pub(super) fn lemmas(&self) -> &[&'a Declaration] {
         &self.lemmas
     }
@@ -81,7 +77,9 @@ impl<'a> Names<'a> {
     /// What `simp` is given.
     pub(super) fn simp(&self) -> String {
         let mut names = self.opened();
-        names.extend(self.instances.iter().flat_map(|instance| methods(&instance.result)).map(|name| (*name).to_owned()));
+        names.extend(
+            self.instances.iter().flat_map(|instance| methods(&instance.result)).map(|name| (*name).to_owned()),
+        );
         let lemmas = self.lemmas.iter().filter(|lemma| !is_order(lemma) || lemma.kind == Kind::Theorem);
         names.extend(lemmas.map(|lemma| lemma.name.clone()));
         distinct(names)
