@@ -145,5 +145,7 @@ pub(super) fn verdict(accepted: bool) -> Verdict {
         checker: "simulated".into(),
         lean_version: "none".into(),
         axioms: Vec::new(),
+        unopened: 0,
+        notes: Vec::new(),
     }
 }
