@@ -110,7 +110,7 @@ async fn search(
     runs: &[RunArgs],
     verbose: u8,
 ) -> anyhow::Result<(Vec<Results>, bool)> {
-    let problems = eval::problems(file, &args.run)?;
+    let (problems, _) = eval::problems(file, &args.run)?;
     // Opened before Lean starts: a file that cannot be written should be known at once.
     let mut recorded =
         args.configurations.iter().map(|c| Recorded::open(args, &c.name)).collect::<Result<Vec<_>, _>>()?;

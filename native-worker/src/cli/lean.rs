@@ -26,8 +26,18 @@ const NATIVE_HOST_MEMORY: u64 = 4 << 30;
 /// # Errors
 /// When set-up fails or the settings contradict each other.
 pub(super) async fn start_pool(args: &LeanArgs) -> anyhow::Result<Pool> {
+    start_pool_for(args, |_| {}).await
+}
+
+/// As [`start_pool`], for a command that sets more than [`LeanArgs`] can.
+///
+/// # Errors
+/// As [`start_pool`].
+pub(super) async fn start_pool_for(args: &LeanArgs, set: impl FnOnce(&mut PoolConfig)) -> anyhow::Result<Pool> {
     let launch = launcher(args).await?;
-    Ok(Pool::start(launch, pool_config(args)))
+    let mut config = pool_config(args);
+    set(&mut config);
+    Ok(Pool::start(launch, config))
 }
 
 /// How many Lean processes run.

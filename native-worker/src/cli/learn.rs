@@ -142,7 +142,7 @@ fn begun(
     for path in &args.problems {
         let text = input::read_text(path)?;
         files.insert(path.display().to_string(), sha256(text.as_bytes()));
-        for problem in read_jsonl(&path.display().to_string(), &text, &input::defaults(&args.lean)?)? {
+        for problem in input::problems(path, &args.lean, false)?.0 {
             if !names.insert(problem.name.clone()) {
                 bail!("two files have a problem named {}: rename one of them", problem.name);
             }
@@ -156,7 +156,7 @@ fn begun(
     for path in &args.eval {
         let text = input::read_text(path)?;
         files.insert(path.display().to_string(), sha256(text.as_bytes()));
-        let set = EvaluationSet::new(&read_jsonl(&path.display().to_string(), &text, &input::defaults(&args.lean)?)?);
+        let set = EvaluationSet::new(&input::problems(path, &args.lean, false)?.0);
         problems.retain(|problem| set.find(problem).is_none());
     }
     let n_clean = problems.len();
@@ -256,8 +256,7 @@ fn learn(
         sets.push(EvalSet { name: HELD_OUT.to_owned(), problems: held_out });
     }
     for path in &args.eval {
-        let text = input::read_text(path)?;
-        let problems = read_jsonl(&path.display().to_string(), &text, &input::defaults(&args.lean)?)?;
+        let (problems, _) = input::problems(path, &args.lean, false)?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if sets.iter().any(|set: &EvalSet| set.name == stem) {
             bail!("two evaluation sets are named {stem}: rename one of the files");

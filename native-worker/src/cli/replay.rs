@@ -140,10 +140,20 @@ pub(super) fn describe(end: &SearchEnd) -> String {
             "not proved: no open state is left; more samples or passes would try other tactics".into()
         }
         SearchEnd::OutOfBudget { what } => format!("not proved: the budget of {what} is used up"),
-        SearchEnd::BadStatement { message } => format!("the statement does not elaborate: {message}"),
+        SearchEnd::BadStatement { message } => {
+            format!("the statement does not elaborate: {message}{}", hint(message))
+        }
         SearchEnd::HostFailed { message } => format!("Lean could not open the statement: {message}"),
         SearchEnd::Cancelled => "cancelled".into(),
     }
+}
+
+/// What to do about a statement that Lean refuses, where its message does not say; empty otherwise.
+pub(super) fn hint(message: &str) -> &'static str {
+    if message.contains("has already been declared") {
+        return "; the library or the text before it has this name: give the theorem another";
+    }
+    ""
 }
 
 /// The ledger in one line, line feed included. What models read and how long they took is told where there were models.
