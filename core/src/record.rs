@@ -186,6 +186,9 @@ pub struct EvalSummary {
     pub crashes: u64,
     /// Rechecks made.
     pub rechecks: u64,
+    /// Questions to the policy that brought nothing, because its server failed.
+    #[serde(default)]
+    pub policy_failures: u64,
     /// How many problems ended how.
     pub by_status: BTreeMap<Status, u64>,
     /// How many proofs have how many tactics.
@@ -364,6 +367,7 @@ impl EvalSummary {
             timeouts: costs.timeouts,
             crashes: costs.crashes,
             rechecks: costs.rechecks,
+            policy_failures: costs.policy_failures,
             by_status,
             proof_lengths: stats::counts(lengths),
         }

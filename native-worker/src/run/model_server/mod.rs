@@ -6,6 +6,7 @@
 
 mod address;
 mod error;
+mod json;
 #[cfg(test)]
 pub(crate) mod peer;
 #[cfg(test)]
@@ -15,7 +16,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 use ureq::Agent;
@@ -131,7 +132,7 @@ impl ModelServer {
     /// # Errors
     /// When no JSON came back in time.
     pub async fn post(&self, path: &'static str, mut question: Value) -> Result<Value, ServerError> {
-        question["model"] = json!(&*self.model);
+        question["model"] = Value::from(&*self.model);
         self.client.ask(path, Some(question.to_string())).await
     }
 
@@ -233,17 +234,25 @@ impl Client {
                 let url = self.url();
                 return Err(ServerError::TooLarge { url, path, max_bytes }.into());
             }
-            Err(error) => return Err(self.failed(&error)),
+            Err(error) => {
+                let Failed { error, again } = self.failed(&error);
+                let error = match error {
+                    ServerError::Unreachable { url, cause } => ServerError::BrokeOff { url, path, cause },
+                    other => other,
+                };
+                return Err(Failed { error, again });
+            }
         };
         let status = response.status().as_u16();
         if !response.status().is_success() {
-            let again = matches!(status, 429 | 502..=504).then(|| Again { retry_after: retry_after(&response) });
+            // What else a server may say with 500 and above is its own trouble, and often passes.
+            let again = matches!(status, 408 | 425 | 429 | 500..).then(|| Again { retry_after: retry_after(&response) });
             let redirection =
                 response.headers().get(header::LOCATION).map(|to| [b"it redirects to ", to.as_bytes()].concat());
             let said = redirection.filter(|_| response.status().is_redirection()).unwrap_or(bytes);
             return Err(Failed { error: self.refusal(path, status, &said), again });
         }
-        serde_json::from_slice(&bytes).map_err(|_| {
+        serde_json::from_slice(&bytes).or_else(|error| json::without_bare_numbers(&bytes).ok_or(error)).map_err(|_| {
             let beginning = self.quote(&String::from_utf8_lossy(&bytes));
             ServerError::NotJson { url: self.url(), path, beginning }.into()
         })
