@@ -60,6 +60,9 @@ impl Models {
                 let (folder, use_as) = (folder.clone(), policy_use(args));
                 let loaded = load(progress, "policy", move |told| LocalPolicy::open(&folder, device, use_as, told));
                 let loaded: LocalPolicy = loaded.await?;
+                if let Some(notice) = loaded.notice() {
+                    progress.say(notice);
+                }
                 let (own_mix, own_lemmas) = (loaded.own_mix(), loaded.lemmas().cloned());
                 (Arc::new(loaded), own_mix, own_lemmas)
             }
