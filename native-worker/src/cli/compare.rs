@@ -127,7 +127,7 @@ async fn search(
     for (eval_idx, (recorded, run)) in recorded.iter_mut().zip(runs).enumerate() {
         let of_config = || format!("--config {}", recorded.results.name);
         let models =
-            Models::open(&run.models, &search_config(&run.budget, 1), &progress).await.with_context(of_config)?;
+            Models::open(&run.models, &run.lean, &search_config(&run.budget, 1), &progress).await.with_context(of_config)?;
         let eval = eval::build(run, models, None, &pool, stop.clone()).await.with_context(of_config)?;
         let records = std::mem::take(&mut recorded.results.records);
         let resumption = eval::resumption(&recorded.path, &problems, records, &eval.run())?;

@@ -44,7 +44,7 @@ pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome>
     let path = args.results.as_deref().unwrap_or(Path::new(""));
     let progress = Progress::new(verbose);
     let config = search_config(&args.run.budget, 1);
-    let models = Models::open(&args.run.models, &config, &progress).await?;
+    let models = Models::open(&args.run.models, &args.run.lean, &config, &progress).await?;
     // When everything is recorded already, Lean need not start to say so.
     if let Some(first) = recorded.first() {
         let run = Run::new(&config, models.policy.name(), models.critic_name().as_deref(), &first.run.lean);

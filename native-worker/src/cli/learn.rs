@@ -22,6 +22,7 @@ use stepwise_core::random::SplitMix64;
 use stepwise_core::search::Budget;
 
 use super::args::{ExportArgs, LearnArgs, LearnModelArgs, Seconds};
+use super::models::portfolio_options;
 use super::progress::Progress;
 use super::{Outcome, input, interrupt, lean, output};
 use crate::lean::pool::Pool;
@@ -32,7 +33,7 @@ use crate::learn::{Beginning, EvalSet, Learn, LearnOptions, Told, Workshop, revi
 use crate::models::ModelDevice;
 use crate::run::policy::mixture::Mixture;
 use crate::run::policy::premises::LemmaPolicy;
-use crate::run::policy::{Policy, Portfolio};
+use crate::run::policy::{self, Policy};
 
 /// The name of the set of held-out problems.
 const HELD_OUT: &str = "held-out";
@@ -360,12 +361,12 @@ async fn workshop(
     if device.is_software_gpu {
         progress.say(&format!("{} is a program on the CPU: `--device cpu` is faster", device.name));
     }
-    let portfolio: Arc<dyn Policy> = Arc::new(Portfolio);
+    let portfolio = policy::portfolio(portfolio_options(&args.lean));
     let explorer: Arc<dyn Policy> = match &args.searches.premises {
-        None => portfolio,
-        Some(path) => Arc::new(Mixture::new(portfolio, Arc::new(LemmaPolicy::open(path)?), 0.5)),
+        None => Arc::clone(&portfolio),
+        Some(path) => Arc::new(Mixture::new(Arc::clone(&portfolio), Arc::new(LemmaPolicy::open(path)?), 0.5)),
     };
-    Ok(Workshop { pool, lean, device, explorer, stop })
+    Ok(Workshop { pool, lean, device, portfolio, explorer, stop })
 }
 
 fn is_held_out(problem: &Problem) -> bool {

@@ -44,7 +44,7 @@ pub(super) async fn run(args: &ProveArgs, verbose: u8) -> anyhow::Result<Outcome
         tell(args, &report)?;
         return Ok(report.outcome());
     }
-    let models = Models::open(&args.models, &search_config(&args.budget, 1), &progress).await?;
+    let models = Models::open(&args.models, &args.lean, &search_config(&args.budget, 1), &progress).await?;
     let pool = lean::start_pool(&args.lean).await?;
     let stop = {
         let progress = progress.clone();

@@ -19,7 +19,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::critic::{Critic, CriticError};
 use super::log_file::{LogFile, LogFileError};
-use super::policy::{Policy, PolicyError};
+use super::policy::{Policy, PolicyError, for_imports};
 use super::searches::{Found, replace_searches};
 use super::states::{self, States};
 use super::stop::{Stop, StopLevel};
@@ -143,6 +143,7 @@ pub async fn run_search(
 ) -> Result<Ran, RunError> {
     let Job { search, journal, again, base_ms } = job;
     let critic = critic_for(search.config(), critic)?.cloned();
+    let policy = for_imports(policy, &search.theorem().imports);
     let mut run = Run {
         search,
         journal,
@@ -150,7 +151,7 @@ pub async fn run_search(
         extra_cost: LeanCost::default(),
         tasks: JoinSet::new(),
         pool: pool.clone(),
-        policy: Arc::clone(policy),
+        policy,
         critic,
         base_ms,
         logged_ms: base_ms,
