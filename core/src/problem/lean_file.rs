@@ -41,12 +41,12 @@ pub enum OpenKind {
 
 impl fmt::Display for OpenPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: ", self.line)?;
         let owner = match &self.owner {
             Some((keyword, Some(name))) => format!("`{keyword} {name}`"),
             Some((keyword, None)) => format!("`{keyword}`"),
-            None => "no declaration that could be proved".to_owned(),
+            None => return write!(f, "this `sorry` is in no theorem, and stays"),
         };
-        write!(f, "line {}: ", self.line)?;
         match self.kind {
             OpenKind::Data => write!(
                 f,

@@ -63,8 +63,10 @@ fn is_command(source: &Source<'_>, idx: usize) -> bool {
 
 /// True when a `:` outside brackets comes before anything that would end a statement.
 fn states_a_type(source: &Source<'_>, from: usize) -> bool {
+    // No statement has more before its `:`, and a hostile text must not be read again from each of its words.
+    const MAX_TOKENS: usize = 1000;
     let mut depth = 0_i32;
-    for idx in from..source.tokens.len() {
+    for idx in (from..source.tokens.len()).take(MAX_TOKENS) {
         match source.text(idx) {
             "(" | "[" | "{" | "⟨" | "⦃" => depth += 1,
             ")" | "]" | "}" | "⟩" | "⦄" => depth -= 1,

@@ -75,10 +75,32 @@ mod tests {
 
     #[test]
     fn tactics_one_after_another_are_told_apart() {
-        check("omega\n\n clear h\n\n simp [Nat.dvd_iff_mod_eq_zero]\n\n exact dvd_mul", &expect![]);
-        check("intro x\nsimp at x -- with\nexact x", &expect![]);
-        check("constructor\n· intro h\n  exact h\n· simp\n-- done\nrfl", &expect![]);
-        check("", &expect![]);
+        check("omega\n\n clear h\n\n simp [Nat.dvd_iff_mod_eq_zero]\n\n exact dvd_mul", &expect![[r#"
+            [
+                "omega",
+                "clear h",
+                "simp [Nat.dvd_iff_mod_eq_zero]",
+                "exact dvd_mul",
+            ]
+        "#]]);
+        check("intro x\nsimp at x -- with\nexact x", &expect![[r#"
+            [
+                "intro x",
+                "simp at x -- with",
+                "exact x",
+            ]
+        "#]]);
+        check("constructor\n· intro h\n  exact h\n· simp\n-- done\nrfl", &expect![[r#"
+            [
+                "constructor",
+                "· intro h\n  exact h",
+                "· simp\n-- done",
+                "rfl",
+            ]
+        "#]]);
+        check("", &expect![[r#"
+            []
+        "#]]);
     }
 
     #[test]

@@ -506,7 +506,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
 
   /** What a tactic with a `?` logged besides what its parent's state held: such tactics tell what to put in their place. */
   const saidBy = (tactic, after, before) => {
-    if (!/\?|says|show_term|hint/.test(tactic)) return undefined;
+    if (!/\?|show_term|hint|suggest|library_search/.test(tactic)) return undefined;
     const said = (parts) => messagesOf(field(parts[3], CORE_STATE.messages)).map((m) => m.text.replace(/^<input>:\d+:\d+: /, ""));
     return said(after).slice(said(before).length);
   };
