@@ -41,8 +41,9 @@ pub(super) fn entries(text: &str) -> Vec<Entry> {
     if !is_line_by_line(text) {
         let values: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(text).into_iter().collect();
         if let Ok(values) = values {
+            let is_one_problem = values.len() == 1 && items_of(values[0].clone()) == values;
             let items = values.into_iter().flat_map(items_of);
-            return items.enumerate().map(|(idx, item)| entry(idx + 1, true, Ok(item))).collect();
+            return items.enumerate().map(|(idx, item)| entry(idx + 1, !is_one_problem, Ok(item))).collect();
         }
     }
     let lines = text.lines().enumerate().map(|(idx, line)| (idx + 1, line.trim()));

@@ -322,9 +322,9 @@ fn broken_files_are_named_with_their_line() {
     );
     check_dataset(
         "{\"name\": \"a\", \"statement\": \"1 = 1\"}\n\n{\"name\": \"a\", \"statement\": \"2 = 2\"}",
-        &expect!["error: p.jsonl:3: the name a is taken by line 1: give each problem its own"],
+        &expect!["error: p.jsonl:3: the name a is taken by p.jsonl:1: give each problem its own"],
     );
-    check_dataset("\n", &expect!["error: p.jsonl: no problem in it: expected one JSON object per line"]);
+    check_dataset("\n", &expect!["error: p.jsonl: no problem in it: expected one JSON object per line, or a JSON array of them"]);
 }
 
 /// Names and places of what is read, then what is said about the rest.
@@ -406,7 +406,7 @@ fn files_that_are_one_value_are_read_too() {
         4. b [-] theorem b : 2 = 2
         p:3: expected one JSON object per line: expected value at line 1 column 15
         p:5: expected one JSON object per line: EOF while parsing a string at line 1 column 6"#]]);
-    check_lenient("{\"problems\": 3}", &expect!["p, item 1: no statement: expected one of the fields formal_statement, lean4_statement, lean4_formalization, statement"]);
+    check_lenient("{\"problems\": 3}", &expect!["p:1: no statement: expected one of the fields formal_statement, lean4_statement, lean4_formalization, statement"]);
 }
 
 const FILE: &str = "import Init
