@@ -93,7 +93,7 @@ pub(super) fn problems(path: &Path, lean: &LeanArgs, strict: bool) -> anyhow::Re
     let Dataset { problems, unread, renamed, lemmas } = read_dataset(&name, &text, &defaults);
     if problems.is_empty() {
         return match unread.into_iter().next() {
-            Some(first) => Err(first).context("nothing in it can be read"),
+            Some(first) => Err(first.into()),
             None => Err(DatasetError::Empty { file: name }.into()),
         };
     }
