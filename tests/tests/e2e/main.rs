@@ -6,6 +6,7 @@ mod cli;
 mod compare;
 mod endpoint;
 mod guided;
+mod inputs;
 mod kills;
 mod lean;
 mod learn;

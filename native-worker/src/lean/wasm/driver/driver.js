@@ -603,11 +603,19 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     if (errors.length > 0) return fail(errors[0]);
     if (isBoxed(after[0])) {
       const flaw = flawOfProof(session, after);
-      return flaw === null ? (after.forEach(release), { proved: true }) : fail(flaw);
+      const tried = saidBy(tactic, after, parts);
+      return flaw === null ? (after.forEach(release), { proved: true, tried }) : fail(flaw);
     }
     const { goals, problem: unprintable } = goalsOf(session, after);
     if (unprintable !== undefined) return fail(unprintable);
-    return { goals, parts: after, heartbeats };
+    return { goals, parts: after, heartbeats, tried: saidBy(tactic, after, parts) };
+  };
+
+  /** What a tactic with a `?` logged besides what its parent's state held: such tactics tell what to put in their place. */
+  const saidBy = (tactic, after, before) => {
+    if (!/\?|show_term|hint|suggest|library_search/.test(tactic)) return undefined;
+    const said = (parts) => messagesOf(field(parts[3], CORE_STATE.messages)).map((m) => m.text.replace(/^<input>:\d+:\d+: /, ""));
+    return said(after).slice(said(before).length);
   };
 
   /** Why a state without goals is no proof, or null: the root goal's term still has holes, uses `sorry`, or what it may not. */
@@ -628,7 +636,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     const parent = states.get(id);
     if (parent === undefined) return { lost: true };
     const { value, fired } = timed(limitMs, () => step(parent, tactic));
-    if (value.parts !== undefined) return { open: keep(parent.session, value.parts, value.heartbeats), goals: value.goals };
+    if (value.parts !== undefined) return { open: keep(parent.session, value.parts, value.heartbeats), goals: value.goals, tried: value.tried };
     if (fired && value.failed !== undefined) return { timeout: true };
     return value;
   };
