@@ -20,7 +20,8 @@ use tokio::time::MissedTickBehavior;
 
 use super::critic::{Critic, CriticError};
 use super::log_file::{LogFile, LogFileError};
-use super::policy::{Policy, PolicyError};
+use super::policy::{Policy, PolicyError, for_imports};
+use super::searches::{Found, replace_searches};
 use super::states::{self, States};
 use super::stop::{Stop, StopLevel};
 use crate::lean::host::Costed;
@@ -143,6 +144,7 @@ pub async fn run_search(
 ) -> Result<Ran, RunError> {
     let Job { search, journal, again, base_ms } = job;
     let critic = critic_for(search.config(), critic)?.cloned();
+    let policy = for_imports(policy, &search.theorem().imports);
     let mut run = Run {
         search,
         journal,
@@ -150,7 +152,7 @@ pub async fn run_search(
         extra_cost: LeanCost::default(),
         tasks: JoinSet::new(),
         pool: pool.clone(),
-        policy: Arc::clone(policy),
+        policy,
         critic,
         base_ms,
         logged_ms: base_ms,
@@ -299,6 +301,10 @@ enum Answer {
     Proposed {
         node: NodeId,
         proposals: Proposals,
+        /// States that were made again on the way.
+        made: Vec<(NodeId, StateId)>,
+        /// What Lean spent on tactics that only search.
+        cost: LeanCost,
     },
     Checked {
         node: NodeId,
@@ -361,8 +367,12 @@ impl Run {
             }
             Command::Propose { node, request } => {
                 let policy = Arc::clone(&self.policy);
-                self.tasks
-                    .spawn(async move { Ok(Answer::Proposed { node, proposals: policy.propose(&request).await? }) });
+                let place = self.states.as_ref().map(|states| (states.session(), states.route(&self.search, node)));
+                self.tasks.spawn(async move {
+                    let proposals = policy.propose(&request).await?;
+                    let Found { proposals, made, cost } = replace_searches(proposals, place).await?;
+                    Ok(Answer::Proposed { node, proposals, made, cost })
+                });
             }
             Command::Score { node, request, .. } => {
                 let critic = self.critic.clone();
@@ -420,7 +430,11 @@ impl Run {
                 };
                 self.feed(Event::Opened { outcome, declarations, cost })
             }
-            Answer::Proposed { node, proposals: Proposals { candidates, cost } } => {
+            Answer::Proposed { node, proposals: Proposals { candidates, cost }, made, cost: spent } => {
+                self.extra_cost += spent;
+                if let Some(states) = &mut self.states {
+                    states.note(made.into_iter().map(|(node, state)| (Some(node), state)));
+                }
                 self.feed(Event::Proposed { node, candidates, cost })
             }
             Answer::Scored { node, scores: Scores { scores, cost } } => self.feed(Event::Scored { node, scores, cost }),

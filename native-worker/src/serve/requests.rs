@@ -19,6 +19,7 @@ use super::problem::Problem;
 use super::session::{Proof, Session, failed};
 use crate::lean::host::Costed;
 use crate::lean::pool::{PoolError, SessionStart, StateId};
+use crate::run::policy::for_imports;
 use crate::run::stop::{Stop, StopLevel};
 use crate::run::{Job, Ran, run_search};
 
@@ -130,7 +131,8 @@ impl Work<'_> {
             ..ProposalRequest::default()
         };
         let started = Instant::now();
-        let proposals = self.session.service.policy.propose(&request).await;
+        let policy = for_imports(&self.session.service.policy, &proof.theorem.imports);
+        let proposals = policy.propose(&request).await;
         let candidates = proposals.map_err(|e| Problem::machine(e.to_string()))?.candidates;
         self.tell(Body::Proposed {
             candidates: candidates.iter().map(Candidate::from).collect(),

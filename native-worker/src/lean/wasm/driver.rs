@@ -10,9 +10,11 @@ pub(crate) const ENTRY: &str = "host.cjs";
 pub(crate) const PREPARE: &str = "prepare.cjs";
 
 /// The scripts, by file name.
-pub(crate) const FILES: [(&str, &str); 21] = [
+pub(crate) const FILES: [(&str, &str); 24] = [
     ("abi.js", include_str!("driver/abi.js")),
+    ("axioms.js", include_str!("driver/axioms.js")),
     ("boot.js", include_str!("driver/boot.js")),
+    ("declared.js", include_str!("driver/declared.js")),
     ("driver.js", include_str!("driver/driver.js")),
     ("exceptions.js", include_str!("driver/exceptions.js")),
     ("facts.js", include_str!("driver/facts.js")),
@@ -20,6 +22,7 @@ pub(crate) const FILES: [(&str, &str); 21] = [
     ("library.js", include_str!("driver/library.js")),
     ("prepare.cjs", include_str!("driver/prepare.cjs")),
     ("recheck.js", include_str!("driver/recheck.js")),
+    ("replay.js", include_str!("driver/replay.js")),
     ("runtime.cjs", include_str!("driver/runtime.cjs")),
     ("runtime.js", include_str!("driver/runtime.js")),
     ("selftest.cjs", include_str!("driver/selftest.cjs")),
@@ -35,8 +38,18 @@ pub(crate) const FILES: [(&str, &str); 21] = [
 ];
 
 /// The scripts that only hosts use: a change to one of them leaves what `prepare.cjs` writes as it is.
-const HOST_ONLY: [&str; 7] =
-    ["driver.js", "facts.js", "host.cjs", "library.js", "recheck.js", "shape.js", "watchdog.js"];
+const HOST_ONLY: [&str; 10] = [
+    "axioms.js",
+    "declared.js",
+    "driver.js",
+    "facts.js",
+    "host.cjs",
+    "library.js",
+    "recheck.js",
+    "replay.js",
+    "shape.js",
+    "watchdog.js",
+];
 
 /// Tells this version of the scripts from every other, so that different versions of stepwise can share a cache.
 pub(crate) fn version() -> &'static str {
