@@ -85,6 +85,9 @@ pub struct Declaration {
     /// Whether the body distinguishes cases.
     #[serde(skip_serializing_if = "is_false")]
     pub branches: bool,
+    /// Whether the body appends lists.
+    #[serde(skip_serializing_if = "is_false")]
+    pub appends: bool,
     /// How it recurs, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recursion: Option<Recursion>,

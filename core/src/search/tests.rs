@@ -281,6 +281,54 @@ fn equal_priorities_go_to_the_shorter_path_then_to_the_older_node() {
 }
 
 #[test]
+fn a_search_that_runs_dry_asks_for_other_tactics_until_nothing_new_comes() {
+    let mut hand = ByHand::opened(SearchConfig { widen: true, ..config() });
+    hand.proposed(0, &[("a", -1.0), ("b", -2.0)]);
+    check(&hand.checked(0, vec![open(1), failed()]), &expect![[r#"propose 1 after ["a"]"#]]);
+    // State 1 has no idea, so that the root is asked again, and then state 1.
+    check(&hand.proposed(1, &[]), &expect!["propose 0 after []"]);
+    let Some(Command::Propose { request, .. }) = hand.search.outstanding().pop() else { panic!("nothing is asked") };
+    assert_eq!((request.widening, request.tried), (1, vec!["a".to_owned(), "b".to_owned()]));
+    // What was tried is not run again.
+    check(&hand.proposed(0, &[("b", -1.0), ("c", -2.0)]), &expect![[r#"check 0 ["c"]"#]]);
+    check(&hand.checked(0, vec![failed()]), &expect![[r#"propose 1 after ["a"]"#]]);
+    check(&hand.proposed(1, &[]), &expect!["propose 0 after []"]);
+    check(&hand.proposed(0, &[("a", -1.0), ("c", -2.0)]), &expect!["finish: Exhausted"]);
+    assert_eq!(hand.search.ledger().expansions, 5);
+}
+
+#[test]
+fn widening_ends_with_the_expansions() {
+    let budget = Budget { expansions: 2, ..config().budget };
+    let mut hand = ByHand::opened(SearchConfig { budget, widen: true, ..config() });
+    hand.proposed(0, &[("a", -1.0)]);
+    check(&hand.checked(0, vec![failed()]), &expect!["propose 0 after []"]);
+    hand.proposed(0, &[("b", -1.0)]);
+    check(&hand.checked(0, vec![failed()]), &expect![[r#"finish: OutOfBudget { what: "expansions" }"#]]);
+}
+
+#[test]
+fn siblings_of_a_refused_proof_are_run() {
+    let mut hand = ByHand::opened(SearchConfig { widen: true, ..config() });
+    hand.proposed(0, &[("a", -1.0), ("trick", -2.0), ("b", -3.0), ("c", -4.0)]);
+    check(&hand.checked(0, vec![failed(), StepOutcome::Proved]), &expect![[r#"recheck 0 ["trick"]"#]]);
+    check(&hand.rechecked(0, false), &expect![[r#"check 0 ["b", "c"]"#]]);
+    check(&hand.checked(0, vec![open(1), failed()]), &expect![[r#"propose 1 after ["b"]"#]]);
+    assert_eq!(hand.search.ledger().tactics, 4);
+}
+
+#[test]
+fn what_is_declared_reaches_the_policy() {
+    let declared: Declarations = vec![crate::facts::Declaration { name: "f".into(), ..Default::default() }].into();
+    let mut search = Search::new(theorem(), config());
+    search.handle(TimedEvent { at_ms: 0, event: Event::Started });
+    let opened = Event::Opened { outcome: open(0), declarations: declared.clone(), cost: COST };
+    let commands = search.handle(TimedEvent { at_ms: 1, event: opened });
+    let [Command::Propose { request, .. }] = commands.as_slice() else { panic!("{commands:?}") };
+    assert_eq!(request.declarations, declared);
+}
+
+#[test]
 fn passes_start_from_the_root_again() {
     let budget = Budget { passes: 2, expansions: 1, ..config().budget };
     let mut hand = ByHand::opened(SearchConfig { budget, ..config() });

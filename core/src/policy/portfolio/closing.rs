@@ -50,6 +50,8 @@ pub(super) fn draft(view: &View, options: Options, drafts: &mut Drafts) {
             if numeric { "all_goals first | omega | grind" } else { "all_goals first | simp_all; done | grind" },
         );
     }
+    // It may take all the time of a tactic: for states that are expanded once more, when all else is tried.
+    drafts.add(0.05, "exact?");
     if options.mathlib {
         with_mathlib(view, drafts);
     }

@@ -5,6 +5,7 @@
 
 mod cases;
 mod guesses;
+mod instances;
 mod names;
 mod recursion;
 
@@ -26,6 +27,7 @@ pub(super) fn draft(view: &View, drafts: &mut Drafts) {
     direct(view, &names, drafts);
     recursion::draft(view, facts, &names, drafts);
     cases::draft(view, facts, &names, drafts);
+    instances::draft(view, facts, &names, drafts);
     guesses::draft(view, facts, &names, drafts);
 }
 
@@ -35,7 +37,7 @@ fn unfolds_usefully(function: &Declaration) -> bool {
 
 /// A closing tactic that is told no name.
 fn is_plain_closer(tactic: &str) -> bool {
-    ["grind", "simp", "simp_all", "omega", "simp +arith", "exact?", "decide +kernel"].contains(&tactic)
+    ["grind", "simp", "simp_all", "omega", "simp +arith", "decide +kernel"].contains(&tactic)
         || (tactic.starts_with("induction ") || tactic.starts_with("cases "))
             && !tactic.contains("?_")
             && !tactic.contains('[')
@@ -98,3 +100,6 @@ fn direct(view: &View, names: &Names, drafts: &mut Drafts) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

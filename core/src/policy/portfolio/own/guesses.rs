@@ -20,7 +20,7 @@ pub(super) fn draft(view: &View, facts: &GoalFacts, names: &Names, drafts: &mut 
     }
     accumulators(view, facts, names, drafts);
     appended(view, facts, names, drafts);
-    kept(view, facts, names, drafts);
+    kept(view, names, drafts);
 }
 
 /// A proof by induction on the variable that was introduced last.
@@ -84,7 +84,7 @@ fn accumulators(view: &View, facts: &GoalFacts, names: &Names, drafts: &mut Draf
 fn by_induction_here(over: &str, names: &Names) -> String {
     let (simp, grind) = (names.simp(), names.grind());
     format!(
-        ":= by\n  clear * -\n  induction {over} <;> first | (simp_all [{simp}]; done) | (intro _; simp_all [{simp}]; omega) | grind [{grind}]"
+        ":= by\n  induction {over} <;> first | (simp_all [{simp}]; done) | (intro _; simp_all [{simp}]; omega) | grind [{grind}]"
     )
 }
 
@@ -120,9 +120,7 @@ fn appended(view: &View, facts: &GoalFacts, names: &Names, drafts: &mut Drafts) 
             "Bool" => [(2.5, format!("({f} xs && {f} ys)")), (2.0, format!("({f} xs || {f} ys)"))],
             _ => continue,
         };
-        let is_needed = view.target.contains("++")
-            || names.functions().len() > 1
-            || view.target.matches(short(f).trim()).count() > 1;
+        let is_needed = function.appends || view.target.contains("++");
         for (weight, value) in values {
             let weight = if is_needed { *weight } else { weight * 0.4 };
             let proof = by_induction("xs ys", "xs", names);
@@ -136,76 +134,46 @@ fn appended(view: &View, facts: &GoalFacts, names: &Names, drafts: &mut Drafts) 
 }
 
 /// What a function that changes a value of some type does to the other functions of that type.
-fn kept(view: &View, facts: &GoalFacts, names: &Names, drafts: &mut Drafts) {
+fn kept(view: &View, names: &Names, drafts: &mut Drafts) {
     let name = view.fresh("hkeep", &[]);
-    let measures: Vec<&Declaration> =
-        names.functions().iter().copied().filter(|function| function.args.len() == 1).collect();
+    let mut add = |weight: f64, statement: String, proof: &str| {
+        drafts.add_promising(weight, PROVED_GUESS, format!("have {name} : {statement} {proof}"));
+    };
     let mut n_guesses = 0;
-    for change in names.functions().iter().filter(|function| function.args.last() == Some(&function.result)) {
-        let Some(over) = change.args.last() else { continue };
-        if over.is_empty() || change.recursion.is_none() || change.args.len() > 3 {
+    let changes = names.helpers().iter().chain(names.functions()).filter(|f| f.args.last() == Some(&f.result));
+    for change in changes {
+        let Some(over) = change.args.last().filter(|over| !over.is_empty()) else { continue };
+        if change.recursion.is_none() || change.args.len() > 3 || n_guesses > 4 {
             continue;
         }
+        // What a function in the goal is made of has to be known before the function itself.
+        let is_helper = names.helpers().iter().any(|helper| helper.name == change.name);
+        let fade = if is_helper { 1.0 } else { 0.4 };
         let extra: Vec<String> = (1..change.args.len()).map(|idx| format!("a{idx}")).collect();
         let binders = extra.iter().map(|name| format!("{name} ")).collect::<String>() + "t";
         let result = format!("({} {binders})", change.name);
         let proof = by_induction(&binders, "t", names);
-        for measure in
-            measures.iter().filter(|measure| measure.args.last() == Some(over) && measure.name != change.name)
-        {
+        if over == "List" && view.target.contains("length") {
+            n_guesses += 1;
+            add(6.0 * fade, format!("∀ {binders}, {result}.length = t.length + 1"), &proof);
+            add(4.0 * fade, format!("∀ {binders}, {result}.length = t.length"), &proof);
+        }
+        let of_type = |f: &&&Declaration| f.args.len() == 1 && f.args.last() == Some(over) && f.name != change.name;
+        for measure in names.functions().iter().filter(of_type).take(2) {
             let m = &measure.name;
             n_guesses += 1;
-            if n_guesses > 4 {
-                return;
-            }
             match measure.result.as_str() {
-                "Prop" => drafts.add_promising(
-                    2.8,
-                    PROVED_GUESS,
-                    format!("have {name} : ∀ {binders}, {m} t → {m} {result} {proof}"),
-                ),
+                "Prop" => add(6.0 * fade, format!("∀ {binders}, {m} t → {m} {result}"), &proof),
                 "Bool" => {
-                    drafts.add_promising(
-                        2.8,
-                        PROVED_GUESS,
-                        format!("have {name} : ∀ {binders}, {m} t = true → {m} {result} = true {proof}"),
-                    );
-                    drafts.add_promising(
-                        2.0,
-                        PROVED_GUESS,
-                        format!("have {name} : ∀ {binders}, {m} {result} = {m} t {proof}"),
-                    );
+                    add(6.0 * fade, format!("∀ {binders}, {m} t = true → {m} {result} = true"), &proof);
+                    add(3.0 * fade, format!("∀ {binders}, {m} {result} = {m} t"), &proof);
                 }
                 "Nat" | "Int" => {
-                    drafts.add_promising(
-                        2.4,
-                        PROVED_GUESS,
-                        format!("have {name} : ∀ {binders}, {m} {result} = {m} t {proof}"),
-                    );
-                    drafts.add_promising(
-                        2.2,
-                        PROVED_GUESS,
-                        format!("have {name} : ∀ {binders}, {m} {result} = {m} t + 1 {proof}"),
-                    );
+                    add(5.0 * fade, format!("∀ {binders}, {m} {result} = {m} t + 1"), &proof);
+                    add(4.5 * fade, format!("∀ {binders}, {m} {result} = {m} t"), &proof);
                 }
-                _ => drafts.add_promising(
-                    2.0,
-                    PROVED_GUESS,
-                    format!("have {name} : ∀ {binders}, {m} {result} = {m} t {proof}"),
-                ),
+                _ => add(4.0 * fade, format!("∀ {binders}, {m} {result} = {m} t"), &proof),
             }
-        }
-        if over == "List" && (view.target.contains("length") || facts.calls.is_empty()) {
-            drafts.add_promising(
-                2.5,
-                PROVED_GUESS,
-                format!("have {name} : ∀ {binders}, {result}.length = t.length {proof}"),
-            );
-            drafts.add_promising(
-                2.4,
-                PROVED_GUESS,
-                format!("have {name} : ∀ {binders}, {result}.length = t.length + 1 {proof}"),
-            );
         }
     }
 }

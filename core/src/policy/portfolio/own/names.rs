@@ -1,6 +1,6 @@
 //! Which own declarations a goal's tactics name: functions to open, lemmas to use.
 
-use crate::facts::{Declaration, GoalFacts, Kind};
+use crate::facts::{Declaration, GoalFacts, Kind, Recursion};
 
 /// More functions than these make a simplifier slow and its result unreadable.
 const MAX_FUNCTIONS: usize = 8;
@@ -76,10 +76,11 @@ impl<'a> Names<'a> {
 
     /// What `simp` is given.
     pub(super) fn simp(&self) -> String {
-        let mut names = self.opened();
-        names.extend(
-            self.instances.iter().flat_map(|instance| methods(&instance.result)).map(|name| (*name).to_owned()),
-        );
+        // The equation of a well-founded recursion rewrites its own right side for ever.
+        let opens = |function: &&&Declaration| function.recursion != Some(Recursion::WellFounded);
+        let mut names: Vec<String> =
+            self.functions.iter().filter(opens).map(|function| function.name.clone()).collect();
+        names.extend(self.own_methods());
         let lemmas = self.lemmas.iter().filter(|lemma| !is_order(lemma) || lemma.kind == Kind::Theorem);
         names.extend(lemmas.map(|lemma| lemma.name.clone()));
         distinct(names)
@@ -90,6 +91,7 @@ impl<'a> Names<'a> {
         let mut names = self.opened();
         names.extend(self.lemmas.iter().map(|lemma| lemma.name.clone()));
         names.extend(self.constructors());
+        names.extend(self.own_methods());
         distinct(names)
     }
 
@@ -98,6 +100,29 @@ impl<'a> Names<'a> {
         let predicates = self.constants.iter().filter_map(|name| self.find(name));
         let predicates = predicates.filter(|declaration| declaration.kind == Kind::Predicate);
         predicates.flat_map(|predicate| predicate.constructors.iter().map(|c| c.name.clone())).take(8).collect()
+    }
+
+    /// The instances of own and library classes that matter, most important first.
+    pub(super) fn instances(&self) -> &[&'a Declaration] {
+        &self.instances
+    }
+
+    /// Instances of own classes in the goal, and the fields through which they are seen.
+    fn own_methods(&self) -> Vec<String> {
+        let is_own = |instance: &&&Declaration| self.find(&instance.result).is_some_and(|d| d.kind == Kind::Class);
+        let own: Vec<&&Declaration> = self.instances.iter().filter(is_own).collect();
+        let fields = self.constants.iter().filter_map(|name| self.find(name)).filter(|field| {
+            field.kind == Kind::Projection
+                && own
+                    .iter()
+                    .any(|instance| field.name.strip_prefix(&instance.result).is_some_and(|r| r.starts_with('.')))
+        });
+        fields.map(|field| field.name.clone()).chain(own.iter().map(|instance| instance.name.clone())).collect()
+    }
+
+    /// Functions that do not stand in the goal and that a function in the goal is made of.
+    pub(super) fn helpers(&self) -> &[&'a Declaration] {
+        &self.functions[self.n_in_goal..]
     }
 
     /// Whether a lemma's conclusion has the target's head.
@@ -114,24 +139,6 @@ impl<'a> Names<'a> {
 /// An associative or commutative law, with which a simplifier can go round in circles, is a class's law.
 fn is_order(lemma: &Declaration) -> bool {
     lemma.name.ends_with("comm")
-}
-
-/// The functions of a library class through which an instance is seen.
-fn methods(class: &str) -> &'static [&'static str] {
-    match class {
-        "Add" => &["HAdd.hAdd", "Add.add"],
-        "Mul" => &["HMul.hMul", "Mul.mul"],
-        "Sub" => &["HSub.hSub", "Sub.sub"],
-        "Neg" => &["Neg.neg"],
-        "Append" => &["HAppend.hAppend", "Append.append"],
-        "LE" => &["LE.le"],
-        "LT" => &["LT.lt"],
-        "BEq" => &["BEq.beq"],
-        "Functor" => &["Functor.map"],
-        "Bind" | "Monad" => &["bind", "pure"],
-        "Membership" => &["Membership.mem"],
-        _ => &[],
-    }
 }
 
 fn distinct(names: Vec<String>) -> String {

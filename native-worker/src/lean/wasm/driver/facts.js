@@ -143,6 +143,7 @@ StepwiseLean.createFacts = (abi, tools) => {
     return found;
   };
   const CONDITIONALS = new Set(["ite", "dite", "cond", "Bool.rec", "bif"]);
+  const APPENDING = new Set(["HAppend.hAppend", "List.append"]);
   const branches = (env, body) => mentions(env, body, (name) => CONDITIONALS.has(nameText(name)) || truthOf("Lean_Meta_isMatcherCore", env, name));
 
   /** Indices of lambdas' variables: in `fun x y => .. x ..` variable 0 is x. Null where the term is no such variable. */
@@ -262,6 +263,7 @@ StepwiseLean.createFacts = (abi, tools) => {
     const recursion = recursionOf(env, name, body, block.length);
     const told = { ...declared, kind: "definition", ...signatureOf(type), uses };
     if (branches(env, body)) told.branches = true;
+    if (mentions(env, body, (name) => APPENDING.has(nameText(name)))) told.appends = true;
     if (recursion !== null) {
       told.recursion = recursion.kind;
       const on = explicitIndex(type, recursion.on);
