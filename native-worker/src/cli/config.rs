@@ -208,7 +208,7 @@ mod tests {
                 priority = sum (default)
                 alpha = 0.25 (config.toml)
                 seed = 0 (default)
-                policy = tiny (default)
+                policy = portfolio (default)
                 mix = auto (default)
                 premises = - (default)
                 premises-share = 0.5 (default)
