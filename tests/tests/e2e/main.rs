@@ -14,6 +14,7 @@ mod library;
 mod live_states;
 mod models;
 mod nasty;
+mod own_definitions;
 mod repl_host;
 mod repl_live;
 mod repl_transcripts;
