@@ -251,6 +251,8 @@ StepwiseLean.createFacts = (abi, tools) => {
     }
     const body = bodyOf(info);
     if (tag(info) !== INFO.definition || body === null) return null;
+    // Notation, syntax and macros are declarations too, of Lean's own types; no goal speaks of them.
+    if (/^Lean\./.test(headName(result))) return null;
     if (is("Lean_Meta_isMatcherCore") || is("Lean_isAuxRecursor") || is("Lean_isNoConfusion")) return null;
     const uses = ownNames(env, body, isOwn).filter((other) => other !== text);
     if (is("Lean_Environment_isProjectionFn")) {
