@@ -10,9 +10,37 @@ use super::{Token, TokenKind, tokens};
 
 /// Tactics of core Lean, Batteries and Mathlib that print a suggestion instead of keeping what they found.
 const SEARCHING: [&str; 31] = [
-    "exact?", "exact?%", "apply?", "rw?", "rw??", "rewrite?", "rewrites?", "have?", "simp?", "simp?!", "simp!?", "simp_all?",
-    "simp_all?!", "simp_all!?", "simp_arith?", "simp_all_arith?", "dsimp?", "dsimp?!", "dsimp!?", "simpa?", "simpa!?", "grind?",
-    "try?", "aesop?", "decide?", "norm_num?", "hint", "observe?", "show_term", "library_search", "suggest",
+    "exact?",
+    "exact?%",
+    "apply?",
+    "rw?",
+    "rw??",
+    "rewrite?",
+    "rewrites?",
+    "have?",
+    "simp?",
+    "simp?!",
+    "simp!?",
+    "simp_all?",
+    "simp_all?!",
+    "simp_all!?",
+    "simp_arith?",
+    "simp_all_arith?",
+    "dsimp?",
+    "dsimp?!",
+    "dsimp!?",
+    "simpa?",
+    "simpa!?",
+    "grind?",
+    "try?",
+    "aesop?",
+    "decide?",
+    "norm_num?",
+    "hint",
+    "observe?",
+    "show_term",
+    "library_search",
+    "suggest",
 ];
 
 /// What a tactic holds that only searches.
@@ -152,17 +180,29 @@ mod tests {
 
     #[test]
     fn a_search_is_replaced_by_each_of_its_suggestions() {
-        check("exact?", &["Try this:\n  [apply] exact Nat.le_of_succ_le h"], &expect![[r#"
+        check(
+            "exact?",
+            &["Try this:\n  [apply] exact Nat.le_of_succ_le h"],
+            &expect![[r#"
             `exact?` only searches, and is not kept in a proof. Try this:
               [apply] exact Nat.le_of_succ_le h
-            => ["exact Nat.le_of_succ_le h"]"#]]);
-        check("intro x; simp? [foo, (bar)] at h ⊢", &["Try this:\n  [apply] simp only [foo] at h ⊢"], &expect![[r#"
+            => ["exact Nat.le_of_succ_le h"]"#]],
+        );
+        check(
+            "intro x; simp? [foo, (bar)] at h ⊢",
+            &["Try this:\n  [apply] simp only [foo] at h ⊢"],
+            &expect![[r#"
             `simp?` only searches, and is not kept in a proof. Try this:
               [apply] simp only [foo] at h ⊢
-            => ["intro x; simp only [foo] at h ⊢"]"#]]);
+            => ["intro x; simp only [foo] at h ⊢"]"#]],
+        );
         check(
             "cases n with\n| zero => rw?\n| succ n => rfl",
-            &["Try this:\n  [apply] rw [a,\n    b]\n  -- x = y", "found an applicable lemma, but", "Try this:\n  [apply] rw [c]"],
+            &[
+                "Try this:\n  [apply] rw [a,\n    b]\n  -- x = y",
+                "found an applicable lemma, but",
+                "Try this:\n  [apply] rw [c]",
+            ],
             &expect![[r#"
                 `rw?` only searches, and is not kept in a proof. Try these:
                   [apply] rw [a,
@@ -170,31 +210,51 @@ mod tests {
                   [apply] rw [c]
                 => ["cases n with\n| zero => rw [a,\n            b]\n| succ n => rfl", "cases n with\n| zero => rw [c]\n| succ n => rfl"]"#]],
         );
-        check("first | rfl | (try?)", &["Try these:\n  [apply] grind\n  [apply] exact?"], &expect![[r#"
+        check(
+            "first | rfl | (try?)",
+            &["Try these:\n  [apply] grind\n  [apply] exact?"],
+            &expect![[r#"
             `try?` only searches, and is not kept in a proof. Try these:
               [apply] grind
               [apply] exact?
-            => ["first | rfl | (grind)"]"#]]);
-        check("exact?", &["Try this: exact h"], &expect![[r#"
+            => ["first | rfl | (grind)"]"#]],
+        );
+        check(
+            "exact?",
+            &["Try this: exact h"],
+            &expect![[r#"
             `exact?` only searches, and is not kept in a proof. Try this:
               [apply] exact h
-            => ["exact h"]"#]]);
+            => ["exact h"]"#]],
+        );
     }
 
     #[test]
     fn what_cannot_be_replaced_is_refused_nevertheless() {
-        check("constructor <;> simp?", &[], &expect![[r#"
+        check(
+            "constructor <;> simp?",
+            &[],
+            &expect![[r#"
             `simp?` only searches, and is not kept in a proof; Lean suggests nothing in its place
-            => []"#]]);
-        check("have := by exact?\nexact?", &["Try this:\n  [apply] exact a", "Try this:\n  [apply] exact b"], &expect![[r#"
+            => []"#]],
+        );
+        check(
+            "have := by exact?\nexact?",
+            &["Try this:\n  [apply] exact a", "Try this:\n  [apply] exact b"],
+            &expect![[r#"
             `exact?` only searches, and is not kept in a proof. Try these:
               [apply] exact a
               [apply] exact b
-            => []"#]]);
-        check("show_term simp", &["Try this:\n  [apply] exact of_eq_true p"], &expect![[r#"
+            => []"#]],
+        );
+        check(
+            "show_term simp",
+            &["Try this:\n  [apply] exact of_eq_true p"],
+            &expect![[r#"
             `show_term` only searches, and is not kept in a proof. Try this:
               [apply] exact of_eq_true p
-            => []"#]]);
+            => []"#]],
+        );
     }
 
     #[test]

@@ -28,7 +28,8 @@ impl Bad {
 }
 
 /// Fields under which files keep the list of their problems.
-const LISTS: [&str; 9] = ["problems", "data", "theorems", "statements", "examples", "items", "rows", "entries", "results"];
+const LISTS: [&str; 9] =
+    ["problems", "data", "theorems", "statements", "examples", "items", "rows", "entries", "results"];
 
 /// Splits a file into its problems.
 ///
@@ -114,7 +115,10 @@ fn items_of(value: Value) -> Vec<Value> {
         return fields.into_iter().flat_map(|(split, items)| with_field("split", split, items)).collect();
     }
     if all(&|value| value.as_object().is_some_and(has_statement)) {
-        return fields.into_iter().flat_map(|(name, item)| with_field("name", name, Value::Array(vec![item]))).collect();
+        return fields
+            .into_iter()
+            .flat_map(|(name, item)| with_field("name", name, Value::Array(vec![item])))
+            .collect();
     }
     vec![Value::Object(fields)]
 }

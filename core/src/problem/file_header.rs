@@ -80,7 +80,9 @@ mod tests {
 
     fn check(text: &str, expected: &Expect) {
         let shown = match split_file(text) {
-            Ok(file) => format!("{}{:?}", file.imports.iter().map(|m| format!("{m} ")).collect::<String>(), file.commands),
+            Ok(file) => {
+                format!("{}{:?}", file.imports.iter().map(|m| format!("{m} ")).collect::<String>(), file.commands)
+            }
             Err(error) => error.to_string(),
         };
         expected.assert_eq(&shown);
@@ -102,9 +104,18 @@ mod tests {
             "module\n\npublic import Init\nmeta import all Std.Data\npublic section",
             &expect![[r#"Init Std.Data "\npublic section""#]],
         );
-        check("public import Init", &expect!["line 1: Lean takes `public` at an import only in a file that begins with `module`"]);
-        check("import Init\nimport all Std", &expect!["line 2: Lean takes `all` at an import only in a file that begins with `module`"]);
-        check("prelude\ntheorem t : 1 = 1", &expect!["line 1: `prelude` wants a Lean without `Init`, and this one has it loaded: remove the word"]);
+        check(
+            "public import Init",
+            &expect!["line 1: Lean takes `public` at an import only in a file that begins with `module`"],
+        );
+        check(
+            "import Init\nimport all Std",
+            &expect!["line 2: Lean takes `all` at an import only in a file that begins with `module`"],
+        );
+        check(
+            "prelude\ntheorem t : 1 = 1",
+            &expect!["line 1: `prelude` wants a Lean without `Init`, and this one has it loaded: remove the word"],
+        );
         check("import", &expect!["line 1: `import` names no module"]);
         check("/- import", &expect!["line 1: a comment, string or `«` is never closed"]);
     }

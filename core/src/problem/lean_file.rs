@@ -129,7 +129,8 @@ struct Commands<'a> {
 impl<'a> Commands<'a> {
     fn advance(&mut self, source: &Source<'a>, to: usize) {
         for idx in self.next..to {
-            if source.begins_line(idx) || idx > 0 && matches!(source.text(idx - 1), "public" | "noncomputable" | "meta") {
+            if source.begins_line(idx) || idx > 0 && matches!(source.text(idx - 1), "public" | "noncomputable" | "meta")
+            {
                 match source.text(idx) {
                     block @ ("namespace" | "section" | "mutual") => self.open_blocks.push(block),
                     "end" => {

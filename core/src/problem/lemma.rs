@@ -30,9 +30,10 @@ pub fn lemmas_as_theorems(text: &str) -> Plain {
         return unchanged();
     }
     let Ok(source) = Source::new(text) else { return unchanged() };
-    let defines_it = source.tokens.iter().any(|token| {
-        token.kind == TokenKind::Str && token.text(text).trim_matches('"').trim() == "lemma"
-    });
+    let defines_it = source
+        .tokens
+        .iter()
+        .any(|token| token.kind == TokenKind::Str && token.text(text).trim_matches('"').trim() == "lemma");
     if defines_it {
         return unchanged();
     }

@@ -64,7 +64,9 @@ pub enum StatementError {
         keyword: String,
     },
     /// The text ends within a command that has hardly begun.
-    #[error("line {line}: the text breaks off behind `{word}`: finish the declaration that it belongs to, or remove it")]
+    #[error(
+        "line {line}: the text breaks off behind `{word}`: finish the declaration that it belongs to, or remove it"
+    )]
     BreaksOff {
         /// 1-based.
         line: u32,
@@ -235,9 +237,8 @@ const COMMANDS: [&str; 45] = [
 ];
 
 /// What stands in no pattern outside brackets: a bar before it was none of equations.
-const IN_NO_PATTERN: [&str; 20] = [
-    "=", "<", ">", "≤", "≥", "≠", "∧", "∨", "→", "↔", "¬", "∀", "∃", "∣", "∈", "∉", ":", "if", "then", "else",
-];
+const IN_NO_PATTERN: [&str; 20] =
+    ["=", "<", ">", "≤", "≥", "≠", "∧", "∨", "→", "↔", "¬", "∀", "∃", "∣", "∈", "∉", ":", "if", "then", "else"];
 
 impl<'a> Source<'a> {
     pub(super) fn new(text: &'a str) -> Result<Self, StatementError> {

@@ -20,7 +20,8 @@ pub fn split_tactics(block: &str) -> Vec<String> {
             continue;
         }
         let indent = line.len() - line.trim_start_matches(' ').len();
-        let has_begun = tactics.last().is_some_and(|tactic| tactic.lines().any(|line| !line.trim_start().starts_with("--")));
+        let has_begun =
+            tactics.last().is_some_and(|tactic| tactic.lines().any(|line| !line.trim_start().starts_with("--")));
         let begins = tactics.is_empty() || has_begun && indent <= 1 && depth <= 0 && !waits && !continues(text);
         match tactics.last_mut().filter(|_| !begins) {
             Some(tactic) => {
@@ -75,32 +76,44 @@ mod tests {
 
     #[test]
     fn tactics_one_after_another_are_told_apart() {
-        check("omega\n\n clear h\n\n simp [Nat.dvd_iff_mod_eq_zero]\n\n exact dvd_mul", &expect![[r#"
+        check(
+            "omega\n\n clear h\n\n simp [Nat.dvd_iff_mod_eq_zero]\n\n exact dvd_mul",
+            &expect![[r#"
             [
                 "omega",
                 "clear h",
                 "simp [Nat.dvd_iff_mod_eq_zero]",
                 "exact dvd_mul",
             ]
-        "#]]);
-        check("intro x\nsimp at x -- with\nexact x", &expect![[r#"
+        "#]],
+        );
+        check(
+            "intro x\nsimp at x -- with\nexact x",
+            &expect![[r#"
             [
                 "intro x",
                 "simp at x -- with",
                 "exact x",
             ]
-        "#]]);
-        check("constructor\n· intro h\n  exact h\n· simp\n-- done\nrfl", &expect![[r#"
+        "#]],
+        );
+        check(
+            "constructor\n· intro h\n  exact h\n· simp\n-- done\nrfl",
+            &expect![[r#"
             [
                 "constructor",
                 "· intro h\n  exact h",
                 "· simp\n-- done",
                 "rfl",
             ]
-        "#]]);
-        check("", &expect![[r#"
+        "#]],
+        );
+        check(
+            "",
+            &expect![[r#"
             []
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]

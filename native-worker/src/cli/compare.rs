@@ -126,8 +126,9 @@ async fn search(
     let mut to_do = BTreeSet::new();
     for (eval_idx, (recorded, run)) in recorded.iter_mut().zip(runs).enumerate() {
         let of_config = || format!("--config {}", recorded.results.name);
-        let models =
-            Models::open(&run.models, &run.lean, &search_config(&run.budget, 1), &progress).await.with_context(of_config)?;
+        let models = Models::open(&run.models, &run.lean, &search_config(&run.budget, 1), &progress)
+            .await
+            .with_context(of_config)?;
         let eval = eval::build(run, models, None, &pool, stop.clone()).await.with_context(of_config)?;
         let records = std::mem::take(&mut recorded.results.records);
         let resumption = eval::resumption(&recorded.path, &problems, records, &eval.run())?;

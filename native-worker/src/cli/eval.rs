@@ -335,7 +335,10 @@ fn report(summary: &EvalSummary, n_problems: usize, interrupted: bool) -> String
         vec!["wall".to_owned(), format!("{:.1} s", summary.wall_s)],
     ]);
     if summary.policy_failures > 0 {
-        rows.push(vec!["policy failed".to_owned(), format!("{} expansions, by its server's fault", summary.policy_failures)]);
+        rows.push(vec![
+            "policy failed".to_owned(),
+            format!("{} expansions, by its server's fault", summary.policy_failures),
+        ]);
     }
     if let Some(median) = summary.median_solved_s {
         rows.push(vec!["median proved".to_owned(), format!("{median:.1} s")]);

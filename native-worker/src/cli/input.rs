@@ -98,9 +98,12 @@ pub(super) fn problems(path: &Path, lean: &LeanArgs, strict: bool) -> anyhow::Re
         };
     }
     tell_some(unread.iter().map(|error| format!("left out: {error}")), "problems are left out");
-    let renamed = renamed.iter().map(|r| format!("{}: the name {} is taken by {}: this one is {}", r.place, r.name, r.first, r.new_name));
+    let renamed = renamed
+        .iter()
+        .map(|r| format!("{}: the name {} is taken by {}: this one is {}", r.place, r.name, r.first, r.new_name));
     tell_some(renamed, "repeated names are numbered");
-    let lemma = |name: &String| format!("{name}: this Lean does not know `lemma`, which is Mathlib's: taken for `theorem`");
+    let lemma =
+        |name: &String| format!("{name}: this Lean does not know `lemma`, which is Mathlib's: taken for `theorem`");
     tell_some(lemmas.iter().map(lemma), "problems say `lemma`");
     Ok((problems, unread.len()))
 }

@@ -91,7 +91,9 @@ fn native(project: &Path, args: &LeanArgs) -> anyhow::Result<Arc<dyn Launch>> {
 
 /// Whether Mathlib is among the project's packages, wherever they lie, or the project is Mathlib.
 pub(super) fn has_mathlib(project: &Path) -> bool {
-    project.join(".lake/packages/mathlib").is_dir() || project.join("Mathlib.lean").is_file() || requires_mathlib(project)
+    project.join(".lake/packages/mathlib").is_dir()
+        || project.join("Mathlib.lean").is_file()
+        || requires_mathlib(project)
 }
 
 /// Whether the project's manifest names Mathlib: a package may lie anywhere.
@@ -114,7 +116,8 @@ mod tests {
         let manifest = project.join("lake-manifest.json");
         std::fs::write(&manifest, r#"{"packages": [{"name": "batteries"}]}"#).unwrap();
         assert!(!has_mathlib(project));
-        std::fs::write(&manifest, r#"{"packages": [{"name": "batteries"}, {"name": "mathlib", "dir": "../m"}]}"#).unwrap();
+        std::fs::write(&manifest, r#"{"packages": [{"name": "batteries"}, {"name": "mathlib", "dir": "../m"}]}"#)
+            .unwrap();
         assert!(has_mathlib(project));
         std::fs::write(&manifest, "no manifest").unwrap();
         std::fs::create_dir_all(project.join(".lake/packages/mathlib")).unwrap();

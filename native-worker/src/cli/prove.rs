@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use stepwise_core::outcome::Verdict;
-use stepwise_core::problem::{OpenPlace, SplitFile, Sorries, Task, Theorem, fill, split_file, split_sorries};
+use stepwise_core::problem::{OpenPlace, Sorries, SplitFile, Task, Theorem, fill, split_file, split_sorries};
 use stepwise_core::search::log::LogHeader;
 use stepwise_core::search::{CostLedger, Search, SearchConfig, SearchEnd};
 
@@ -130,6 +130,8 @@ struct Proved {
     /// `None` when the search was interrupted.
     end: Option<SearchEnd>,
     ledger: CostLedger,
+    /// What its author should know about the statement.
+    notes: Vec<String>,
 }
 
 /// What became of everything.
@@ -230,7 +232,8 @@ impl Prover<'_> {
 
     async fn search(&self, theorem: Theorem, log: Option<&Path>, prefix: &str) -> anyhow::Result<(Proved, bool)> {
         if self.stop.level() != StopLevel::Run {
-            return Ok((Proved { theorem, end: None, ledger: CostLedger::default() }, true));
+            let ledger = CostLedger::default();
+            return Ok((Proved { theorem, end: None, ledger, notes: Vec::new() }, true));
         }
         self.progress.update(|| format!("{prefix}{}: starting Lean", theorem.name));
         let job = self.job(theorem.clone(), log).await?;
@@ -248,9 +251,12 @@ impl Prover<'_> {
             });
         };
         let Models { policy, critic } = &self.models;
-        let Ran { search, interrupted } =
+        let Ran { search, interrupted, notes } =
             run_search(job, &self.pool, policy, critic.as_ref(), self.stop.clone(), &show).await?;
-        Ok((Proved { theorem, end: search.end().cloned(), ledger: search.ledger() }, interrupted))
+        for note in &notes {
+            self.progress.say(&format!("{}: {note}", theorem.name));
+        }
+        Ok((Proved { theorem, end: search.end().cloned(), ledger: search.ledger(), notes }, interrupted))
     }
 
     async fn job(&self, theorem: Theorem, log: Option<&Path>) -> anyhow::Result<Job> {
@@ -343,6 +349,7 @@ fn json(report: &Report) -> serde_json::Value {
                 "message": theorem.end.as_ref().map(describe),
                 "proof": proof.map(|(tactics, _)| tactics),
                 "verdict": proof.map(|(_, verdict)| verdict),
+                "notes": theorem.notes,
                 "ledger": theorem.ledger,
             })
         })

@@ -24,9 +24,9 @@ use crate::models::shipped::Role;
 use crate::models::{LocalCritic, LocalPolicy, PolicyUse, PromptChoice};
 use crate::run::critic::Critic;
 use crate::run::eval::{Eval, Step};
+use crate::run::policy::Policy;
 use crate::run::policy::detail::Detail;
 use crate::run::policy::mixture::Mixture;
-use crate::run::policy::Policy;
 use crate::run::stop::StopLevel;
 
 /// Statements whose root states the critic scores in one request.

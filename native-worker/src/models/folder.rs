@@ -14,9 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use stepwise_core::model::config::{ConfigError, ModelConfig};
-use stepwise_core::model::weights::{
-    Dtype, Header, HeaderError, TensorInfo, TensorSource, WeightsError, settle_head,
-};
+use stepwise_core::model::weights::{Dtype, Header, HeaderError, TensorInfo, TensorSource, WeightsError, settle_head};
 
 /// An opened folder: headers are read and checked, tensors are read when they are asked for.
 #[derive(Debug)]

@@ -154,7 +154,7 @@ pub async fn run_turns(
         }
         let Some(ended) = searches.join_next().await else { break };
         let (turn, ran) = ended?;
-        let Ran { search, interrupted: was_interrupted } = ran?;
+        let Ran { search, interrupted: was_interrupted, .. } = ran?;
         interrupted |= was_interrupted;
         if let Some(record) = ProblemRecord::of(&problems[turn.problem_idx].name, &search, &runs[turn.eval_idx]) {
             sink(turn, record, &search).map_err(EvalError::Sink)?;

@@ -79,7 +79,7 @@ impl Work<'_> {
         };
         let Costed { value, cost } = service.pool.open(theorem.clone()).await.map_err(machine)?;
         match value {
-            SessionStart::Open { session, goals } => {
+            SessionStart::Open { session, goals, .. } => {
                 let shown = goals.iter().map(wire::Goal::from).collect();
                 if !self.session.set_proof(self.id, Proof::new(theorem.clone(), session, &goals)) {
                     return Err(Problem::cancelled("another statement was opened"));

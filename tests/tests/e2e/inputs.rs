@@ -94,7 +94,8 @@ fn files_are_checked_as_they_are_written() {
         format!("{}{}", stdout(&output), stderr(&output))
     };
     let whole = "theorem whole (n : Nat) : n + 0 = n := rfl\n\n";
-    for tail in ["/-- The next one. -/\n@[simp] private", "@[simp]", "/-- Why? -/\n", "open Nat in\n", "noncomputable"] {
+    for tail in ["/-- The next one. -/\n@[simp] private", "@[simp]", "/-- Why? -/\n", "open Nat in\n", "noncomputable"]
+    {
         let said = check(&format!("{whole}{tail}"), 1);
         assert!(said.contains("error"), "{tail}: {said}");
     }
@@ -107,7 +108,10 @@ fn files_are_checked_as_they_are_written() {
     assert!(said.contains("`prelude` wants a Lean without `Init`"), "{said}");
     let said = check("module\n\npublic theorem whole (n : Nat) : n + 0 = n := rfl\n", 0);
     assert!(said.contains("whole"), "{said}");
-    let said = check("lemma first_one (n : Nat) : n + 0 = n := rfl\n\ntheorem uses (n : Nat) : n + 0 + 0 = n := by rw [first_one, first_one]\n", 0);
+    let said = check(
+        "lemma first_one (n : Nat) : n + 0 = n := rfl\n\ntheorem uses (n : Nat) : n + 0 + 0 = n := by rw [first_one, first_one]\n",
+        0,
+    );
     assert!(said.contains("line 1: this Lean does not know `lemma`"), "{said}");
 }
 

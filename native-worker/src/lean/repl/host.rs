@@ -160,7 +160,9 @@ impl LeanHost for ReplHost {
         let asked = self.process.ask(&request, limits.wall).await;
         cost += asked.cost;
         let value = match reading::root(asked.answer?) {
-            Root::Open { state, goal } => Opened::Root { state: HostState(state), goals: vec![Goal::parse(&goal)] },
+            Root::Open { state, goal } => {
+                Opened::Root { state: HostState(state), goals: vec![Goal::parse(&goal)], notes: Vec::new() }
+            }
             Root::Rejected { message } => Opened::Rejected { message },
             Root::Confused { detail } => return Err(self.confused(detail).await),
         };

@@ -211,8 +211,8 @@ impl LeanHost for WasmHost {
         let cost = LeanCost { cpu_us: answer.cpu_us, wall_us: answer.wall_us };
         let value = match answer {
             Envelope { timeout: true, .. } => Opened::Timeout,
-            Envelope { answer: OpenAnswer { state: Some(state), goals, .. }, .. } => {
-                Opened::Root { state: HostState(state), goals: parse_goals(&goals) }
+            Envelope { answer: OpenAnswer { state: Some(state), goals, notes, .. }, .. } => {
+                Opened::Root { state: HostState(state), goals: parse_goals(&goals), notes }
             }
             Envelope { answer, .. } => Opened::Rejected { message: answer.rejected.unwrap_or_default() },
         };

@@ -15,7 +15,9 @@ impl Imports {
     /// Why a file with these imports cannot be elaborated here, if it cannot.
     pub(super) fn missing(&self, imports: &[String]) -> Option<String> {
         let is_here = |module: &&str| {
-            self.imported.contains(*module) || self.packages.iter().any(|package| package == module) || *module == "Init"
+            self.imported.contains(*module)
+                || self.packages.iter().any(|package| package == module)
+                || *module == "Init"
         };
         let missing: Vec<&str> = imports.iter().map(String::as_str).filter(|module| !is_here(module)).collect();
         let first = *missing.first()?;

@@ -453,7 +453,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
         if (session !== null) discard(session);
         return { rejected: problem };
       }
-      return { session };
+      return { session, notes: unbound.notes };
     });
     if (value.session === undefined) return fired ? { timeout: true } : value;
     const { session } = value;
@@ -465,7 +465,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     session.without = new Set(request.without ?? []);
     const id = keep(session, session.root, session.heartbeats);
     session.root = null;
-    return { state: id, goals: printed.value.goals, name: session.name };
+    return { state: id, goals: printed.value.goals, name: session.name, notes: value.notes };
   };
 
   /** The name (borrowed) of the declaration under elaboration, from a Term.Context. */

@@ -40,7 +40,9 @@ pub(super) fn read(answer: &Value, max_completions: usize, max_tokens: u64) -> R
     let completions: Vec<Completion> = match (&answer["choices"], &answer["content"]) {
         (Value::Array(choices), _) if choices.is_empty() => return Err(Lacks("anything in `choices`")),
         (Value::Array(choices), _) => {
-            let text = |choice: &'_ Value| choice["text"].as_str().or(choice["message"]["content"].as_str()).map(str::to_owned);
+            let text = |choice: &'_ Value| {
+                choice["text"].as_str().or(choice["message"]["content"].as_str()).map(str::to_owned)
+            };
             if choices.iter().all(|choice| text(choice).is_none()) {
                 return Err(Lacks("a `text` in any of its `choices`"));
             }

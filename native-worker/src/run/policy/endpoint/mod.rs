@@ -240,8 +240,7 @@ impl Endpoint {
     /// Reads an answer; more completions than were asked for are left out.
     fn read(&self, answer: &Value, samples: &Range<u32>) -> Result<Answer, ServerError> {
         let n_tokens = u64::from(self.sampling.max_tokens).saturating_mul(samples.len() as u64);
-        answer::read(answer, samples.len(), n_tokens)
-            .map_err(|Lacks(lacks)| self.server.strange(COMPLETIONS, lacks))
+        answer::read(answer, samples.len(), n_tokens).map_err(|Lacks(lacks)| self.server.strange(COMPLETIONS, lacks))
     }
 
     /// The tactics in the completions, most promising first, each once and no more than `n_wanted`.

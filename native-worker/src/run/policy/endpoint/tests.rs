@@ -165,12 +165,15 @@ fn texts_without_a_log_probability_for_each_token_have_none() {
 #[tokio::test]
 async fn a_choice_without_log_probabilities_ranks_last() {
     let peer = serve(|_| {
-        Reply::Json(200, json!({ "choices": [
+        Reply::Json(
+            200,
+            json!({ "choices": [
             { "text": "first", "logprobs": null },
             { "text": "second", "logprobs": { "token_logprobs": [-0.01, null] } },
             choice("third", &[-30.0]),
             choice("fourth", &[-0.5]),
-        ] }))
+        ] }),
+        )
     });
     let policy = connect(&peer, Sampling::default()).await;
     let proposals = policy.propose(&request(4)).await.unwrap();
