@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 
+use serde_json::json;
+
 use super::peer::{Peer, Reply, models};
 use super::*;
 

@@ -262,10 +262,10 @@ async fn a_server_that_fails_now_and_then_costs_an_expansion() {
             }
         });
         let policy = connect(&peer, Sampling::default()).await;
-        let propose = |seed| policy.propose(&ProposalRequest { seed, ..request(1) });
         let mut failed = Vec::new();
         for seed in [5, 6, 7] {
-            failed.push(propose(seed).await.unwrap().cost.failed);
+            let asked = ProposalRequest { seed, ..request(1) };
+            failed.push(policy.propose(&asked).await.unwrap().cost.failed);
         }
         assert_eq!(failed, [0, 1, 0]);
     }
