@@ -43,4 +43,8 @@ pub struct Verdict {
     pub lean_version: String,
     /// The axioms that the theorem rests on, sorted, as far as the checker can see them.
     pub axioms: Vec<String>,
+    /// Library theorems that the proof rests on and the checker could not look into, because this build's library comes
+    /// without their proofs: axioms below them are not seen.
+    #[serde(default)]
+    pub unopened: u64,
 }

@@ -229,6 +229,7 @@ fn record(
         checker: "none (invented test data)".to_owned(),
         lean_version: "none".to_owned(),
         axioms: Vec::new(),
+        unopened: 0,
     });
     ProblemRecord {
         stepwise_record: record::VERSION,
@@ -245,6 +246,8 @@ fn record(
         file: tactics.as_ref().map(|tactics| statement.problem.theorem.file(tactics)),
         proof: tactics,
         verdict,
+        disproof: None,
+        refusals: Vec::new(),
         ledger,
         seconds: ledger.wall_ms as f64 / 1e3,
         run: run.clone(),

@@ -44,6 +44,8 @@ fn record(problem: &Problem, status: Status) -> ProblemRecord {
         file: proof.as_ref().map(|proof| problem.theorem.file(proof)),
         proof,
         verdict: None,
+        disproof: None,
+        refusals: Vec::new(),
         ledger: CostLedger {
             expansions: 3,
             tactics: 40,

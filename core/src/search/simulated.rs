@@ -145,5 +145,6 @@ pub(super) fn verdict(accepted: bool) -> Verdict {
         checker: "simulated".into(),
         lean_version: "none".into(),
         axioms: Vec::new(),
+        unopened: 0,
     }
 }

@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use stepwise_core::disproof::Disproof;
 use stepwise_core::outcome::Verdict;
 use stepwise_core::problem::{Defaults, Task, Theorem, fill, split_sorries};
 use stepwise_core::search::log::LogHeader;
+use stepwise_core::search::sides::Disprove;
 use stepwise_core::search::{CostLedger, Search, SearchConfig, SearchEnd};
+use stepwise_core::words;
 
 use super::Outcome;
 use super::args::{BudgetArgs, ProveArgs};
@@ -20,7 +23,7 @@ use crate::lean::host::FileVerdict;
 use crate::lean::pool::Pool;
 use crate::run::log_file::{self, LogFile};
 use crate::run::stop::{Stop, StopLevel};
-use crate::run::{Job, Ran, run_search};
+use crate::run::{Both, Job, Negation, Tried, negation_log, run_both};
 
 pub(super) async fn run(args: &ProveArgs, verbose: u8) -> anyhow::Result<Outcome> {
     if let Some(path) = &args.output {
@@ -103,6 +106,10 @@ fn wanted(args: &ProveArgs) -> anyhow::Result<Wanted> {
                 bail!(log_file::LogFileError::Exists { path });
             }
             input::check_writable(&path)?;
+            let negation = negation_log(&path);
+            if args.disprove.choice() != Disprove::Never && negation.exists() {
+                bail!(log_file::LogFileError::Exists { path: negation });
+            }
         }
     }
     Ok(wanted)
@@ -111,8 +118,16 @@ fn wanted(args: &ProveArgs) -> anyhow::Result<Wanted> {
 /// What became of one theorem.
 struct Proved {
     theorem: Theorem,
-    /// `None` when the search was interrupted.
+    /// `None` when the search was interrupted, or given up for the negation's sake.
     end: Option<SearchEnd>,
+    /// The end in words.
+    told: Option<String>,
+    /// What shows that it is false.
+    disproof: Option<Disproof>,
+    /// Whether its negation was searched.
+    tried: Tried,
+    /// Why the recheck refused proofs that were found.
+    refusals: Vec<String>,
     ledger: CostLedger,
 }
 
@@ -167,6 +182,8 @@ impl Prover<'_> {
     async fn statement(&self, theorem: Theorem) -> anyhow::Result<Report> {
         let (proved, interrupted) = self.search(theorem, self.args.log.as_deref(), "").await?;
         let file = proved.proof().map(|(proof, _)| proved.theorem.file(proof));
+        // A false statement's file is the one that says so.
+        let file = file.or_else(|| proved.disproof.as_ref().map(|disproof| disproof.file.clone()));
         Ok(Report { theorems: vec![proved], file, recheck: None, interrupted })
     }
 
@@ -208,7 +225,9 @@ impl Prover<'_> {
 
     async fn search(&self, theorem: Theorem, log: Option<&Path>, prefix: &str) -> anyhow::Result<(Proved, bool)> {
         if self.stop.level() != StopLevel::Run {
-            return Ok((Proved { theorem, end: None, ledger: CostLedger::default() }, true));
+            let none = CostLedger::default();
+            let (end, told, disproof, refusals) = (None, None, None, Vec::new());
+            return Ok((Proved { theorem, end, told, disproof, tried: Tried::NotReached, refusals, ledger: none }, true));
         }
         self.progress.update(|| format!("{prefix}{}: starting Lean", theorem.name));
         let job = self.job(theorem.clone(), log).await?;
@@ -226,9 +245,17 @@ impl Prover<'_> {
             });
         };
         let Models { policy, critic } = &self.models;
-        let Ran { search, interrupted } =
-            run_search(job, &self.pool, policy, critic.as_ref(), self.stop.clone(), &show).await?;
-        Ok((Proved { theorem, end: search.end().cloned(), ledger: search.ledger() }, interrupted))
+        let info = self.pool.info().await?;
+        let negation = Negation {
+            disprove: self.args.disprove.choice(),
+            log: log.map(negation_log),
+            lean: format!("{} {}", info.backend, info.lean_version),
+        };
+        let Both { search, disproof, tried, ledger, interrupted } =
+            run_both(job, negation, &self.pool, policy, critic.as_ref(), self.stop.clone(), &show).await?;
+        let told = disproof.as_ref().map(Disproof::in_words).or_else(|| describe(&search));
+        let (end, refusals) = (search.end().cloned(), words::refusals(&search));
+        Ok((Proved { theorem, end, told, disproof, tried, refusals, ledger }, interrupted))
     }
 
     async fn job(&self, theorem: Theorem, log: Option<&Path>) -> anyhow::Result<Job> {
@@ -275,11 +302,8 @@ pub(super) fn belongs(path: &Path, log: &LogHeader, now: &LogHeader) -> anyhow::
 /// Tells the outcome: the file or the JSON on standard output, the words on standard error.
 fn tell(args: &ProveArgs, report: &Report) -> anyhow::Result<()> {
     for theorem in &report.theorems {
-        let (style, text) = match &theorem.end {
-            Some(end @ SearchEnd::Proved { .. }) => (GOOD, describe(end)),
-            Some(end) => (BAD, describe(end)),
-            None => (BAD, "interrupted".to_owned()),
-        };
+        let style = if theorem.proof().is_some() { GOOD } else { BAD };
+        let text = theorem.told.clone().unwrap_or_else(|| "interrupted".to_owned());
         output::eprint(&format!("{}: {}", theorem.theorem.name, styled(style, text)));
         output::eprint(ledger_line(&theorem.ledger).trim_end());
     }
@@ -294,7 +318,8 @@ fn tell(args: &ProveArgs, report: &Report) -> anyhow::Result<()> {
         output::eprint(&format!("`stepwise prove --log {} --resume` goes on from here", path.display()));
     }
     // A refused file is no result, and a half-filled one only helps where there was more than one thing to do.
-    let file = report.file.as_ref().filter(|_| report.is_proved() || report.theorems.len() > 1);
+    let is_disproved = matches!(report.theorems.as_slice(), [one] if one.disproof.is_some());
+    let file = report.file.as_ref().filter(|_| report.is_proved() || is_disproved || report.theorems.len() > 1);
     if let (Some(path), Some(file)) = (&args.output, file) {
         std::fs::write(path, file).with_context(|| format!("cannot write {}", path.display()))?;
     }
@@ -316,10 +341,20 @@ fn json(report: &Report) -> serde_json::Value {
             serde_json::json!({
                 "name": theorem.theorem.name,
                 "statement": theorem.theorem.statement,
-                "end": theorem.end.as_ref().map_or("interrupted", end_word),
-                "message": theorem.end.as_ref().map(describe),
+                "end": match &theorem.disproof {
+                    Some(_) => "disproved",
+                    None => theorem.end.as_ref().map_or("interrupted", end_word),
+                },
+                "message": theorem.told,
                 "proof": proof.map(|(tactics, _)| tactics),
                 "verdict": proof.map(|(_, verdict)| verdict),
+                "disproof": theorem.disproof,
+                "negation": match &theorem.tried {
+                    Tried::Yes => serde_json::json!({ "searched": true }),
+                    Tried::NotReached => serde_json::json!({ "searched": false }),
+                    Tried::CannotBeStated(why) => serde_json::json!({ "searched": false, "cannot_be_stated": why }),
+                },
+                "refusals": theorem.refusals,
                 "ledger": theorem.ledger,
             })
         })

