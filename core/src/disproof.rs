@@ -39,6 +39,12 @@ impl Disproof {
         })
     }
 
+    /// The negation with its proof, without what stands before it in the file.
+    #[must_use]
+    pub fn theorem(&self) -> String {
+        Theorem { statement: self.statement.clone(), ..Theorem::default() }.file(&self.proof)
+    }
+
     /// The outcome in words: `disproved: n := 2, m := 0 make it false`.
     #[must_use]
     pub fn in_words(&self) -> String {

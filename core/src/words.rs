@@ -33,6 +33,12 @@ pub fn refusals(search: &Search) -> Vec<String> {
     all
 }
 
+/// How a search ended, in words; nothing while it has not.
+#[must_use]
+pub fn of_search(search: &Search) -> Option<String> {
+    Some(end(search.end()?, search.ledger().refused, &refusals(search)))
+}
+
 /// How a search ended, in words; `refusals` as [`refusals`] has them, and how many proofs were refused in all.
 #[must_use]
 pub fn end(end: &SearchEnd, n_refused: u64, refusals: &[String]) -> String {

@@ -17,7 +17,7 @@ use super::input::{self, Wanted};
 use super::models::Models;
 use super::output::{self, BAD, GOOD, styled};
 use super::progress::Progress;
-use super::replay::{describe, end_word, ledger_line};
+use super::replay::{end_word, ledger_line};
 use super::{interrupt, lean};
 use crate::lean::host::FileVerdict;
 use crate::lean::pool::Pool;
@@ -253,7 +253,7 @@ impl Prover<'_> {
         };
         let Both { search, disproof, tried, ledger, interrupted } =
             run_both(job, negation, &self.pool, policy, critic.as_ref(), self.stop.clone(), &show).await?;
-        let told = disproof.as_ref().map(Disproof::in_words).or_else(|| describe(&search));
+        let told = disproof.as_ref().map(Disproof::in_words).or_else(|| words::of_search(&search));
         let (end, refusals) = (search.end().cloned(), words::refusals(&search));
         Ok((Proved { theorem, end, told, disproof, tried, refusals, ledger }, interrupted))
     }
@@ -306,6 +306,10 @@ fn tell(args: &ProveArgs, report: &Report) -> anyhow::Result<()> {
         let text = theorem.told.clone().unwrap_or_else(|| "interrupted".to_owned());
         output::eprint(&format!("{}: {}", theorem.theorem.name, styled(style, text)));
         output::eprint(ledger_line(&theorem.ledger).trim_end());
+        // In a file it is not what is printed.
+        if let Some(disproof) = theorem.disproof.as_ref().filter(|disproof| report.file.as_ref() != Some(&disproof.file)) {
+            output::eprint(disproof.theorem().trim_end());
+        }
     }
     if let Some(verdict) = report.recheck.as_ref().filter(|verdict| !is_accepted(verdict)) {
         let refused = verdict.theorems.iter().filter(|theorem| !theorem.verdict.accepted);

@@ -36,7 +36,7 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     } else {
         let mut text = outline(&search);
         let _ = writeln!(text);
-        let end = match describe(&search) {
+        let end = match words::of_search(&search) {
             Some(end) => end,
             None if is_cut => format!("stopped after {} of {n_events} events, as asked", args.at.unwrap_or(n_events)),
             None => "not ended: `stepwise prove --log FILE --resume` goes on from here".to_owned(),
@@ -131,11 +131,6 @@ pub(super) fn end_word(end: &SearchEnd) -> &'static str {
         SearchEnd::HostFailed { .. } => "host_failed",
         SearchEnd::Cancelled => "cancelled",
     }
-}
-
-/// How a search ended, in words; nothing while it has not.
-pub(super) fn describe(search: &Search) -> Option<String> {
-    Some(words::end(search.end()?, search.ledger().refused, &words::refusals(search)))
 }
 
 /// The ledger in one line, line feed included. What models read and how long they took is told where there were models.
@@ -240,7 +235,7 @@ fn json(search: &Search, n_events: usize, is_cut: bool, torn: bool, problem: Opt
         "cut": is_cut,
         "torn": torn,
         "end": search.end().map_or("open", end_word),
-        "end_text": describe(search),
+        "end_text": words::of_search(search),
         "proof": proof,
         "ledger": search.ledger(),
         "problem": problem,

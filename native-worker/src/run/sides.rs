@@ -26,6 +26,12 @@ use super::stop::{Stop, StopLevel};
 use crate::lean::host::Costed;
 use crate::lean::pool::{Pool, PoolError, SessionStart, StateId};
 
+/// Why the text of a statement's negation cannot be made.
+const NOT_NEGATED: &str = "it depends on `variable`s, or is no statement";
+
+/// The samples that counterexamples have beside a policy's own.
+const N_COUNTEREXAMPLES: u32 = counterexample::MOST as u32;
+
 /// What the search of a negation needs besides its statement's.
 #[derive(Clone)]
 pub struct Negation {
@@ -174,7 +180,7 @@ pub async fn run_both(
         let ledger = search.ledger();
         let tried = match negation.disprove {
             Disprove::Never => Tried::NotReached,
-            _ => Tried::CannotBeStated("it depends on `variable`s, or is no statement".to_owned()),
+            _ => Tried::CannotBeStated(NOT_NEGATED.to_owned()),
         };
         return Ok(Both { search, disproof: None, tried, ledger, interrupted });
     };
@@ -195,7 +201,7 @@ pub async fn run_both(
     let header = LogHeader {
         theorem: negated,
         prefix: Vec::new(),
-        config: negation_config(&config, u32::try_from(counterexample::MOST).unwrap_or(u32::MAX)),
+        config: negation_config(&config, N_COUNTEREXAMPLES),
         policy: policy_of_negation.name().to_owned(),
         critic: super::critic_for(&config, critic)?.map(|critic| critic.name().to_owned()),
         lean: negation.lean,
@@ -282,6 +288,35 @@ pub async fn run_both(
     let was_cut = interrupted || negation_ran.as_ref().is_some_and(|ran| ran.interrupted);
     let interrupted = was_cut && disproof.is_none() && !proved(&search);
     Ok(Both { search, disproof, tried, ledger: table.total(), interrupted })
+}
+
+/// Searches a statement's negation alone; the inner error says why it cannot be stated.
+///
+/// # Errors
+/// As [`run_search`].
+pub async fn disprove(
+    theorem: &Theorem,
+    config: &SearchConfig,
+    pool: &Pool,
+    policy: &Arc<dyn Policy>,
+    critic: Option<&Arc<dyn Critic>>,
+    mut stop: Stop,
+) -> Result<Result<Ran, String>, RunError> {
+    let Some(negated) = theorem.disproof() else { return Ok(Err(NOT_NEGATED.to_owned())) };
+    let compared = tokio::select! {
+        compared = disagreement(pool, theorem) => compared?,
+        () = stop.reached(StopLevel::Abort) => {
+            return Ok(Ok(Ran { search: Search::new(negated, config.clone()), interrupted: true }));
+        }
+    };
+    if let Some(why) = compared.value {
+        return Ok(Err(why));
+    }
+    let policy: Arc<dyn Policy> = Arc::new(Counterexamples::new(Arc::clone(policy), &negated, config.budget.samples));
+    let mut config = config.clone();
+    config.budget.samples = config.budget.samples.saturating_add(N_COUNTEREXAMPLES);
+    let job = Job::new(Search::new(negated, config), None).costing(compared.cost);
+    run_search(job, pool, &policy, critic, stop, &|_| {}).await.map(Ok)
 }
 
 /// The log of a negation beside that of its statement: `search.jsonl` has `search.negation.jsonl`.

@@ -45,12 +45,17 @@ pub(super) fn FinishedPane(prove: Prove) -> impl IntoView {
     }
 }
 
+/// The axioms that a verdict has seen, and what it has not looked into.
+pub(super) fn axioms_of(verdict: &Verdict) -> String {
+    stepwise_core::words::axioms(verdict)
+}
+
 fn badge(verdict: Option<Result<Verdict, String>>) -> AnyView {
     match verdict {
         None => view! { <p class="verdict busy"><span aria-hidden="true">"◐ "</span>"The recheck is at work…"</p> }.into_any(),
         Some(Err(problem)) => view! { <p class="verdict alarm"><span aria-hidden="true">"! "</span>"Not judged: " {problem}</p> }.into_any(),
         Some(Ok(verdict)) if verdict.accepted => {
-            let axioms = if verdict.axioms.is_empty() { "none".to_owned() } else { verdict.axioms.join(", ") };
+            let axioms = axioms_of(&verdict);
             view! {
                 <p class="verdict good"><span aria-hidden="true">"✔ "</span>"Accepted"</p>
                 <dl class="numbers">
