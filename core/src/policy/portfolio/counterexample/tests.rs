@@ -136,7 +136,7 @@ fn a_hypothesis_is_refuted_and_a_witness_is_found() {
         "∃ (n : ℤ) (m : ℤ), n * n + m * m = 25 ∧ n < 0",
         "",
         1,
-        expect![[r#"exact ⟨(-3), 4, by decide⟩  -- n := (-3), m := 4"#]],
+        expect!["exact ⟨(-5), 0, by decide⟩  -- n := (-5), m := 0"],
     );
 }
 
