@@ -1,23 +1,9 @@
 //! What outcomes are called in words, on the command line, in records and on the page alike.
 
-use crate::outcome::Verdict;
 use crate::search::{EdgeOutcome, RecheckState, Search, SearchEnd};
 
 /// Reasons of refused proofs that are told one by one.
 const REASONS: usize = 3;
-
-/// The axioms that a verdict names, or that it has seen none, and what it has not looked into.
-#[must_use]
-pub fn axioms(verdict: &Verdict) -> String {
-    let seen = verdict.axioms.join(", ");
-    let theorems = |n: u64| if n == 1 { "1 library theorem was".to_owned() } else { format!("{n} library theorems were") };
-    match (seen.as_str(), verdict.unopened) {
-        ("", 0) => "none".to_owned(),
-        ("", n) => format!("none seen; {} not looked into", theorems(n)),
-        (seen, 0) => seen.to_owned(),
-        (seen, n) => format!("{seen}; {} not looked into", theorems(n)),
-    }
-}
 
 /// Why the recheck refused proofs that this search had found: each reason once, in the order in which they came.
 #[must_use]
@@ -46,7 +32,7 @@ pub fn end(end: &SearchEnd, n_refused: u64, refusals: &[String]) -> String {
     match end {
         SearchEnd::Proved { proof, verdict } => {
             let tactics = if proof.len() == 1 { "1 tactic".to_owned() } else { format!("{} tactics", proof.len()) };
-            format!("proved in {tactics}; axioms: {}", axioms(verdict))
+            format!("proved in {tactics}; {}", verdict.axioms_in_words())
         }
         SearchEnd::Exhausted => match refused {
             None => "not proved: no open state is left; more samples or passes would try other tactics".into(),
@@ -82,29 +68,6 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-
-    fn verdict(axioms: &[&str], unopened: u64) -> Verdict {
-        Verdict {
-            accepted: true,
-            reasons: Vec::new(),
-            checker: "c".into(),
-            lean_version: "4".into(),
-            axioms: axioms.iter().map(|axiom| (*axiom).to_owned()).collect(),
-            unopened,
-        }
-    }
-
-    #[test]
-    fn axioms_that_could_hide_are_not_called_none() {
-        let shown = [verdict(&[], 0), verdict(&[], 1), verdict(&[], 3), verdict(&["propext", "Quot.sound"], 0), verdict(&["propext"], 2)];
-        expect![[r#"
-            none
-            none seen; 1 library theorem was not looked into
-            none seen; 3 library theorems were not looked into
-            propext, Quot.sound
-            propext; 2 library theorems were not looked into"#]]
-        .assert_eq(&shown.iter().map(axioms).collect::<Vec<_>>().join("\n"));
-    }
 
     #[test]
     fn a_search_whose_proofs_were_refused_says_so_and_not_that_nothing_was_found() {

@@ -230,6 +230,7 @@ fn record(
         lean_version: "none".to_owned(),
         axioms: Vec::new(),
         unopened: 0,
+        notes: Vec::new(),
     });
     ProblemRecord {
         stepwise_record: record::VERSION,

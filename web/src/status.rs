@@ -147,7 +147,7 @@ pub fn of_search(search: &Search) -> String {
             format!("Proved; rechecked by {}", verdict.checker)
         }
         Some(SearchEnd::Proved { verdict, .. }) => {
-            format!("Proved; rechecked by {}; axioms: {}", verdict.checker, words::axioms(verdict))
+            format!("Proved; rechecked by {}; {}", verdict.checker, verdict.axioms_in_words())
         }
         Some(SearchEnd::Exhausted | SearchEnd::OutOfBudget { .. }) => {
             let text = match search.end() {

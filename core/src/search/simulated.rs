@@ -146,5 +146,6 @@ pub(super) fn verdict(accepted: bool) -> Verdict {
         lean_version: "none".into(),
         axioms: Vec::new(),
         unopened: 0,
+        notes: Vec::new(),
     }
 }

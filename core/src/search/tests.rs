@@ -457,7 +457,7 @@ fn a_log_is_one_header_and_one_line_per_event() {
             {"at_ms":3,"event":"opened","outcome":{"open":[{"target":"P 0","text":"⊢ P 0"}]},"cost":{"cpu_us":2000,"wall_us":3000}}
             {"at_ms":4,"event":"proposed","node":0,"candidates":[{"tactic":"a","logprob":-0.1,"n_tokens":2}]}
             {"at_ms":5,"event":"checked","node":0,"outcomes":["proved"],"cost":{"cpu_us":2000,"wall_us":3000}}
-            {"at_ms":6,"event":"rechecked","node":0,"verdict":{"accepted":true,"reasons":[],"checker":"simulated","lean_version":"none","axioms":[],"unopened":0},"cost":{"cpu_us":2000,"wall_us":3000}}
+            {"at_ms":6,"event":"rechecked","node":0,"verdict":{"accepted":true,"reasons":[],"checker":"simulated","lean_version":"none","axioms":[]},"cost":{"cpu_us":2000,"wall_us":3000}}
         "#]],
     );
     let read = log::read(text.as_bytes()).unwrap();

@@ -1,10 +1,11 @@
-//! `stepwise check`: a file of proofs, elaborated as a whole, and each of its theorems judged.
+//! `stepwise check`: a file of proofs, elaborated as a whole, and each of its declarations judged.
 
 use super::Outcome;
 use super::args::CheckArgs;
 use super::output::{self, BAD, GOOD, styled};
 use super::progress::Progress;
 use super::{input, lean};
+use crate::lean::host::{DeclarationVerdict, FileVerdict};
 
 pub(super) async fn run(args: &CheckArgs, verbose: u8) -> anyhow::Result<Outcome> {
     let text = input::read_text(&args.file)?;
@@ -16,38 +17,56 @@ pub(super) async fn run(args: &CheckArgs, verbose: u8) -> anyhow::Result<Outcome
     progress.finish();
     pool.shutdown().await;
     let verdict = checked?.value;
-    let all_accepted = verdict.theorems.iter().all(|theorem| theorem.verdict.accepted);
-    // A file that proves nothing is not a file of proofs that was accepted.
-    let accepted = verdict.errors.is_empty() && all_accepted && !verdict.theorems.is_empty();
+    let accepted = verdict.is_accepted();
     if args.json {
-        let theorems: Vec<_> = verdict
-            .theorems
-            .iter()
-            .map(|theorem| serde_json::json!({ "name": theorem.name, "verdict": theorem.verdict }))
-            .collect();
-        output::print_json(&serde_json::json!({
-            "stepwise_check": 1,
-            "accepted": accepted,
-            "errors": verdict.errors,
-            "theorems": theorems,
-        }))?;
+        output::print_json(&json(&verdict))?;
     } else {
-        let mut text = String::new();
-        for theorem in &verdict.theorems {
-            let judgement = if theorem.verdict.accepted {
-                styled(GOOD, "accepted")
-            } else {
-                format!("{}: {}", styled(BAD, "refused"), theorem.verdict.reasons.join("; "))
-            };
-            text.push_str(&format!("{}: {judgement}\n", theorem.name));
-        }
-        for error in &verdict.errors {
-            text.push_str(&format!("{}: {error}\n", styled(BAD, "error")));
-        }
-        if verdict.theorems.is_empty() && verdict.errors.is_empty() {
-            text.push_str("no theorem in it\n");
-        }
-        output::print(&text)?;
+        output::print(&words(&verdict))?;
     }
     Ok(if accepted { Outcome::Proved } else { Outcome::NotProved })
+}
+
+fn json(verdict: &FileVerdict) -> serde_json::Value {
+    let declarations: Vec<_> = verdict
+        .declarations
+        .iter()
+        .map(|DeclarationVerdict { name, kind, line, verdict }| {
+            serde_json::json!({ "name": name, "kind": kind, "line": line, "verdict": verdict })
+        })
+        .collect();
+    serde_json::json!({
+        "stepwise_check": 1,
+        "accepted": verdict.is_accepted(),
+        "errors": verdict.errors,
+        "notes": verdict.notes,
+        // Everything that is judged stands here: examples, and what else is not proved, beside the theorems.
+        "theorems": declarations,
+    })
+}
+
+fn words(verdict: &FileVerdict) -> String {
+    let mut text = String::new();
+    for DeclarationVerdict { name, kind, verdict, .. } in &verdict.declarations {
+        // A theorem goes without saying, and an example's name says what it is.
+        let name = match kind.as_str() {
+            "theorem" | "example" => name.clone(),
+            kind => format!("{kind} {name}"),
+        };
+        let judgement = if verdict.accepted {
+            format!("{} ({})", styled(GOOD, "accepted"), verdict.axioms_in_words())
+        } else {
+            format!("{}: {}", styled(BAD, "refused"), verdict.reasons.join("; "))
+        };
+        text.push_str(&format!("{name}: {judgement}\n"));
+    }
+    for error in &verdict.errors {
+        text.push_str(&format!("{}: {error}\n", styled(BAD, "error")));
+    }
+    for note in &verdict.notes {
+        text.push_str(&format!("note: {note}\n"));
+    }
+    if verdict.declarations.is_empty() && verdict.errors.is_empty() {
+        text.push_str("no theorem in it\n");
+    }
+    text
 }

@@ -143,7 +143,7 @@ struct Report {
 
 impl Report {
     fn is_proved(&self) -> bool {
-        let refused = self.recheck.as_ref().is_some_and(|verdict| !is_accepted(verdict));
+        let refused = self.recheck.as_ref().is_some_and(|verdict| !verdict.is_accepted());
         let all = self.theorems.iter().all(|theorem| theorem.proof().is_some());
         all && !refused && !self.interrupted
     }
@@ -164,10 +164,6 @@ impl Proved {
             _ => None,
         }
     }
-}
-
-fn is_accepted(verdict: &FileVerdict) -> bool {
-    verdict.errors.is_empty() && verdict.theorems.iter().all(|theorem| theorem.verdict.accepted)
 }
 
 struct Prover<'a> {
@@ -311,8 +307,8 @@ fn tell(args: &ProveArgs, report: &Report) -> anyhow::Result<()> {
             output::eprint(disproof.theorem().trim_end());
         }
     }
-    if let Some(verdict) = report.recheck.as_ref().filter(|verdict| !is_accepted(verdict)) {
-        let refused = verdict.theorems.iter().filter(|theorem| !theorem.verdict.accepted);
+    if let Some(verdict) = report.recheck.as_ref().filter(|verdict| !verdict.is_accepted()) {
+        let refused = verdict.declarations.iter().filter(|theorem| !theorem.verdict.accepted);
         let reasons = refused.map(|theorem| format!("{}: {}", theorem.name, theorem.verdict.reasons.join("; ")));
         for reason in verdict.errors.iter().cloned().chain(reasons) {
             output::eprint(&styled(BAD, format!("the whole file is refused: {reason}")));

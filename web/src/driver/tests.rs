@@ -82,8 +82,15 @@ fn a_search_that_finds_a_proof() {
     check(driver.next_task(), expect![[r#"check ["exact hq"] for 2 in state 9"#]]);
     driver.checked(18, NodeId(2), vec![step("exact hq", None, Outcome::Proved)]);
     check(driver.next_task(), expect![[r#"recheck ["intro", "left", "exact hq"] for 2"#]]);
-    let verdict =
-        Verdict { accepted: true, reasons: vec![], checker: "c".into(), lean_version: "4.28.0".into(), axioms: vec![], unopened: 0 };
+    let verdict = Verdict {
+        accepted: true,
+        reasons: vec![],
+        checker: "c".into(),
+        lean_version: "4.28.0".into(),
+        axioms: vec![],
+        unopened: 0,
+        notes: vec![],
+    };
     driver.rechecked(20, NodeId(2), verdict, LeanCost::default());
     check(driver.next_task(), expect!["nothing"]);
     expect!["Proof found: 3 tactics"].assert_eq(&ending(driver.search()));
@@ -121,10 +128,13 @@ fn a_refused_proof_is_told_with_its_reason() {
         lean_version: "4.28.0".into(),
         axioms: vec![],
         unopened: 0,
+        notes: vec![],
     };
     driver.rechecked(20, NodeId(0), verdict, LeanCost::default());
     expect!["No proof: the recheck refused the proof that was found: it rests on the axiom foo"]
         .assert_eq(&ending(driver.search()));
-    expect!["Not proved: the recheck refused the proof that was found: it rests on the axiom foo; besides, no open state is left"]
-        .assert_eq(&crate::status::of_search(driver.search()));
+    expect![
+        "Not proved: the recheck refused the proof that was found: it rests on the axiom foo; besides, no open state is left"
+    ]
+    .assert_eq(&crate::status::of_search(driver.search()));
 }

@@ -83,6 +83,7 @@ fn run(mut search: Search, expansions: u32, with_proof: bool) -> Vec<TimedEvent>
                         lean_version: "none".into(),
                         axioms: Vec::new(),
                         unopened: 0,
+                        notes: Vec::new(),
                     };
                     Event::Rechecked { node, verdict, cost }
                 }

@@ -154,7 +154,8 @@ impl LeanHost for ReplHost {
             Ok(env) => env,
             Err(message) => return Ok(Costed { value: Opened::Rejected { message }, cost }),
         };
-        let request = Request::command(format!("{} := by sorry", theorem.statement.trim_end()), env);
+        let statement = format!("{}{} := by sorry", recheck::bound_by_hand(theorem), theorem.statement.trim_end());
+        let request = Request::command(statement, env);
         let asked = self.process.ask(&request, limits.wall).await;
         cost += asked.cost;
         let value = match reading::root(asked.answer?) {

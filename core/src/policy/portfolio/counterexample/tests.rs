@@ -169,6 +169,7 @@ fn the_values_of_an_accepted_proof_are_told_without_reading_it() {
         lean_version: "none".into(),
         axioms: Vec::new(),
         unopened: 0,
+        notes: Vec::new(),
     };
     let cost = LeanCost::default();
     let failed = StepOutcome::Failed { message: "no".into() };
