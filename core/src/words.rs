@@ -42,10 +42,21 @@ pub fn end(end: &SearchEnd, n_refused: u64, refusals: &[String]) -> String {
             None => format!("not proved: the budget of {what} is used up"),
             Some(refused) => format!("not proved: the budget of {what} is used up; {refused}"),
         },
-        SearchEnd::BadStatement { message } => format!("the statement does not elaborate: {message}"),
+        SearchEnd::BadStatement { message } => {
+            format!("the statement does not elaborate: {message}{}", hint(message))
+        }
         SearchEnd::HostFailed { message } => format!("Lean could not open the statement: {message}"),
         SearchEnd::Cancelled => "cancelled".into(),
     }
+}
+
+/// What to do about a statement that Lean refuses, where its message does not say; empty otherwise.
+#[must_use]
+pub fn hint(message: &str) -> &'static str {
+    if message.contains("has already been declared") {
+        return "; the library or the text before it has this name: give the theorem another";
+    }
+    ""
 }
 
 /// That the recheck refused what was found, and why.

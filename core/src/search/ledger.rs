@@ -35,6 +35,13 @@ pub struct CostLedger {
     /// Rechecks that refused what looked like a proof.
     #[serde(default)]
     pub refused: u64,
+    /// Questions to the policy that brought nothing, because its server failed; each cost an expansion.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub policy_failures: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 impl CostLedger {
@@ -59,6 +66,7 @@ impl CostLedger {
         self.crashes += other.crashes;
         self.rechecks += other.rechecks;
         self.refused += other.refused;
+        self.policy_failures += other.policy_failures;
     }
 
     /// This without another ledger that was added to it before; wall time stays, as it is one clock's.
@@ -77,6 +85,7 @@ impl CostLedger {
             crashes: self.crashes.saturating_sub(other.crashes),
             rechecks: self.rechecks.saturating_sub(other.rechecks),
             refused: self.refused.saturating_sub(other.refused),
+            policy_failures: self.policy_failures.saturating_sub(other.policy_failures),
         }
     }
 
@@ -95,6 +104,7 @@ impl CostLedger {
         self.tokens = self.tokens.saturating_add(cost.generated_tokens);
         self.prompt_tokens = self.prompt_tokens.saturating_add(cost.prompt_tokens);
         self.device_us = self.device_us.saturating_add(cost.device_us);
+        self.policy_failures = self.policy_failures.saturating_add(cost.failed);
     }
 
     /// Notes an answer of the critic.

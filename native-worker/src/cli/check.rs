@@ -1,5 +1,9 @@
 //! `stepwise check`: a file of proofs, elaborated as a whole, and each of its declarations judged.
 
+use std::time::Duration;
+
+use stepwise_core::problem::{SplitFile, split_file};
+
 use super::Outcome;
 use super::args::CheckArgs;
 use super::output::{self, BAD, GOOD, styled};
@@ -7,16 +11,20 @@ use super::progress::Progress;
 use super::{input, lean};
 use crate::lean::host::{DeclarationVerdict, FileVerdict};
 
+/// What `none` is taken for.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
 pub(super) async fn run(args: &CheckArgs, verbose: u8) -> anyhow::Result<Outcome> {
     let text = input::read_text(&args.file)?;
-    let file = input::split_imports(&text)?;
-    let progress = Progress::new(verbose);
-    let pool = lean::start_pool(&args.lean).await?;
-    progress.update(|| format!("checking {}", args.file.display()));
-    let checked = pool.check_file(&file.imports, &file.preamble).await;
-    progress.finish();
-    pool.shutdown().await;
-    let verdict = checked?.value;
+    let (text, note) = match split_file(&text) {
+        Ok(file) => input::without_lemma(text, &file.imports, &input::defaults(&args.lean)?),
+        Err(_) => (text, None),
+    };
+    let mut verdict = match split_file(&text) {
+        Ok(file) => judge(args, file, verbose).await?,
+        Err(error) => FileVerdict { errors: vec![error.to_string()], ..FileVerdict::default() },
+    };
+    verdict.notes.splice(0..0, note);
     let accepted = verdict.is_accepted();
     if args.json {
         output::print_json(&json(&verdict))?;
@@ -69,4 +77,15 @@ fn words(verdict: &FileVerdict) -> String {
         text.push_str("no theorem in it\n");
     }
     text
+}
+
+/// Lean's judgement.
+async fn judge(args: &CheckArgs, file: SplitFile, verbose: u8) -> anyhow::Result<FileVerdict> {
+    let progress = Progress::new(verbose);
+    let pool = lean::start_pool_for(&args.lean, |config| config.recheck_limit = args.timeout.0.unwrap_or(YEAR)).await?;
+    progress.update(|| format!("checking {}", args.file.display()));
+    let checked = pool.check_file(&file.imports, &file.commands).await;
+    progress.finish();
+    pool.shutdown().await;
+    Ok(checked?.value)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use stepwise_core::disproof::Disproof;
 use stepwise_core::outcome::Verdict;
-use stepwise_core::problem::{Defaults, Task, Theorem, fill, split_sorries};
+use stepwise_core::problem::{OpenPlace, Sorries, SplitFile, Task, Theorem, fill, split_file, split_sorries};
 use stepwise_core::search::log::LogHeader;
 use stepwise_core::search::sides::Disprove;
 use stepwise_core::search::{CostLedger, Search, SearchConfig, SearchEnd};
@@ -13,7 +13,7 @@ use stepwise_core::words;
 
 use super::Outcome;
 use super::args::{BudgetArgs, ProveArgs};
-use super::input::{self, Wanted};
+use super::input::{self, Given, Wanted};
 use super::models::Models;
 use super::output::{self, BAD, GOOD, styled};
 use super::progress::Progress;
@@ -29,9 +29,25 @@ pub(super) async fn run(args: &ProveArgs, verbose: u8) -> anyhow::Result<Outcome
     if let Some(path) = &args.output {
         input::check_writable(path)?;
     }
-    let wanted = wanted(args)?;
+    let Given { wanted, notes } = wanted(args)?;
+    for note in &notes {
+        output::eprint(note);
+    }
+    if let Wanted::File { sorries, .. } = &wanted {
+        for place in &sorries.left {
+            output::eprint(&place.to_string());
+        }
+    }
     let progress = Progress::new(verbose);
-    let models = Models::open(&args.models, &search_config(&args.budget, 1), &progress).await?;
+    if let Wanted::File { sorries: Sorries { tasks, left }, .. } = &wanted
+        && tasks.is_empty()
+    {
+        // Lean need not start to leave everything as it is.
+        let report = Report { left: left.clone(), notes, ..Report::default() };
+        tell(args, &report)?;
+        return Ok(report.outcome());
+    }
+    let models = Models::open(&args.models, &args.lean, &search_config(&args.budget, 1), &progress).await?;
     let pool = lean::start_pool(&args.lean).await?;
     let stop = {
         let progress = progress.clone();
@@ -40,11 +56,11 @@ pub(super) async fn run(args: &ProveArgs, verbose: u8) -> anyhow::Result<Outcome
     let prover = Prover { args, pool, models, stop, progress };
     let report = match wanted {
         Wanted::Statement(theorem) => prover.statement(*theorem).await,
-        Wanted::File { text, tasks } => prover.file(text, tasks).await,
+        Wanted::File { text, sorries } => prover.file(text, sorries).await,
     };
     prover.progress.finish();
     prover.pool.shutdown().await;
-    let report = report?;
+    let report = Report { notes, ..report? };
     tell(args, &report)?;
     Ok(report.outcome())
 }
@@ -83,22 +99,22 @@ pub(super) fn search_config(budget: &BudgetArgs, in_flight: usize) -> SearchConf
 }
 
 /// What is to be proved; a resumed search knows it itself.
-fn wanted(args: &ProveArgs) -> anyhow::Result<Wanted> {
+fn wanted(args: &ProveArgs) -> anyhow::Result<Given> {
     let from_log = match (&args.log, args.resume, &args.input) {
         (Some(path), true, None) => Some(path),
         _ => None,
     };
     if let Some(path) = from_log {
-        return Ok(Wanted::Statement(Box::new(log_file::read(path)?.header.theorem)));
+        return Ok(Wanted::Statement(Box::new(log_file::read(path)?.header.theorem)).into());
     }
-    let wanted = input::wanted(args.input.as_deref(), &args.lean)?;
-    let wanted = wanted.context(
+    let given = input::wanted(args.input.as_deref(), &args.lean)?;
+    let given = given.context(
         "nothing to prove: give a statement, a .lean file, or a text on standard input; see `stepwise prove --help`",
     )?;
     if let (Some(path), false) = (&args.log, args.resume) {
-        let n = match &wanted {
+        let n = match &given.wanted {
             Wanted::Statement(_) => 1,
-            Wanted::File { tasks, .. } => tasks.len(),
+            Wanted::File { sorries, .. } => sorries.tasks.len(),
         };
         for idx in 0..n {
             let path = input::numbered(path, idx, n);
@@ -112,7 +128,7 @@ fn wanted(args: &ProveArgs) -> anyhow::Result<Wanted> {
             }
         }
     }
-    Ok(wanted)
+    Ok(given)
 }
 
 /// What became of one theorem.
@@ -129,11 +145,18 @@ struct Proved {
     /// Why the recheck refused proofs that were found.
     refusals: Vec<String>,
     ledger: CostLedger,
+    /// What its author should know about the statement.
+    notes: Vec<String>,
 }
 
 /// What became of everything.
+#[derive(Default)]
 struct Report {
     theorems: Vec<Proved>,
+    /// The places of a file that are not ours to fill.
+    left: Vec<OpenPlace>,
+    /// What the user was told about how the input was read.
+    notes: Vec<String>,
     /// The Lean file, with whatever was proved filled in.
     file: Option<String>,
     /// The recheck of a file as a whole.
@@ -145,19 +168,35 @@ impl Report {
     fn is_proved(&self) -> bool {
         let refused = self.recheck.as_ref().is_some_and(|verdict| !verdict.is_accepted());
         let all = self.theorems.iter().all(|theorem| theorem.proof().is_some());
-        all && !refused && !self.interrupted
+        all && !refused && !self.interrupted && self.left.is_empty()
     }
 
     fn outcome(&self) -> Outcome {
+        let is_bad = |theorem: &Proved| matches!(theorem.end, Some(SearchEnd::BadStatement { .. }));
         match (self.interrupted, self.is_proved()) {
             (true, _) => Outcome::Interrupted,
             (false, true) => Outcome::Proved,
+            (false, false) if self.theorems.iter().any(is_bad) => Outcome::BadInput,
             (false, false) => Outcome::NotProved,
         }
     }
 }
 
 impl Proved {
+    /// One that the caller gave up before its turn came.
+    fn not_searched(theorem: Theorem) -> Self {
+        Self {
+            theorem,
+            end: None,
+            told: None,
+            disproof: None,
+            tried: Tried::NotReached,
+            refusals: Vec::new(),
+            ledger: CostLedger::default(),
+            notes: Vec::new(),
+        }
+    }
+
     fn proof(&self) -> Option<(&[String], &Verdict)> {
         match &self.end {
             Some(SearchEnd::Proved { proof, verdict }) => Some((proof, verdict)),
@@ -180,11 +219,12 @@ impl Prover<'_> {
         let file = proved.proof().map(|(proof, _)| proved.theorem.file(proof));
         // A false statement's file is the one that says so.
         let file = file.or_else(|| proved.disproof.as_ref().map(|disproof| disproof.file.clone()));
-        Ok(Report { theorems: vec![proved], file, recheck: None, interrupted })
+        Ok(Report { theorems: vec![proved], file, interrupted, ..Report::default() })
     }
 
     /// Proves the `sorry`s in order; each sees the proofs of those before it, as it will in the finished file.
-    async fn file(&self, mut text: String, tasks: Vec<Task>) -> anyhow::Result<Report> {
+    async fn file(&self, mut text: String, sorries: Sorries) -> anyhow::Result<Report> {
+        let Sorries { tasks, left } = sorries;
         let n = tasks.len();
         let mut theorems: Vec<Proved> = Vec::new();
         let mut interrupted = false;
@@ -205,25 +245,25 @@ impl Prover<'_> {
             // What stands before the next `sorry` has changed, so the file is read again. Unproved ones stay in it.
             let n_left_behind = theorems.iter().filter(|theorem| theorem.proof().is_none()).count();
             if theorems.len() < n {
-                task = split_sorries(&text)?.into_iter().nth(n_left_behind);
+                task = split_sorries(&text)?.tasks.into_iter().nth(n_left_behind);
             }
         }
         let n_proved = theorems.iter().filter(|theorem| theorem.proof().is_some()).count();
-        let recheck = if n_proved == n && !interrupted { Some(self.recheck(&text).await?) } else { None };
-        Ok(Report { theorems, file: (n_proved > 0).then_some(text), recheck, interrupted })
+        let is_whole = n_proved == n && left.is_empty() && !interrupted;
+        let recheck = if is_whole { Some(self.recheck(&text).await?) } else { None };
+        let file = (n_proved > 0).then_some(text);
+        Ok(Report { theorems, left, file, recheck, interrupted, ..Report::default() })
     }
 
     /// Elaborates the finished file once more as a whole.
     async fn recheck(&self, text: &str) -> anyhow::Result<FileVerdict> {
-        let Defaults { imports, preamble } = input::split_imports(text)?;
-        Ok(self.pool.check_file(&imports, &preamble).await?.value)
+        let SplitFile { imports, commands } = split_file(text)?;
+        Ok(self.pool.check_file(&imports, &commands).await?.value)
     }
 
     async fn search(&self, theorem: Theorem, log: Option<&Path>, prefix: &str) -> anyhow::Result<(Proved, bool)> {
         if self.stop.level() != StopLevel::Run {
-            let none = CostLedger::default();
-            let (end, told, disproof, refusals) = (None, None, None, Vec::new());
-            return Ok((Proved { theorem, end, told, disproof, tried: Tried::NotReached, refusals, ledger: none }, true));
+            return Ok((Proved::not_searched(theorem), true));
         }
         self.progress.update(|| format!("{prefix}{}: starting Lean", theorem.name));
         let job = self.job(theorem.clone(), log).await?;
@@ -247,11 +287,14 @@ impl Prover<'_> {
             log: log.map(negation_log),
             lean: format!("{} {}", info.backend, info.lean_version),
         };
-        let Both { search, disproof, tried, ledger, interrupted } =
+        let Both { search, disproof, tried, ledger, interrupted, notes } =
             run_both(job, negation, &self.pool, policy, critic.as_ref(), self.stop.clone(), &show).await?;
+        for note in &notes {
+            self.progress.say(&format!("{}: {note}", theorem.name));
+        }
         let told = disproof.as_ref().map(Disproof::in_words).or_else(|| words::of_search(&search));
         let (end, refusals) = (search.end().cloned(), words::refusals(&search));
-        Ok((Proved { theorem, end, told, disproof, tried, refusals, ledger }, interrupted))
+        Ok((Proved { theorem, end, told, disproof, tried, refusals, ledger, notes }, interrupted))
     }
 
     async fn job(&self, theorem: Theorem, log: Option<&Path>) -> anyhow::Result<Job> {
@@ -319,7 +362,8 @@ fn tell(args: &ProveArgs, report: &Report) -> anyhow::Result<()> {
     }
     // A refused file is no result, and a half-filled one only helps where there was more than one thing to do.
     let is_disproved = matches!(report.theorems.as_slice(), [one] if one.disproof.is_some());
-    let file = report.file.as_ref().filter(|_| report.is_proved() || is_disproved || report.theorems.len() > 1);
+    let n_places = report.theorems.len() + report.left.len();
+    let file = report.file.as_ref().filter(|_| report.is_proved() || is_disproved || n_places > 1);
     if let (Some(path), Some(file)) = (&args.output, file) {
         std::fs::write(path, file).with_context(|| format!("cannot write {}", path.display()))?;
     }
@@ -355,13 +399,21 @@ fn json(report: &Report) -> serde_json::Value {
                     Tried::CannotBeStated(why) => serde_json::json!({ "searched": false, "cannot_be_stated": why }),
                 },
                 "refusals": theorem.refusals,
+                "notes": theorem.notes,
                 "ledger": theorem.ledger,
             })
         })
         .collect();
+    let left: Vec<_> = report
+        .left
+        .iter()
+        .map(|place| serde_json::json!({ "line": place.line, "message": place.to_string() }))
+        .collect();
     serde_json::json!({
         "stepwise_prove": 1,
         "proved": report.is_proved(),
+        "notes": report.notes,
+        "left": left,
         "interrupted": report.interrupted,
         "file": report.file,
         "theorems": theorems,

@@ -150,8 +150,12 @@ pub(super) fn ledger_line(ledger: &CostLedger) -> String {
         0 => String::new(),
         n => format!(" ({n} refused)"),
     };
+    let failures = match ledger.policy_failures {
+        0 => String::new(),
+        n => format!(", {n} of the expansions for nothing, because the policy's server failed"),
+    };
     format!(
-        "{} expansions, {} tactics ({} timed out, {} crashed), {} tokens{models}, {} rechecks{refused}, {:.1} s of Lean CPU, {:.1} s\n",
+        "{} expansions, {} tactics ({} timed out, {} crashed), {} tokens{models}, {} rechecks{refused}, {:.1} s of Lean CPU, {:.1} s{failures}\n",
         ledger.expansions,
         ledger.tactics,
         ledger.timeouts,

@@ -32,6 +32,8 @@ pub enum Opened {
         state: HostState,
         /// Its goals.
         goals: Vec<Goal>,
+        /// What the user should know about the statement, one line each, as [`Verdict::notes`] has it.
+        notes: Vec<String>,
     },
     /// Lean's message: the preamble or the statement is wrong.
     Rejected {

@@ -7,6 +7,7 @@ pub mod log_file;
 pub mod model_server;
 pub mod policy;
 pub mod results;
+mod searches;
 pub mod sides;
 mod states;
 pub mod stop;

@@ -56,6 +56,8 @@ pub struct Both {
     pub ledger: CostLedger,
     /// True when the caller stopped them before either was proved.
     pub interrupted: bool,
+    /// What the user should know about the statement, one line each.
+    pub notes: Vec<String>,
 }
 
 /// Whether a negation was searched.
@@ -176,13 +178,13 @@ pub async fn run_both(
     let theorem = job.search().theorem().clone();
     let disproof = theorem.disproof().filter(|_| negation.disprove != Disprove::Never);
     let Some(negated) = disproof else {
-        let Ran { search, interrupted } = run_search(job, pool, policy, critic, stop, progress).await?;
+        let Ran { search, interrupted, notes } = run_search(job, pool, policy, critic, stop, progress).await?;
         let ledger = search.ledger();
         let tried = match negation.disprove {
             Disprove::Never => Tried::NotReached,
             _ => Tried::CannotBeStated(NOT_NEGATED.to_owned()),
         };
-        return Ok(Both { search, disproof: None, tried, ledger, interrupted });
+        return Ok(Both { search, disproof: None, tried, ledger, interrupted, notes });
     };
     let resumed = negation.log.as_deref().filter(|path| path.exists()).map(LogFile::resume).transpose()?;
     let known_ms = resumed.as_ref().map_or(0, |(_, log)| log.last_ms());
@@ -280,14 +282,14 @@ pub async fn run_both(
             () = &mut forward => {}
         }
     }
-    let Some(Ran { search, interrupted }) = ran else {
+    let Some(Ran { search, interrupted, notes }) = ran else {
         unreachable!("the loop ends with the statement's search");
     };
     let (negation_ran, tried) = found.unwrap_or((None, Tried::NotReached));
     let disproof = negation_ran.as_ref().and_then(|ran| Disproof::of(&ran.search));
     let was_cut = interrupted || negation_ran.as_ref().is_some_and(|ran| ran.interrupted);
     let interrupted = was_cut && disproof.is_none() && !proved(&search);
-    Ok(Both { search, disproof, tried, ledger: table.total(), interrupted })
+    Ok(Both { search, disproof, tried, ledger: table.total(), interrupted, notes })
 }
 
 /// Searches a statement's negation alone; the inner error says why it cannot be stated.
@@ -306,7 +308,8 @@ pub async fn disprove(
     let compared = tokio::select! {
         compared = disagreement(pool, theorem) => compared?,
         () = stop.reached(StopLevel::Abort) => {
-            return Ok(Ok(Ran { search: Search::new(negated, config.clone()), interrupted: true }));
+            let search = Search::new(negated, config.clone());
+            return Ok(Ok(Ran { search, interrupted: true, notes: Vec::new() }));
         }
     };
     if let Some(why) = compared.value {

@@ -7,6 +7,7 @@ mod compare;
 mod disprove;
 mod endpoint;
 mod guided;
+mod inputs;
 mod kills;
 mod lean;
 mod learn;

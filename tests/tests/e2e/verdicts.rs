@@ -143,8 +143,10 @@ async fn tricks_with_types_of_ones_own_are_refused() {
     // Data that nobody gave decides the proposition.
     check(
         &pool,
-        &with("instance (priority := high) : Decidable (Colour.red = Colour.green) := sorry\n\
-               theorem t : decide (Colour.red = Colour.green) = decide (Colour.red = Colour.green) := rfl"),
+        &with(
+            "instance (priority := high) : Decidable (Colour.red = Colour.green) := sorry\n\
+               theorem t : decide (Colour.red = Colour.green) = decide (Colour.red = Colour.green) := rfl",
+        ),
         expect![[r#"
             definition instDecidableEqColourRedGreen: it uses `sorry`
             theorem t: it uses `sorry`
@@ -165,10 +167,7 @@ async fn tricks_with_types_of_ones_own_are_refused() {
     .await;
 
     // What a proof may do to a statement that somebody else has given.
-    let theorem = Theorem {
-        preamble: COLOUR.to_owned(),
-        ..lean::theorem("theorem t (c : Colour) : c = Colour.red")
-    };
+    let theorem = Theorem { preamble: COLOUR.to_owned(), ..lean::theorem("theorem t (c : Colour) : c = Colour.red") };
     let refused = |proof: &'static str| {
         let (pool, theorem) = (&pool, &theorem);
         async move {

@@ -20,6 +20,9 @@ pub(super) enum Request<'a> {
 #[derive(Debug, Deserialize)]
 pub(super) struct Hello {
     pub(super) version: Option<String>,
+    /// The names of all modules that are imported, directly or not.
+    #[serde(default)]
+    pub(super) modules: Vec<String>,
     pub(super) fatal: Option<String>,
 }
 
@@ -43,6 +46,7 @@ pub(super) struct Envelope<T> {
 pub(super) struct OpenAnswer {
     pub(super) state: Option<u64>,
     pub(super) goals: Vec<String>,
+    pub(super) notes: Vec<String>,
     pub(super) rejected: Option<String>,
 }
 
@@ -54,6 +58,8 @@ pub(super) struct ApplyAnswer {
     pub(super) open: Option<u64>,
     pub(super) goals: Vec<String>,
     pub(super) failed: Option<String>,
+    /// What a tactic that may only search said.
+    pub(super) tried: Vec<String>,
     pub(super) lost: bool,
     pub(super) done: bool,
 }

@@ -34,6 +34,11 @@ impl Policy for Counterexamples {
         &self.name
     }
 
+    fn for_imports(&self, imports: &[String]) -> Option<Arc<dyn Policy>> {
+        let inner = self.inner.for_imports(imports)?;
+        Some(Arc::new(Self { name: self.name.clone(), inner, own: self.own.clone(), samples: self.samples }))
+    }
+
     async fn propose(&self, request: &ProposalRequest) -> Result<Proposals, PolicyError> {
         // Further on the same values would come again, with a hypothesis in the place of the goal.
         let values =

@@ -66,7 +66,7 @@ pub fn propose(goals: &[Goal], own: &OwnTypes) -> Vec<Counterexample> {
     };
     let mut all = Vec::new();
     // The cheap way for all values comes before the dear ones for the first few.
-    for (closing, n) in [(Closing::Decide, UNKNOWN), (Closing::Simp, 6), (Closing::Kernel, 4), (Closing::Grind, 6)] {
+    for (closing, n) in [(Closing::Decide, UNKNOWN), (Closing::Kernel, 4), (Closing::Simp, 6), (Closing::Grind, 6)] {
         all.extend(tuples.iter().take(n).map(|values| Counterexample {
             tactic: quantified.tactic(values, closing),
             values: quantified.told(values),

@@ -26,8 +26,8 @@ fn where_the_truth_is_computed_only_values_that_refute_are_offered() {
             exact fun h => absurd (h 1 0 (by decide) (by decide)) (by decide)  -- n := 1, m := 0
             exact fun h => absurd (h 2 0 (by decide) (by decide)) (by decide)  -- n := 2, m := 0
             exact fun h => absurd (h 1 1 (by decide) (by decide)) (by decide)  -- n := 1, m := 1
-            intro h; have := h 1 0; simp at this  -- n := 1, m := 0
-            intro h; have := h 2 0; simp at this  -- n := 2, m := 0"#]],
+            exact fun h => absurd (h 1 0 (by decide +kernel) (by decide +kernel)) (by decide +kernel)  -- n := 1, m := 0
+            exact fun h => absurd (h 2 0 (by decide +kernel) (by decide +kernel)) (by decide +kernel)  -- n := 2, m := 0"#]],
     );
     check(
         "¬∀ (x : ℤ), x * x ≥ x + x",

@@ -453,7 +453,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
         if (session !== null) discard(session);
         return { rejected: problem };
       }
-      return { session };
+      return { session, notes: unbound.notes };
     });
     if (value.session === undefined) return fired ? { timeout: true } : value;
     const { session } = value;
@@ -465,7 +465,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     session.without = new Set(request.without ?? []);
     const id = keep(session, session.root, session.heartbeats);
     session.root = null;
-    return { state: id, goals: printed.value.goals, name: session.name };
+    return { state: id, goals: printed.value.goals, name: session.name, notes: value.notes };
   };
 
   /** The name (borrowed) of the declaration under elaboration, from a Term.Context. */
@@ -569,6 +569,29 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     return { stx: sequence };
   };
 
+  // Tactics that have to open what stands in the goal.
+  const OPENS = /^\s*(exact\s+)?(decide|rfl|eq_refl|unfold|delta)\b/;
+
+  /**
+   * One sentence on definitions of the library in the first goal whose bodies this build does not have, or nothing: at the
+   * exported level the library's modules keep the bodies of some definitions, as `Nat.repr`, to themselves.
+   */
+  const withoutBodies = (session, parts) => {
+    const inside = enter(session, parts);
+    const { ok: type, error } = inside.metaM("Lean_MVarId_getType", retain(listItems(parts[0])[0]));
+    inside.leave().forEach(release);
+    if (error !== undefined) { release(error); return ""; }
+    const env = field(parts[3], CORE_STATE.env);
+    const names = constantsIn(type).filter((name) => {
+      const info = isImported(env, name) ? find(env, name) : null;
+      const isBodiless = info !== null && tag(info) === CONSTANT.axiom && !abi.truth(call("Lean_wasOriginallyTheorem", retain(env), retain(name)));
+      if (info !== null) release(info);
+      return isBodiless;
+    }).map(nameText);
+    release(type);
+    return names.length === 0 ? "" : `\n\nNote: this build of Lean's library comes without the body of ${names.join(", ")}, so that nothing here can compute through it`;
+  };
+
   const step = (parent, tactic) => {
     const { session, parts } = parent;
     startHeartbeats(parent.heartbeats); // a declaration has one allowance, as in the finished file
@@ -581,7 +604,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
       const logged = loggedErrors(left[3]);
       left.forEach(release);
       const text = exceptionText(exception);
-      return { failed: logged[0] ?? text };
+      return { failed: (logged[0] ?? text) + (OPENS.test(tactic) ? withoutBodies(session, parts) : "") };
     };
 
     let { ok, error } = inside.tacticM("Lean_Elab_Tactic_evalTactic", stx);
@@ -603,11 +626,19 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     if (errors.length > 0) return fail(errors[0]);
     if (isBoxed(after[0])) {
       const flaw = flawOfProof(session, after);
-      return flaw === null ? (after.forEach(release), { proved: true }) : fail(flaw);
+      const tried = saidBy(tactic, after, parts);
+      return flaw === null ? (after.forEach(release), { proved: true, tried }) : fail(flaw);
     }
     const { goals, problem: unprintable } = goalsOf(session, after);
     if (unprintable !== undefined) return fail(unprintable);
-    return { goals, parts: after, heartbeats };
+    return { goals, parts: after, heartbeats, tried: saidBy(tactic, after, parts) };
+  };
+
+  /** What a tactic with a `?` logged besides what its parent's state held: such tactics tell what to put in their place. */
+  const saidBy = (tactic, after, before) => {
+    if (!/\?|show_term|hint|suggest|library_search/.test(tactic)) return undefined;
+    const said = (parts) => messagesOf(field(parts[3], CORE_STATE.messages)).map((m) => m.text.replace(/^<input>:\d+:\d+: /, ""));
+    return said(after).slice(said(before).length);
   };
 
   /** Why a state without goals is no proof, or null: the root goal's term still has holes, uses `sorry`, or what it may not. */
@@ -628,7 +659,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     const parent = states.get(id);
     if (parent === undefined) return { lost: true };
     const { value, fired } = timed(limitMs, () => step(parent, tactic));
-    if (value.parts !== undefined) return { open: keep(parent.session, value.parts, value.heartbeats), goals: value.goals };
+    if (value.parts !== undefined) return { open: keep(parent.session, value.parts, value.heartbeats), goals: value.goals, tried: value.tried };
     if (fired && value.failed !== undefined) return { timeout: true };
     return value;
   };

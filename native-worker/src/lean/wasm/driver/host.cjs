@@ -96,7 +96,7 @@ const main = () => {
     const driver = StepwiseLean.createDriver(abi, env, StepwiseLean.createWatchdog(runtime.memory, startThread));
     const judge = StepwiseLean.createRecheck(abi, driver);
     const library = StepwiseLean.createLibrary(abi, driver, env);
-    say({ ready: true, version: driver.version, ms: Math.round(performance.now() - started) });
+    say({ ready: true, version: driver.version, modules: library.moduleNames(), ms: Math.round(performance.now() - started) });
     serve(driver, judge, library);
   } catch (error) {
     die(error, runtime.describe);

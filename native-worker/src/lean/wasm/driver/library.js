@@ -224,5 +224,13 @@ StepwiseLean.createLibrary = (abi, driver, env) => {
     return fired ? { timeout: true } : value;
   };
 
-  return { list, state };
+  /** The names of all modules that are imported, directly or through others. */
+  const moduleNames = () => {
+    const array = call("Lean_Environment_allImportedModuleNames", retain(env));
+    const names = Array.from({ length: abi.arraySize(array) }, (_, i) => nameText(abi.arrayItem(array, i)));
+    release(array);
+    return names;
+  };
+
+  return { list, state, moduleNames };
 };
