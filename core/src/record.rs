@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::disproof::Disproof;
 use crate::outcome::Verdict;
 use crate::problem::Problem;
+use crate::search::sides::Disprove;
 use crate::search::{CostLedger, Search, SearchConfig, SearchEnd, log};
-use crate::stats;
+use crate::{stats, words};
 
 /// The version of the record format that this code writes, and the only one that it reads.
 pub const VERSION: u32 = 1;
@@ -19,6 +21,8 @@ pub const VERSION: u32 = 1;
 pub enum Status {
     /// A proof passed the recheck.
     Proved,
+    /// A proof of the negation passed the recheck: the statement is false.
+    Disproved,
     /// No open state was left.
     Exhausted,
     /// A budget ran out; [`ProblemRecord::detail`] says which.
@@ -68,6 +72,12 @@ pub struct ProblemRecord {
     /// The recheck's judgement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
+    /// What shows that the statement is false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disproof: Option<Disproof>,
+    /// Why the recheck refused proofs that were found, each reason once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<String>,
     /// What it cost.
     pub ledger: CostLedger,
     /// Wall time, in seconds.
@@ -88,6 +98,9 @@ pub struct Run {
     pub critic: Option<String>,
     /// The Lean.
     pub lean: String,
+    /// Whether negations were searched too.
+    #[serde(default, skip_serializing_if = "is_never")]
+    pub disprove: Disprove,
 }
 
 /// Why a file of records cannot be read. The caller knows its name and adds it.
@@ -186,6 +199,12 @@ pub struct EvalSummary {
     pub crashes: u64,
     /// Rechecks made.
     pub rechecks: u64,
+    /// Rechecks that refused what looked like a proof.
+    #[serde(default)]
+    pub refused: u64,
+    /// Problems disproved: their negations are proved.
+    #[serde(default)]
+    pub disproved: u64,
     /// Questions to the policy that brought nothing, because its server failed.
     #[serde(default)]
     pub policy_failures: u64,
@@ -204,7 +223,14 @@ impl Run {
             policy: policy.to_owned(),
             critic: critic.map(str::to_owned),
             lean: lean.to_owned(),
+            disprove: Disprove::Never,
         }
+    }
+
+    /// The same, where negations are searched too.
+    #[must_use]
+    pub fn disproving(self, disprove: Disprove) -> Self {
+        Self { disprove, ..self }
     }
 
     /// SHA-256 of all of it, in hexadecimal.
@@ -219,7 +245,13 @@ impl Run {
         };
         let config = config.iter().flat_map(|(name, value)| [*name, value.as_str()]);
         let critic = self.critic.iter().flat_map(|critic| ["critic", critic]);
-        sha256_of_parts([self.policy.as_str(), &self.lean].into_iter().chain(config).chain(critic))
+        let disprove: &[&str] = match self.disprove {
+            Disprove::Never => &[],
+            Disprove::Auto => &["disprove", "auto"],
+            Disprove::Always => &["disprove", "always"],
+        };
+        let parts = [self.policy.as_str(), &self.lean].into_iter().chain(config).chain(critic);
+        sha256_of_parts(parts.chain(disprove.iter().copied()))
     }
 }
 
@@ -228,7 +260,6 @@ impl ProblemRecord {
     #[must_use]
     pub fn of(name: &str, search: &Search, run: &Run) -> Option<Self> {
         let end = search.end()?;
-        let theorem = search.theorem();
         let (status, detail) = match end {
             SearchEnd::Proved { .. } => (Status::Proved, None),
             SearchEnd::Exhausted => (Status::Exhausted, None),
@@ -241,22 +272,48 @@ impl ProblemRecord {
             SearchEnd::Proved { proof, verdict } => (Some(proof), Some(verdict.clone())),
             _ => (None, None),
         };
-        let ledger = search.ledger();
         Some(Self {
-            stepwise_record: VERSION,
-            name: name.to_owned(),
-            statement_sha256: theorem.hash(),
-            config_sha256: run.hash(),
-            status,
             detail,
             proof: proof.cloned(),
             proof_length: proof.map(|proof| proof.len() as u64),
-            file: proof.map(|proof| theorem.file(proof)),
+            file: proof.map(|proof| search.theorem().file(proof)),
             verdict,
+            ..Self::bare(name, search, run, status)
+        })
+    }
+
+    /// The record of a search that was given up because the statement's negation is proved.
+    #[must_use]
+    pub fn disproved(name: &str, search: &Search, disproof: Disproof, run: &Run) -> Self {
+        let detail = Some(disproof.in_words());
+        Self { detail, disproof: Some(disproof), ..Self::bare(name, search, run, Status::Disproved) }
+    }
+
+    /// The same record with the costs of both the statement's search and its negation's.
+    #[must_use]
+    pub fn costing(self, ledger: CostLedger) -> Self {
+        Self { ledger, seconds: ledger.wall_ms as f64 / 1e3, ..self }
+    }
+
+    fn bare(name: &str, search: &Search, run: &Run, status: Status) -> Self {
+        let ledger = search.ledger();
+        Self {
+            stepwise_record: VERSION,
+            name: name.to_owned(),
+            statement_sha256: search.theorem().hash(),
+            config_sha256: run.hash(),
+            status,
+            detail: None,
+            proof: None,
+            proof_length: None,
+            file: None,
+            verdict: None,
+            disproof: None,
+            refusals: words::refusals(search),
             ledger,
             seconds: ledger.wall_ms as f64 / 1e3,
             run: run.clone(),
-        })
+        }
     }
 
     /// The record as a line, line feed included.
@@ -367,6 +424,8 @@ impl EvalSummary {
             timeouts: costs.timeouts,
             crashes: costs.crashes,
             rechecks: costs.rechecks,
+            refused: costs.refused,
+            disproved: by_status.get(&Status::Disproved).copied().unwrap_or(0),
             policy_failures: costs.policy_failures,
             by_status,
             proof_lengths: stats::counts(lengths),
@@ -378,6 +437,12 @@ impl EvalSummary {
     pub fn to_line(&self) -> String {
         format!("{}\n", serde_json::json!({ "summary": self }))
     }
+}
+
+/// Records are as they were where there was no choice.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_never(disprove: &Disprove) -> bool {
+    *disprove == Disprove::Never
 }
 
 /// SHA-256, in hexadecimal, over texts each preceded by its length, so that no two lists of texts collide.

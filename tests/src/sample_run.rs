@@ -247,6 +247,8 @@ fn record(
         file: tactics.as_ref().map(|tactics| statement.problem.theorem.file(tactics)),
         proof: tactics,
         verdict,
+        disproof: None,
+        refusals: Vec::new(),
         ledger,
         seconds: ledger.wall_ms as f64 / 1e3,
         run: run.clone(),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use stepwise_core::search::sides::Disprove;
 use stepwise_core::critic::ScoreRequest;
 use stepwise_core::learn::lessons::{Lessons, goal};
 use stepwise_core::learn::progress::{Progress, best};
@@ -260,6 +261,7 @@ impl Learn {
         // A shorter proof is looked for where the first search has not looked.
         let seed = self.options.seed.wrapping_mul(1_000_003) + u64::from(running.number) * 4 + stage as u64;
         let eval = || Eval {
+            disprove: Disprove::Never,
             pool: self.workshop.pool.clone(),
             policy: Arc::clone(policy),
             critic: critic.cloned(),
@@ -413,6 +415,7 @@ impl Learn {
         for set in &self.sets {
             let results = |name: &str| self.folder.of_round(number, &format!("eval/{}/{name}.jsonl", set.name));
             let eval = |policy: &Arc<dyn Policy>, critic: Option<&Arc<dyn Critic>>| Eval {
+                disprove: Disprove::Never,
                 pool: self.workshop.pool.clone(),
                 policy: Arc::clone(policy),
                 critic: critic.cloned(),

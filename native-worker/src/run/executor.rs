@@ -21,6 +21,7 @@ use super::critic::{Critic, CriticError};
 use super::log_file::{LogFile, LogFileError};
 use super::policy::{Policy, PolicyError, for_imports};
 use super::searches::{Found, replace_searches};
+use super::sides::Seat;
 use super::states::{self, States};
 use super::stop::{Stop, StopLevel};
 use crate::lean::host::Costed;
@@ -55,13 +56,17 @@ pub struct Job {
     /// Commands that a resumed search has to do again; `None` for a search that has not started.
     again: Option<Vec<Command>>,
     base_ms: u64,
+    /// Where it takes turns with another search.
+    seat: Option<Seat>,
+    /// What Lean has spent for it before it begins.
+    extra_cost: LeanCost,
 }
 
 impl Job {
     /// A search that starts now.
     #[must_use]
     pub fn new(search: Search, journal: Option<Box<dyn Journal>>) -> Self {
-        Self { search, journal, again: None, base_ms: 0 }
+        Self { search, journal, again: None, base_ms: 0, seat: None, extra_cost: LeanCost::default() }
     }
 
     /// A search that goes on where its log ends.
@@ -69,7 +74,33 @@ impl Job {
     pub fn resume(file: LogFile, log: &Log) -> Self {
         let search = log.replay();
         let again = (!log.events.is_empty()).then(|| search.outstanding());
-        Self { search, journal: Some(Box::new(file)), again, base_ms: log.last_ms() }
+        let (journal, base_ms): (Option<Box<dyn Journal>>, u64) = (Some(Box::new(file)), log.last_ms());
+        Self { search, journal, again, base_ms, seat: None, extra_cost: LeanCost::default() }
+    }
+
+    /// The same, begun at this time of a clock that it shares with another search.
+    pub(super) fn at(self, base_ms: u64) -> Self {
+        Self { base_ms, ..self }
+    }
+
+    /// The same, taking turns with another search.
+    pub(super) fn seated(self, seat: Seat) -> Self {
+        Self { seat: Some(seat), ..self }
+    }
+
+    /// The same, with what Lean has spent for it already.
+    pub(super) fn costing(self, extra_cost: LeanCost) -> Self {
+        Self { extra_cost, ..self }
+    }
+
+    /// The search as it stands.
+    pub(super) fn search(&self) -> &Search {
+        &self.search
+    }
+
+    /// The time of its last event.
+    pub(super) fn base_ms(&self) -> u64 {
+        self.base_ms
     }
 }
 
@@ -143,15 +174,15 @@ pub async fn run_search(
     mut stop: Stop,
     progress: &(dyn Fn(&Search) + Send + Sync),
 ) -> Result<Ran, RunError> {
-    let Job { search, journal, again, base_ms } = job;
+    let Job { search, journal, again, base_ms, mut seat, extra_cost } = job;
     let critic = critic_for(search.config(), critic)?.cloned();
     let policy = for_imports(policy, &search.theorem().imports);
     let mut run = Run {
         search,
         journal,
         states: None,
+        extra_cost,
         notes: Vec::new(),
-        extra_cost: LeanCost::default(),
         tasks: JoinSet::new(),
         pool: pool.clone(),
         policy,
@@ -161,6 +192,9 @@ pub async fn run_search(
         since: Instant::now(),
     };
     if run.search.end().is_some() {
+        if let Some(seat) = &seat {
+            seat.note(&run.search);
+        }
         return Ok(run.ran(false));
     }
     let mut waiting = match again {
@@ -180,10 +214,20 @@ pub async fn run_search(
     let mut drain_asked = stop.clone();
     loop {
         progress(&run.search);
+        if let Some(seat) = &seat {
+            seat.note(&run.search);
+        }
         if run.search.end().is_some() {
             return Ok(run.ran(false));
         }
-        if stop.level() == StopLevel::Run {
+        let is_our_turn = seat.as_ref().is_none_or(Seat::has_turn);
+        if let Some(spent) = seat.as_ref().filter(|_| is_our_turn).and_then(|seat| seat.owed(&run.search)) {
+            waiting.extend(run.feed(Event::Charged { spent })?);
+            continue;
+        }
+        if stop.level() == StopLevel::Run && !is_our_turn {
+            // Nothing new is begun; what is under way is taken in when it is done.
+        } else if stop.level() == StopLevel::Run {
             for command in std::mem::take(&mut waiting) {
                 run.carry_out(command);
             }
@@ -198,8 +242,17 @@ pub async fn run_search(
                 run.take_in(answer??)?
             }
             () = drain_asked.reached(StopLevel::Drain), if stop.level() == StopLevel::Run => Vec::new(),
+            () = turned(seat.as_mut()) => Vec::new(),
             _ = tick.tick() => run.feed(Event::Tick)?,
         });
+    }
+}
+
+/// Waits until the other search has spent something or ended; for ever where there is none.
+async fn turned(seat: Option<&mut Seat>) {
+    match seat {
+        Some(seat) => seat.changed().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -275,7 +328,7 @@ pub fn is_asked_for(search: &Search, event: &Event) -> bool {
         Event::Rechecked { node, .. } => {
             asked.any(|command| matches!(command, Command::Recheck { node: asked, .. } if asked == node))
         }
-        Event::Tick | Event::Cancelled => true,
+        Event::Charged { .. } | Event::Tick | Event::Cancelled => true,
     }
 }
 

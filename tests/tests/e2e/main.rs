@@ -4,6 +4,7 @@
 mod abandoned;
 mod cli;
 mod compare;
+mod disprove;
 mod endpoint;
 mod guided;
 mod inputs;
