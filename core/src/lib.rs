@@ -21,4 +21,5 @@ pub mod random;
 pub mod record;
 pub mod search;
 pub mod stats;
+pub mod tidy;
 pub mod wire;
