@@ -245,6 +245,7 @@ fn record(
         file: tactics.as_ref().map(|tactics| statement.problem.theorem.file(tactics)),
         proof: tactics,
         verdict,
+        tidy: None,
         ledger,
         seconds: ledger.wall_ms as f64 / 1e3,
         run: run.clone(),

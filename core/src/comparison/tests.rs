@@ -40,6 +40,7 @@ fn results(name: &str, samples: u32, outcomes: &str) -> Results {
             proof_length: None,
             file: None,
             verdict: None,
+            tidy: None,
             ledger,
             seconds: 1.0,
             run: run.clone(),

@@ -44,6 +44,7 @@ fn record(problem: &Problem, status: Status) -> ProblemRecord {
         file: proof.as_ref().map(|proof| problem.theorem.file(proof)),
         proof,
         verdict: None,
+        tidy: None,
         ledger: CostLedger {
             expansions: 3,
             tactics: 40,

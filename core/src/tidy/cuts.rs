@@ -40,6 +40,10 @@ const CLOSING: [&str; 27] = [
     "nomatch",
     "infer_instance",
 ];
+/// Replacements of ends that are looked at.
+const MAX_ENDS: usize = 1000;
+/// Tactics of an end that are tried in its place.
+const MAX_CLOSERS: usize = 16;
 /// A single tactic shorter than this is left to the other edits: nobody reads `rfl` with more pleasure than `omega`.
 const WORTH_CLOSING: usize = 12;
 
@@ -47,7 +51,7 @@ const WORTH_CLOSING: usize = 12;
 pub(super) fn ends(script: &Script) -> Vec<Edit> {
     let mut edits = Vec::new();
     script.visit(&mut |block, idx| {
-        let Some(last) = block.items.last() else { return };
+        let Some(last) = block.items.last().filter(|_| edits.len() < MAX_ENDS) else { return };
         let first = &block.items[idx];
         let span = first.span.start..last.span.end;
         let n_replaced = block.items.len() - idx;
@@ -57,10 +61,10 @@ pub(super) fn ends(script: &Script) -> Vec<Edit> {
         }
         let mut closers: Vec<String> = CLOSERS.iter().map(|closer| (*closer).to_owned()).collect();
         // The parts of what follows, chains and nested blocks included, in their own words.
-        for item in &block.items[idx..] {
+        for item in block.items[idx..].iter().rev() {
             collect(script, item, block.column, &mut closers);
         }
-        for (idx, closer) in closers.iter().enumerate() {
+        for (idx, closer) in closers.iter().enumerate().take(MAX_CLOSERS) {
             if weight(closer) < here && !closers[..idx].contains(closer) {
                 edits.push((span.clone(), closer.clone()));
             }
@@ -70,6 +74,9 @@ pub(super) fn ends(script: &Script) -> Vec<Edit> {
 }
 
 fn collect(script: &Script, item: &Item, column: usize, closers: &mut Vec<String>) {
+    if closers.len() >= MAX_CLOSERS {
+        return;
+    }
     if item.kind == Kind::Plain {
         if !CLOSING.contains(&script.token(item.tokens.start)) {
             return;

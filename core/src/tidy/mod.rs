@@ -28,6 +28,12 @@ pub use self::report::TidyReport;
 /// Questions about one proof at most: a bound for whoever gives no other.
 const MAX_QUESTIONS: usize = 600;
 
+/// Proofs with more bytes stay as they are: the texts that could be asked about grow with the square of the length.
+const MAX_BYTES: usize = 4000;
+
+/// Texts of one kind that are asked about at once.
+const MAX_EDITS: usize = 400;
+
 /// What the machine wants to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
@@ -83,8 +89,10 @@ impl Tidy {
     #[must_use]
     pub fn new(proof: &[String], refuted: impl IntoIterator<Item = Vec<String>>) -> Self {
         let text = joined(proof);
-        let script = Script::parse(&text);
-        let is_readable = script.is_movable() && !script.block.items.is_empty();
+        let is_readable = text.len() <= MAX_BYTES && {
+            let script = Script::parse(&text);
+            script.is_movable() && !script.block.items.is_empty()
+        };
         let mut known: HashSet<String> = refuted.into_iter().map(|tactics| joined(&tactics)).collect();
         known.insert(text.clone());
         Self {
@@ -133,10 +141,10 @@ impl Tidy {
     /// Tells the goals behind each tactic; `None` when the tactics do not run one by one.
     pub fn traced(&mut self, goals: Option<Vec<Vec<Goal>>>) {
         let Some(text) = self.asked.take() else { return };
-        if let Some(goals) = goals {
-            let steps = tactics(&text).into_iter().zip(goals).map(|(tactic, goals)| Step { tactic, goals }).collect();
-            self.trace = Some((text, steps));
-        }
+        // Without goals there are no steps, and no structure: it is not asked again.
+        let goals = goals.unwrap_or_default();
+        let steps = tactics(&text).into_iter().zip(goals).map(|(tactic, goals)| Step { tactic, goals }).collect();
+        self.trace = Some((text, steps));
         self.next_stage();
     }
 
@@ -215,17 +223,16 @@ impl Tidy {
 
     /// The texts of these edits that are shorter, group by group, and within a group the shortest first.
     fn shorter(&self, groups: impl IntoIterator<Item = Vec<Edit>>) -> Vec<String> {
-        let now = weight(&self.text);
         let mut texts = Vec::new();
         for edits in groups {
-            let mut group: Vec<(usize, String)> = edits
-                .iter()
-                .map(|edit| cuts::edited(&self.text, edit))
-                .map(|text| (weight(&text), text))
-                .filter(|(weight, text)| *weight < now && !text.trim().is_empty())
-                .collect();
-            group.sort_by_key(|(weight, _)| *weight);
-            texts.extend(group.into_iter().map(|(_, text)| text));
+            let saving = |(span, replacement): &Edit| {
+                weight(&self.text[span.clone()]).checked_sub(weight(replacement)).filter(|saving| *saving > 0)
+            };
+            let mut group: Vec<(usize, Edit)> =
+                edits.into_iter().filter_map(|edit| Some((saving(&edit)?, edit))).collect();
+            group.sort_by_key(|(saving, _)| std::cmp::Reverse(*saving));
+            let of_group = group.iter().take(MAX_EDITS).map(|(_, edit)| cuts::edited(&self.text, edit));
+            texts.extend(of_group.filter(|text| !text.trim().is_empty()));
         }
         texts
     }

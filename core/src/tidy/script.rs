@@ -65,6 +65,9 @@ pub(super) struct Arm {
     pub(super) is_hole: bool,
 }
 
+/// Blocks inside blocks that are told apart: no person goes deeper.
+const MAX_DEPTH: usize = 24;
+
 const WRAPPERS: [&str; 6] = ["try", "all_goals", "any_goals", "repeat", "repeat'", "focus"];
 const WITH_ARMS: [&str; 5] = ["induction", "cases", "match", "fun_induction", "fun_cases"];
 const WITH_ARROW: [&str; 4] = ["case", "case'", "next", "on_goal"];
@@ -76,7 +79,7 @@ impl Script {
         let mut tokens = tokens(text);
         tokens.retain(|token| token.kind != TokenKind::Comment);
         let mut script = Self { text: text.to_owned(), block: Block::default(), tokens };
-        script.block = script.read_block(0, script.tokens.len());
+        script.block = script.read_block(0, script.tokens.len(), 0);
         script
     }
 
@@ -149,7 +152,7 @@ impl Script {
         self.token(idx) == "<" && self.token(idx + 1) == ";" && self.token(idx + 2) == ">" && self.touches(idx + 1)
     }
 
-    fn read_block(&self, from: usize, end: usize) -> Block {
+    fn read_block(&self, from: usize, end: usize, depth: usize) -> Block {
         let column = if from < end { self.column(from) } else { 0 };
         let mut items = Vec::new();
         let mut at = from;
@@ -159,7 +162,7 @@ impl Script {
                 continue;
             }
             let stop = self.end_of_item(at, end, column);
-            items.push(self.read_item(at, stop));
+            items.push(self.read_item(at, stop, depth + 1));
             at = stop;
         }
         Block { items, column }
@@ -205,26 +208,29 @@ impl Script {
         }
     }
 
-    fn read_item(&self, from: usize, end: usize) -> Item {
+    fn read_item(&self, from: usize, end: usize, depth: usize) -> Item {
         let span = self.span(from).start..self.span(end - 1).end;
         let item = |kind, blocks| Item { span: span.clone(), tokens: from..end, kind, blocks };
+        if depth > MAX_DEPTH {
+            return item(Kind::Plain, Vec::new());
+        }
         let head = self.token(from);
         if (head == "·" || head == "." && !self.touches(from + 1)) && from + 1 < end {
-            return item(Kind::Bullet, vec![self.read_block(from + 1, end)]);
+            return item(Kind::Bullet, vec![self.read_block(from + 1, end, depth)]);
         }
         let parts = self.chain(from, end);
         if parts.len() > 1 {
             let block = |part: &Range<usize>| Block {
-                items: vec![self.read_item(part.start, part.end)],
+                items: vec![self.read_item(part.start, part.end, depth + 1)],
                 column: self.column(part.start),
             };
             return item(Kind::Chain, parts.iter().map(block).collect());
         }
         if head == "(" && from + 2 < end && self.behind_group(from, end) == end {
-            return item(Kind::Parentheses, vec![self.read_block(from + 1, end - 1)]);
+            return item(Kind::Parentheses, vec![self.read_block(from + 1, end - 1, depth)]);
         }
         if WRAPPERS.contains(&head) && from + 1 < end {
-            return item(Kind::Wrapper, vec![self.read_block(from + 1, end)]);
+            return item(Kind::Wrapper, vec![self.read_block(from + 1, end, depth)]);
         }
         if head == "first" && self.token(from + 1) == "|" {
             let bars = self.bars(from + 1, end, None);
@@ -233,7 +239,7 @@ impl Script {
                 .iter()
                 .zip(ends)
                 .filter(|(bar, end)| *bar + 1 < *end)
-                .map(|(bar, end)| self.read_block(bar + 1, end))
+                .map(|(bar, end)| self.read_block(bar + 1, end, depth))
                 .collect();
             return item(Kind::First, blocks);
         }
@@ -241,16 +247,16 @@ impl Script {
             && let Some(arrow) = self.find(from, end, |word| word == "=>")
             && arrow + 1 < end
         {
-            return item(Kind::Case, vec![self.read_block(arrow + 1, end)]);
+            return item(Kind::Case, vec![self.read_block(arrow + 1, end, depth)]);
         }
         if WITH_ARMS.contains(&head)
             && let Some(with) = self.find(from, end, |word| word == "with")
             && self.token(with + 1) == "|"
-            && let Some((arms, blocks)) = self.arms(with + 1, end)
+            && let Some((arms, blocks)) = self.arms(with + 1, end, depth)
         {
             return item(Kind::Arms(arms), blocks);
         }
-        item(Kind::Plain, self.blocks_behind_by(from, end))
+        item(Kind::Plain, self.blocks_behind_by(from, end, depth))
     }
 
     /// The parts of `a <;> b <;> c`.
@@ -302,7 +308,7 @@ impl Script {
         bars
     }
 
-    fn arms(&self, from: usize, end: usize) -> Option<(Vec<Arm>, Vec<Block>)> {
+    fn arms(&self, from: usize, end: usize, depth: usize) -> Option<(Vec<Arm>, Vec<Block>)> {
         let column = self.begins_line(from).then(|| self.column(from));
         let bars = self.bars(from, end, column);
         let ends = bars.iter().skip(1).copied().chain([end]);
@@ -321,14 +327,14 @@ impl Script {
                 _ => false,
             };
             arms.push(Arm { head: self.span(start_of_arm).start..self.span(arrow).end, is_hole });
-            blocks.push(self.read_block(arrow + 1, end));
+            blocks.push(self.read_block(arrow + 1, end, depth));
             start = None;
         }
         (start.is_none() && !arms.is_empty()).then_some((arms, blocks))
     }
 
     /// The blocks behind every `by` of a plain tactic, brackets or not; not those inside these blocks.
-    fn blocks_behind_by(&self, from: usize, end: usize) -> Vec<Block> {
+    fn blocks_behind_by(&self, from: usize, end: usize, depth: usize) -> Vec<Block> {
         let mut blocks = Vec::new();
         let mut idx = from;
         while idx < end {
@@ -338,7 +344,7 @@ impl Script {
             }
             let stop = self.end_of_by(idx, end);
             if stop > idx {
-                blocks.push(self.read_block(idx, stop));
+                blocks.push(self.read_block(idx, stop, depth));
                 idx = stop;
             }
         }

@@ -316,6 +316,38 @@ fn odd_proofs_are_left_alone() {
 }
 
 #[test]
+fn a_proof_without_measure_is_read_and_left_alone() {
+    for part in [
+        "· ",
+        "(",
+        "first | ",
+        "simp <;> ",
+        "by ",
+        "case x => ",
+        "try ",
+        "[",
+        "cases h with | a => ",
+        "\n| x => ",
+        "simp; ",
+        "x\n",
+        "have : p := by\n  ",
+    ] {
+        for n in [3, 300, 1000, 100_000] {
+            let text = part.repeat(n);
+            let mut tidy = Tidy::new(std::slice::from_ref(&text), []);
+            for _ in 0..5 {
+                match tidy.ask() {
+                    Some(Question::Trace(_)) => tidy.traced(None),
+                    Some(Question::Check(_)) => tidy.judged(false),
+                    None => break,
+                }
+            }
+            assert_eq!(tidy.proof(), [text]);
+        }
+    }
+}
+
+#[test]
 fn the_proofs_before_are_kept_to_fall_back_on() {
     let proof = ["simp [a, b]".to_owned()];
     let mut tidy = Tidy::new(&proof, []);

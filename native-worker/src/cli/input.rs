@@ -13,7 +13,12 @@ use super::lean::has_mathlib;
 #[derive(Clone, Debug)]
 pub(super) enum Wanted {
     /// One theorem, given as a statement.
-    Statement(Box<stepwise_core::problem::Theorem>),
+    Statement {
+        /// It.
+        theorem: Box<stepwise_core::problem::Theorem>,
+        /// Whether the notation in front of it is there by default.
+        has_default_notation: bool,
+    },
     /// Every `sorry` of a file.
     File {
         /// Its text.
@@ -38,7 +43,7 @@ pub(super) fn wanted(input: Option<&str>, lean: &LeanArgs) -> anyhow::Result<Opt
             // A text with `sorry` is a file to be filled in; without, it is a statement.
             match split_sorries(&text) {
                 Ok(tasks) if tasks.len() > 1 || has_header(&tasks) => Ok(Some(Wanted::File { text, tasks })),
-                _ => statement(&text, &defaults).map(Some),
+                _ => statement(&text, &defaults, lean).map(Some),
             }
         }
         Some(path) if is_lean_path(path) => {
@@ -46,7 +51,7 @@ pub(super) fn wanted(input: Option<&str>, lean: &LeanArgs) -> anyhow::Result<Opt
             let tasks = split_sorries(&text).with_context(|| path.to_owned())?;
             Ok(Some(Wanted::File { text, tasks }))
         }
-        Some(text) => statement(text, &defaults).map(Some),
+        Some(text) => statement(text, &defaults, lean).map(Some),
     }
 }
 
@@ -81,6 +86,11 @@ pub(super) fn defaults(lean: &LeanArgs) -> anyhow::Result<Defaults> {
         },
     };
     split_imports(&text).context("--preamble")
+}
+
+/// Whether what [`defaults`] gives is the notation for Lean without Mathlib, which nobody asked for.
+pub(super) fn defaults_are_notation(lean: &LeanArgs) -> bool {
+    lean.preamble == "auto" && lean.lean_project.is_none()
 }
 
 /// Tells a file's imports from its commands.
@@ -122,8 +132,11 @@ pub(super) fn numbered(path: &Path, idx: usize, n: usize) -> PathBuf {
     }
 }
 
-fn statement(text: &str, defaults: &Defaults) -> anyhow::Result<Wanted> {
-    Ok(Wanted::Statement(Box::new(parse_statement(text, defaults)?)))
+fn statement(text: &str, defaults: &Defaults, lean: &LeanArgs) -> anyhow::Result<Wanted> {
+    let theorem = parse_statement(text, defaults)?;
+    let own = parse_statement(text, &Defaults::default())?;
+    let has_default_notation = defaults_are_notation(lean) && own.preamble != theorem.preamble;
+    Ok(Wanted::Statement { theorem: Box::new(theorem), has_default_notation })
 }
 
 /// A statement cannot hold a line break before `.lean` or spaces around it, and a file's name hardly does.

@@ -20,6 +20,7 @@ use crate::lean::host::FileVerdict;
 use crate::lean::pool::Pool;
 use crate::run::log_file::{self, LogFile};
 use crate::run::stop::{Stop, StopLevel};
+use crate::run::tidy::{Tidied, tidy};
 use crate::run::{Job, Ran, run_search};
 
 pub(super) async fn run(args: &ProveArgs, verbose: u8) -> anyhow::Result<Outcome> {
@@ -36,7 +37,7 @@ pub(super) async fn run(args: &ProveArgs, verbose: u8) -> anyhow::Result<Outcome
     };
     let prover = Prover { args, pool, models, stop, progress };
     let report = match wanted {
-        Wanted::Statement(theorem) => prover.statement(*theorem).await,
+        Wanted::Statement { theorem, has_default_notation } => prover.statement(*theorem, has_default_notation).await,
         Wanted::File { text, tasks } => prover.file(text, tasks).await,
     };
     prover.progress.finish();
@@ -86,7 +87,8 @@ fn wanted(args: &ProveArgs) -> anyhow::Result<Wanted> {
         _ => None,
     };
     if let Some(path) = from_log {
-        return Ok(Wanted::Statement(Box::new(log_file::read(path)?.header.theorem)));
+        let theorem = Box::new(log_file::read(path)?.header.theorem);
+        return Ok(Wanted::Statement { theorem, has_default_notation: false });
     }
     let wanted = input::wanted(args.input.as_deref(), &args.lean)?;
     let wanted = wanted.context(
@@ -94,7 +96,7 @@ fn wanted(args: &ProveArgs) -> anyhow::Result<Wanted> {
     )?;
     if let (Some(path), false) = (&args.log, args.resume) {
         let n = match &wanted {
-            Wanted::Statement(_) => 1,
+            Wanted::Statement { .. } => 1,
             Wanted::File { tasks, .. } => tasks.len(),
         };
         for idx in 0..n {
@@ -114,6 +116,8 @@ struct Proved {
     /// `None` when the search was interrupted.
     end: Option<SearchEnd>,
     ledger: CostLedger,
+    /// What is delivered in place of the proof that was found.
+    tidied: Option<Tidied>,
 }
 
 /// What became of everything.
@@ -143,11 +147,18 @@ impl Report {
 }
 
 impl Proved {
+    /// The proof that is delivered, and its verdict.
     fn proof(&self) -> Option<(&[String], &Verdict)> {
-        match &self.end {
-            Some(SearchEnd::Proved { proof, verdict }) => Some((proof, verdict)),
+        match (&self.tidied, &self.end) {
+            (Some(tidied), _) => Some((&tidied.proof, &tidied.verdict)),
+            (None, Some(SearchEnd::Proved { proof, verdict })) => Some((proof, verdict)),
             _ => None,
         }
+    }
+
+    /// The theorem as it is delivered.
+    fn delivered(&self) -> &Theorem {
+        self.tidied.as_ref().map_or(&self.theorem, |tidied| &tidied.theorem)
     }
 }
 
@@ -164,9 +175,10 @@ struct Prover<'a> {
 }
 
 impl Prover<'_> {
-    async fn statement(&self, theorem: Theorem) -> anyhow::Result<Report> {
-        let (proved, interrupted) = self.search(theorem, self.args.log.as_deref(), "").await?;
-        let file = proved.proof().map(|(proof, _)| proved.theorem.file(proof));
+    async fn statement(&self, theorem: Theorem, has_default_notation: bool) -> anyhow::Result<Report> {
+        let log = self.args.log.as_deref();
+        let (proved, interrupted) = self.search(theorem, has_default_notation, log, "").await?;
+        let file = proved.proof().map(|(proof, _)| proved.delivered().file(proof));
         Ok(Report { theorems: vec![proved], file, recheck: None, interrupted })
     }
 
@@ -180,7 +192,9 @@ impl Prover<'_> {
             let idx = theorems.len();
             let log = self.args.log.as_deref().map(|path| input::numbered(path, idx, n));
             let prefix = if n > 1 { format!("{} of {n}, ", idx + 1) } else { String::new() };
-            let (proved, was_interrupted) = self.search(current.theorem.clone(), log.as_deref(), &prefix).await?;
+            // What stands in front of a file's theorem is the file's own.
+            let (proved, was_interrupted) =
+                self.search(current.theorem.clone(), false, log.as_deref(), &prefix).await?;
             if let Some((proof, _)) = proved.proof() {
                 text = fill(&text, &[(&current, proof)]);
             }
@@ -206,9 +220,15 @@ impl Prover<'_> {
         Ok(self.pool.check_file(&imports, &preamble).await?.value)
     }
 
-    async fn search(&self, theorem: Theorem, log: Option<&Path>, prefix: &str) -> anyhow::Result<(Proved, bool)> {
+    async fn search(
+        &self,
+        theorem: Theorem,
+        has_default_notation: bool,
+        log: Option<&Path>,
+        prefix: &str,
+    ) -> anyhow::Result<(Proved, bool)> {
         if self.stop.level() != StopLevel::Run {
-            return Ok((Proved { theorem, end: None, ledger: CostLedger::default() }, true));
+            return Ok((Proved { theorem, end: None, ledger: CostLedger::default(), tidied: None }, true));
         }
         self.progress.update(|| format!("{prefix}{}: starting Lean", theorem.name));
         let job = self.job(theorem.clone(), log).await?;
@@ -228,7 +248,14 @@ impl Prover<'_> {
         let Models { policy, critic } = &self.models;
         let Ran { search, interrupted } =
             run_search(job, &self.pool, policy, critic.as_ref(), self.stop.clone(), &show).await?;
-        Ok((Proved { theorem, end: search.end().cloned(), ledger: search.ledger() }, interrupted))
+        let tidied = match self.args.tidy.options() {
+            Some(options) => {
+                self.progress.update(|| format!("{prefix}{}: tidying", theorem.name));
+                tidy(&self.pool, &search, options, has_default_notation, &self.stop).await
+            }
+            None => None,
+        };
+        Ok((Proved { theorem, end: search.end().cloned(), ledger: search.ledger(), tidied }, interrupted))
     }
 
     async fn job(&self, theorem: Theorem, log: Option<&Path>) -> anyhow::Result<Job> {
@@ -282,6 +309,9 @@ fn tell(args: &ProveArgs, report: &Report) -> anyhow::Result<()> {
         };
         output::eprint(&format!("{}: {}", theorem.theorem.name, styled(style, text)));
         output::eprint(ledger_line(&theorem.ledger).trim_end());
+        if let Some(Tidied { report, .. }) = &theorem.tidied {
+            output::eprint(&format!("tidied: {report} ({:.1} s)", report.wall_ms as f64 / 1e3));
+        }
     }
     if let Some(verdict) = report.recheck.as_ref().filter(|verdict| !is_accepted(verdict)) {
         let refused = verdict.theorems.iter().filter(|theorem| !theorem.verdict.accepted);
@@ -321,6 +351,7 @@ fn json(report: &Report) -> serde_json::Value {
                 "proof": proof.map(|(tactics, _)| tactics),
                 "verdict": proof.map(|(_, verdict)| verdict),
                 "ledger": theorem.ledger,
+                "tidy": theorem.tidied.as_ref().map(|tidied| &tidied.report),
             })
         })
         .collect();

@@ -273,6 +273,7 @@ impl Learn {
             lean: self.workshop.lean.clone(),
             concurrency: self.options.concurrency,
             logs: None,
+            tidy: None,
             stop: self.workshop.stop.clone(),
         };
         let n_to_do = order.len();
@@ -426,6 +427,7 @@ impl Learn {
                 lean: self.workshop.lean.clone(),
                 concurrency: self.options.concurrency,
                 logs: None,
+                tidy: None,
                 stop: self.workshop.stop.clone(),
             };
             let mut candidates = vec![Candidate {

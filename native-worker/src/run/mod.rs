@@ -9,5 +9,6 @@ pub mod policy;
 pub mod results;
 mod states;
 pub mod stop;
+pub mod tidy;
 
 pub use executor::{Job, Journal, MissingCritic, Ran, RunError, critic_for, is_asked_for, run_search};

@@ -19,3 +19,4 @@ mod repl_transcripts;
 mod report;
 mod serve;
 mod synthetic;
+mod tidy;

@@ -25,6 +25,7 @@ fn record(name: &str, search: Option<&str>, cpu_s: f64, length: Option<u64>) -> 
         proof_length: length,
         file: length.map(|_| format!("theorem {name} : a < b := by\n\tomega\n")),
         verdict: None,
+        tidy: None,
         ledger: CostLedger { lean_cpu_us: (cpu_s * 1e6) as u64, device_us: 500_000, ..CostLedger::default() },
         seconds: cpu_s,
         run,
