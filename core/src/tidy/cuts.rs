@@ -181,15 +181,28 @@ pub(super) fn joins(script: &Script) -> Vec<Edit> {
     let mut edits = Vec::new();
     script.visit(&mut |block, idx| {
         let split = &block.items[idx];
+        if let Kind::Arms(arms) = &split.kind
+            && arms.len() >= 2
+            && let Some(body) = same_body(script, &split.blocks)
+        {
+            let before = script.text[..arms[0].head.start].trim_end();
+            let before = before.strip_suffix("with").map_or(before, str::trim_end).len();
+            edits.push((before..split.span.end, format!(" <;> {body}")));
+        }
         let bullets: Vec<&Item> = block.items[idx + 1..].iter().take_while(|item| item.kind == Kind::Bullet).collect();
         let (Some(last), true) = (bullets.last(), split.kind == Kind::Plain && bullets.len() >= 2) else { return };
-        let bodies: Vec<&Block> = bullets.iter().map(|bullet| &bullet.blocks[0]).collect();
-        let texts: Vec<&str> = bodies.iter().filter_map(|body| only(script, body)).collect();
-        if texts.len() == bodies.len() && texts.iter().all(|text| *text == texts[0]) && !texts[0].contains('\n') {
-            edits.push((split.span.end..last.span.end, format!(" <;> {}", texts[0])));
+        if let Some(body) = same_body(script, bullets.iter().map(|bullet| &bullet.blocks[0])) {
+            edits.push((split.span.end..last.span.end, format!(" <;> {body}")));
         }
     });
     edits
+}
+
+/// What all of these blocks are, where it is one plain tactic on one line.
+fn same_body<'a>(script: &'a Script, blocks: impl IntoIterator<Item = &'a Block>) -> Option<&'a str> {
+    let mut texts = blocks.into_iter().map(|block| only(script, block));
+    let first = texts.next()??;
+    (!first.contains('\n') && texts.all(|text| text == Some(first))).then_some(first)
 }
 
 /// The text of a block of one plain tactic.

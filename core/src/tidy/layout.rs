@@ -1,14 +1,47 @@
 //! The last touch: short bodies on the line of their arm, and lines that are too long on several.
 
-use super::script::{Kind, Script};
+use super::script::{Kind, Script, reindent};
 
 /// Lean's own limit is 100, and a proof stands two columns further right than its text.
 const WIDTH: usize = 98;
 
 /// The text laid out anew; `None` when it is as it should be.
 pub(super) fn laid_out(text: &str) -> Option<String> {
-    let out = broken(&pulled_up(text));
+    let out = broken(&pulled_up(&pushed_down(text)));
     (out != text).then_some(out)
+}
+
+/// Bodies of several lines that begin on the line of their arm, below it.
+fn pushed_down(text: &str) -> String {
+    let mut out = text.to_owned();
+    // One at a time, outermost first: moving one moves those inside it.
+    for _ in 0..20 {
+        let script = Script::parse(&out);
+        let mut edit = None;
+        script.visit(&mut |block, idx| {
+            let item = &block.items[idx];
+            if edit.is_some() || !matches!(item.kind, Kind::Arms(_) | Kind::Case) {
+                return;
+            }
+            for body in &item.blocks {
+                let (Some(first), Some(last)) = (body.items.first(), body.items.last()) else { continue };
+                let before = out[..first.span.start].trim_end();
+                let is_on_its_line = !out[before.len()..first.span.start].contains('\n');
+                let inside = &out[first.span.start..last.span.end];
+                if edit.is_none() && is_on_its_line && inside.contains('\n') {
+                    let line = before.rsplit('\n').next().unwrap_or_default();
+                    let column = line.len() - line.trim_start().len() + 2;
+                    let moved = format!("\n{}{}", " ".repeat(column), reindent(inside, body.column, column));
+                    edit = Some((before.len()..last.span.end, moved));
+                }
+            }
+        });
+        match edit {
+            Some((span, moved)) => out.replace_range(span, &moved),
+            None => break,
+        }
+    }
+    out
 }
 
 /// Bodies of one line that stand alone below their `=>` or bullet, on its line.

@@ -68,12 +68,14 @@ pub struct Tidy {
 enum Stage {
     /// The goals behind each tactic as it was found.
     Look,
-    /// Tactics of the outermost block cut.
+    /// The outermost block ended earlier.
     Cut,
     /// The goals behind each tactic that is left.
     LookAgain,
     /// Loose tactics put under their goals.
     Structure,
+    /// The same inside blocks, where the goals are not known.
+    Guess,
     /// Everything that makes it shorter, in all blocks, until nothing does.
     Reduce,
     /// Equal branches joined.
@@ -126,7 +128,7 @@ impl Tidy {
                     self.asked = Some(self.text.clone());
                     return Some(Question::Trace(tactics(&self.text)));
                 }
-                Stage::Cut | Stage::Structure | Stage::Reduce | Stage::Join | Stage::LayOut => {
+                Stage::Cut | Stage::Structure | Stage::Guess | Stage::Reduce | Stage::Join | Stage::LayOut => {
                     if let Some(text) = self.next_candidate() {
                         self.n_questions += 1;
                         self.asked = Some(text.clone());
@@ -189,7 +191,8 @@ impl Tidy {
             Stage::Look => Stage::Cut,
             Stage::Cut => Stage::LookAgain,
             Stage::LookAgain => Stage::Structure,
-            Stage::Structure => Stage::Reduce,
+            Stage::Structure => Stage::Guess,
+            Stage::Guess => Stage::Reduce,
             Stage::Reduce => Stage::Join,
             Stage::Join => Stage::LayOut,
             Stage::LayOut | Stage::Done => Stage::Done,
@@ -202,23 +205,41 @@ impl Tidy {
         self.waiting.clear();
         let candidates = match self.stage {
             Stage::Structure => self.structured(),
+            Stage::Guess => {
+                let edits = structure::guessed(&Script::parse(&self.text));
+                edits.iter().take(MAX_EDITS).map(|edit| cuts::edited(&self.text, edit)).collect()
+            }
             Stage::Cut => {
                 let script = Script::parse(&self.text);
-                let is_outermost = |edit: &Edit| script.block.items.iter().any(|item| item.span.start == edit.0.start);
-                let outermost = |edits: Vec<Edit>| edits.into_iter().filter(|edit| is_outermost(edit)).collect();
-                self.shorter([outermost(cuts::ends(&script)), outermost(cuts::omissions(&script))])
+                let ends = cuts::ends(&script).into_iter().filter(|edit| self.closes_one_goal(&script, edit));
+                self.shorter([ends.collect()])
             }
             Stage::Reduce => {
                 let script = Script::parse(&self.text);
-                let outer = [cuts::ends(&script), cuts::omissions(&script), cuts::wrappers(&script)];
-                let inner = [lists::omissions(&script), cuts::merges(&script)];
-                self.shorter(outer.into_iter().chain(inner))
+                // What costs Lean most for a text that is no proof comes last: automation that fails.
+                self.shorter([
+                    cuts::omissions(&script),
+                    lists::omissions(&script),
+                    cuts::wrappers(&script),
+                    cuts::merges(&script),
+                    cuts::ends(&script),
+                ])
             }
             Stage::Join => self.shorter([cuts::joins(&Script::parse(&self.text))]),
             Stage::LayOut => layout::laid_out(&self.text).into_iter().collect(),
             Stage::Look | Stage::LookAgain | Stage::Done => Vec::new(),
         };
         self.waiting.extend(candidates);
+    }
+
+    /// Whether an edit begins at a tactic of the outermost block before which one goal is open, as far as is known: no
+    /// tactic that is tried closes several.
+    fn closes_one_goal(&self, script: &Script, edit: &Edit) -> bool {
+        let Some(idx) = script.block.items.iter().position(|item| item.span.start == edit.0.start) else {
+            return false;
+        };
+        let (Some(before), Some((text, steps))) = (idx.checked_sub(1), &self.trace) else { return true };
+        *text != self.text || steps.get(before).is_none_or(|step| step.goals.len() == 1)
     }
 
     /// The texts of these edits that are shorter, group by group, and within a group the shortest first.

@@ -3,7 +3,8 @@
 //! A search's proof is a flat list, in which each tactic works on the first open goal. How many goals are open behind each
 //! tactic says which goal it worked on.
 
-use super::script::{Arm, Item, Kind, Script, reindent};
+use super::cuts::Edit;
+use super::script::{Arm, Block, Item, Kind, Script, reindent};
 use crate::goal::Goal;
 
 /// A tactic and the goals behind it.
@@ -70,6 +71,35 @@ pub(super) fn structured(steps: &[Step]) -> Vec<String> {
     texts
 }
 
+/// Blocks inside others in which two goals may have their tactics one after the other: nobody has counted the goals there,
+/// so every way to divide the tactics is an edit.
+pub(super) fn guessed(script: &Script) -> Vec<Edit> {
+    const SPLITS: [&str; 9] =
+        ["constructor", "cases", "rcases", "by_cases", "split", "induction", "refine", "apply", "ext"];
+    let mut edits = Vec::new();
+    script.visit(&mut |block, idx| {
+        let items = &block.items[idx..];
+        let is_inside =
+            block.items.first().map(|item| item.span.start) != script.block.items.first().map(|item| item.span.start);
+        let is_loose = items.iter().all(|item| !matches!(item.kind, Kind::Bullet | Kind::Case | Kind::Wrapper));
+        let is_split = items[0].kind == Kind::Plain && SPLITS.contains(&script.token(items[0].tokens.start));
+        if !is_inside || !is_loose || !is_split || !(3..=8).contains(&items.len()) {
+            return;
+        }
+        let text = |items: &[Item]| {
+            let one = |item: &Item| of_block(script, &Block { items: vec![item.clone()], column: block.column });
+            let lines: Option<Vec<String>> = items.iter().map(one).collect();
+            lines.map(|lines| reindent(&lines.join("\n"), 0, block.column + 2))
+        };
+        for n in 1..items.len() - 1 {
+            let (Some(first), Some(second)) = (text(&items[1..=n]), text(&items[n + 1..])) else { return };
+            let line = format!("\n{}· ", " ".repeat(block.column));
+            edits.push((items[0].span.end..items[items.len() - 1].span.end, format!("{line}{first}{line}{second}")));
+        }
+    });
+    edits
+}
+
 struct Reader<'a> {
     steps: &'a [Step],
     at: usize,
@@ -112,6 +142,10 @@ impl Reader<'_> {
                     continue;
                 }
                 self.at = begun;
+                if let Some(split) = self.handed_out(step, n_new, outside) {
+                    nodes.push(Node::Split(split));
+                    continue;
+                }
             }
             nodes.push(Node::Step(step.tactic.clone()));
         }
@@ -119,14 +153,37 @@ impl Reader<'_> {
     }
 
     fn split(&mut self, step: &Step, n_new: usize, outside: usize) -> Option<Split> {
-        let tag = |goal: &Goal| goal.case.as_ref().and_then(|case| case.rsplit('.').next()).map(str::to_owned);
-        let tags = step.goals[..n_new].iter().map(tag).collect();
         let mut branches = Vec::new();
         for idx in 0..n_new {
             branches.push(self.frame(outside + n_new - 1 - idx).ok()?);
         }
-        Some(Split { head: step.tactic.clone(), branches, tags })
+        Some(Split { head: step.tactic.clone(), branches, tags: tags(&step.goals[..n_new]) })
     }
+
+    /// `all_goals tactic` behind a split, which closes each of its goals.
+    fn handed_out(&mut self, step: &Step, n_new: usize, outside: usize) -> Option<Split> {
+        let next = self.steps.get(self.at).filter(|next| next.goals.len() == outside)?;
+        let is_local = same(&step.goals[n_new..], &next.goals);
+        let script = Script::parse(&next.tactic);
+        let [Item { kind: Kind::Wrapper, blocks, tokens, .. }] = script.block.items.as_slice() else { return None };
+        if !is_local || script.token(tokens.start) != "all_goals" {
+            return None;
+        }
+        let body = vec![Node::Step(of_block(&script, &blocks[0])?)];
+        self.at += 1;
+        Some(Split { head: step.tactic.clone(), branches: vec![body; n_new], tags: tags(&step.goals[..n_new]) })
+    }
+}
+
+/// The last parts of the goals' case tags.
+fn tags(goals: &[Goal]) -> Vec<Option<String>> {
+    goals.iter().map(|goal| goal.case.as_ref()?.rsplit('.').next().map(str::to_owned)).collect()
+}
+
+/// The text of a block, moved to the margin.
+fn of_block(script: &Script, block: &Block) -> Option<String> {
+    let (first, last) = (block.items.first()?, block.items.last()?);
+    Some(reindent(&script.text[first.span.start..last.span.end], block.column, 0))
 }
 
 fn same(left: &[Goal], right: &[Goal]) -> bool {
@@ -190,11 +247,7 @@ fn filled(split: &Split, bodies: &[String]) -> Option<String> {
     let mut bodies = bodies.iter();
     let mut out = script.text[..arms[0].head.start].trim_end().to_owned();
     for (Arm { head, is_hole }, block) in arms.iter().zip(blocks) {
-        let own = || {
-            let (first, last) = (block.items.first()?, block.items.last()?);
-            Some(reindent(&script.text[first.span.start..last.span.end], block.column, 0))
-        };
-        let body = if *is_hole { bodies.next().cloned() } else { own() };
+        let body = if *is_hole { bodies.next().cloned() } else { of_block(&script, block) };
         out.push('\n');
         out.push_str(&arm(script.text[head.clone()].trim_end(), &body?));
     }

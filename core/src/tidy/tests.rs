@@ -250,10 +250,51 @@ fn loose_tactics_come_under_their_goals() {
 }
 
 #[test]
+fn loose_tactics_inside_blocks_come_under_their_goals_by_trial() {
+    let is_proof = |text: &str| {
+        has(
+            text,
+            &["induction n with", "zero => rfl", "succ n ih =>", "constructor", "simp [foo]", "exact ih", "omega"],
+        ) && (text.contains("; ") || text.contains("exact ih\n") && text.contains("· omega"))
+    };
+    check_shorter(
+        &["induction n with\n| zero => rfl\n| succ n ih => constructor; simp [foo]; exact ih; omega"],
+        is_proof,
+        expect![[r#"
+            induction n with
+            | zero => rfl
+            | succ n ih =>
+              constructor
+              · simp [foo]
+                exact ih
+              · omega"#]],
+    );
+}
+
+#[test]
+fn a_tactic_for_all_goals_is_handed_out() {
+    let goals = |n: usize| (0..n).map(|number| goal("", number)).collect::<Vec<_>>();
+    let step = |tactic: &str, goals: Vec<Goal>| Step { tactic: tactic.into(), goals };
+    let steps =
+        [step("cases h with\n| inl a => ?_\n| inr b => ?_", goals(2)), step("all_goals simp [foo]", Vec::new())];
+    expect![[r#"
+        cases h with
+        | inl a => simp [foo]
+        | inr b => simp [foo]"#]]
+    .assert_eq(&structure::structured(&steps)[0]);
+    check_shorter(
+        &["cases h with\n| inl a => simp [foo]\n| inr b => simp [foo]"],
+        |text| text == "cases h <;> simp [foo]",
+        expect!["cases h <;> simp [foo]"],
+    );
+}
+
+#[test]
 fn what_works_on_several_goals_stays_flat() {
     let goals = |n: usize| (0..n).map(|number| goal("", number)).collect::<Vec<_>>();
     let step = |tactic: &str, goals: Vec<Goal>| Step { tactic: tactic.into(), goals };
-    let steps = [step("constructor", goals(2)), step("all_goals omega", Vec::new())];
+    let steps =
+        [step("constructor", goals(2)), step("swap", goals(2)), step("omega", goals(1)), step("rfl", Vec::new())];
     assert_eq!(structure::structured(&steps), Vec::<String>::new());
     // The other goal is known to be another one only by its text.
     let changed = vec![goal("", 7)];
@@ -380,6 +421,17 @@ fn long_lines_are_broken_and_short_bodies_pulled_up() {
         · simp [a_long_lemma_0, a_long_lemma_1, a_long_lemma_2, a_long_lemma_3, a_long_lemma_4,
             a_long_lemma_5, a_long_lemma_6, a_long_lemma_7, a_long_lemma_8, a_long_lemma_9,
             a_long_lemma_10, a_long_lemma_11] <;> omega"#]],
+    );
+    check(
+        "cases h with\n| inl a => constructor\n           · simp\n             done\n           · omega\n| inr b => simp; omega",
+        expect![[r#"
+            cases h with
+            | inl a =>
+              constructor
+              · simp
+                done
+              · omega
+            | inr b => simp; omega"#]],
     );
     assert_eq!(layout::laid_out("simp\nomega"), None);
 }
