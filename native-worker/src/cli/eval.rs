@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use regex_lite::Regex;
 use stepwise_core::problem::{Defaults, Problem, read_jsonl};
-use stepwise_core::record::{EvalSummary, TidyTotals, ProblemRecord, Resumption, Run, Status, resume};
+use stepwise_core::record::{EvalSummary, ProblemRecord, Resumption, Run, Status, TidyTotals, resume};
 use stepwise_core::search::Search;
 use stepwise_core::stats;
 
@@ -187,7 +187,8 @@ fn with_default_notation(file: &Path, args: &RunArgs, problems: &[Problem]) -> a
     let own = read_jsonl(&file.display().to_string(), &input::read_text(file)?, &Defaults::default())?;
     let own: HashMap<&str, &str> =
         own.iter().map(|problem| (problem.name.as_str(), problem.theorem.preamble.as_str())).collect();
-    let is_given = |problem: &&Problem| own.get(problem.name.as_str()).is_some_and(|own| *own != problem.theorem.preamble);
+    let is_given =
+        |problem: &&Problem| own.get(problem.name.as_str()).is_some_and(|own| *own != problem.theorem.preamble);
     Ok(problems.iter().filter(is_given).map(|problem| problem.name.clone()).collect())
 }
 

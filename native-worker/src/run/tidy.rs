@@ -21,8 +21,10 @@ const SHARE: f64 = 0.5;
 const LEAST: Duration = Duration::from_secs(1);
 const MOST: Duration = Duration::from_secs(5);
 
-/// What one question may take at least: less than this tells the machine's load, not the proof.
+/// What one question may take at least, this or this share of the time for all: less would tell the machine's load, not
+/// the proof.
 const LEAST_STEP: Duration = Duration::from_millis(500);
+const STEPS: u32 = 10;
 
 /// What one recheck may take.
 const RECHECK: Duration = Duration::from_secs(60);
@@ -64,7 +66,14 @@ pub async fn tidy(
     let begun = Instant::now();
     let took = Duration::from_millis(search.ledger().wall_ms);
     let budget = options.budget.unwrap_or_else(|| took.mul_f64(SHARE).clamp(LEAST, MOST));
-    let mut work = Work { pool, theorem: search.theorem(), until: begun + budget, cost: LeanCost::default(), n_checks: 0 };
+    let mut work = Work {
+        pool,
+        theorem: search.theorem(),
+        until: begun + budget,
+        least_step: LEAST_STEP.max(budget / STEPS),
+        cost: LeanCost::default(),
+        n_checks: 0,
+    };
     let mut machine = Tidy::new(proof, refuted(search, proof));
     let mut stopped = stop.clone();
     let cut_short = tokio::select! {
@@ -101,6 +110,8 @@ struct Work<'a> {
     pool: &'a Pool,
     theorem: &'a Theorem,
     until: Instant,
+    /// What one question may take at least.
+    least_step: Duration,
     cost: LeanCost,
     n_checks: u64,
 }
@@ -193,7 +204,7 @@ impl Work<'_> {
             return Ok(false);
         };
         // A proof that takes much longer than the one it would replace is none that a person would keep.
-        let limit = (known.whole * 2).max(LEAST_STEP).min(left);
+        let limit = (known.whole * 2).max(self.least_step).min(left);
         let outcome = self.apply(&known.session, *state, tactics[n_known..].join("\n"), limit).await?;
         if let StepOutcome::Open { state, .. } = &outcome {
             known.session.forget(&[*state]);
@@ -210,7 +221,8 @@ impl Work<'_> {
     ) -> Result<StepOutcome<StateId>, PoolError> {
         self.n_checks += 1;
         // The pool's workers may be at work for others; what is waited for longer than the budget is given up.
-        let asked = session.apply_within(state, &[tactic], Some(limit));
+        let tactic = [tactic];
+        let asked = session.apply_within(state, &tactic, Some(limit));
         let Ok(answered) = timeout(limit + LEAST_STEP, asked).await else { return Ok(StepOutcome::Timeout) };
         let Costed { value, cost } = answered?;
         self.cost += cost;
@@ -256,7 +268,9 @@ fn refuted(search: &Search, proof: &[String]) -> Vec<Vec<String>> {
         let Some(node) = at.take() else { break };
         for edge in tree.edges().iter().filter(|edge| edge.parent == node) {
             match &edge.outcome {
-                EdgeOutcome::Child(child) | EdgeOutcome::Duplicate(child) if edge.tactic == *tactic => at = Some(*child),
+                EdgeOutcome::Child(child) | EdgeOutcome::Duplicate(child) if edge.tactic == *tactic => {
+                    at = Some(*child)
+                }
                 EdgeOutcome::Proved(RecheckState::Accepted | RecheckState::Waiting) => {}
                 _ => refuted.push(done.iter().chain([&edge.tactic]).cloned().collect()),
             }

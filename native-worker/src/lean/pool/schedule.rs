@@ -30,7 +30,9 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, PoolError>>;
 /// A request.
 #[derive(Debug)]
 pub(super) enum Job {
-    Open { reply: Reply<Costed<RootOutcome>> },
+    Open {
+        reply: Reply<Costed<RootOutcome>>,
+    },
     Apply {
         state: StateId,
         tactics: Vec<String>,
@@ -38,7 +40,9 @@ pub(super) enum Job {
         limit: Option<Duration>,
         reply: Reply<Costed<Vec<StepOutcome<StateId>>>>,
     },
-    Info { reply: Reply<HostInfo> },
+    Info {
+        reply: Reply<HostInfo>,
+    },
 }
 
 impl Job {
