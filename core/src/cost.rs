@@ -10,6 +10,8 @@ pub struct ModelCost {
     /// Time that the device worked for this answer, in microseconds. Requests that ran as one batch share its time
     /// in proportion to their tokens. An endpoint's device is not ours to see: there it is 0.
     pub device_us: u64,
+    /// Questions that brought nothing, because whoever answers them failed: a server's fault, and nothing about a state.
+    pub failed: u64,
 }
 
 impl std::ops::AddAssign for ModelCost {
@@ -17,5 +19,6 @@ impl std::ops::AddAssign for ModelCost {
         self.prompt_tokens += other.prompt_tokens;
         self.generated_tokens += other.generated_tokens;
         self.device_us += other.device_us;
+        self.failed += other.failed;
     }
 }

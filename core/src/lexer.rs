@@ -7,8 +7,10 @@
 use std::ops::Range;
 
 mod forbidden;
+mod searching;
 
 pub use forbidden::{Forbidden, first_forbidden, forbidden, refusals};
+pub use searching::{Searching, searching};
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -43,4 +43,29 @@ pub struct Verdict {
     pub lean_version: String,
     /// The axioms that the theorem rests on, sorted, as far as the checker can see them.
     pub axioms: Vec<String>,
+    /// How many declarations of the library it rests on that the checker could not open, because its library comes without
+    /// their proofs: what they rest on is not among the axioms. 0 when the list of axioms is complete.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unopened: u64,
+    /// What the user should know about the statement, one line each: names that nobody bound and that Lean made variables.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+impl Verdict {
+    /// The axioms in words, with what was not looked into: `axioms: propext; 12 declarations of the library were not opened`.
+    #[must_use]
+    pub fn axioms_in_words(&self) -> String {
+        let named = if self.axioms.is_empty() { "none".to_owned() } else { self.axioms.join(", ") };
+        match self.unopened {
+            0 => format!("axioms: {named}"),
+            1 => format!("axioms seen: {named}; 1 library theorem was not looked into"),
+            n => format!("axioms seen: {named}; {n} library theorems were not looked into"),
+        }
+    }
+}
+
+/// serde passes references.
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }

@@ -1,8 +1,10 @@
 //! The texts that models read: the published prompts of policies and critics, byte for byte.
 
+mod sequence;
 #[cfg(test)]
 mod tests;
 
+pub use self::sequence::split_tactics;
 use crate::goal::Goal;
 use crate::policy::ProposalRequest;
 

@@ -153,6 +153,15 @@ pub struct EvalSummary {
     pub pass_rate_low: f64,
     /// Its upper bound.
     pub pass_rate_high: f64,
+    /// Problems among them whose statements do not elaborate: no search could have proved them.
+    #[serde(default)]
+    pub bad_statements: u64,
+    /// `solved / (total - bad_statements)`.
+    #[serde(default)]
+    pub stated_pass_rate: f64,
+    /// Problems of the file that cannot be read and are not among `total`; the caller knows them.
+    #[serde(default)]
+    pub unread: u64,
     /// CPU time of Lean, in seconds.
     pub lean_cpu_s: f64,
     /// Wall time of the eval, in seconds; the caller measures it, because problems run side by side.
@@ -182,6 +191,9 @@ pub struct EvalSummary {
     pub crashes: u64,
     /// Rechecks made.
     pub rechecks: u64,
+    /// Questions to the policy that brought nothing, because its server failed.
+    #[serde(default)]
+    pub policy_failures: u64,
     /// How many problems ended how.
     pub by_status: BTreeMap<Status, u64>,
     /// How many proofs have how many tactics, as they were found.
@@ -376,13 +388,18 @@ impl EvalSummary {
         }
         let total: u64 = by_status.values().sum();
         let solved = by_status.get(&Status::Proved).copied().unwrap_or(0);
+        let bad_statements = by_status.get(&Status::BadStatement).copied().unwrap_or(0);
         let (pass_rate_low, pass_rate_high) = stats::wilson(solved, total);
+        let share = |n: u64, of: u64| if of == 0 { 0.0 } else { n as f64 / of as f64 };
         Self {
             solved,
             total,
-            pass_rate: if total == 0 { 0.0 } else { solved as f64 / total as f64 },
+            pass_rate: share(solved, total),
             pass_rate_low,
             pass_rate_high,
+            bad_statements,
+            stated_pass_rate: share(solved, total - bad_statements),
+            unread: 0,
             lean_cpu_s: costs.lean_cpu_us as f64 / 1e6,
             wall_s,
             search_s,
@@ -396,6 +413,7 @@ impl EvalSummary {
             timeouts: costs.timeouts,
             crashes: costs.crashes,
             rechecks: costs.rechecks,
+            policy_failures: costs.policy_failures,
             by_status,
             proof_lengths: stats::counts(lengths),
             tidying: (tidying.n_proofs > 0).then_some(tidying),

@@ -229,6 +229,8 @@ fn record(
         checker: "none (invented test data)".to_owned(),
         lean_version: "none".to_owned(),
         axioms: Vec::new(),
+        unopened: 0,
+        notes: Vec::new(),
     });
     ProblemRecord {
         stepwise_record: record::VERSION,

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::{Token, TokenKind, tokens};
+use super::{Token, TokenKind, searching, tokens};
 
 /// One thing that a proof may not contain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,10 +44,15 @@ pub fn first_forbidden(proof: &str) -> Option<Forbidden> {
     find(proof, 1).pop()
 }
 
-/// Why a proof is refused unread: as [`forbidden`], of all its tactics together.
+/// Why a proof is refused unread: as [`forbidden`], of all its tactics together, and what in it only searches.
 #[must_use]
 pub fn refusals(proof: &[String]) -> Vec<String> {
-    proof.iter().flat_map(|tactic| forbidden(tactic)).take(MAX_FOUND).map(|found| found.to_string()).collect()
+    let forbidden = proof.iter().flat_map(|tactic| forbidden(tactic)).map(|found| found.to_string());
+    let searching = proof.iter().filter_map(|tactic| searching(tactic));
+    let searching = searching.map(|found| {
+        format!("`{}` only searches, and is not kept in a proof: put what it suggests in its place", found.word)
+    });
+    forbidden.chain(searching).take(MAX_FOUND).collect()
 }
 
 fn find(proof: &str, n_wanted: usize) -> Vec<Forbidden> {

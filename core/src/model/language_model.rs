@@ -176,6 +176,7 @@ impl LanguageModel {
             prompt_tokens: (tokens.len() - n_known) as u64,
             generated_tokens: samples.iter().map(|sample| sample.logprobs.len() as u64).sum(),
             device_us: 0,
+            failed: 0,
         };
         Ok((samples, cost))
     }

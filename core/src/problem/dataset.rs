@@ -1,9 +1,12 @@
-//! Problem files as JSON lines, with the field names that miniF2F, ProofNet, PutnamBench and Lean-Workbook use.
+//! Problem files as JSON, with the field names that miniF2F, ProofNet, PutnamBench and Lean-Workbook use.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde_json::{Map, Value};
 
+use super::dataset_shape::{self, Entry};
+use super::lemma::{knows_lemma, lemmas_as_theorems};
 use super::statement::{Source, join, parse_alone, split_header};
 use super::{Defaults, StatementError, Theorem};
 
@@ -24,55 +27,99 @@ pub struct Problem {
     pub difficulty: Option<u32>,
     /// Whether it is known to be true (`true`, as what a library has proved is) or false; `None` when it is not known.
     pub holds: Option<bool>,
-    /// Where it stands in the file (1-based).
+    /// Where it stands in the file (1-based): its line, or which item it is of a file that is one JSON value.
     pub line: usize,
 }
 
-/// Why a problem file cannot be read; every message begins with the file and the line.
+/// What a problem file holds.
+#[derive(Debug, Default)]
+pub struct Dataset {
+    /// The problems, in the file's order, each with a name of its own.
+    pub problems: Vec<Problem>,
+    /// Why the others cannot be read, in the file's order.
+    pub unread: Vec<DatasetError>,
+    /// Problems whose name another had before them.
+    pub renamed: Vec<Renamed>,
+    /// Names of the problems that say `lemma` where Lean knows only `theorem`.
+    pub lemmas: Vec<String>,
+}
+
+/// A problem that got another name than its file has for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renamed {
+    /// Where it stands.
+    pub place: Place,
+    /// Where the name was given first.
+    pub first: Place,
+    /// The name that it shares.
+    pub name: String,
+    /// The one that it has now.
+    pub new_name: String,
+}
+
+/// A place in a problem file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file as the caller names it.
+    pub file: String,
+    /// 1-based: the line, or the item where the file is one JSON value.
+    pub number: usize,
+    /// Whether items are counted, not lines.
+    pub is_item: bool,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, number, is_item } = self;
+        if *is_item { write!(f, "{file}, item {number}") } else { write!(f, "{file}:{number}") }
+    }
+}
+
+/// Why a problem cannot be read, or a whole file; every message begins with the file and the place.
 #[derive(Debug, thiserror::Error)]
 pub enum DatasetError {
     /// Not a JSON object.
-    #[error("{file}:{line}: expected one JSON object per line: {source}")]
+    #[error("{place}: expected one JSON object per line: {source}")]
     NotJson {
-        /// The file as the caller names it.
-        file: String,
-        /// 1-based.
-        line: usize,
+        /// Where.
+        place: Place,
         /// What the JSON reader said.
         source: serde_json::Error,
     },
+    /// JSON, but no object.
+    #[error("{place}: expected a JSON object with a statement, found {found}")]
+    NotAnObject {
+        /// Where.
+        place: Place,
+        /// What kind of value it is.
+        found: &'static str,
+    },
     /// No field with a statement.
-    #[error("{file}:{line}: no statement: expected one of the fields {}", STATEMENT.join(", "))]
+    #[error("{place}: no statement: expected one of the fields {}", STATEMENT.join(", "))]
     NoStatement {
-        /// The file as the caller names it.
-        file: String,
-        /// 1-based.
-        line: usize,
+        /// Where.
+        place: Place,
     },
     /// The statement or its header cannot be split.
-    #[error("{file}:{line}: {source}")]
+    #[error("{place}: {source}")]
     Statement {
-        /// The file as the caller names it.
-        file: String,
-        /// 1-based.
-        line: usize,
+        /// Where.
+        place: Place,
         /// What is wrong with it.
         source: StatementError,
     },
     /// Two problems of one name: their records could not be told apart.
-    #[error("{file}:{line}: the name {name} is taken by line {first}: give each problem its own")]
+    #[error("{place}: the name {name} is taken by {first}: give each problem its own")]
     DuplicateName {
-        /// The file as the caller names it.
-        file: String,
-        /// 1-based.
-        line: usize,
-        /// The line that has it already.
-        first: usize,
+        /// Where.
+        place: Place,
+        /// Where it is taken.
+        first: Place,
         /// The name.
         name: String,
     },
     /// Nothing in it.
-    #[error("{file}: no problem in it: expected one JSON object per line")]
+    #[error("{file}: no problem in it: expected one JSON object per line, or a JSON array of them")]
     Empty {
         /// The file as the caller names it.
         file: String,
@@ -81,7 +128,7 @@ pub enum DatasetError {
 
 /// Fields that may hold the name, best first. In miniF2F's Lean 4 file `id` is not the theorem's name but `name` is.
 const NAME: [&str; 7] = ["full_name", "name", "problem_name", "theorem_name", "problem_id", "id", "uuid"];
-const STATEMENT: [&str; 4] = ["formal_statement", "lean4_statement", "lean4_formalization", "statement"];
+pub(super) const STATEMENT: [&str; 4] = ["formal_statement", "lean4_statement", "lean4_formalization", "statement"];
 const HEADER: [&str; 5] = ["header", "src_header", "lean4_src_header", "lean4_header", "preamble"];
 const INFORMAL: [&str; 6] = [
     "informal_statement",
@@ -92,49 +139,100 @@ const INFORMAL: [&str; 6] = [
     "natural_language",
 ];
 
-/// Reads a problem file; `file` is its name for messages. Blank lines, a byte order mark and CRLF are tolerated.
+/// Reads a problem file as [`read_dataset`] does, and takes nothing that is wrong with it.
+pub fn read_jsonl(file: &str, text: &str, defaults: &Defaults) -> Result<Vec<Problem>, DatasetError> {
+    let Dataset { problems, unread, renamed, .. } = read_dataset(file, text, defaults);
+    let duplicate = renamed.into_iter().next().map(|Renamed { place, first, name, .. }| {
+        let place_number = place.number;
+        (place_number, DatasetError::DuplicateName { place, first, name })
+    });
+    let unread = unread.into_iter().next().map(|error| (error.number(), error));
+    match unread.into_iter().chain(duplicate).min_by_key(|(number, _)| *number) {
+        Some((_, error)) => Err(error),
+        None if problems.is_empty() => Err(DatasetError::Empty { file: file.to_owned() }),
+        None => Ok(problems),
+    }
+}
+
+/// Reads a problem file; `file` is its name for messages. It has one JSON object per line, or is one JSON value: an array
+/// of objects, or an object that holds such an array. Blank lines, a byte order mark and CRLF are tolerated.
+///
+/// What cannot be read is told and left out. A name that an earlier problem has is numbered: `name#2`, `name#3`, past
+/// those that are in the file themselves; the numbers depend on what precedes them only, so that a longer file keeps them.
 ///
 /// A problem that imports nothing gets the defaults. PutnamBench's answers are put in: `abbrev x_solution : T := sorry`
 /// followed by `-- answer` becomes `abbrev x_solution : T := answer`, as its own script does.
-pub fn read_jsonl(file: &str, text: &str, defaults: &Defaults) -> Result<Vec<Problem>, DatasetError> {
-    let mut problems: Vec<Problem> = Vec::new();
-    let mut lines_of_names: BTreeMap<String, usize> = BTreeMap::new();
-    for (line_idx, text) in text.trim_start_matches('\u{feff}').lines().enumerate() {
-        let line = line_idx + 1;
-        let text = text.trim();
-        if text.is_empty() {
-            continue;
+#[must_use]
+pub fn read_dataset(file: &str, text: &str, defaults: &Defaults) -> Dataset {
+    let mut dataset = Dataset::default();
+    let place = |number, is_item| Place { file: file.to_owned(), number, is_item };
+    let mut read = Vec::new();
+    for Entry { number, is_item, fields } in dataset_shape::entries(text) {
+        let place = place(number, is_item);
+        match fields.map_err(|bad| bad.at(place.clone())).and_then(|fields| problem(&fields, &place, defaults)) {
+            Ok((problem, has_lemma)) => read.push((place, problem, has_lemma)),
+            Err(error) => dataset.unread.push(error),
         }
-        let file = || file.to_owned();
-        let fields: Map<String, Value> =
-            serde_json::from_str(text).map_err(|source| DatasetError::NotJson { file: file(), line, source })?;
-        let theorem = theorem(&fields, defaults)
-            .ok_or_else(|| DatasetError::NoStatement { file: file(), line })?
-            .map_err(|source| DatasetError::Statement { file: file(), line, source })?;
-        let name = first_of(&fields, &NAME).unwrap_or_else(|| theorem.name.clone());
-        if let Some(first) = lines_of_names.insert(name.clone(), line) {
-            return Err(DatasetError::DuplicateName { file: file(), line, first, name });
+    }
+    let in_file: BTreeSet<String> = read.iter().map(|(_, problem, _)| problem.name.clone()).collect();
+    // Each name with the place that it was given at first, and the number that was given last.
+    let mut taken: BTreeMap<String, (Place, u64)> = BTreeMap::new();
+    for (place, mut problem, has_lemma) in read {
+        if let Some((first, number)) = taken.get_mut(&problem.name) {
+            let new_name = loop {
+                *number += 1;
+                let new_name = format!("{}#{number}", problem.name);
+                if !in_file.contains(&new_name) {
+                    break new_name;
+                }
+            };
+            let name = std::mem::replace(&mut problem.name, new_name.clone());
+            dataset.renamed.push(Renamed { place, first: first.clone(), name, new_name });
+        } else {
+            taken.insert(problem.name.clone(), (place, 1));
         }
-        let informal = first_of(&fields, &INFORMAL);
-        problems.push(Problem {
-            name,
-            theorem,
-            split: first_of(&fields, &["split"]),
-            informal,
-            source: first_of(&fields, &["source"]),
-            difficulty: fields.get("difficulty").and_then(Value::as_u64).and_then(|level| u32::try_from(level).ok()),
-            holds: fields.get("holds").and_then(Value::as_bool),
-            line,
-        });
+        if has_lemma {
+            dataset.lemmas.push(problem.name.clone());
+        }
+        dataset.problems.push(problem);
     }
-    if problems.is_empty() {
-        return Err(DatasetError::Empty { file: file.to_owned() });
+    dataset
+}
+
+/// The problem in these fields, and whether its `lemma` was read as `theorem`.
+fn problem(fields: &Map<String, Value>, place: &Place, defaults: &Defaults) -> Result<(Problem, bool), DatasetError> {
+    let no_statement = || DatasetError::NoStatement { place: place.clone() };
+    let theorem = theorem(fields, defaults).ok_or_else(no_statement)?;
+    let (theorem, has_lemma) = theorem.map_err(|source| DatasetError::Statement { place: place.clone(), source })?;
+    let problem = Problem {
+        name: first_of(fields, &NAME).unwrap_or_else(|| theorem.name.clone()),
+        theorem,
+        split: first_of(fields, &["split"]),
+        informal: first_of(fields, &INFORMAL),
+        source: first_of(fields, &["source"]),
+        difficulty: fields.get("difficulty").and_then(Value::as_u64).and_then(|level| u32::try_from(level).ok()),
+        holds: fields.get("holds").and_then(Value::as_bool),
+        line: place.number,
+    };
+    Ok((problem, has_lemma))
+}
+
+impl DatasetError {
+    /// The line or the item that it is about.
+    fn number(&self) -> usize {
+        match self {
+            Self::NotJson { place, .. }
+            | Self::NotAnObject { place, .. }
+            | Self::NoStatement { place }
+            | Self::Statement { place, .. }
+            | Self::DuplicateName { place, .. } => place.number,
+            Self::Empty { .. } => 0,
+        }
     }
-    Ok(problems)
 }
 
 /// `None` when no field holds a statement.
-fn theorem(fields: &Map<String, Value>, defaults: &Defaults) -> Option<Result<Theorem, StatementError>> {
+fn theorem(fields: &Map<String, Value>, defaults: &Defaults) -> Option<Result<(Theorem, bool), StatementError>> {
     let statement = first_of(fields, &STATEMENT)?;
     let parse = || {
         let mut theorem = parse_alone(&with_answers(&statement))?;
@@ -145,7 +243,10 @@ fn theorem(fields: &Map<String, Value>, defaults: &Defaults) -> Option<Result<Th
             theorem.preamble = join(&preamble, &theorem.preamble);
         }
         theorem.without = texts_of(fields, "without");
-        Ok(defaults.complete(theorem))
+        let had_lemma = [&theorem.preamble, &theorem.statement].map(|text| !lemmas_as_theorems(text).lines.is_empty());
+        let theorem = defaults.complete(theorem);
+        let has_lemma = had_lemma.contains(&true) && !knows_lemma(&theorem.imports);
+        Ok((theorem, has_lemma))
     };
     Some(parse())
 }

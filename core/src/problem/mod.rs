@@ -1,14 +1,19 @@
-//! Problems: theorems to be proved, read from JSON lines (miniF2F, ProofNet, PutnamBench, Lean-Workbook), plain
+//! Problems: theorems to be proved, read from JSON files (miniF2F, ProofNet, PutnamBench, Lean-Workbook), plain
 //! statements, and `.lean` files with `sorry`.
 
 mod dataset;
+mod dataset_shape;
+mod file_header;
 mod lean_file;
+mod lemma;
 mod negation;
 mod statement;
 
-pub use dataset::{DatasetError, Problem, read_jsonl};
-pub use lean_file::{LeanFileError, Task, fill, split_sorries};
-pub use statement::{Defaults, StatementError, parse_statement};
+pub use dataset::{Dataset, DatasetError, Place, Problem, Renamed, read_dataset, read_jsonl};
+pub use file_header::{HeaderError, SplitFile, split_file};
+pub use lean_file::{LeanFileError, OpenKind, OpenPlace, Sorries, Task, fill, split_sorries};
+pub use lemma::{Plain, knows_lemma, lemmas_as_theorems};
+pub use statement::{Defaults, StatementError, breaks_off, parse_statement};
 
 /// Notation that Mathlib's statements use and core Lean lacks: `ℕ`, `ℤ` and `ℚ`. A preamble for hosts without Mathlib.
 pub const CORE_NOTATION: &str = "local notation \"ℕ\" => Nat\nlocal notation \"ℤ\" => Int\nlocal notation \"ℚ\" => Rat";

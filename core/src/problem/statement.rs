@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::lemma::{knows_lemma, lemmas_as_theorems};
 use super::{BARE_NAME, Theorem};
 use crate::lexer::{Token, TokenKind, tokens};
 
@@ -15,13 +16,18 @@ pub struct Defaults {
 }
 
 impl Defaults {
-    /// Gives the defaults to a theorem that imports nothing; one that does knows what it needs.
+    /// Gives the defaults to a theorem that imports nothing; one that does knows what it needs. Where nothing that is
+    /// imported can know `lemma`, it is read as `theorem`.
     pub(super) fn complete(&self, mut theorem: Theorem) -> Theorem {
         if theorem.imports.is_empty() {
             theorem.imports.clone_from(&self.imports);
             if !theorem.preamble.contains(&self.preamble) {
                 theorem.preamble = join(&self.preamble, &theorem.preamble);
             }
+        }
+        if !knows_lemma(&theorem.imports) {
+            theorem.preamble = lemmas_as_theorems(&theorem.preamble).text;
+            theorem.statement = lemmas_as_theorems(&theorem.statement).text;
         }
         theorem
     }
@@ -43,8 +49,29 @@ pub enum StatementError {
     Incomplete {
         /// 1-based.
         line: u32,
-        /// `theorem`, `lemma` or `def`.
+        /// `theorem`, `lemma` or `example`.
         keyword: String,
+    },
+    /// A declaration that claims nothing which could be proved.
+    #[error(
+        "line {line}: `{keyword}` defines data, which is yours to fill in: only a theorem, lemma or example can be \
+         proved, so write `theorem` if its type is a proposition"
+    )]
+    Data {
+        /// 1-based.
+        line: u32,
+        /// `def`, `instance`, `abbrev` and the like.
+        keyword: String,
+    },
+    /// The text ends within a command that has hardly begun.
+    #[error(
+        "line {line}: the text breaks off behind `{word}`: finish the declaration that it belongs to, or remove it"
+    )]
+    BreaksOff {
+        /// 1-based.
+        line: u32,
+        /// Its last word: a modifier, `]`, `in`, or the end of a doc comment.
+        word: String,
     },
     /// A comment or a string is not closed.
     #[error("line {line}: a comment, string or `«` is never closed")]
@@ -55,8 +82,9 @@ pub enum StatementError {
 }
 
 /// Reads a statement: `theorem foo (a : Nat) : a = a`, with or without `:= by`, `:= by sorry` or a proof (which is left
-/// out), behind a header or earlier declarations if there are any; or a bare proposition such as `∀ n : Nat, n + 0 = n`,
-/// which becomes `theorem stepwise_goal`. The last declaration of the text is the one to be proved.
+/// out, as are equations, `where` and whatever else follows it), behind a header or earlier declarations if there are
+/// any; or a bare proposition such as `∀ n : Nat, n + 0 = n`, which becomes `theorem stepwise_goal`. The last theorem,
+/// lemma or example of the text is the one to be proved.
 ///
 /// A text that imports nothing gets the defaults: their imports, and their commands before its own.
 pub fn parse_statement(text: &str, defaults: &Defaults) -> Result<Theorem, StatementError> {
@@ -67,9 +95,12 @@ pub fn parse_statement(text: &str, defaults: &Defaults) -> Result<Theorem, State
 pub(super) fn parse_alone(text: &str) -> Result<Theorem, StatementError> {
     let text = normalise(text);
     let source = Source::new(&text)?;
-    let Some(last) = source.last_declaration() else {
-        return bare(&source);
+    let Some(last) = source.last_claim() else {
+        return source.last_data().map_or_else(|| bare(&source), Err);
     };
+    if let Some(broken) = source.breaks_off(last.head.end) {
+        return Err(broken);
+    }
     let statement = source.statement(&last);
     if source.words(&last.head).count() <= usize::from(last.name.is_some()) + 1 {
         let line = source.line_of(last.keyword);
@@ -85,14 +116,25 @@ pub(super) fn parse_alone(text: &str) -> Result<Theorem, StatementError> {
     })
 }
 
-/// Splits a header into its imports and the commands after them.
+/// Splits a header into its imports and the commands after them. A doc comment at its end belongs to the statement that
+/// follows; an attribute or a modifier there would change what the statement says, and is refused.
 pub(super) fn split_header(text: &str) -> Result<(Vec<String>, String), StatementError> {
     let text = normalise(text);
-    Ok(Source::new(&text)?.header(text.len()))
+    let source = Source::new(&text)?;
+    match source.breaks_off(0) {
+        Some(broken) if !matches!(&broken, StatementError::BreaksOff { word, .. } if word == "-/") => Err(broken),
+        _ => Ok(source.header(text.len())),
+    }
+}
+
+/// What is wrong with a text behind which others are put, if it ends with what only begins a command.
+#[must_use]
+pub fn breaks_off(text: &str) -> Option<StatementError> {
+    Source::new(text).map_or_else(Some, |source| source.breaks_off(0))
 }
 
 /// Line feeds for line ends, and no byte order mark.
-fn normalise(text: &str) -> String {
+pub(super) fn normalise(text: &str) -> String {
     text.trim_start_matches('\u{feff}').replace("\r\n", "\n")
 }
 
@@ -126,7 +168,7 @@ pub(super) struct Source<'a> {
     pub(super) tokens: Vec<Token>,
 }
 
-/// One `theorem`, `lemma`, `example` or `def`; all places are token indices.
+/// One declaration that may have a body; all places are token indices.
 pub(super) struct Declaration {
     /// The first token of the command: an attribute, a modifier, `open .. in`, or the keyword.
     pub(super) first: usize,
@@ -138,12 +180,15 @@ pub(super) struct Declaration {
     pub(super) body: Option<usize>,
 }
 
-const KEYWORDS: [&str; 4] = ["theorem", "lemma", "example", "def"];
+/// Declarations whose bodies are proofs.
+pub(super) const CLAIMS: [&str; 3] = ["theorem", "lemma", "example"];
+/// Declarations whose bodies are data, or may be.
+const DATA: [&str; 8] = ["def", "abbrev", "instance", "opaque", "axiom", "structure", "inductive", "class"];
 const MODIFIERS: [&str; 8] = ["private", "protected", "noncomputable", "unsafe", "partial", "nonrec", "public", "meta"];
 const COMMANDS_WITH_IN: [&str; 6] = ["open", "set_option", "omit", "include", "variable", "attribute"];
 
 /// Words that begin a command. Not all of Lean's: those that can follow a `sorry` without a line break of their own.
-const COMMANDS: [&str; 36] = [
+const COMMANDS: [&str; 45] = [
     "theorem",
     "lemma",
     "example",
@@ -180,7 +225,20 @@ const COMMANDS: [&str; 36] = [
     "omit",
     "include",
     "local",
+    "scoped",
+    "deriving",
+    "partial",
+    "unsafe",
+    "nonrec",
+    "public",
+    "macro_rules",
+    "elab_rules",
+    "initialize",
 ];
+
+/// What stands in no pattern outside brackets: a bar before it was none of equations.
+const IN_NO_PATTERN: [&str; 20] =
+    ["=", "<", ">", "≤", "≥", "≠", "∧", "∨", "→", "↔", "¬", "∀", "∃", "∣", "∈", "∉", ":", "if", "then", "else"];
 
 impl<'a> Source<'a> {
     pub(super) fn new(text: &'a str) -> Result<Self, StatementError> {
@@ -217,20 +275,53 @@ impl<'a> Source<'a> {
         let Some(token) = self.tokens.get(idx) else { return true };
         let word = token.text(self.text);
         let command = token.kind == TokenKind::Hash || word == "@" && self.text(idx + 1) == "[";
-        let at_margin = token.span.start == 0 || self.text.as_bytes()[token.span.start - 1] == b'\n';
         command
             || COMMANDS.contains(&word)
-            || at_margin && !matches!(word, "termination_by" | "decreasing_by" | "where")
+            || self.is_at_margin(idx) && !matches!(word, "termination_by" | "decreasing_by" | "where")
     }
 
-    /// Every declaration that may have to be proved, in order.
+    /// True when a line begins at this token, without indentation.
+    pub(super) fn is_at_margin(&self, idx: usize) -> bool {
+        let start = self.start_of(idx);
+        start == 0 || self.text.as_bytes()[start - 1] == b'\n'
+    }
+
+    /// Every declaration, in order.
     pub(super) fn declarations(&self) -> Vec<Declaration> {
         (0..self.tokens.len()).filter(|idx| self.is_keyword(*idx)).map(|idx| self.declaration(idx)).collect()
     }
 
-    /// The last of them. Looking for the others takes time that grows with the square of a hostile text.
-    fn last_declaration(&self) -> Option<Declaration> {
-        (0..self.tokens.len()).rev().find(|idx| self.is_keyword(*idx)).map(|idx| self.declaration(idx))
+    /// The last that claims something. Looking at the others takes time that grows with the square of a hostile text.
+    fn last_claim(&self) -> Option<Declaration> {
+        let is_claim = |idx: &usize| CLAIMS.contains(&self.text(*idx)) && self.is_keyword(*idx);
+        (0..self.tokens.len()).rev().find(is_claim).map(|idx| self.declaration(idx))
+    }
+
+    /// What is wrong with a text that claims nothing and declares something.
+    fn last_data(&self) -> Option<StatementError> {
+        let keyword = (0..self.tokens.len()).rev().find(|idx| self.is_keyword(*idx))?;
+        Some(StatementError::Data { line: self.line_of(keyword), keyword: self.text(keyword).to_owned() })
+    }
+
+    /// Says where a text breaks off, if it ends, behind token `from`, with what only begins a command: a modifier, an
+    /// attribute, `open .. in` or a doc comment. Whatever is put behind such a text would become a part of it.
+    pub(super) fn breaks_off(&self, from: usize) -> Option<StatementError> {
+        let broken = |line, word: &str| Some(StatementError::BreaksOff { line, word: word.to_owned() });
+        let last = self.tokens.len().checked_sub(1)?;
+        let behind = &self.text[self.tokens[last].span.end..];
+        if let Some(comment) = tokens(behind).last().filter(|token| token.text(behind).starts_with("/--")) {
+            return broken(self.line_of(last) + comment.line - 1, "-/");
+        }
+        if last < from {
+            return None;
+        }
+        let word = self.text(last);
+        let dangles = match word {
+            "]" => self.attributes(last).is_some(),
+            "in" => self.command_before_in(last).is_some_and(|first| first >= from),
+            _ => MODIFIERS.contains(&word) && (self.begins_line(last) || self.begins_command_prefix(last)),
+        };
+        if dangles { broken(self.line_of(last), word) } else { None }
     }
 
     /// The statement of a declaration, as [`Theorem::statement`] wants it.
@@ -260,7 +351,7 @@ impl<'a> Source<'a> {
     }
 
     /// The index of the first token behind `module`, `prelude` and the imports.
-    fn end_of_imports(&self) -> usize {
+    pub(super) fn end_of_imports(&self) -> usize {
         let mut idx = 0;
         if self.text(idx) == "module" {
             idx += 1;
@@ -283,22 +374,27 @@ impl<'a> Source<'a> {
 
     fn is_keyword(&self, idx: usize) -> bool {
         let word = self.text(idx);
-        // `lemma` is Mathlib's keyword and a plain identifier in core Lean.
-        let plain_word = word == "lemma" && !self.begins_line(idx) && !self.begins_command_prefix(idx);
         let is_field = idx > 0 && self.text(idx - 1) == ".";
-        KEYWORDS.contains(&word) && !plain_word && !is_field
+        match word {
+            "theorem" | "example" | "def" => !is_field,
+            // Mathlib's keyword, and a plain identifier in core Lean.
+            "lemma" => self.begins_line(idx) || self.begins_command_prefix(idx),
+            // `attribute [local instance]` and `deriving instance` declare nothing.
+            _ if DATA.contains(&word) => {
+                (self.begins_line(idx) || self.begins_command_prefix(idx)) && !matches!(self.text(idx + 1), "]" | ",")
+            }
+            _ => false,
+        }
     }
 
-    fn begins_command_prefix(&self, idx: usize) -> bool {
-        idx == 0 || MODIFIERS.contains(&self.text(idx - 1)) || matches!(self.text(idx - 1), "]" | "in")
+    pub(super) fn begins_command_prefix(&self, idx: usize) -> bool {
+        idx == 0
+            || MODIFIERS.contains(&self.text(idx - 1))
+            || matches!(self.text(idx - 1), "]" | "in" | "local" | "scoped")
     }
 
     fn declaration(&self, keyword: usize) -> Declaration {
-        let body = self.body(keyword);
-        let head_end = match body {
-            Some(body) => body - 1,
-            None => self.end_of_command(keyword + 1),
-        };
+        let (head_end, body) = self.end_of_head(keyword);
         let named = self.text(keyword) != "example";
         let name = self.tokens.get(keyword + 1).filter(|token| named && token.kind == TokenKind::Word);
         Declaration {
@@ -310,30 +406,50 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The token behind the declaration's own `:=`. Those of binders are in brackets, and each `let` or `have` in the
-    /// statement takes one.
-    fn body(&self, keyword: usize) -> Option<usize> {
+    /// Where a declaration's statement ends, and the token behind its own `:=` if that is what ends it; else it is
+    /// ended by equations, by `where`, by the next command or by the text's end. The `:=` of binders are in brackets,
+    /// and each `let` or `have` in the statement takes one.
+    fn end_of_head(&self, keyword: usize) -> (usize, Option<usize>) {
         let mut depth = 0_i32;
         let mut n_lets = 0_u32;
+        // The first `|` of what may be patterns, which a `=>` shows to be equations; `|x|` is an absolute value.
+        let mut bar: Option<usize> = None;
+        // The arms of a `match` in the statement are no equations, and nothing tells where they end.
+        let mut has_arms = false;
         for idx in keyword + 1..self.tokens.len() {
             match self.text(idx) {
                 "(" | "[" | "{" | "⟨" | "⦃" => depth += 1,
                 ")" | "]" | "}" | "⟩" | "⦄" => depth -= 1,
-                "let" | "have" | "letI" | "haveI" if depth == 0 => n_lets += 1,
-                ":=" if depth == 0 && n_lets > 0 => n_lets -= 1,
-                ":=" if depth == 0 => return Some(idx + 1),
-                // A statement that runs into the next command, or into equations, has no `:=`.
-                word if depth == 0 && (COMMANDS.contains(&word) && self.begins_line(idx)) => return None,
+                _ if depth != 0 => {}
+                "let" | "have" | "letI" | "haveI" => (n_lets, bar) = (n_lets + 1, None),
+                ":=" if n_lets > 0 => n_lets -= 1,
+                ":=" => return (idx, Some(idx + 1)),
+                "where" => return (idx, None),
+                "=>" if bar.is_some() && !has_arms => return (bar.unwrap_or(idx), None),
+                "|" if self.touches_bar(idx) => {}
+                "|" => bar = bar.or(Some(idx)),
+                "match" => has_arms = true,
+                "fun" | "λ" => (has_arms, bar) = (has_arms || self.text(idx + 1) == "|", None),
+                // A statement that runs into the next command has no `:=`.
+                _ if self.begins_line(idx) && self.begins_next_command(idx) => return (idx, None),
+                word if IN_NO_PATTERN.contains(&word) => bar = None,
                 _ => {}
             }
         }
-        None
+        (self.tokens.len(), None)
     }
 
-    fn end_of_command(&self, from: usize) -> usize {
-        (from..self.tokens.len())
-            .find(|idx| COMMANDS.contains(&self.text(*idx)) && self.begins_line(*idx))
-            .unwrap_or(self.tokens.len())
+    /// True for a bar of `||` and `|||`.
+    fn touches_bar(&self, idx: usize) -> bool {
+        let span = &self.tokens[idx].span;
+        let bytes = self.text.as_bytes();
+        span.start > 0 && bytes[span.start - 1] == b'|' || bytes.get(span.end) == Some(&b'|')
+    }
+
+    /// True when the first word of a line begins a command wherever it stands.
+    pub(super) fn begins_next_command(&self, idx: usize) -> bool {
+        let is_attribute = self.text(idx) == "@" && self.text(idx + 1) == "[";
+        COMMANDS.contains(&self.text(idx)) || is_attribute || self.tokens[idx].kind == TokenKind::Hash
     }
 
     /// Walks back over modifiers, attributes and `open .. in`.
@@ -346,7 +462,9 @@ impl<'a> Source<'a> {
             } else if word == "]" {
                 self.attributes(before)
             } else if word == "in" {
-                (0..before).rev().find(|idx| COMMANDS_WITH_IN.contains(&self.text(*idx)))
+                self.command_before_in(before)
+            } else if matches!(word, "local" | "scoped") && self.text(keyword) == "instance" {
+                Some(before)
             } else {
                 None
             };
@@ -356,6 +474,11 @@ impl<'a> Source<'a> {
             }
         }
         first
+    }
+
+    /// The `open` and the like that this `in` belongs to.
+    fn command_before_in(&self, idx: usize) -> Option<usize> {
+        (0..idx).rev().find(|idx| COMMANDS_WITH_IN.contains(&self.text(*idx)))
     }
 
     /// The `@` of the `@[..]` that ends at this `]`.

@@ -28,7 +28,7 @@ fn statements_with_every_kind_of_ending() {
     );
     check_statement(
         "lemma «foo bar».x.{u} (α : Type u) : α = α :=  by sorry\n",
-        &expect!["«foo bar».x |  | open D | lemma «foo bar».x.{u} (α : Type u) : α = α"],
+        &expect!["«foo bar».x |  | open D | theorem «foo bar».x.{u} (α : Type u) : α = α"],
     );
     check_statement(
         "example : let x := 5; x = 5 := sorry",
@@ -38,7 +38,97 @@ fn statements_with_every_kind_of_ending() {
         "theorem t : have y := 1; (let x := y; x) = 1 := by\n  simp -- := sorry\n",
         &expect!["t |  | open D | theorem t : have y := 1; (let x := y; x) = 1"],
     );
-    check_statement("def five : Nat := by sorry", &expect!["five |  | open D | def five : Nat"]);
+}
+
+#[test]
+fn proofs_by_equations_and_by_where_are_left_out_too() {
+    let check = |text: &str, expected: Expect| check_statement(text, &expected);
+    check(
+        "theorem doubled : ∀ n : Nat, n + n = 2 * n\n  | 0 => rfl\n  | n + 1 => by omega",
+        expect!["doubled |  | open D | theorem doubled : ∀ n : Nat, n + n = 2 * n"],
+    );
+    check(
+        "theorem t : ∀ n m : Nat, n + m = m + n | 0, _ | _, 0 => by omega | n + 1, m => by omega",
+        expect!["t |  | open D | theorem t : ∀ n m : Nat, n + m = m + n"],
+    );
+    check(
+        "theorem both (p q : Prop) (hp : p) (hq : q) : p ∧ q where\n  left := hp\n  right := hq",
+        expect!["both |  | open D | theorem both (p q : Prop) (hp : p) (hq : q) : p ∧ q"],
+    );
+    check(
+        "theorem t (xs : List Nat) : xs = xs := match xs with\n  | [] => rfl\n  | x :: xs => rfl",
+        expect!["t |  | open D | theorem t (xs : List Nat) : xs = xs"],
+    );
+    check(
+        "theorem f (n : Nat) : n = n := go n\nwhere\n  go : ∀ n : Nat, n = n\n    | 0 => rfl\n    | n + 1 => rfl\ntermination_by n\ndecreasing_by omega",
+        expect!["f |  | open D | theorem f (n : Nat) : n = n"],
+    );
+    // Bars that are no equations.
+    check(
+        "theorem a (x y : Int) : |x| - |y| ≤ |x - y| := by sorry",
+        expect!["a |  | open D | theorem a (x y : Int) : |x| - |y| ≤ |x - y|"],
+    );
+    check(
+        "theorem m (n : Nat) : match n with | 0 => True | _ + 1 => True := by sorry",
+        expect!["m |  | open D | theorem m (n : Nat) : match n with | 0 => True | _ + 1 => True"],
+    );
+    check(
+        "theorem l (n : Nat) : (fun | 0 => 1 | n + 1 => n) n = n ∨ (b || c) = true := sorry",
+        expect!["l |  | open D | theorem l (n : Nat) : (fun | 0 => 1 | n + 1 => n) n = n ∨ (b || c) = true"],
+    );
+    check(
+        "theorem o (a b c : Bool) : a || b || c = true\n\n#check Nat",
+        expect!["o |  | open D | theorem o (a b c : Bool) : a || b || c = true"],
+    );
+    check(
+        "theorem s : {n : Nat | n = n} = s\n@[simp] theorem",
+        expect!["error: line 2: `theorem` states nothing: give `theorem name (x : T) : P`"],
+    );
+}
+
+#[test]
+fn what_claims_nothing_is_not_proved() {
+    check_statement(
+        "def five : Nat := by sorry",
+        &expect![
+            "error: line 1: `def` defines data, which is yours to fill in: only a theorem, lemma or example can be proved, so write `theorem` if its type is a proposition"
+        ],
+    );
+    check_statement("theorem t : 1 = 1 := rfl\n\nabbrev x : Nat := 1", &expect!["t |  | open D | theorem t : 1 = 1"]);
+    check_statement(
+        "@[simp] noncomputable instance : Inhabited Nat := sorry",
+        &expect![
+            "error: line 1: `instance` defines data, which is yours to fill in: only a theorem, lemma or example can be proved, so write `theorem` if its type is a proposition"
+        ],
+    );
+}
+
+#[test]
+fn a_text_that_breaks_off_is_no_statement() {
+    let whole = "theorem whole (n : Nat) : n + 0 = n := rfl\n\n";
+    for tail in [
+        "/-- The next one. -/\n@[simp] private",
+        "@[simp]",
+        "open Nat in",
+        "/-- Why? -/",
+        "protected",
+        "set_option maxRecDepth 9 in @[simp] nonrec",
+    ] {
+        check_breaks_off(&format!("{whole}{tail}"), tail);
+    }
+    for proof in ["by\n  simp only [h]", "f private", "by simp -- @[simp]", "rfl\n-- why\n/- no -/"] {
+        let text = format!("theorem t : 1 = 1 := {proof}");
+        assert!(parse_statement(&text, &Defaults::default()).is_ok(), "{text}");
+        assert_eq!(breaks_off(&text), None, "{text}");
+    }
+    expect!["line 2: the text breaks off behind `-/`: finish the declaration that it belongs to, or remove it"]
+        .assert_eq(&breaks_off("def f := 1\n/-- Doc.\n-/").map(|e| e.to_string()).unwrap_or_default());
+}
+
+fn check_breaks_off(text: &str, tail: &str) {
+    let error = parse_statement(text, &Defaults::default()).expect_err(tail).to_string();
+    assert!(error.starts_with("line ") && error.contains("the text breaks off behind"), "{tail}: {error}");
+    assert!(breaks_off(text).is_some(), "{tail}");
 }
 
 #[test]
@@ -72,7 +162,7 @@ fn headers_modifiers_and_comments_go_where_they_belong() {
             f_eq |  | open D
 
             def f : Nat := 1 | @[simp, norm_cast]
-            private lemma f_eq : f = 1"#]],
+            private theorem f_eq : f = 1"#]],
     );
     check_statement(
         "open Nat in\ntheorem t : succ 1 = 2",
@@ -267,12 +357,7 @@ fn broken_files_are_named_with_their_line() {
         "{\"name\": \"a\", \"statement\": \"1 = 1\"}\n{\"name\": ",
         &expect!["error: p.jsonl:2: expected one JSON object per line: EOF while parsing a value at line 1 column 8"],
     );
-    check_dataset(
-        "[1]",
-        &expect![
-            "error: p.jsonl:1: expected one JSON object per line: invalid type: sequence, expected a map at line 1 column 0"
-        ],
-    );
+    check_dataset("[1]", &expect!["error: p.jsonl, item 1: expected a JSON object with a statement, found a number"]);
     check_dataset(
         "{\"name\": \"a\", \"statment\": \"1 = 1\"}",
         &expect![
@@ -285,9 +370,127 @@ fn broken_files_are_named_with_their_line() {
     );
     check_dataset(
         "{\"name\": \"a\", \"statement\": \"1 = 1\"}\n\n{\"name\": \"a\", \"statement\": \"2 = 2\"}",
-        &expect!["error: p.jsonl:3: the name a is taken by line 1: give each problem its own"],
+        &expect!["error: p.jsonl:3: the name a is taken by p.jsonl:1: give each problem its own"],
     );
-    check_dataset("\n", &expect!["error: p.jsonl: no problem in it: expected one JSON object per line"]);
+    check_dataset(
+        "\n",
+        &expect!["error: p.jsonl: no problem in it: expected one JSON object per line, or a JSON array of them"],
+    );
+}
+
+/// Names and places of what is read, then what is said about the rest.
+fn check_lenient(text: &str, expected: &Expect) {
+    let dataset = read_dataset("p", text, &Defaults::default());
+    let mut shown: Vec<String> = dataset
+        .problems
+        .iter()
+        .map(|p| format!("{}. {} [{}] {}", p.line, p.name, p.split.as_deref().unwrap_or("-"), p.theorem.statement))
+        .collect();
+    shown.extend(dataset.renamed.iter().map(|r| format!("{}: {} of {} is {}", r.place, r.name, r.first, r.new_name)));
+    shown.extend(dataset.unread.iter().map(ToString::to_string));
+    shown.extend((!dataset.lemmas.is_empty()).then(|| format!("lemmas: {}", dataset.lemmas.join(", "))));
+    expected.assert_eq(&shown.join("\n"));
+}
+
+#[test]
+fn one_bad_line_costs_itself_only() {
+    check_lenient(
+        "{\"name\": \"a\", \"statement\": \"1 = 1\"}\n{\"name\": \n\n7\n{\"name\": \"b\"}\n{\"name\": \"c\", \"statement\": \"theorem c : /- 1\"}\n{\"name\": \"d\", \"statement\": \"lemma d : 1 = 1\", \"x\": null}\n{\"statement\": \"def e : Nat\"}",
+        &expect![[r#"
+            1. a [-] theorem stepwise_goal : 1 = 1
+            7. d [-] theorem d : 1 = 1
+            p:2: expected one JSON object per line: EOF while parsing a value at line 1 column 8
+            p:4: expected a JSON object with a statement, found a number
+            p:5: no statement: expected one of the fields formal_statement, lean4_statement, lean4_formalization, statement
+            p:6: line 1: a comment, string or `«` is never closed
+            p:8: line 1: `def` defines data, which is yours to fill in: only a theorem, lemma or example can be proved, so write `theorem` if its type is a proposition
+            lemmas: d"#]],
+    );
+}
+
+#[test]
+fn repeated_names_are_numbered_past_those_that_are_taken() {
+    let line = |name: &str, n: u32| format!("{{\"name\": \"{name}\", \"statement\": \"{n} = {n}\"}}\n");
+    let text =
+        [("a", 1), ("b", 2), ("a", 3), ("a#3", 4), ("a", 5), ("a#3", 6), ("b", 7)].map(|(name, n)| line(name, n));
+    check_lenient(
+        &text.concat(),
+        &expect![[r#"
+        1. a [-] theorem stepwise_goal : 1 = 1
+        2. b [-] theorem stepwise_goal : 2 = 2
+        3. a#2 [-] theorem stepwise_goal : 3 = 3
+        4. a#3 [-] theorem stepwise_goal : 4 = 4
+        5. a#4 [-] theorem stepwise_goal : 5 = 5
+        6. a#3#2 [-] theorem stepwise_goal : 6 = 6
+        7. b#2 [-] theorem stepwise_goal : 7 = 7
+        p:3: a of p:1 is a#2
+        p:5: a of p:1 is a#4
+        p:6: a#3 of p:4 is a#3#2
+        p:7: b of p:2 is b#2"#]],
+    );
+    // What follows does not change the numbers that are given already.
+    let begun = read_dataset("p", &text[..4].concat(), &Defaults::default());
+    let all = read_dataset("p", &text.concat(), &Defaults::default());
+    assert_eq!(begun.problems[..], all.problems[..begun.problems.len()]);
+}
+
+#[test]
+fn files_that_are_one_value_are_read_too() {
+    let item = |name: &str| format!("{{\"name\": \"{name}\",\n \"statement\": \"1 = 1\"}}");
+    check_lenient(
+        &format!("[{},\n{}, 7, \"theorem s : 2 = 2\"]", item("a"), item("a")),
+        &expect![[r#"
+        1. a [-] theorem stepwise_goal : 1 = 1
+        2. a#2 [-] theorem stepwise_goal : 1 = 1
+        4. s [-] theorem s : 2 = 2
+        p, item 2: a of p, item 1 is a#2
+        p, item 3: expected a JSON object with a statement, found a number"#]],
+    );
+    check_lenient(
+        &format!("{{\"version\": 1, \"problems\": [{}]}}", item("a")),
+        &expect!["1. a [-] theorem stepwise_goal : 1 = 1"],
+    );
+    check_lenient(
+        "{\"problems\": [{\"statement\": \"1 = 1\"}]}\n",
+        &expect!["1. stepwise_goal [-] theorem stepwise_goal : 1 = 1"],
+    );
+    check_lenient(
+        &format!("{{\"train\": [{}], \"test\": [{}]}}", item("a"), item("b")),
+        &expect![[r#"
+        1. b [test] theorem stepwise_goal : 1 = 1
+        2. a [train] theorem stepwise_goal : 1 = 1"#]],
+    );
+    check_lenient(
+        "{\"x\": {\"statement\": \"1 = 1\"}, \"y\": {\"statement\": \"2 = 2\"}}",
+        &expect![[r#"
+        1. x [-] theorem stepwise_goal : 1 = 1
+        2. y [-] theorem stepwise_goal : 2 = 2"#]],
+    );
+    check_lenient(
+        &format!("{{\"features\": [], \"rows\": [{{\"row_idx\": 0, \"row\": {}}}]}}", item("a")),
+        &expect!["1. a [-] theorem stepwise_goal : 1 = 1"],
+    );
+    check_lenient(
+        &format!("{}\n{}", item("a"), item("b")),
+        &expect![[r#"
+        1. a [-] theorem stepwise_goal : 1 = 1
+        2. b [-] theorem stepwise_goal : 1 = 1"#]],
+    );
+    // An array with an object on each line, one of them broken and the end cut off.
+    check_lenient(
+        "[\n{\"statement\": \"1 = 1\"},\n{\"statement\": NaN},\n{\"statement\": \"theorem b : 2 = 2\"},\n{\"stat",
+        &expect![[r#"
+        2. stepwise_goal [-] theorem stepwise_goal : 1 = 1
+        4. b [-] theorem b : 2 = 2
+        p:3: expected one JSON object per line: expected value at line 1 column 15
+        p:5: expected one JSON object per line: EOF while parsing a string at line 1 column 6"#]],
+    );
+    check_lenient(
+        "{\"problems\": 3}",
+        &expect![
+            "p:1: no statement: expected one of the fields formal_statement, lean4_statement, lean4_formalization, statement"
+        ],
+    );
 }
 
 const FILE: &str = "import Init
@@ -312,7 +515,7 @@ end Foo
 
 #[test]
 fn sorries_of_a_file_become_tasks() {
-    let tasks = split_sorries(FILE).unwrap();
+    let tasks = split_sorries(FILE).unwrap().tasks;
     let show = |task: &Task| format!("line {}: {:?}\n{}", task.line, &FILE[task.body.clone()], show(&task.theorem));
     expect![[r#"
         line 5: "by sorry"
@@ -361,7 +564,7 @@ fn sorries_of_a_file_become_tasks() {
 
 #[test]
 fn proofs_go_in_their_places() {
-    let tasks = split_sorries(FILE).unwrap();
+    let tasks = split_sorries(FILE).unwrap().tasks;
     let proof = ["intro x".to_owned(), "cases x with\n| a => rfl\n\n| b => rfl".to_owned()];
     let proofs: Vec<_> = tasks.iter().rev().map(|task| (task, proof.as_slice())).collect();
     expect![[r#"
@@ -406,54 +609,81 @@ fn proofs_go_in_their_places() {
     .assert_eq(&fill(FILE, &proofs));
     assert_eq!(fill(FILE, &[]), FILE);
     let crlf = "theorem t : 1 = 1 :=\r\n  sorry\r\n-- end\r\n";
-    let tasks = split_sorries(crlf).unwrap();
+    let tasks = split_sorries(crlf).unwrap().tasks;
     expect![[r#""theorem t : 1 = 1 :=\r\n  by\r\n    intro x\r\n-- end\r\n""#]]
         .assert_eq(&format!("{:?}", fill(crlf, &[(&tasks[0], &proof[..1])])));
 }
 
-fn check_refused(text: &str, expected: &Expect) {
-    expected.assert_eq(&split_sorries(text).unwrap_err().to_string());
+fn check_left(text: &str, expected: &Expect) {
+    let shown = match split_sorries(text) {
+        Ok(Sorries { tasks, left }) => {
+            let left = left.iter().map(|place| format!("\n{place}")).collect::<String>();
+            format!("{:?}{left}", tasks.iter().map(|task| task.theorem.name.as_str()).collect::<Vec<_>>())
+        }
+        Err(error) => error.to_string(),
+    };
+    expected.assert_eq(&shown);
 }
 
 #[test]
-fn files_that_cannot_be_filled_say_why() {
-    check_refused(
-        "theorem t : 1 = 1 := rfl\n",
-        &expect!["no `sorry` in it: write `:= by sorry` where a proof is wanted"],
-    );
-    check_refused(
-        "theorem t : 1 = 1 := by\n  have : 2 = 2 := by sorry\n  rfl\n",
-        &expect![
-            "line 2: this `sorry` is only a part of a proof, or not the body of a theorem, lemma, example or def; only `:= sorry` and `:= by sorry` can be filled in, so state the open part as a lemma of its own"
-        ],
-    );
-    check_refused(
-        "theorem t : 1 = 1 := by\n  sorry\n  rfl\n",
-        &expect![
-            "line 2: this `sorry` is only a part of a proof, or not the body of a theorem, lemma, example or def; only `:= sorry` and `:= by sorry` can be filled in, so state the open part as a lemma of its own"
-        ],
-    );
-    check_refused(
+fn places_that_are_not_ours_to_fill_are_told_and_the_others_filled() {
+    let check = |text: &str, expected: Expect| check_left(text, &expected);
+    check("theorem t : 1 = 1 := rfl\n", expect!["no `sorry` in it: write `:= by sorry` where a proof is wanted"]);
+    check(
         "theorem t : 1 = 1 := sorry.symm\n",
-        &expect!["no `sorry` in it: write `:= by sorry` where a proof is wanted"],
+        expect!["no `sorry` in it: write `:= by sorry` where a proof is wanted"],
     );
-    check_refused(
-        "theorem t : 1 = 1 := by\n  rfl\n\ninstance : Inhabited Nat := sorry\n",
-        &expect![
-            "line 4: this `sorry` is only a part of a proof, or not the body of a theorem, lemma, example or def; only `:= sorry` and `:= by sorry` can be filled in, so state the open part as a lemma of its own"
-        ],
+    check(
+        "theorem a : 1 = 1 := by sorry\ntheorem t : 1 = 1 := by\n  have : 2 = 2 := by sorry\n  rfl\n",
+        expect![[r#"
+        ["a"]
+        line 3: this `sorry` is only a part of `theorem t` and stays: `:= sorry` and `:= by sorry` are filled in, so state the open part as a theorem of its own"#]],
     );
-    check_refused(
+    check(
+        "theorem t : 1 = 1 := by\n  sorry\n  rfl\n",
+        expect![[r#"
+        []
+        line 2: this `sorry` is only a part of `theorem t` and stays: `:= sorry` and `:= by sorry` are filled in, so state the open part as a theorem of its own"#]],
+    );
+    check(
         "theorem t : ∀ n : Nat, n = n\n  | 0 => sorry\n  | n + 1 => rfl\n",
-        &expect![
-            "line 2: this `sorry` is only a part of a proof, or not the body of a theorem, lemma, example or def; only `:= sorry` and `:= by sorry` can be filled in, so state the open part as a lemma of its own"
-        ],
+        expect![[r#"
+        []
+        line 2: this `sorry` is only a part of `theorem t` and stays: `:= sorry` and `:= by sorry` are filled in, so state the open part as a theorem of its own"#]],
     );
-    check_refused(
+    check(
         "theorem t : x = 1 := sorry\nwhere x := 1\n",
-        &expect![
-            "line 1: this `sorry` is only a part of a proof, or not the body of a theorem, lemma, example or def; only `:= sorry` and `:= by sorry` can be filled in, so state the open part as a lemma of its own"
-        ],
+        expect![[r#"
+        []
+        line 1: this `sorry` is only a part of `theorem t` and stays: `:= sorry` and `:= by sorry` are filled in, so state the open part as a theorem of its own"#]],
+    );
+    check(
+        "def answer : Nat := sorry\n\ntheorem answers (n : Nat) (h : n = 7) : n = answer := by sorry\n",
+        expect![[r#"
+        ["answers"]
+        line 1: this `sorry` belongs to `def answer`, which is data, and stays: put the value in yourself, or write `theorem` if it is a claim"#]],
+    );
+    check(
+        "def zeroIsOne : 0 = 1 := by sorry\n@[instance] abbrev x : Inhabited Nat := sorry\nlocal instance : Inhabited Nat := ⟨sorry⟩\nstructure S where\n  n : Nat := sorry\nopaque o : Nat := sorry\n",
+        expect![[r#"
+        []
+        line 1: this `sorry` belongs to `def zeroIsOne`, which is data, and stays: put the value in yourself, or write `theorem` if it is a claim
+        line 2: this `sorry` belongs to `abbrev x`, which is data, and stays: put the value in yourself, or write `theorem` if it is a claim
+        line 3: this `sorry` belongs to `instance`, which is data, and stays: put the value in yourself, or write `theorem` if it is a claim
+        line 5: this `sorry` belongs to `structure S`, which is data, and stays: put the value in yourself, or write `theorem` if it is a claim
+        line 6: this `sorry` belongs to `opaque o`, which is data, and stays: put the value in yourself, or write `theorem` if it is a claim"#]],
+    );
+    check(
+        "theorem t : 1 = 1 := rfl\nmacro \"x\" : tactic => `(tactic| sorry)\nexample : 1 = 1 := sorry\n",
+        expect![[r#"
+        ["example"]
+        line 2: this `sorry` is in no theorem, and stays"#]],
+    );
+    check(
+        "mutual\ntheorem a : 1 = 1 := sorry\nend\nsection\ntheorem b : 1 = 1 := sorry\nend",
+        expect![[r#"
+        ["b"]
+        line 2: `theorem a` is in a `mutual` block, and its `sorry` stays: prove it outside of one"#]],
     );
 }
 
@@ -461,7 +691,8 @@ proptest! {
     #[test]
     fn no_text_makes_the_readers_panic(text in r#"((theorem|lemma|def|example|sorry|by|:=|let|import|in|open|@\[|\]|/--|-/|"|«|\(|\)| |\n|\r\n|x|é|#){1}| ){0,40}"#) {
         let _ = parse_statement(&text, &Defaults::default());
-        if let Ok(tasks) = split_sorries(&text) {
+        let _ = (split_file(&text), breaks_off(&text), lemmas_as_theorems(&text));
+        if let Ok(Sorries { tasks, .. }) = split_sorries(&text) && !tasks.is_empty() {
             let proof = ["rfl".to_owned()];
             let proofs: Vec<_> = tasks.iter().map(|task| (task, proof.as_slice())).collect();
             let filled = fill(&text, &proofs);

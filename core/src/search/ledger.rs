@@ -32,6 +32,13 @@ pub struct CostLedger {
     pub crashes: u64,
     /// Rechecks made.
     pub rechecks: u64,
+    /// Questions to the policy that brought nothing, because its server failed; each cost an expansion.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub policy_failures: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 impl CostLedger {
@@ -55,6 +62,7 @@ impl CostLedger {
         self.timeouts += other.timeouts;
         self.crashes += other.crashes;
         self.rechecks += other.rechecks;
+        self.policy_failures += other.policy_failures;
     }
 
     /// Notes the time of an event. Clocks that step back do not give budget back.
@@ -72,6 +80,7 @@ impl CostLedger {
         self.tokens = self.tokens.saturating_add(cost.generated_tokens);
         self.prompt_tokens = self.prompt_tokens.saturating_add(cost.prompt_tokens);
         self.device_us = self.device_us.saturating_add(cost.device_us);
+        self.policy_failures = self.policy_failures.saturating_add(cost.failed);
     }
 
     /// Notes an answer of the critic.

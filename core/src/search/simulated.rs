@@ -68,7 +68,8 @@ impl SimulatedExecutor {
                     Candidate { tactic, logprob, n_tokens: 7 }
                 };
                 // More tokens than the candidates have between them, as when equal samples were merged.
-                let cost = ModelCost { prompt_tokens: 40, generated_tokens: 7 * n_candidates + 5, device_us: 700 };
+                let cost =
+                    ModelCost { prompt_tokens: 40, generated_tokens: 7 * n_candidates + 5, device_us: 700, failed: 0 };
                 Event::Proposed { node: *node, candidates: (0..n_candidates).map(candidate).collect(), cost }
             }
             Command::Check { node, tactics } => {
@@ -83,7 +84,12 @@ impl SimulatedExecutor {
                     scores.pop();
                 }
                 let n_states = request.states.len() as u64;
-                let cost = ModelCost { prompt_tokens: 30 * n_states, generated_tokens: 0, device_us: 90 * n_states };
+                let cost = ModelCost {
+                    prompt_tokens: 30 * n_states,
+                    generated_tokens: 0,
+                    device_us: 90 * n_states,
+                    failed: 0,
+                };
                 Event::Scored { node: *node, scores, cost }
             }
             Command::Recheck { node, proof } => {
@@ -145,5 +151,7 @@ pub(super) fn verdict(accepted: bool) -> Verdict {
         checker: "simulated".into(),
         lean_version: "none".into(),
         axioms: Vec::new(),
+        unopened: 0,
+        notes: Vec::new(),
     }
 }

@@ -54,7 +54,7 @@ fn header(config: SearchConfig) -> LogHeader {
 }
 
 const COST: LeanCost = LeanCost { cpu_us: 2000, wall_us: 3000 };
-const MODEL_COST: ModelCost = ModelCost { prompt_tokens: 20, generated_tokens: 12, device_us: 500 };
+const MODEL_COST: ModelCost = ModelCost { prompt_tokens: 20, generated_tokens: 12, device_us: 500, failed: 0 };
 
 /// A search by hand: events in, commands out as short lines.
 struct ByHand {

@@ -79,9 +79,16 @@ pub struct ModelCost {
     pub generated_tokens: u64,
     /// Time of its device, in microseconds.
     pub device_us: u64,
+    /// Questions that brought nothing, because its server failed.
+    #[serde(default, skip_serializing_if = "is_none_failed")]
+    pub failed: u64,
 }
 
 fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+fn is_none_failed(n: &u64) -> bool {
     *n == 0
 }
 
@@ -169,14 +176,14 @@ impl From<Cost> for search::LeanCost {
 
 impl From<cost::ModelCost> for ModelCost {
     fn from(cost: cost::ModelCost) -> Self {
-        let cost::ModelCost { prompt_tokens, generated_tokens, device_us } = cost;
-        Self { prompt_tokens, generated_tokens, device_us }
+        let cost::ModelCost { prompt_tokens, generated_tokens, device_us, failed } = cost;
+        Self { prompt_tokens, generated_tokens, device_us, failed }
     }
 }
 
 impl From<ModelCost> for cost::ModelCost {
     fn from(cost: ModelCost) -> Self {
-        let ModelCost { prompt_tokens, generated_tokens, device_us } = cost;
-        Self { prompt_tokens, generated_tokens, device_us }
+        let ModelCost { prompt_tokens, generated_tokens, device_us, failed } = cost;
+        Self { prompt_tokens, generated_tokens, device_us, failed }
     }
 }

@@ -119,7 +119,7 @@ enum What {
 /// What a policy is taken to have cost that says no more than its candidates do.
 fn bare_cost(candidates: &[Candidate]) -> ModelCost {
     let generated_tokens = candidates.iter().map(|candidate| u64::from(candidate.n_tokens)).sum();
-    ModelCost { prompt_tokens: 0, generated_tokens, device_us: 0 }
+    ModelCost { prompt_tokens: 0, generated_tokens, device_us: 0, failed: 0 }
 }
 
 impl Guidance {

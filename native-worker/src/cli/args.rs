@@ -25,7 +25,8 @@ use crate::run::tidy::TidyOptions;
     version,
     subcommand_required = true,
     arg_required_else_help = true,
-    after_help = "Exit codes: 0 proved (eval: ran to the end), 1 ran but not proved, 2 error, 130 interrupted"
+    after_help = "Exit codes: 0 proved (eval: ran to the end), 1 ran but not proved, 2 error or a statement that does not \
+                  elaborate, 130 interrupted"
 )]
 pub struct Cli {
     /// Flags of every command.
@@ -63,7 +64,7 @@ pub enum ColorWhen {
 pub enum Command {
     /// Prove a statement, or every `sorry` of a .lean file
     Prove(Box<ProveArgs>),
-    /// Try every problem of a JSON-lines file and report the pass rate
+    /// Try every problem of a JSON file and report the pass rate
     Eval(Box<EvalArgs>),
     /// Try several configurations on the same problems and hold each against the first, at equal cost
     Compare(Box<CompareArgs>),
@@ -161,7 +162,8 @@ impl TidyArgs {
 /// `stepwise eval`.
 #[derive(Debug, Args)]
 pub struct EvalArgs {
-    /// Problems, one JSON object a line (field names of miniF2F, ProofNet, PutnamBench or Lean-Workbook)
+    /// Problems, one JSON object a line or a JSON array of them (field names of miniF2F, ProofNet, PutnamBench or
+    /// Lean-Workbook)
     #[arg(value_name = "FILE.jsonl", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
     #[command(flatten)]
@@ -201,6 +203,10 @@ pub struct RunArgs {
 /// Which problems of a file are run, and how many at once.
 #[derive(Clone, Debug, PartialEq, Args)]
 pub struct SelectionArgs {
+    /// End with an error at the first line that cannot be read and the first repeated name, instead of leaving the line
+    /// out and numbering the name
+    #[arg(long)]
+    pub strict: bool,
     /// Only the first N problems (after --filter)
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<u32>,
@@ -253,6 +259,9 @@ pub struct CheckArgs {
     /// The file of proofs
     #[arg(value_name = "FILE.lean", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
+    /// Wall clock for the whole file in seconds, or `none`
+    #[arg(long, value_name = "SECS", default_value = "120", value_parser = parse_seconds)]
+    pub timeout: Seconds,
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
     pub lean: LeanArgs,

@@ -110,7 +110,7 @@ async fn search(
     runs: &[RunArgs],
     verbose: u8,
 ) -> anyhow::Result<(Vec<Results>, bool)> {
-    let problems = eval::problems(file, &args.run)?;
+    let (problems, _) = eval::problems(file, &args.run)?;
     // Opened before Lean starts: a file that cannot be written should be known at once.
     let mut recorded =
         args.configurations.iter().map(|c| Recorded::open(args, &c.name)).collect::<Result<Vec<_>, _>>()?;
@@ -126,8 +126,9 @@ async fn search(
     let mut to_do = BTreeSet::new();
     for (eval_idx, (recorded, run)) in recorded.iter_mut().zip(runs).enumerate() {
         let of_config = || format!("--config {}", recorded.results.name);
-        let models =
-            Models::open(&run.models, &search_config(&run.budget, 1), &progress).await.with_context(of_config)?;
+        let models = Models::open(&run.models, &run.lean, &search_config(&run.budget, 1), &progress)
+            .await
+            .with_context(of_config)?;
         let eval = eval::build(run, models, None, &pool, stop.clone()).await.with_context(of_config)?;
         let records = std::mem::take(&mut recorded.results.records);
         let resumption = eval::resumption(&recorded.path, &problems, records, &eval.run())?;

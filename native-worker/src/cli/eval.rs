@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use regex_lite::Regex;
-use stepwise_core::problem::{Defaults, Problem, read_jsonl};
+use stepwise_core::problem::{Defaults, Problem, read_dataset};
 use stepwise_core::record::{EvalSummary, ProblemRecord, Resumption, Run, Status, TidyTotals, resume};
 use stepwise_core::search::Search;
 use stepwise_core::stats;
@@ -19,6 +19,7 @@ use super::models::Models;
 use super::output::{self, BAD, GOOD, styled};
 use super::progress::Progress;
 use super::prove::search_config;
+use super::replay::hint;
 use super::{input, interrupt, lean};
 use crate::lean::pool::Pool;
 use crate::run::eval::{Eval, Step, Tidying, Turn, run_turns};
@@ -26,7 +27,7 @@ use crate::run::results::ResultsFile;
 use crate::run::stop::Stop;
 
 pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome> {
-    let problems = problems(&args.file, &args.run)?;
+    let (problems, n_unread) = problems(&args.file, &args.run)?;
     // Opened before Lean starts: a file that cannot be written should be known at once.
     let (mut results, recorded) = match &args.results {
         Some(path) => {
@@ -44,14 +45,15 @@ pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome>
     let path = args.results.as_deref().unwrap_or(Path::new(""));
     let progress = Progress::new(verbose);
     let config = search_config(&args.run.budget, 1);
-    let models = Models::open(&args.run.models, &config, &progress).await?;
+    let models = Models::open(&args.run.models, &args.run.lean, &config, &progress).await?;
     // When everything is recorded already, Lean need not start to say so.
     if let Some(first) = recorded.first() {
         let run = Run::new(&config, models.policy.name(), models.critic_name().as_deref(), &first.run.lean);
         let resumption = resumption(path, &problems, recorded.clone(), &run)?;
         if resumption.to_do.is_empty() {
             let records = tell_recorded(args, resumption.done)?;
-            return finish(args, &records, begun, problems.len(), false);
+            let counts = Counted { problems: problems.len(), unread: n_unread };
+            return finish(args, &records, begun, counts, false);
         }
     }
     let stop = {
@@ -91,7 +93,15 @@ pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome>
     let ran = run_turns(&[eval], &problems, turns, sink, show).await;
     progress.finish();
     pool.shutdown().await;
-    finish(args, &records, begun, problems.len(), ran?)
+    finish(args, &records, begun, Counted { problems: problems.len(), unread: n_unread }, ran?)
+}
+
+/// What the file held.
+#[derive(Clone, Copy)]
+struct Counted {
+    problems: usize,
+    /// Left out, because they cannot be read.
+    unread: usize,
 }
 
 /// The eval that the flags ask for, over a running pool.
@@ -136,10 +146,12 @@ fn finish(
     args: &EvalArgs,
     records: &[ProblemRecord],
     begun: Instant,
-    n_problems: usize,
+    counted: Counted,
     interrupted: bool,
 ) -> anyhow::Result<Outcome> {
-    let summary = EvalSummary::of(records, begun.elapsed().as_secs_f64());
+    let n_problems = counted.problems;
+    let unread = counted.unread as u64;
+    let summary = EvalSummary { unread, ..EvalSummary::of(records, begun.elapsed().as_secs_f64()) };
     if args.json {
         output::print(&summary.to_line())?;
     } else {
@@ -162,10 +174,9 @@ pub(super) fn open_results(path: &Path) -> anyhow::Result<(ResultsFile, Vec<Prob
     opened.with_context(|| path.display().to_string())
 }
 
-/// The problems of a file that the flags select.
-pub(super) fn problems(file: &Path, args: &RunArgs) -> anyhow::Result<Vec<Problem>> {
-    let text = input::read_text(file)?;
-    let mut problems = read_jsonl(&file.display().to_string(), &text, &input::defaults(&args.lean)?)?;
+/// The problems of a file that the flags select, and how many of the file cannot be read.
+pub(super) fn problems(file: &Path, args: &RunArgs) -> anyhow::Result<(Vec<Problem>, usize)> {
+    let (mut problems, n_unread) = input::problems(file, &args.lean, args.selection.strict)?;
     if let Some(filter) = &args.selection.filter {
         let regex = Regex::new(filter).with_context(|| format!("--filter {filter} is no regular expression"))?;
         problems.retain(|problem| regex.is_match(&problem.name));
@@ -176,7 +187,7 @@ pub(super) fn problems(file: &Path, args: &RunArgs) -> anyhow::Result<Vec<Proble
     if let Some(limit) = args.selection.limit {
         problems.truncate(limit as usize);
     }
-    Ok(problems)
+    Ok((problems, n_unread))
 }
 
 /// The names of those problems in front of which the default notation stands because they bring none.
@@ -184,7 +195,7 @@ fn with_default_notation(file: &Path, args: &RunArgs, problems: &[Problem]) -> a
     if !input::defaults_are_notation(&args.lean) {
         return Ok(HashSet::new());
     }
-    let own = read_jsonl(&file.display().to_string(), &input::read_text(file)?, &Defaults::default())?;
+    let own = read_dataset(&file.display().to_string(), &input::read_text(file)?, &Defaults::default()).problems;
     let own: HashMap<&str, &str> =
         own.iter().map(|problem| (problem.name.as_str(), problem.theorem.preamble.as_str())).collect();
     let is_given =
@@ -286,7 +297,7 @@ pub(super) fn record_line(record: &ProblemRecord) -> String {
         Status::OutOfBudget => format!("budget of {} used up", record.detail.as_deref().unwrap_or("something")),
         Status::BadStatement | Status::HostFailed => {
             let detail = record.detail.as_deref().unwrap_or_default();
-            styled(BAD, detail.lines().next().unwrap_or_default())
+            styled(BAD, format!("{}{}", detail.lines().next().unwrap_or_default(), hint(detail)))
         }
         Status::Cancelled => "cancelled".to_owned(),
     };
@@ -296,18 +307,27 @@ pub(super) fn record_line(record: &ProblemRecord) -> String {
 /// The summary as a person reads it.
 fn report(summary: &EvalSummary, n_problems: usize, interrupted: bool) -> String {
     let percent = |share: f64| format!("{:.1}%", 100.0 * share);
-    let mut rows = vec![
-        vec!["proved".to_owned(), format!("{} of {}", summary.solved, summary.total)],
-        vec![
-            "pass rate".to_owned(),
-            format!(
-                "{} (95% interval {} to {})",
-                percent(summary.pass_rate),
-                percent(summary.pass_rate_low),
-                percent(summary.pass_rate_high)
-            ),
-        ],
-    ];
+    let rate = |rate: f64, low: f64, high: f64| {
+        format!("{} (95% interval {} to {})", percent(rate), percent(low), percent(high))
+    };
+    let EvalSummary { solved, total, bad_statements, .. } = *summary;
+    let mut rows = vec![vec!["proved".to_owned(), format!("{solved} of {total}")]];
+    let of_all = rate(summary.pass_rate, summary.pass_rate_low, summary.pass_rate_high);
+    if bad_statements == 0 {
+        rows.push(vec!["pass rate".to_owned(), of_all]);
+    } else {
+        // Neither is the one rate: whoever compares should know which he has.
+        let stated = total - bad_statements;
+        let (low, high) = stats::wilson(solved, stated);
+        rows.push(vec!["pass rate of all".to_owned(), of_all]);
+        rows.push(vec![
+            "pass rate of stated".to_owned(),
+            format!("{}, {solved} of the {stated} that elaborate", rate(summary.stated_pass_rate, low, high)),
+        ]);
+    }
+    if summary.unread > 0 {
+        rows.push(vec!["not read".to_owned(), summary.unread.to_string()]);
+    }
     if interrupted {
         rows.push(vec!["not run".to_owned(), (n_problems as u64).saturating_sub(summary.total).to_string()]);
     }
@@ -333,6 +353,12 @@ fn report(summary: &EvalSummary, n_problems: usize, interrupted: bool) -> String
         vec!["Lean CPU".to_owned(), format!("{:.1} s", summary.lean_cpu_s)],
         vec!["wall".to_owned(), format!("{:.1} s", summary.wall_s)],
     ]);
+    if summary.policy_failures > 0 {
+        rows.push(vec![
+            "policy failed".to_owned(),
+            format!("{} expansions, by its server's fault", summary.policy_failures),
+        ]);
+    }
     if let Some(median) = summary.median_solved_s {
         rows.push(vec!["median proved".to_owned(), format!("{median:.1} s")]);
     }

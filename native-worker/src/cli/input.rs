@@ -4,35 +4,50 @@ use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
-use stepwise_core::problem::{CORE_NOTATION, Defaults, Task, parse_statement, split_sorries};
+use stepwise_core::problem::{
+    CORE_NOTATION, Dataset, DatasetError, Defaults, Problem, Sorries, SplitFile, breaks_off, knows_lemma,
+    lemmas_as_theorems, parse_statement, read_dataset, read_jsonl, split_file, split_sorries,
+};
 
 use super::args::LeanArgs;
 use super::lean::has_mathlib;
+use super::output;
 
 /// What the user wants proved.
 #[derive(Clone, Debug)]
 pub(super) enum Wanted {
     /// One theorem, given as a statement.
-    Statement {
-        /// It.
-        theorem: Box<stepwise_core::problem::Theorem>,
-        /// Whether the notation in front of it is there by default.
-        has_default_notation: bool,
-    },
+    Statement(Box<stepwise_core::problem::Theorem>),
     /// Every `sorry` of a file.
     File {
         /// Its text.
         text: String,
         /// Its `sorry`s, in order.
-        tasks: Vec<Task>,
+        sorries: Sorries,
     },
+}
+
+/// What is to be proved, and what the user should know about how it was read.
+#[derive(Clone, Debug)]
+pub(super) struct Given {
+    pub(super) wanted: Wanted,
+    /// Whether the notation in front of a statement is there by default.
+    pub(super) has_default_notation: bool,
+    /// One line each.
+    pub(super) notes: Vec<String>,
+}
+
+impl From<Wanted> for Given {
+    fn from(wanted: Wanted) -> Self {
+        Self { wanted, has_default_notation: false, notes: Vec::new() }
+    }
 }
 
 /// Reads what `prove` is given. `None` when nothing is given and standard input is a terminal.
 ///
 /// # Errors
 /// When it cannot be read or there is nothing to prove in it.
-pub(super) fn wanted(input: Option<&str>, lean: &LeanArgs) -> anyhow::Result<Option<Wanted>> {
+pub(super) fn wanted(input: Option<&str>, lean: &LeanArgs) -> anyhow::Result<Option<Given>> {
     let defaults = defaults(lean)?;
     match input {
         None if std::io::stdin().is_terminal() => Ok(None),
@@ -42,16 +57,68 @@ pub(super) fn wanted(input: Option<&str>, lean: &LeanArgs) -> anyhow::Result<Opt
             let text = utf8(bytes, "standard input")?;
             // A text with `sorry` is a file to be filled in; without, it is a statement.
             match split_sorries(&text) {
-                Ok(tasks) if tasks.len() > 1 || has_header(&tasks) => Ok(Some(Wanted::File { text, tasks })),
+                Ok(sorries) if is_file(&sorries) => file(text, &defaults).map(Some),
                 _ => statement(&text, &defaults, lean).map(Some),
             }
         }
         Some(path) if is_lean_path(path) => {
             let text = read_text(Path::new(path))?;
-            let tasks = split_sorries(&text).with_context(|| path.to_owned())?;
-            Ok(Some(Wanted::File { text, tasks }))
+            file(text, &defaults).with_context(|| path.to_owned()).map(Some)
         }
         Some(text) => statement(text, &defaults, lean).map(Some),
+    }
+}
+
+/// The file with `theorem` for each `lemma` that this Lean would not know, and the line that says so. `defaults` are
+/// what a file without imports gets.
+pub(super) fn without_lemma(text: String, imports: &[String], defaults: &Defaults) -> (String, Option<String>) {
+    if knows_lemma(if imports.is_empty() { &defaults.imports } else { imports }) {
+        return (text, None);
+    }
+    let plain = lemmas_as_theorems(&text);
+    let note = lemma_note(&plain.lines);
+    (plain.text, note)
+}
+
+/// Reads a problem file, and tells on standard error what of it cannot be read or was read otherwise than it is written:
+/// the first few of each kind, then how many. With `strict` the first of them is an error. Returns how many problems
+/// are left out.
+///
+/// # Errors
+/// When there is no problem in it.
+pub(super) fn problems(path: &Path, lean: &LeanArgs, strict: bool) -> anyhow::Result<(Vec<Problem>, usize)> {
+    let text = read_text(path)?;
+    let (name, defaults) = (path.display().to_string(), defaults(lean)?);
+    if strict {
+        return Ok((read_jsonl(&name, &text, &defaults)?, 0));
+    }
+    let Dataset { problems, unread, renamed, lemmas } = read_dataset(&name, &text, &defaults);
+    if problems.is_empty() {
+        return match unread.into_iter().next() {
+            Some(first) => Err(first.into()),
+            None => Err(DatasetError::Empty { file: name }.into()),
+        };
+    }
+    tell_some(unread.iter().map(|error| format!("left out: {error}")), "problems are left out");
+    let renamed = renamed
+        .iter()
+        .map(|r| format!("{}: the name {} is taken by {}: this one is {}", r.place, r.name, r.first, r.new_name));
+    tell_some(renamed, "repeated names are numbered");
+    let lemma =
+        |name: &String| format!("{name}: this Lean does not know `lemma`, which is Mathlib's: taken for `theorem`");
+    tell_some(lemmas.iter().map(lemma), "problems say `lemma`");
+    Ok((problems, unread.len()))
+}
+
+/// The first few lines, and how many there are when that is not all.
+fn tell_some(lines: impl ExactSizeIterator<Item = String>, what: &str) {
+    const N_SHOWN: usize = 5;
+    let n = lines.len();
+    for line in lines.take(N_SHOWN) {
+        output::eprint(&line);
+    }
+    if n > N_SHOWN {
+        output::eprint(&format!("... {n} {what} in all"));
     }
 }
 
@@ -85,23 +152,17 @@ pub(super) fn defaults(lean: &LeanArgs) -> anyhow::Result<Defaults> {
             None => text.to_owned(),
         },
     };
-    split_imports(&text).context("--preamble")
+    let SplitFile { imports, commands } = split_file(&text).context("--preamble")?;
+    // Statements are put behind it: an attribute at its end would become theirs.
+    if let Some(broken) = breaks_off(&commands) {
+        return Err(broken).context("--preamble");
+    }
+    Ok(Defaults { imports, preamble: commands.trim().to_owned() })
 }
 
 /// Whether what [`defaults`] gives is the notation for Lean without Mathlib, which nobody asked for.
 pub(super) fn defaults_are_notation(lean: &LeanArgs) -> bool {
     lean.preamble == "auto" && lean.lean_project.is_none()
-}
-
-/// Tells a file's imports from its commands.
-///
-/// # Errors
-/// When a comment or a string in it is never closed.
-pub(super) fn split_imports(text: &str) -> anyhow::Result<Defaults> {
-    // The parser of statements knows where imports end; the file becomes the header of a last statement.
-    let probe = format!("{text}\n\ntheorem stepwise_probe : True");
-    let theorem = parse_statement(&probe, &Defaults::default())?;
-    Ok(Defaults { imports: theorem.imports, preamble: theorem.preamble })
 }
 
 /// Fails now, not after an hour of search, when a file cannot be written.
@@ -132,11 +193,27 @@ pub(super) fn numbered(path: &Path, idx: usize, n: usize) -> PathBuf {
     }
 }
 
-fn statement(text: &str, defaults: &Defaults, lean: &LeanArgs) -> anyhow::Result<Wanted> {
+fn statement(text: &str, defaults: &Defaults, lean: &LeanArgs) -> anyhow::Result<Given> {
     let theorem = parse_statement(text, defaults)?;
     let own = parse_statement(text, &Defaults::default())?;
     let has_default_notation = defaults_are_notation(lean) && own.preamble != theorem.preamble;
-    Ok(Wanted::Statement { theorem: Box::new(theorem), has_default_notation })
+    let note = if knows_lemma(&theorem.imports) { None } else { lemma_note(&lemmas_as_theorems(text).lines) };
+    let wanted = Wanted::Statement(Box::new(theorem));
+    Ok(Given { wanted, has_default_notation, notes: note.into_iter().collect() })
+}
+
+fn file(text: String, defaults: &Defaults) -> anyhow::Result<Given> {
+    let imports = split_file(&text)?.imports;
+    let (text, note) = without_lemma(text, &imports, defaults);
+    let sorries = split_sorries(&text)?;
+    let wanted = Wanted::File { text, sorries };
+    Ok(Given { wanted, has_default_notation: false, notes: note.into_iter().collect() })
+}
+
+fn lemma_note(lines: &[u32]) -> Option<String> {
+    let (first, n_more) = (lines.first()?, lines.len() - 1);
+    let more = if n_more > 0 { format!(" and {n_more} more") } else { String::new() };
+    Some(format!("line {first}{more}: this Lean does not know `lemma`, which is Mathlib's: taken for `theorem`"))
 }
 
 /// A statement cannot hold a line break before `.lean` or spaces around it, and a file's name hardly does.
@@ -145,8 +222,13 @@ fn is_lean_path(input: &str) -> bool {
     path.extension().is_some_and(|extension| extension == "lean") && !input.contains('\n')
 }
 
-fn has_header(tasks: &[Task]) -> bool {
-    tasks.iter().any(|task| !task.theorem.imports.is_empty() || !task.theorem.preamble.is_empty())
+/// Whether a text on standard input is a file to be filled in: a statement has one `sorry` at most, and no header.
+fn is_file(sorries: &Sorries) -> bool {
+    let has_header = |imports: &[String], preamble: &str| !imports.is_empty() || !preamble.is_empty();
+    let Sorries { tasks, left } = sorries;
+    tasks.len() + left.len() > 1
+        || !left.is_empty()
+        || tasks.iter().any(|task| has_header(&task.theorem.imports, &task.theorem.preamble))
 }
 
 fn utf8(bytes: Vec<u8>, name: &str) -> anyhow::Result<String> {

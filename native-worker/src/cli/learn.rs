@@ -22,6 +22,7 @@ use stepwise_core::random::SplitMix64;
 use stepwise_core::search::Budget;
 
 use super::args::{ExportArgs, LearnArgs, LearnModelArgs, Seconds};
+use super::models::portfolio_options;
 use super::progress::Progress;
 use super::{Outcome, input, interrupt, lean, output};
 use crate::lean::pool::Pool;
@@ -32,7 +33,7 @@ use crate::learn::{Beginning, EvalSet, Learn, LearnOptions, Told, Workshop, revi
 use crate::models::ModelDevice;
 use crate::run::policy::mixture::Mixture;
 use crate::run::policy::premises::LemmaPolicy;
-use crate::run::policy::{Policy, Portfolio};
+use crate::run::policy::{self, Policy};
 
 /// The name of the set of held-out problems.
 const HELD_OUT: &str = "held-out";
@@ -142,7 +143,7 @@ fn begun(
     for path in &args.problems {
         let text = input::read_text(path)?;
         files.insert(path.display().to_string(), sha256(text.as_bytes()));
-        for problem in read_jsonl(&path.display().to_string(), &text, &input::defaults(&args.lean)?)? {
+        for problem in input::problems(path, &args.lean, false)?.0 {
             if !names.insert(problem.name.clone()) {
                 bail!("two files have a problem named {}: rename one of them", problem.name);
             }
@@ -156,7 +157,7 @@ fn begun(
     for path in &args.eval {
         let text = input::read_text(path)?;
         files.insert(path.display().to_string(), sha256(text.as_bytes()));
-        let set = EvaluationSet::new(&read_jsonl(&path.display().to_string(), &text, &input::defaults(&args.lean)?)?);
+        let set = EvaluationSet::new(&input::problems(path, &args.lean, false)?.0);
         problems.retain(|problem| set.find(problem).is_none());
     }
     let n_clean = problems.len();
@@ -256,8 +257,7 @@ fn learn(
         sets.push(EvalSet { name: HELD_OUT.to_owned(), problems: held_out });
     }
     for path in &args.eval {
-        let text = input::read_text(path)?;
-        let problems = read_jsonl(&path.display().to_string(), &text, &input::defaults(&args.lean)?)?;
+        let (problems, _) = input::problems(path, &args.lean, false)?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if sets.iter().any(|set: &EvalSet| set.name == stem) {
             bail!("two evaluation sets are named {stem}: rename one of the files");
@@ -361,12 +361,12 @@ async fn workshop(
     if device.is_software_gpu {
         progress.say(&format!("{} is a program on the CPU: `--device cpu` is faster", device.name));
     }
-    let portfolio: Arc<dyn Policy> = Arc::new(Portfolio);
+    let portfolio = policy::portfolio(portfolio_options(&args.lean));
     let explorer: Arc<dyn Policy> = match &args.searches.premises {
-        None => portfolio,
-        Some(path) => Arc::new(Mixture::new(portfolio, Arc::new(LemmaPolicy::open(path)?), 0.5)),
+        None => Arc::clone(&portfolio),
+        Some(path) => Arc::new(Mixture::new(Arc::clone(&portfolio), Arc::new(LemmaPolicy::open(path)?), 0.5)),
     };
-    Ok(Workshop { pool, lean, device, explorer, stop })
+    Ok(Workshop { pool, lean, device, portfolio, explorer, stop })
 }
 
 fn is_held_out(problem: &Problem) -> bool {

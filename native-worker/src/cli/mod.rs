@@ -42,6 +42,8 @@ pub enum Outcome {
     Interrupted,
     /// The command line was wrong, and the user was told.
     Usage,
+    /// What was to be proved does not elaborate, and the user was told.
+    BadInput,
 }
 
 impl From<Outcome> for ExitCode {
@@ -49,7 +51,7 @@ impl From<Outcome> for ExitCode {
         match outcome {
             Outcome::Proved => Self::SUCCESS,
             Outcome::NotProved => Self::from(1),
-            Outcome::Usage => Self::from(2),
+            Outcome::Usage | Outcome::BadInput => Self::from(2),
             Outcome::Interrupted => Self::from(130),
         }
     }

@@ -8,10 +8,12 @@ use stepwise_core::goal::Goal;
 use stepwise_core::model::Sampling;
 use stepwise_core::model::chat::ChatTemplate;
 use stepwise_core::model::tokenizer::Segment;
+use stepwise_core::policy::portfolio;
 use stepwise_core::prompt::{Message, Prompt, PromptFormat, clean_tactic, critic_prompt, policy_prompt, state_text};
 use stepwise_core::search::SearchConfig;
 
-use super::args::{Cli, Command, ModelArgs, ModelSource};
+use super::args::{Cli, Command, LeanArgs, ModelArgs, ModelSource};
+use super::lean::has_mathlib;
 use super::progress::Progress;
 use super::prove::search_config;
 use crate::models::shipped;
@@ -23,7 +25,7 @@ use crate::run::model_server::ServerOptions;
 use crate::run::policy::endpoint::{self, Endpoint, EndpointOptions};
 use crate::run::policy::mixture::Mixture;
 use crate::run::policy::premises::LemmaPolicy;
-use crate::run::policy::{Policy, Portfolio};
+use crate::run::policy::{self, Policy};
 
 /// The token at which InternLM2's reward models are read, as text: `reward_token_id` 92527 of their config.json.
 const REWARD_TOKEN: &str = "[UNUSED_TOKEN_130]";
@@ -40,26 +42,40 @@ impl Models {
     ///
     /// # Errors
     /// A folder or an endpoint cannot be used, or the search needs a critic and none is named.
-    pub(super) async fn open(args: &ModelArgs, config: &SearchConfig, progress: &Progress) -> anyhow::Result<Self> {
-        Self::open_for(args, config.search.needs_critic(), progress).await
+    pub(super) async fn open(
+        args: &ModelArgs,
+        lean: &LeanArgs,
+        config: &SearchConfig,
+        progress: &Progress,
+    ) -> anyhow::Result<Self> {
+        Self::open_for(args, lean, config.search.needs_critic(), progress).await
     }
 
     /// Opens what the flags name, for searches of which some need a critic, or none.
     ///
     /// # Errors
     /// As [`Models::open`].
-    pub(super) async fn open_for(args: &ModelArgs, is_needed: bool, progress: &Progress) -> anyhow::Result<Self> {
+    pub(super) async fn open_for(
+        args: &ModelArgs,
+        lean: &LeanArgs,
+        is_needed: bool,
+        progress: &Progress,
+    ) -> anyhow::Result<Self> {
+        let options = portfolio_options(lean);
         if is_needed && args.critic == ModelSource::BuiltIn {
             return Err(MissingCritic).context("name a critic with --critic, or choose `--search bf`");
         }
         // Each with the share that it would have the portfolio give beside it, and with its lemmas.
         let (policy, own_mix, own_lemmas): (Arc<dyn Policy>, _, _) = match &args.policy {
-            ModelSource::BuiltIn => (portfolio(args, None)?, None, None),
+            ModelSource::BuiltIn => (portfolio(args, options, None)?, None, None),
             ModelSource::Folder(folder) => {
                 let device = device(args, progress).await?;
                 let (folder, use_as) = (folder.clone(), policy_use(args));
                 let loaded = load(progress, "policy", move |told| LocalPolicy::open(&folder, device, use_as, told));
                 let loaded: LocalPolicy = loaded.await?;
+                if let Some(notice) = loaded.notice() {
+                    progress.say(notice);
+                }
                 let (own_mix, own_lemmas) = (loaded.own_mix(), loaded.lemmas().cloned());
                 (Arc::new(loaded), own_mix, own_lemmas)
             }
@@ -72,7 +88,7 @@ impl Models {
         let mix = args.mix.0.or(own_mix).unwrap_or(0.0);
         let policy = match args.policy {
             ModelSource::BuiltIn => policy,
-            _ if mix > 0.0 => Arc::new(Mixture::new(policy, portfolio(args, own_lemmas)?, mix)),
+            _ if mix > 0.0 => Arc::new(Mixture::new(policy, portfolio(args, options, own_lemmas)?, mix)),
             _ => policy,
         };
         let critic: Option<Arc<dyn Critic>> = match &args.critic {
@@ -108,20 +124,30 @@ pub async fn of_prove(flags: &[String]) -> anyhow::Result<(Arc<dyn Policy>, Opti
     let line = ["stepwise", "prove"].into_iter().map(str::to_owned).chain(flags.iter().cloned());
     let Command::Prove(args) = Cli::try_parse_from(line)?.command else { bail!("this is no `prove`") };
     let config = search_config(&args.budget, 1);
-    let models = Models::open(&args.models, &config, &Progress::new(0)).await?;
+    let models = Models::open(&args.models, &args.lean, &config, &Progress::new(0)).await?;
     Ok((models.policy, models.critic))
 }
 
 /// The built-in portfolio, with the lemmas that the flags name, or else those that came with the policy beside it.
-fn portfolio(args: &ModelArgs, own_lemmas: Option<LemmaPolicy>) -> anyhow::Result<Arc<dyn Policy>> {
+fn portfolio(
+    args: &ModelArgs,
+    options: portfolio::Options,
+    own_lemmas: Option<LemmaPolicy>,
+) -> anyhow::Result<Arc<dyn Policy>> {
     let lemmas = match &args.premises {
         None => own_lemmas,
         Some(file) => Some(LemmaPolicy::open(file).with_context(|| format!("`--premises {}`", file.display()))?),
     };
+    let portfolio = policy::portfolio(options);
     Ok(match lemmas {
-        None => Arc::new(Portfolio),
-        Some(lemmas) => Arc::new(Mixture::new(Arc::new(Portfolio), Arc::new(lemmas), args.premises_share)),
+        None => portfolio,
+        Some(lemmas) => Arc::new(Mixture::new(portfolio, Arc::new(lemmas), args.premises_share)),
     })
+}
+
+/// What the portfolio may assume about the Lean that the flags choose.
+pub(super) fn portfolio_options(lean: &LeanArgs) -> portfolio::Options {
+    portfolio::Options { mathlib: lean.lean_project.as_deref().is_some_and(has_mathlib) }
 }
 
 /// The device that the flags choose.

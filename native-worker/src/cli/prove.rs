@@ -4,13 +4,13 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use stepwise_core::outcome::Verdict;
-use stepwise_core::problem::{Defaults, Task, Theorem, fill, split_sorries};
+use stepwise_core::problem::{OpenPlace, Sorries, SplitFile, Task, Theorem, fill, split_file, split_sorries};
 use stepwise_core::search::log::LogHeader;
 use stepwise_core::search::{CostLedger, Search, SearchConfig, SearchEnd};
 
 use super::Outcome;
 use super::args::{BudgetArgs, ProveArgs};
-use super::input::{self, Wanted};
+use super::input::{self, Given, Wanted};
 use super::models::Models;
 use super::output::{self, BAD, GOOD, styled};
 use super::progress::Progress;
@@ -27,9 +27,25 @@ pub(super) async fn run(args: &ProveArgs, verbose: u8) -> anyhow::Result<Outcome
     if let Some(path) = &args.output {
         input::check_writable(path)?;
     }
-    let wanted = wanted(args)?;
+    let Given { wanted, has_default_notation, notes } = wanted(args)?;
+    for note in &notes {
+        output::eprint(note);
+    }
+    if let Wanted::File { sorries, .. } = &wanted {
+        for place in &sorries.left {
+            output::eprint(&place.to_string());
+        }
+    }
     let progress = Progress::new(verbose);
-    let models = Models::open(&args.models, &search_config(&args.budget, 1), &progress).await?;
+    if let Wanted::File { sorries: Sorries { tasks, left }, .. } = &wanted
+        && tasks.is_empty()
+    {
+        // Lean need not start to leave everything as it is.
+        let report = Report { left: left.clone(), notes, ..Report::default() };
+        tell(args, &report)?;
+        return Ok(report.outcome());
+    }
+    let models = Models::open(&args.models, &args.lean, &search_config(&args.budget, 1), &progress).await?;
     let pool = lean::start_pool(&args.lean).await?;
     let stop = {
         let progress = progress.clone();
@@ -37,12 +53,12 @@ pub(super) async fn run(args: &ProveArgs, verbose: u8) -> anyhow::Result<Outcome
     };
     let prover = Prover { args, pool, models, stop, progress };
     let report = match wanted {
-        Wanted::Statement { theorem, has_default_notation } => prover.statement(*theorem, has_default_notation).await,
-        Wanted::File { text, tasks } => prover.file(text, tasks).await,
+        Wanted::Statement(theorem) => prover.statement(*theorem, has_default_notation).await,
+        Wanted::File { text, sorries } => prover.file(text, sorries).await,
     };
     prover.progress.finish();
     prover.pool.shutdown().await;
-    let report = report?;
+    let report = Report { notes, ..report? };
     tell(args, &report)?;
     Ok(report.outcome())
 }
@@ -81,23 +97,22 @@ pub(super) fn search_config(budget: &BudgetArgs, in_flight: usize) -> SearchConf
 }
 
 /// What is to be proved; a resumed search knows it itself.
-fn wanted(args: &ProveArgs) -> anyhow::Result<Wanted> {
+fn wanted(args: &ProveArgs) -> anyhow::Result<Given> {
     let from_log = match (&args.log, args.resume, &args.input) {
         (Some(path), true, None) => Some(path),
         _ => None,
     };
     if let Some(path) = from_log {
-        let theorem = Box::new(log_file::read(path)?.header.theorem);
-        return Ok(Wanted::Statement { theorem, has_default_notation: false });
+        return Ok(Wanted::Statement(Box::new(log_file::read(path)?.header.theorem)).into());
     }
-    let wanted = input::wanted(args.input.as_deref(), &args.lean)?;
-    let wanted = wanted.context(
+    let given = input::wanted(args.input.as_deref(), &args.lean)?;
+    let given = given.context(
         "nothing to prove: give a statement, a .lean file, or a text on standard input; see `stepwise prove --help`",
     )?;
     if let (Some(path), false) = (&args.log, args.resume) {
-        let n = match &wanted {
-            Wanted::Statement { .. } => 1,
-            Wanted::File { tasks, .. } => tasks.len(),
+        let n = match &given.wanted {
+            Wanted::Statement(_) => 1,
+            Wanted::File { sorries, .. } => sorries.tasks.len(),
         };
         for idx in 0..n {
             let path = input::numbered(path, idx, n);
@@ -107,7 +122,7 @@ fn wanted(args: &ProveArgs) -> anyhow::Result<Wanted> {
             input::check_writable(&path)?;
         }
     }
-    Ok(wanted)
+    Ok(given)
 }
 
 /// What became of one theorem.
@@ -116,13 +131,20 @@ struct Proved {
     /// `None` when the search was interrupted.
     end: Option<SearchEnd>,
     ledger: CostLedger,
+    /// What its author should know about the statement.
+    notes: Vec<String>,
     /// What is delivered in place of the proof that was found.
     tidied: Option<Tidied>,
 }
 
 /// What became of everything.
+#[derive(Default)]
 struct Report {
     theorems: Vec<Proved>,
+    /// The places of a file that are not ours to fill.
+    left: Vec<OpenPlace>,
+    /// What the user was told about how the input was read.
+    notes: Vec<String>,
     /// The Lean file, with whatever was proved filled in.
     file: Option<String>,
     /// The recheck of a file as a whole.
@@ -132,15 +154,17 @@ struct Report {
 
 impl Report {
     fn is_proved(&self) -> bool {
-        let refused = self.recheck.as_ref().is_some_and(|verdict| !is_accepted(verdict));
+        let refused = self.recheck.as_ref().is_some_and(|verdict| !verdict.is_accepted());
         let all = self.theorems.iter().all(|theorem| theorem.proof().is_some());
-        all && !refused && !self.interrupted
+        all && !refused && !self.interrupted && self.left.is_empty()
     }
 
     fn outcome(&self) -> Outcome {
+        let is_bad = |theorem: &Proved| matches!(theorem.end, Some(SearchEnd::BadStatement { .. }));
         match (self.interrupted, self.is_proved()) {
             (true, _) => Outcome::Interrupted,
             (false, true) => Outcome::Proved,
+            (false, false) if self.theorems.iter().any(is_bad) => Outcome::BadInput,
             (false, false) => Outcome::NotProved,
         }
     }
@@ -162,10 +186,6 @@ impl Proved {
     }
 }
 
-fn is_accepted(verdict: &FileVerdict) -> bool {
-    verdict.errors.is_empty() && verdict.theorems.iter().all(|theorem| theorem.verdict.accepted)
-}
-
 struct Prover<'a> {
     args: &'a ProveArgs,
     pool: Pool,
@@ -179,11 +199,12 @@ impl Prover<'_> {
         let log = self.args.log.as_deref();
         let (proved, interrupted) = self.search(theorem, has_default_notation, log, "").await?;
         let file = proved.proof().map(|(proof, _)| proved.delivered().file(proof));
-        Ok(Report { theorems: vec![proved], file, recheck: None, interrupted })
+        Ok(Report { theorems: vec![proved], file, interrupted, ..Report::default() })
     }
 
     /// Proves the `sorry`s in order; each sees the proofs of those before it, as it will in the finished file.
-    async fn file(&self, mut text: String, tasks: Vec<Task>) -> anyhow::Result<Report> {
+    async fn file(&self, mut text: String, sorries: Sorries) -> anyhow::Result<Report> {
+        let Sorries { tasks, left } = sorries;
         let n = tasks.len();
         let mut theorems: Vec<Proved> = Vec::new();
         let mut interrupted = false;
@@ -206,18 +227,20 @@ impl Prover<'_> {
             // What stands before the next `sorry` has changed, so the file is read again. Unproved ones stay in it.
             let n_left_behind = theorems.iter().filter(|theorem| theorem.proof().is_none()).count();
             if theorems.len() < n {
-                task = split_sorries(&text)?.into_iter().nth(n_left_behind);
+                task = split_sorries(&text)?.tasks.into_iter().nth(n_left_behind);
             }
         }
         let n_proved = theorems.iter().filter(|theorem| theorem.proof().is_some()).count();
-        let recheck = if n_proved == n && !interrupted { Some(self.recheck(&text).await?) } else { None };
-        Ok(Report { theorems, file: (n_proved > 0).then_some(text), recheck, interrupted })
+        let is_whole = n_proved == n && left.is_empty() && !interrupted;
+        let recheck = if is_whole { Some(self.recheck(&text).await?) } else { None };
+        let file = (n_proved > 0).then_some(text);
+        Ok(Report { theorems, left, file, recheck, interrupted, ..Report::default() })
     }
 
     /// Elaborates the finished file once more as a whole.
     async fn recheck(&self, text: &str) -> anyhow::Result<FileVerdict> {
-        let Defaults { imports, preamble } = input::split_imports(text)?;
-        Ok(self.pool.check_file(&imports, &preamble).await?.value)
+        let SplitFile { imports, commands } = split_file(text)?;
+        Ok(self.pool.check_file(&imports, &commands).await?.value)
     }
 
     async fn search(
@@ -228,7 +251,8 @@ impl Prover<'_> {
         prefix: &str,
     ) -> anyhow::Result<(Proved, bool)> {
         if self.stop.level() != StopLevel::Run {
-            return Ok((Proved { theorem, end: None, ledger: CostLedger::default(), tidied: None }, true));
+            let ledger = CostLedger::default();
+            return Ok((Proved { theorem, end: None, ledger, notes: Vec::new(), tidied: None }, true));
         }
         self.progress.update(|| format!("{prefix}{}: starting Lean", theorem.name));
         let job = self.job(theorem.clone(), log).await?;
@@ -246,8 +270,11 @@ impl Prover<'_> {
             });
         };
         let Models { policy, critic } = &self.models;
-        let Ran { search, interrupted } =
+        let Ran { search, interrupted, notes } =
             run_search(job, &self.pool, policy, critic.as_ref(), self.stop.clone(), &show).await?;
+        for note in &notes {
+            self.progress.say(&format!("{}: {note}", theorem.name));
+        }
         let tidied = match self.args.tidy.options() {
             Some(options) => {
                 self.progress.update(|| format!("{prefix}{}: tidying", theorem.name));
@@ -255,7 +282,8 @@ impl Prover<'_> {
             }
             None => None,
         };
-        Ok((Proved { theorem, end: search.end().cloned(), ledger: search.ledger(), tidied }, interrupted))
+        let (end, ledger) = (search.end().cloned(), search.ledger());
+        Ok((Proved { theorem, end, ledger, notes, tidied }, interrupted))
     }
 
     async fn job(&self, theorem: Theorem, log: Option<&Path>) -> anyhow::Result<Job> {
@@ -313,8 +341,8 @@ fn tell(args: &ProveArgs, report: &Report) -> anyhow::Result<()> {
             output::eprint(&format!("tidied: {report} ({:.1} s)", report.wall_ms as f64 / 1e3));
         }
     }
-    if let Some(verdict) = report.recheck.as_ref().filter(|verdict| !is_accepted(verdict)) {
-        let refused = verdict.theorems.iter().filter(|theorem| !theorem.verdict.accepted);
+    if let Some(verdict) = report.recheck.as_ref().filter(|verdict| !verdict.is_accepted()) {
+        let refused = verdict.declarations.iter().filter(|theorem| !theorem.verdict.accepted);
         let reasons = refused.map(|theorem| format!("{}: {}", theorem.name, theorem.verdict.reasons.join("; ")));
         for reason in verdict.errors.iter().cloned().chain(reasons) {
             output::eprint(&styled(BAD, format!("the whole file is refused: {reason}")));
@@ -324,7 +352,8 @@ fn tell(args: &ProveArgs, report: &Report) -> anyhow::Result<()> {
         output::eprint(&format!("`stepwise prove --log {} --resume` goes on from here", path.display()));
     }
     // A refused file is no result, and a half-filled one only helps where there was more than one thing to do.
-    let file = report.file.as_ref().filter(|_| report.is_proved() || report.theorems.len() > 1);
+    let n_places = report.theorems.len() + report.left.len();
+    let file = report.file.as_ref().filter(|_| report.is_proved() || n_places > 1);
     if let (Some(path), Some(file)) = (&args.output, file) {
         std::fs::write(path, file).with_context(|| format!("cannot write {}", path.display()))?;
     }
@@ -350,14 +379,22 @@ fn json(report: &Report) -> serde_json::Value {
                 "message": theorem.end.as_ref().map(describe),
                 "proof": proof.map(|(tactics, _)| tactics),
                 "verdict": proof.map(|(_, verdict)| verdict),
+                "notes": theorem.notes,
                 "ledger": theorem.ledger,
                 "tidy": theorem.tidied.as_ref().map(|tidied| &tidied.report),
             })
         })
         .collect();
+    let left: Vec<_> = report
+        .left
+        .iter()
+        .map(|place| serde_json::json!({ "line": place.line, "message": place.to_string() }))
+        .collect();
     serde_json::json!({
         "stepwise_prove": 1,
         "proved": report.is_proved(),
+        "notes": report.notes,
+        "left": left,
         "interrupted": report.interrupted,
         "file": report.file,
         "theorems": theorems,

@@ -140,10 +140,20 @@ pub(super) fn describe(end: &SearchEnd) -> String {
             "not proved: no open state is left; more samples or passes would try other tactics".into()
         }
         SearchEnd::OutOfBudget { what } => format!("not proved: the budget of {what} is used up"),
-        SearchEnd::BadStatement { message } => format!("the statement does not elaborate: {message}"),
+        SearchEnd::BadStatement { message } => {
+            format!("the statement does not elaborate: {message}{}", hint(message))
+        }
         SearchEnd::HostFailed { message } => format!("Lean could not open the statement: {message}"),
         SearchEnd::Cancelled => "cancelled".into(),
     }
+}
+
+/// What to do about a statement that Lean refuses, where its message does not say; empty otherwise.
+pub(super) fn hint(message: &str) -> &'static str {
+    if message.contains("has already been declared") {
+        return "; the library or the text before it has this name: give the theorem another";
+    }
+    ""
 }
 
 /// The ledger in one line, line feed included. What models read and how long they took is told where there were models.
@@ -159,8 +169,12 @@ pub(super) fn ledger_line(ledger: &CostLedger) -> String {
     } else {
         String::new()
     };
+    let failures = match ledger.policy_failures {
+        0 => String::new(),
+        n => format!(", {n} of the expansions for nothing, because the policy's server failed"),
+    };
     format!(
-        "{} expansions, {} tactics ({} timed out, {} crashed), {} tokens{models}, {} rechecks, {:.1} s of Lean CPU, {:.1} s\n",
+        "{} expansions, {} tactics ({} timed out, {} crashed), {} tokens{models}, {} rechecks, {:.1} s of Lean CPU, {:.1} s{failures}\n",
         ledger.expansions,
         ledger.tactics,
         ledger.timeouts,

@@ -32,6 +32,8 @@ pub enum Opened {
         state: HostState,
         /// Its goals.
         goals: Vec<Goal>,
+        /// What the user should know about the statement, one line each, as [`Verdict::notes`] has it.
+        notes: Vec<String>,
     },
     /// Lean's message: the preamble or the statement is wrong.
     Rejected {
@@ -89,19 +91,34 @@ pub struct Applied {
 }
 
 /// The judgement of a whole file that somebody else wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileVerdict {
-    /// Lean's errors; a file with any is not accepted, whatever its theorems.
+    /// Lean's errors; a file with any is not accepted, whatever its declarations.
     pub errors: Vec<String>,
-    /// Every theorem that the file declares.
-    pub theorems: Vec<TheoremVerdict>,
+    /// What this Lean left out of the file without calling it wrong, one line each.
+    pub notes: Vec<String>,
+    /// Every theorem and example, and every other declaration that is not proved or not checked.
+    pub declarations: Vec<DeclarationVerdict>,
 }
 
-/// The judgement of one theorem of a file.
+impl FileVerdict {
+    /// True for a file of proofs: something is proved in it, and nothing is wrong, open or taken for granted.
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        let accepted = self.declarations.iter().all(|declaration| declaration.verdict.accepted);
+        self.errors.is_empty() && accepted && !self.declarations.is_empty()
+    }
+}
+
+/// The judgement of one declaration of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TheoremVerdict {
-    /// Its full name.
+pub struct DeclarationVerdict {
+    /// Its full name; `example at line 3` for an example.
     pub name: String,
+    /// What it is: `theorem`, `example`, `definition`, `axiom` and the like.
+    pub kind: String,
+    /// The 1-based line behind the imports at which it begins, where the backend knows it.
+    pub line: Option<u32>,
     /// The judgement.
     pub verdict: Verdict,
 }

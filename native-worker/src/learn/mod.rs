@@ -96,6 +96,8 @@ pub struct Workshop {
     pub lean: String,
     /// Where models run.
     pub device: ModelDevice,
+    /// The portfolio for this Lean.
+    pub portfolio: Arc<dyn Policy>,
     /// Who proposes without a trained policy, and explores beside one.
     pub explorer: Arc<dyn Policy>,
     /// The caller's wish to stop.

@@ -24,9 +24,9 @@ use crate::models::shipped::Role;
 use crate::models::{LocalCritic, LocalPolicy, PolicyUse, PromptChoice};
 use crate::run::critic::Critic;
 use crate::run::eval::{Eval, Step};
+use crate::run::policy::Policy;
 use crate::run::policy::detail::Detail;
 use crate::run::policy::mixture::Mixture;
-use crate::run::policy::{Policy, Portfolio};
 use crate::run::stop::StopLevel;
 
 /// Statements whose root states the critic scores in one request.
@@ -404,7 +404,7 @@ impl Learn {
     /// Evaluates the round's models on every set; `None` when the caller stopped it.
     async fn evaluate(&self, number: u32, has_critic: bool) -> Result<Option<(PassRates, StageCost)>, LearnError> {
         let policy = self.trained_policy(&self.folder.of_round(number, "policy")?)?;
-        let policy = mixed(policy, Arc::new(Portfolio), self.options.eval_mix);
+        let policy = mixed(policy, Arc::clone(&self.workshop.portfolio), self.options.eval_mix);
         let critic = match has_critic {
             true => self.critic(Some(&self.folder.of_round(number, "critic")?))?,
             false => None,
@@ -441,8 +441,7 @@ impl Learn {
             }
             // The baseline does not change from round to round.
             if number == 1 {
-                let portfolio: Arc<dyn Policy> = Arc::new(Portfolio);
-                let (name, eval) = ("portfolio".to_owned(), eval(&portfolio, None));
+                let (name, eval) = ("portfolio".to_owned(), eval(&self.workshop.portfolio, None));
                 candidates.push(Candidate { results: results(&name)?, name, eval });
             }
             self.told.say(&format!("round {number}, evaluating on {} problems of {}", set.problems.len(), set.name));

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use stepwise_core::model::config::{ConfigError, ModelConfig};
-use stepwise_core::model::weights::{Dtype, Header, HeaderError, TensorInfo, TensorSource, WeightsError};
+use stepwise_core::model::weights::{Dtype, Header, HeaderError, TensorInfo, TensorSource, WeightsError, settle_head};
 
 /// An opened folder: headers are read and checked, tensors are read when they are asked for.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub struct ModelFolder {
     pub lemmas: Option<Vec<u8>>,
     /// Where it is, for messages; its last component is the model's name.
     pub path: PathBuf,
+    /// What the user should know about how it is read, in one line.
+    pub notice: Option<String>,
     /// Of all shards.
     tensors: Vec<TensorInfo>,
     shards: Vec<Shard>,
@@ -165,6 +167,16 @@ impl ModelFolder {
             (false, Some(index)) => opened.add_shards(folder, &index)?,
             (false, None) => return Err(no_weights(folder)),
         }
+        let mut config = opened.config.clone();
+        // What cannot be read is for whoever loads it to tell.
+        if settle_head(&mut config, &opened).unwrap_or(false) {
+            opened.config = config;
+            opened.notice = Some(format!(
+                "{}: config.json says `tie_word_embeddings`, but the weights have a head of their own that differs from \
+                 the embedding: the head is used",
+                folder.display()
+            ));
+        }
         Ok(opened)
     }
 
@@ -198,6 +210,7 @@ impl ModelFolder {
             settings: optional("stepwise.json")?,
             lemmas: optional(LEMMAS)?,
             path: folder.to_owned(),
+            notice: None,
             tensors: Vec::new(),
             shards: Vec::new(),
             shard_of: HashMap::new(),

@@ -111,6 +111,7 @@ pub struct PolicyUse {
 pub struct LocalPolicy {
     name: String,
     own_mix: Option<f64>,
+    notice: Option<String>,
     lemmas: Option<LemmaPolicy>,
     thread: ModelThread<ProposalRequest, Proposals>,
 }
@@ -175,7 +176,13 @@ impl LocalPolicy {
                 proposals
             })
         });
-        Ok(Self { name, own_mix: mix, lemmas, thread })
+        Ok(Self { name, own_mix: mix, notice: folder.notice.clone(), lemmas, thread })
+    }
+
+    /// What the user should know about how the folder was read, in one line.
+    #[must_use]
+    pub fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
     }
 
     /// The share of the samples that its folder would have the portfolio give beside it.

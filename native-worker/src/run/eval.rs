@@ -174,7 +174,7 @@ pub async fn run_turns(
         }
         let Some(ended) = searches.join_next().await else { break };
         let (turn, ran) = ended?;
-        let (Ran { search, interrupted: was_interrupted }, tidied) = ran?;
+        let (Ran { search, interrupted: was_interrupted, .. }, tidied) = ran?;
         interrupted |= was_interrupted;
         if let Some(record) = ProblemRecord::of(&problems[turn.problem_idx].name, &search, &runs[turn.eval_idx]) {
             let record = match tidied {

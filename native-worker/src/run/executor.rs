@@ -19,7 +19,8 @@ use tokio::time::MissedTickBehavior;
 
 use super::critic::{Critic, CriticError};
 use super::log_file::{LogFile, LogFileError};
-use super::policy::{Policy, PolicyError};
+use super::policy::{Policy, PolicyError, for_imports};
+use super::searches::{Found, replace_searches};
 use super::states::{self, States};
 use super::stop::{Stop, StopLevel};
 use crate::lean::host::Costed;
@@ -79,6 +80,8 @@ pub struct Ran {
     pub search: Search,
     /// True when the caller stopped it first. Its log, if it has one, can be gone on with.
     pub interrupted: bool,
+    /// What the user should know about the statement, one line each: letters that nobody bound and Lean made variables.
+    pub notes: Vec<String>,
 }
 
 /// What kept a search from running; nothing about the theorem.
@@ -142,21 +145,23 @@ pub async fn run_search(
 ) -> Result<Ran, RunError> {
     let Job { search, journal, again, base_ms } = job;
     let critic = critic_for(search.config(), critic)?.cloned();
+    let policy = for_imports(policy, &search.theorem().imports);
     let mut run = Run {
         search,
         journal,
         states: None,
+        notes: Vec::new(),
         extra_cost: LeanCost::default(),
         tasks: JoinSet::new(),
         pool: pool.clone(),
-        policy: Arc::clone(policy),
+        policy,
         critic,
         base_ms,
         logged_ms: base_ms,
         since: Instant::now(),
     };
     if run.search.end().is_some() {
-        return Ok(Ran { search: run.search, interrupted: false });
+        return Ok(run.ran(false));
     }
     let mut waiting = match again {
         None => run.feed(Event::Started)?,
@@ -164,7 +169,7 @@ pub async fn run_search(
             if !run.search.tree().nodes().is_empty() {
                 tokio::select! {
                     reopened = run.reopen() => reopened?,
-                    () = stop.reached(StopLevel::Abort) => return Ok(Ran { search: run.search, interrupted: true }),
+                    () = stop.reached(StopLevel::Abort) => return Ok(run.ran(true)),
                 }
             }
             commands
@@ -176,18 +181,18 @@ pub async fn run_search(
     loop {
         progress(&run.search);
         if run.search.end().is_some() {
-            return Ok(Ran { search: run.search, interrupted: false });
+            return Ok(run.ran(false));
         }
         if stop.level() == StopLevel::Run {
             for command in std::mem::take(&mut waiting) {
                 run.carry_out(command);
             }
         } else if run.tasks.is_empty() {
-            return Ok(Ran { search: run.search, interrupted: true });
+            return Ok(run.ran(true));
         }
         waiting.extend(tokio::select! {
             biased;
-            () = stop.reached(StopLevel::Abort) => return Ok(Ran { search: run.search, interrupted: true }),
+            () = stop.reached(StopLevel::Abort) => return Ok(run.ran(true)),
             Some(answer) = run.tasks.join_next() => {
                 tick.reset();
                 run.take_in(answer??)?
@@ -200,15 +205,15 @@ pub async fn run_search(
 
 /// What became of the state that a search begins at.
 enum Root {
-    Open { states: States, goals: Vec<Goal> },
+    Open { states: States, goals: Vec<Goal>, notes: Vec<String> },
     Lost(StepOutcome<()>),
 }
 
 /// Opens a theorem and runs the tactics that come before the search.
 async fn open(pool: &Pool, theorem: &Theorem, prefix: &[String]) -> Result<Costed<Root>, PoolError> {
     let Costed { value, mut cost } = pool.open(theorem.clone()).await?;
-    let (session, mut goals) = match value {
-        SessionStart::Open { session, goals } => (session, goals),
+    let (session, mut goals, notes) = match value {
+        SessionStart::Open { session, goals, notes } => (session, goals, notes),
         SessionStart::Rejected { message } => {
             return Ok(Costed { value: Root::Lost(StepOutcome::Failed { message }), cost });
         }
@@ -223,7 +228,7 @@ async fn open(pool: &Pool, theorem: &Theorem, prefix: &[String]) -> Result<Coste
             lost => return Ok(Costed { value: Root::Lost(split(lost).0), cost }),
         }
     }
-    Ok(Costed { value: Root::Open { states: States::new(session, root), goals }, cost })
+    Ok(Costed { value: Root::Open { states: States::new(session, root), goals, notes }, cost })
 }
 
 /// Runs sibling tactics up to the first that closes the last goal: the rest would cost what a proof no longer needs.
@@ -279,6 +284,7 @@ struct Run {
     journal: Option<Box<dyn Journal>>,
     /// Once the theorem is open.
     states: Option<States>,
+    notes: Vec<String>,
     /// What Lean spent outside the search's own commands, charged to the next one.
     extra_cost: LeanCost,
     tasks: JoinSet<Result<Answer, RunError>>,
@@ -298,6 +304,10 @@ enum Answer {
     Proposed {
         node: NodeId,
         proposals: Proposals,
+        /// States that were made again on the way.
+        made: Vec<(NodeId, StateId)>,
+        /// What Lean spent on tactics that only search.
+        cost: LeanCost,
     },
     Checked {
         node: NodeId,
@@ -317,6 +327,10 @@ enum Answer {
 }
 
 impl Run {
+    fn ran(self, interrupted: bool) -> Ran {
+        Ran { search: self.search, interrupted, notes: self.notes }
+    }
+
     /// Logs an event, then feeds it. An answer that the search no longer waits for, because its time ran out
     /// meanwhile, is dropped: the log holds only what counted.
     fn feed(&mut self, event: Event) -> Result<Vec<Command>, RunError> {
@@ -340,7 +354,8 @@ impl Run {
         let Costed { value, cost } = open(&self.pool, self.search.theorem(), self.search.prefix()).await?;
         self.extra_cost = cost;
         match value {
-            Root::Open { states, .. } => {
+            Root::Open { states, notes, .. } => {
+                self.notes = notes;
                 self.states = Some(states);
                 Ok(())
             }
@@ -360,8 +375,12 @@ impl Run {
             }
             Command::Propose { node, request } => {
                 let policy = Arc::clone(&self.policy);
-                self.tasks
-                    .spawn(async move { Ok(Answer::Proposed { node, proposals: policy.propose(&request).await? }) });
+                let place = self.states.as_ref().map(|states| (states.session(), states.route(&self.search, node)));
+                self.tasks.spawn(async move {
+                    let proposals = policy.propose(&request).await?;
+                    let Found { proposals, made, cost } = replace_searches(proposals, place).await?;
+                    Ok(Answer::Proposed { node, proposals, made, cost })
+                });
             }
             Command::Score { node, request, .. } => {
                 let critic = self.critic.clone();
@@ -411,7 +430,8 @@ impl Run {
         match answer {
             Answer::Opened(Costed { value, cost }) => {
                 let outcome = match value {
-                    Root::Open { states, goals } => {
+                    Root::Open { states, goals, notes } => {
+                        self.notes = notes;
                         self.states = Some(states);
                         StepOutcome::Open { state: (), goals }
                     }
@@ -419,7 +439,11 @@ impl Run {
                 };
                 self.feed(Event::Opened { outcome, cost })
             }
-            Answer::Proposed { node, proposals: Proposals { candidates, cost } } => {
+            Answer::Proposed { node, proposals: Proposals { candidates, cost }, made, cost: spent } => {
+                self.extra_cost += spent;
+                if let Some(states) = &mut self.states {
+                    states.note(made.into_iter().map(|(node, state)| (Some(node), state)));
+                }
                 self.feed(Event::Proposed { node, candidates, cost })
             }
             Answer::Scored { node, scores: Scores { scores, cost } } => self.feed(Event::Scored { node, scores, cost }),

@@ -7,6 +7,7 @@ pub mod log_file;
 pub mod model_server;
 pub mod policy;
 pub mod results;
+mod searches;
 mod states;
 pub mod stop;
 pub mod tidy;

@@ -19,6 +19,7 @@ use super::problem::Problem;
 use super::session::{Proof, Session, failed};
 use crate::lean::host::Costed;
 use crate::lean::pool::{PoolError, SessionStart, StateId};
+use crate::run::policy::for_imports;
 use crate::run::stop::{Stop, StopLevel};
 use crate::run::{Job, Ran, run_search};
 
@@ -78,7 +79,7 @@ impl Work<'_> {
         };
         let Costed { value, cost } = service.pool.open(theorem.clone()).await.map_err(machine)?;
         match value {
-            SessionStart::Open { session, goals } => {
+            SessionStart::Open { session, goals, .. } => {
                 let shown = goals.iter().map(wire::Goal::from).collect();
                 if !self.session.set_proof(self.id, Proof::new(theorem.clone(), session, &goals)) {
                     return Err(Problem::cancelled("another statement was opened"));
@@ -125,7 +126,8 @@ impl Work<'_> {
             without: proof.theorem.without.clone(),
         };
         let started = Instant::now();
-        let proposals = self.session.service.policy.propose(&request).await;
+        let policy = for_imports(&self.session.service.policy, &proof.theorem.imports);
+        let proposals = policy.propose(&request).await;
         let candidates = proposals.map_err(|e| Problem::machine(e.to_string()))?.candidates;
         self.tell(Body::Proposed {
             candidates: candidates.iter().map(Candidate::from).collect(),

@@ -179,7 +179,7 @@ fn bad_input_is_refused_in_one_line() {
     check_refused(
         dir,
         &["eval", "empty.jsonl"],
-        expect!["error: empty.jsonl: no problem in it: expected one JSON object per line"],
+        expect!["error: empty.jsonl: no problem in it: expected one JSON object per line, or a JSON array of them"],
     );
     check_refused(
         dir,

@@ -36,7 +36,7 @@ fn theorem(statement: &str) -> Theorem {
 
 async fn open(host: &mut dyn LeanHost, statement: &str) -> HostState {
     match host.open(&theorem(statement), LIMITS).await.unwrap().value {
-        Opened::Root { state, goals } => {
+        Opened::Root { state, goals, .. } => {
             assert_eq!(goals.len(), 1);
             state
         }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use stepwise_core::model::config::{Head, ModelConfig};
 use stepwise_core::model::network::Network;
 use stepwise_core::model::tokenizer::Tokenizer;
-use stepwise_core::model::weights::{Checkpoint, SafetensorsBytes};
+use stepwise_core::model::weights::{Checkpoint, SafetensorsBytes, settle_head};
 use stepwise_core::model::{Known, LanguageModel, ModelError, PolicyOptions, Reader, RewardModel, Sampling, Settings};
 use stepwise_core::policy::mixture::{LEMMAS_SHARE, Shares, portfolio_with_lemmas};
 use stepwise_core::policy::premises::Premises;
@@ -191,10 +191,11 @@ fn open(
     weights: &[u8],
     device: &Device,
 ) -> Result<(Network, Reader), JsError> {
-    let config = ModelConfig::from_json(config)?;
+    let mut config = ModelConfig::from_json(config)?;
     let tokenizer = Tokenizer::from_json(tokenizer.as_bytes())?;
     let reader = Reader::of_model(&config, tokenizer, tokenizer_config.as_deref().map(str::as_bytes), None)?;
     let weights = SafetensorsBytes::new(weights).map_err(|e| line(format!("the file of the weights {e}")))?;
+    settle_head(&mut config, &weights)?;
     let checkpoint = Checkpoint::new(&config, &weights)?;
     let network = Network::load(&config, &checkpoint, &device.compute, &mut |_, _| ())?;
     Ok((network, reader))

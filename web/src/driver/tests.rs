@@ -82,8 +82,15 @@ fn a_search_that_finds_a_proof() {
     check(driver.next_task(), expect![[r#"check ["exact hq"] for 2 in state 9"#]]);
     driver.checked(18, NodeId(2), vec![step("exact hq", None, Outcome::Proved)]);
     check(driver.next_task(), expect![[r#"recheck ["intro", "left", "exact hq"] for 2"#]]);
-    let verdict =
-        Verdict { accepted: true, reasons: vec![], checker: "c".into(), lean_version: "4.28.0".into(), axioms: vec![] };
+    let verdict = Verdict {
+        accepted: true,
+        reasons: vec![],
+        checker: "c".into(),
+        lean_version: "4.28.0".into(),
+        axioms: vec![],
+        unopened: 0,
+        notes: vec![],
+    };
     driver.rechecked(20, NodeId(2), verdict, LeanCost::default());
     check(driver.next_task(), expect!["nothing"]);
     expect!["Proof found: 3 tactics"].assert_eq(&ending(driver.search().end().expect("an end")));

@@ -82,6 +82,8 @@ fn run(mut search: Search, expansions: u32, with_proof: bool) -> Vec<TimedEvent>
                         checker: "none".into(),
                         lean_version: "none".into(),
                         axioms: Vec::new(),
+                        unopened: 0,
+                        notes: Vec::new(),
                     };
                     Event::Rechecked { node, verdict, cost }
                 }

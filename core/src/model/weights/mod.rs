@@ -4,6 +4,7 @@
 //! interleaved heads are sorted. Rows are read straight into their place, so loading takes no memory beside what is
 //! loaded.
 
+mod head;
 mod layout;
 mod random;
 mod safetensors;
@@ -16,6 +17,7 @@ use std::io;
 
 pub use ::safetensors::Dtype;
 
+pub use self::head::settle_head;
 use self::layout::{Layout, Linear, Part};
 pub use self::random::RandomWeights;
 pub use self::safetensors::{Header, HeaderError, SafetensorsBytes};

@@ -6,7 +6,7 @@ use expect_test::expect;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
-use super::{BlockWeights, Checkpoint, HeadWeights, ModelWeights, SafetensorsBytes, TensorSource};
+use super::{BlockWeights, Checkpoint, HeadWeights, ModelWeights, SafetensorsBytes, TensorSource, settle_head};
 use crate::model::config::ModelConfig;
 
 const HIDDEN: usize = 12;
@@ -174,6 +174,30 @@ fn every_tensor_arrives_where_it_belongs() {
     assert_eq!((found.gate_up.rows, found.gate_up.cols), (2 * FFN, HIDDEN));
     assert_eq!(found.down.data, at(&tensors, &["mlp.down_proj.weight"]));
     assert_eq!((found.down.rows, found.down.cols), (HIDDEN, FFN));
+}
+
+#[test]
+fn a_head_of_its_own_goes_before_a_configuration_that_calls_it_tied() {
+    let tied = || config("LlamaForCausalLM", r#", "tie_word_embeddings": true"#);
+    let check = |tensors: &Tensors, is_own: bool| {
+        let bytes = tensors.bytes(Dtype::BF16);
+        let source = SafetensorsBytes::new(&bytes).unwrap();
+        let mut config = tied();
+        assert_eq!(settle_head(&mut config, &source).unwrap(), is_own);
+        assert_eq!(config.tied, !is_own);
+        Checkpoint::new(&config, &source).unwrap().head().unwrap()
+    };
+    let mut tensors = llama(false);
+    let HeadWeights::LanguageModel(head) = check(&tensors, true) else { panic!("the file's head is used") };
+    assert_eq!(head.data, tensors.get("lm_head.weight"));
+    // The same numbers twice are one matrix, and so is a head that is not there or of another shape.
+    let embedding = tensors.0["model.embed_tokens.weight"].clone();
+    tensors.0.insert("lm_head.weight".to_owned(), embedding);
+    assert_eq!(check(&tensors, false), HeadWeights::Tied);
+    tensors.0.remove("lm_head.weight");
+    assert_eq!(check(&tensors, false), HeadWeights::Tied);
+    tensors.add("lm_head.weight", &[VOCAB, HIDDEN + 1]);
+    assert_eq!(check(&tensors, false), HeadWeights::Tied);
 }
 
 #[test]

@@ -66,7 +66,10 @@ impl Judge {
                 let (imports, text) = (imports.clone(), text.clone());
                 Box::pin(async move { host.check_file(&imports, &text, limits).await })
             },
-            |down| FileVerdict { errors: vec![format!("the file is too much for Lean: {down}")], theorems: Vec::new() },
+            |down| FileVerdict {
+                errors: vec![format!("the file is too much for Lean: {down}")],
+                ..FileVerdict::default()
+            },
         )
         .await
     }
@@ -163,5 +166,7 @@ fn refuse(reasons: Vec<String>) -> Verdict {
         checker: "stepwise".to_owned(),
         lean_version: String::new(),
         axioms: Vec::new(),
+        unopened: 0,
+        notes: Vec::new(),
     }
 }

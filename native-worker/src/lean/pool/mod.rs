@@ -81,6 +81,8 @@ pub enum SessionStart {
         session: Session,
         /// The root's goals.
         goals: Vec<Goal>,
+        /// What the user should know about the statement, one line each.
+        notes: Vec<String>,
     },
     /// Lean's message: the preamble or the statement is wrong.
     Rejected {
@@ -147,7 +149,7 @@ impl Pool {
         self.shared.schedule.submit(id, Job::Open { reply });
         let Costed { value, cost } = answer.await.map_err(|_| PoolError::Closed)??;
         let value = match value {
-            worker::RootOutcome::Open(goals) => SessionStart::Open { session, goals },
+            worker::RootOutcome::Open { goals, notes } => SessionStart::Open { session, goals, notes },
             worker::RootOutcome::Rejected(message) => SessionStart::Rejected { message },
             worker::RootOutcome::Failed(message) => SessionStart::HostFailed { message },
         };

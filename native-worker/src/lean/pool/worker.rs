@@ -29,7 +29,7 @@ const REPLAY_PATIENCE: u32 = 3;
 /// What opening a session's statement gave.
 #[derive(Debug)]
 pub(super) enum RootOutcome {
-    Open(Vec<Goal>),
+    Open { goals: Vec<Goal>, notes: Vec<String> },
     Rejected(String),
     Failed(String),
 }
@@ -152,9 +152,9 @@ impl Worker {
             match opened {
                 Ok(Costed { value, cost }) => {
                     let value = match value {
-                        Opened::Root { state, goals } => {
+                        Opened::Root { state, goals, notes } => {
                             self.schedule.made_live(self.index, id, StateId::ROOT, state);
-                            RootOutcome::Open(goals)
+                            RootOutcome::Open { goals, notes }
                         }
                         Opened::Rejected { message } => RootOutcome::Rejected(message),
                         Opened::Timeout => RootOutcome::Failed("the statement takes too long to elaborate".to_owned()),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use stepwise_core::goal::Goal;
+use stepwise_core::lexer::searching;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::LeanCost;
@@ -154,11 +155,14 @@ impl LeanHost for ReplHost {
             Ok(env) => env,
             Err(message) => return Ok(Costed { value: Opened::Rejected { message }, cost }),
         };
-        let request = Request::command(format!("{} := by sorry", theorem.statement.trim_end()), env);
+        let statement = format!("{}{} := by sorry", recheck::bound_by_hand(theorem), theorem.statement.trim_end());
+        let request = Request::command(statement, env);
         let asked = self.process.ask(&request, limits.wall).await;
         cost += asked.cost;
         let value = match reading::root(asked.answer?) {
-            Root::Open { state, goal } => Opened::Root { state: HostState(state), goals: vec![Goal::parse(&goal)] },
+            Root::Open { state, goal } => {
+                Opened::Root { state: HostState(state), goals: vec![Goal::parse(&goal)], notes: Vec::new() }
+            }
             Root::Rejected { message } => Opened::Rejected { message },
             Root::Confused { detail } => return Err(self.confused(detail).await),
         };
@@ -179,14 +183,17 @@ impl LeanHost for ReplHost {
                     break;
                 }
             };
-            applied.outcomes.push(match reading::step(response) {
-                Step::Proved => StepOutcome::Proved,
-                Step::Open { state, goals } => StepOutcome::Open {
+            // A tactic that only searches has failed, with what it suggests.
+            let refusal = searching(tactic).map(|search| search.refusal(reading::said(&response)));
+            applied.outcomes.push(match (reading::step(response), refusal) {
+                (Step::Proved | Step::Open { .. }, Some(message)) => StepOutcome::Failed { message },
+                (Step::Proved, None) => StepOutcome::Proved,
+                (Step::Open { state, goals }, None) => StepOutcome::Open {
                     state: HostState(state),
                     goals: goals.iter().map(|goal| Goal::parse(goal)).collect(),
                 },
-                Step::Failed { message } => StepOutcome::Failed { message },
-                Step::Confused { detail } => {
+                (Step::Failed { message }, _) => StepOutcome::Failed { message },
+                (Step::Confused { detail }, _) => {
                     applied.down = Some(self.confused(detail).await);
                     break;
                 }

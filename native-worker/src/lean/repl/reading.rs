@@ -135,6 +135,14 @@ pub fn command(response: Response) -> Result<CommandResponse, CommandFailure> {
     }
 }
 
+/// The texts of all that Lean said about a tactic.
+pub fn said(response: &Response) -> Vec<&str> {
+    match response {
+        Response::Step(step) => step.messages.iter().map(|message| message.data.as_str()).collect(),
+        Response::Command(_) | Response::Error { .. } => Vec::new(),
+    }
+}
+
 /// The texts of the errors among messages.
 #[must_use]
 pub fn errors(messages: &[Message]) -> Vec<&str> {

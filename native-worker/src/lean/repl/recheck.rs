@@ -24,7 +24,7 @@ use super::declared;
 use super::host::{HostConfig, import_lines};
 use super::protocol::{CommandResponse, Request, Response};
 use super::reading::{self, CommandFailure};
-use crate::lean::host::{Costed, FileVerdict, HostDown, StepLimits, TheoremVerdict};
+use crate::lean::host::{Costed, DeclarationVerdict, FileVerdict, HostDown, StepLimits};
 
 /// The axioms that a proof may rest on.
 const ALLOWED_AXIOMS: [&str; 3] = ["Classical.choice", "Quot.sound", "propext"];
@@ -65,10 +65,16 @@ pub(super) async fn judge_file(
     limits: StepLimits,
 ) -> Result<Costed<FileVerdict>, HostDown> {
     let mut bench = Bench::new(checker, config, limits);
-    let asked = bench.ask(format!("{}\n{text}", import_lines(imports)), None).await;
+    let header = import_lines(imports);
+    let asked = bench.ask(format!("{header}\n{text}"), None).await;
+    let mut open_lines = Vec::new();
     let (env, mut errors) = match asked? {
         Response::Command(answer) => {
             let errors = reading::errors(&answer.messages).into_iter().map(str::to_owned).collect();
+            // Every declaration that uses `sorry` is warned of: examples, definitions and instances too.
+            let n_before = header.lines().count() + 1;
+            let warned = answer.messages.iter().filter(|message| warns_of_sorry(&message.data));
+            open_lines.extend(warned.map(|message| (message.pos.line as usize).saturating_sub(n_before)));
             (Some(answer.env), errors)
         }
         Response::Error { message } => (None, vec![message]),
@@ -77,7 +83,7 @@ pub(super) async fn judge_file(
     if declared::an_axiom(text) {
         errors.push("the file declares an axiom".into());
     }
-    let mut theorems = Vec::new();
+    let mut declarations = Vec::new();
     for name in declared::theorems(text) {
         let verdict = match env {
             None => verdict(Vec::new(), vec!["the file was not elaborated".into()], config),
@@ -89,9 +95,15 @@ pub(super) async fn judge_file(
                 Err(reason) => verdict(Vec::new(), vec![reason], config),
             },
         };
-        theorems.push(TheoremVerdict { name, verdict });
+        declarations.push(DeclarationVerdict { name, kind: "theorem".into(), line: None, verdict });
     }
-    Ok(Costed { value: FileVerdict { errors, theorems }, cost: bench.cost })
+    for line in open_lines {
+        let verdict = verdict(vec!["sorryAx".into()], Vec::new(), config);
+        let line = u32::try_from(line).ok();
+        let name = line.map_or_else(|| "a declaration".to_owned(), |line| format!("line {line}"));
+        declarations.push(DeclarationVerdict { name, kind: "declaration".into(), line, verdict });
+    }
+    Ok(Costed { value: FileVerdict { errors, notes: Vec::new(), declarations }, cost: bench.cost })
 }
 
 fn verdict(axioms: Vec<String>, mut reasons: Vec<String>, config: &HostConfig) -> Verdict {
@@ -107,6 +119,8 @@ fn verdict(axioms: Vec<String>, mut reasons: Vec<String>, config: &HostConfig) -
         checker: format!("leanprover-community/repl on Lean {}, whole file in a fresh process", config.lean_version),
         lean_version: config.lean_version.clone(),
         axioms,
+        unopened: 0,
+        notes: Vec::new(),
     }
 }
 
@@ -198,8 +212,12 @@ enum Sorry {
 
 /// Lean also warns of sorries that have no goal to be listed.
 fn uses_sorry(answer: &CommandResponse) -> bool {
-    let warned = |data: &str| data.starts_with("declaration uses") && data.contains("sorry");
-    !answer.sorries.is_empty() || answer.messages.iter().any(|message| warned(&message.data))
+    !answer.sorries.is_empty() || answer.messages.iter().any(|message| warns_of_sorry(&message.data))
+}
+
+/// The protocol has no tag for it: Lean's own words.
+fn warns_of_sorry(data: &str) -> bool {
+    data.starts_with("declaration uses") && data.contains("sorry")
 }
 
 /// The texts of steps 1 to 3.
@@ -224,7 +242,9 @@ impl Plan {
         let header = import_lines(&theorem.imports);
         Some(Self {
             base: format!("{header}\n{}", theorem.preamble).trim().to_owned(),
-            reference: format!("{scope} {keyword} _root_.{REFERENCE}{tail} := sorry").trim_start().to_owned(),
+            reference: format!("{}{scope} {keyword} _root_.{REFERENCE}{tail} := sorry", bound_by_hand(theorem))
+                .trim_start()
+                .to_owned(),
             proved: judged.file(proof).trim().to_owned(),
             same: format!("theorem _root_.{SAME} : type_of% @_root_.{REFERENCE} := @{name}"),
         })
@@ -281,6 +301,14 @@ pub(super) fn unseen_use(theorem: &Theorem) -> Option<String> {
         "native Lean through repl does not show whether a proof uses {name}, which this problem does without; leave out \
          --lean-project"
     ))
+}
+
+/// What stands before the statement where it is elaborated apart from its proof: Mathlib's own files bind every variable by
+/// hand, and a name that a statement for Mathlib does not bind is one that somebody mistyped.
+pub(super) fn bound_by_hand(theorem: &Theorem) -> &'static str {
+    let is_for_mathlib = theorem.imports.iter().any(|module| module == "Mathlib" || module.starts_with("Mathlib."));
+    let says_itself = [&theorem.preamble, &theorem.statement].iter().any(|text| text.contains("autoImplicit"));
+    if is_for_mathlib && !says_itself { "set_option autoImplicit false in\n" } else { "" }
 }
 
 /// Reads what `#print axioms` says of `name`: `'name' depends on axioms: [a, b]` or `'name' does not depend on any axioms`.

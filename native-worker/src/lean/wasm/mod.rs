@@ -4,6 +4,7 @@
 
 pub(crate) mod driver;
 mod host;
+mod imports;
 mod node;
 mod protocol;
 

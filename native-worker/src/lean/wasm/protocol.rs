@@ -20,6 +20,9 @@ pub(super) enum Request<'a> {
 #[derive(Debug, Deserialize)]
 pub(super) struct Hello {
     pub(super) version: Option<String>,
+    /// The names of all modules that are imported, directly or not.
+    #[serde(default)]
+    pub(super) modules: Vec<String>,
     pub(super) fatal: Option<String>,
 }
 
@@ -43,6 +46,7 @@ pub(super) struct Envelope<T> {
 pub(super) struct OpenAnswer {
     pub(super) state: Option<u64>,
     pub(super) goals: Vec<String>,
+    pub(super) notes: Vec<String>,
     pub(super) rejected: Option<String>,
 }
 
@@ -54,6 +58,8 @@ pub(super) struct ApplyAnswer {
     pub(super) open: Option<u64>,
     pub(super) goals: Vec<String>,
     pub(super) failed: Option<String>,
+    /// What a tactic that may only search said.
+    pub(super) tried: Vec<String>,
     pub(super) lost: bool,
     pub(super) done: bool,
 }
@@ -64,18 +70,23 @@ pub(super) struct JudgeAnswer {
     pub(super) accepted: bool,
     pub(super) reasons: Vec<String>,
     pub(super) axioms: Vec<String>,
+    pub(super) unopened: u64,
+    pub(super) notes: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct FileAnswer {
     pub(super) errors: Vec<String>,
+    pub(super) notes: Vec<String>,
     pub(super) theorems: Vec<FileTheorem>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct FileTheorem {
     pub(super) name: String,
+    pub(super) kind: String,
+    pub(super) line: Option<u32>,
     #[serde(flatten)]
     pub(super) judge: JudgeAnswer,
 }

@@ -25,6 +25,16 @@ pub enum ServerError {
         /// What the system said.
         cause: String,
     },
+    /// The answer broke off.
+    #[error("the model server at {url} breaks off in the middle of its answer to {path} ({cause})")]
+    BrokeOff {
+        /// Its address.
+        url: String,
+        /// What was asked.
+        path: &'static str,
+        /// What the system said.
+        cause: String,
+    },
     /// The time limit passed.
     #[error(
         "the model server at {url} did not answer within {seconds} s; see whether it is stuck, or ask for fewer samples"
@@ -133,4 +143,20 @@ pub enum ServerError {
         /// Its address.
         url: String,
     },
+}
+
+impl ServerError {
+    /// Whether another question may fare better: the server is there and knows us, but made nothing of this one.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => *status >= 500 || matches!(status, 408 | 409 | 425 | 429),
+            Self::TimedOut { .. }
+            | Self::BrokeOff { .. }
+            | Self::NotJson { .. }
+            | Self::TooLarge { .. }
+            | Self::Strange { .. } => true,
+            _ => false,
+        }
+    }
 }

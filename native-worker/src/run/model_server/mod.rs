@@ -6,6 +6,7 @@
 
 mod address;
 mod error;
+mod json;
 #[cfg(test)]
 pub(crate) mod peer;
 #[cfg(test)]
@@ -15,7 +16,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 use ureq::Agent;
@@ -69,6 +70,8 @@ impl ServerOptions {
     }
 }
 
+/// Times that a question is asked again which may be to blame itself, as one is whose answer has no JSON form.
+const DOUBTFUL: u32 = 3;
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// What of a server's text an error shows.
@@ -131,7 +134,7 @@ impl ModelServer {
     /// # Errors
     /// When no JSON came back in time.
     pub async fn post(&self, path: &'static str, mut question: Value) -> Result<Value, ServerError> {
-        question["model"] = json!(&*self.model);
+        question["model"] = Value::from(&*self.model);
         self.client.ask(path, Some(question.to_string())).await
     }
 
@@ -161,9 +164,12 @@ struct Failed {
     again: Option<Again>,
 }
 
-/// A passing trouble, with the pause that the server asks for.
+/// A trouble that may pass.
 struct Again {
+    /// The pause that the server asks for.
     retry_after: Option<Duration>,
+    /// Whether the question itself may be to blame, so that asking it often is in vain.
+    is_doubtful: bool,
 }
 
 impl Client {
@@ -189,7 +195,10 @@ impl Client {
                     Err(died) => return Err(self.unreachable(&died)),
                 };
                 let wait = match failed.again {
-                    Some(Again { retry_after }) if attempts_left > 0 => retry_after.unwrap_or(pause),
+                    Some(Again { is_doubtful: true, .. }) if self.options.retries - attempts_left >= DOUBTFUL => {
+                        return Err(failed.error);
+                    }
+                    Some(Again { retry_after, .. }) if attempts_left > 0 => retry_after.unwrap_or(pause),
                     _ => return Err(failed.error),
                 };
                 if Instant::now() + wait >= deadline {
@@ -233,17 +242,27 @@ impl Client {
                 let url = self.url();
                 return Err(ServerError::TooLarge { url, path, max_bytes }.into());
             }
-            Err(error) => return Err(self.failed(&error)),
+            Err(error) => {
+                let Failed { error, again } = self.failed(&error);
+                let error = match error {
+                    ServerError::Unreachable { url, cause } => ServerError::BrokeOff { url, path, cause },
+                    other => other,
+                };
+                return Err(Failed { error, again });
+            }
         };
         let status = response.status().as_u16();
         if !response.status().is_success() {
-            let again = matches!(status, 429 | 502..=504).then(|| Again { retry_after: retry_after(&response) });
+            // What else a server may say with 500 and above is its own trouble, and often passes.
+            let is_doubtful = !matches!(status, 408 | 425 | 429 | 502..=504 | 529);
+            let again = matches!(status, 408 | 425 | 429 | 500..)
+                .then(|| Again { retry_after: retry_after(&response), is_doubtful });
             let redirection =
                 response.headers().get(header::LOCATION).map(|to| [b"it redirects to ", to.as_bytes()].concat());
             let said = redirection.filter(|_| response.status().is_redirection()).unwrap_or(bytes);
             return Err(Failed { error: self.refusal(path, status, &said), again });
         }
-        serde_json::from_slice(&bytes).map_err(|_| {
+        serde_json::from_slice(&bytes).or_else(|error| json::without_bare_numbers(&bytes).ok_or(error)).map_err(|_| {
             let beginning = self.quote(&String::from_utf8_lossy(&bytes));
             ServerError::NotJson { url: self.url(), path, beginning }.into()
         })
@@ -272,13 +291,13 @@ impl Client {
     fn failed(&self, error: &ureq::Error) -> Failed {
         match error {
             ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
-                Failed { error: self.unreachable(error), again: Some(Again { retry_after: None }) }
+                Failed { error: self.unreachable(error), again: Some(Again { retry_after: None, is_doubtful: false }) }
             }
             ureq::Error::Timeout(_) => self.timed_out().into(),
             ureq::Error::Io(cause) if cause.kind() == io::ErrorKind::TimedOut => self.timed_out().into(),
             // Refused, or closed half-way: the server may be starting, or starting again.
             ureq::Error::Io(_) | ureq::Error::ConnectionFailed => {
-                Failed { error: self.unreachable(error), again: Some(Again { retry_after: None }) }
+                Failed { error: self.unreachable(error), again: Some(Again { retry_after: None, is_doubtful: false }) }
             }
             _ => self.unreachable(error).into(),
         }

@@ -62,6 +62,11 @@ impl Policy for Detail {
         proposals.candidates.truncate(request.samples as usize);
         Ok(proposals)
     }
+
+    fn for_imports(&self, imports: &[String]) -> Option<Arc<dyn Policy>> {
+        let policy = self.policy.for_imports(imports)?;
+        Some(Arc::new(Self { policy, name: self.name.clone() }))
+    }
 }
 
 /// The steps of a proof that are made without automation: one or two.

@@ -41,6 +41,19 @@ impl Policy for Mixture {
         cost += second.cost;
         Ok(Proposals { candidates: shares.mix(first.candidates, second.candidates), cost })
     }
+
+    fn for_imports(&self, imports: &[String]) -> Option<Arc<dyn Policy>> {
+        let (first, second) = (self.first.for_imports(imports), self.second.for_imports(imports));
+        if first.is_none() && second.is_none() {
+            return None;
+        }
+        Some(Arc::new(Self {
+            first: first.unwrap_or_else(|| Arc::clone(&self.first)),
+            second: second.unwrap_or_else(|| Arc::clone(&self.second)),
+            second_share: self.second_share,
+            name: self.name.clone(),
+        }))
+    }
 }
 
 /// Proposals of one policy for its share, which may be nothing.

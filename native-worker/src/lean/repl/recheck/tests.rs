@@ -51,6 +51,22 @@ fn the_plan_compares_the_theorem_with_a_reference_that_has_seen_no_proof() {
 }
 
 #[test]
+fn a_statement_for_mathlib_binds_its_variables_by_hand() {
+    let reference = |imports: &[&str], preamble: &str| {
+        let mut asked = theorem("t", "theorem t : 0 < m");
+        asked.imports = imports.iter().map(|module| (*module).to_owned()).collect();
+        asked.preamble = preamble.into();
+        Plan::new(&asked, &["simp".into()]).unwrap().reference
+    };
+    let plain = "theorem _root_.stepwise_reference : 0 < m := sorry";
+    let by_hand = format!("set_option autoImplicit false in\n {plain}");
+    assert_eq!(reference(&["Mathlib"], ""), by_hand);
+    assert_eq!(reference(&["Init", "Mathlib.Data.Nat.Basic"], "open Nat"), by_hand);
+    assert_eq!(reference(&["Mathlib"], "set_option autoImplicit true"), plain);
+    assert_eq!(reference(&["Mathlibrary"], ""), plain);
+}
+
+#[test]
 fn a_preamble_may_declare_anything_but_an_axiom() {
     let with = |preamble: &str| {
         refused_unread(&Theorem { preamble: preamble.into(), ..theorem("t", "theorem t : True") }, &[])

@@ -28,7 +28,11 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
   const HEADER = { n: 6, isModuleByte: 36 };
   const COMMAND_CONTEXT = { cancelToken: 9, n: 10 };
   const COMMAND_STATE = { env: 0, messages: 1, scopes: 2, n: 11 };
-  const SCOPE = { options: 1, namespace: 2, openDecls: 3, n: 10, isNoncomputableByte: 48 };
+  const SCOPE = { options: 1, namespace: 2, openDecls: 3, variables: 5, n: 10, isNoncomputableByte: 48 };
+  const MESSAGE = { position: 1, data: 4, n: 5, severityByte: 29 };
+  const SEVERITY = ["information", "warning", "error"]; // Lean.MessageSeverity
+  const SYNTAX = { node: 1, atom: 2, ident: 3 }; // constructors of Lean.Syntax
+  const CONSTANT = { axiom: 0, definition: 1, theorem: 2, opaque: 3, quotient: 4, inductive: 5, constructor: 6, recursor: 7 }; // of Lean.ConstantInfo
   const CORE_CONTEXT = { initHeartbeats: 8, cancelToken: 12, n: 14 };
   const CORE_STATE = { env: 0, messages: 6, infoState: 7, n: 9 };
   const INFO_STATE = { n: 3, enabledByte: 20 };
@@ -100,16 +104,25 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
 
   const MESSAGE_LOG_EMPTY = () => retain(abi.constant("Lean_MessageLog_empty"));
 
-  /** The messages of a log (borrowed) as {severity, text}; severity is read from Lean's own rendering of the message. */
+  const SORRY = abi.name("hasSorry");
+  const isSorryTag = abi.closure(1, (tagged) => {
+    const same = abi.truth(call("Lean_Name_beq", tagged, retain(SORRY)));
+    return box(same ? 1 : 0);
+  });
+
+  /** The messages of a log (borrowed) as {severity, text, line, isSorry}: `isSorry` is Lean's own tag for "uses `sorry`". */
   const messagesOf = (log) => {
     const array = call("Lean_MessageLog_toArray", retain(log));
     const messages = [];
     for (let i = 0; i < abi.arraySize(array); i++) {
-      const message = abi.arrayItem(array, i);
+      const message = expectFields("Lean.Message", abi.arrayItem(array, i), MESSAGE.n);
+      const severity = SEVERITY[abi.byte(message + MESSAGE.severityByte)];
+      if (severity === undefined) throw new Error("Lean.Message.severity is not one of three: this driver does not fit this Lean");
+      const line = abi.unbox(field(field(message, MESSAGE.position), 0));
+      const isSorry = abi.truth(call("Lean_MessageData_hasTag", isSorryTag, retain(field(message, MESSAGE.data))));
       const rendered = call("Lean_Message_toString", retain(message), box(0));
       const text = abi.takeString(rendered, LIMITS.messageBytes).trimEnd();
-      const severity = /^[^\n]*?:\d+:\d+: (error|warning)/.exec(text)?.[1] ?? "information";
-      messages.push({ severity, text });
+      messages.push({ severity, text, line, isSorry });
     }
     release(array);
     return messages;
@@ -127,14 +140,19 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
    * compiles what it can, so `#eval` runs where nothing is missing; where something is, the definition stands without
    * code instead of being refused.
    */
-  const commandState = (environment) => {
-    const plain = call("Lean_Elab_Command_mkState", environment, MESSAGE_LOG_EMPTY(), box(0));
-    const scopes = field(plain, COMMAND_STATE.scopes);
-    const scope = withFields(expectFields("Lean.Elab.Command.Scope", field(scopes, 0), SCOPE.n), {});
-    abi.setByte(scope + SCOPE.isNoncomputableByte, 1);
-    const state = withFields(plain, { [COMMAND_STATE.scopes]: construct(1, [scope, box(0)]) });
-    release(plain);
-    return state;
+  const commandState = (environment) =>
+    withComputability(call("Lean_Elab_Command_mkState", environment, MESSAGE_LOG_EMPTY(), box(0)), false);
+
+  const innermostScope = (state) => expectFields("Lean.Elab.Command.Scope", field(field(state, COMMAND_STATE.scopes), 0), SCOPE.n);
+
+  /** A command state (owned) with the innermost scope marked: whether a definition without code is refused. */
+  const withComputability = (state, isComputable) => {
+    const scope = withFields(innermostScope(state), {});
+    abi.setByte(scope + SCOPE.isNoncomputableByte, isComputable ? 0 : 1);
+    const outer = retain(field(field(state, COMMAND_STATE.scopes), 1));
+    const marked = withFields(state, { [COMMAND_STATE.scopes]: construct(1, [scope, outer]) });
+    release(state);
+    return marked;
   };
 
   /** The command context that Lean's front end would make for this text (owned), with our cancellation token in it. */
@@ -158,40 +176,66 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
 
   const isTerminal = (stx) => abi.truth(call("Lean_Parser_isTerminalCommand", retain(stx)));
 
+  /** Elaborates one command (borrowed) from `state` (owned). Returns {state (owned), messages}. */
+  const runCommand = (stx, ictx, parser, state) => {
+    const context = commandContext(ictx, parser, state);
+    const ref = x.lean_st_mk_ref(state);
+    const { error } = split(call("Lean_Elab_Command_elabCommandTopLevel", retain(stx), context, retain(ref)));
+    const after = takeRef(ref);
+    const messages = messagesOf(field(after, COMMAND_STATE.messages));
+    if (error !== undefined) messages.unshift({ severity: "error", text: exceptionText(error), line: 0, isSorry: false });
+    const cleared = withFields(after, { [COMMAND_STATE.messages]: MESSAGE_LOG_EMPTY() });
+    release(after);
+    return { state: cleared, messages };
+  };
+
+  const EVALUATES = new Set(["Lean.Parser.Command.eval", "Lean.Parser.Command.evalBang"]);
+  /** Why a command that evaluates and said nothing did so, in the scope of a plain file: Lean's complaint about missing code, or null. */
+  const missingCode = (stx, ictx, parser, state) => {
+    const tried = runCommand(stx, ictx, parser, withComputability(retain(state), true));
+    release(tried.state);
+    return errorsOf(tried.messages)[0] ?? null;
+  };
+
   /**
    * Elaborates every command of `text` from `state` (owned), one after the other, on this thread.
-   * Returns {state (owned), messages, kinds}: the syntax kinds of the commands, in order, without the end of input.
+   * Returns {state (owned), messages, kinds, notes}: the syntax kinds of the commands, in order, without the end of input; and
+   * what this build of Lean left out. `eachCommand(stx, scope)` (borrowed) is called before each; with `examplesAreKept`,
+   * examples are elaborated as definitions, which leaves something to judge.
    */
-  const runCommands = (text, state) => {
+  const runCommands = (text, state, { eachCommand = () => {}, examplesAreKept = false } = {}) => {
     const ictx = inputContext(text);
     let parser = construct(0, [box(0)], 4); // ModuleParserState: at position 0, not recovering
     let messages = [];
     const kinds = [];
+    const notes = [];
     for (;;) {
-      const scope = expectFields("Lean.Elab.Command.Scope", field(field(state, COMMAND_STATE.scopes), 0), SCOPE.n);
+      const scope = innermostScope(state);
       const module = construct(0, [
         retain(field(state, COMMAND_STATE.env)), retain(field(scope, SCOPE.options)), retain(field(scope, SCOPE.namespace)), retain(field(scope, SCOPE.openDecls)),
       ]);
       const parsed = call("Lean_Parser_parseCommand", retain(ictx), module, retain(parser), MESSAGE_LOG_EMPTY());
-      const stx = field(parsed, 0);
+      const stx = examplesAreKept ? withExamplesKept(field(parsed, 0), text) : retain(field(parsed, 0));
       const next = field(field(parsed, 1), 0);
       messages = messages.concat(messagesOf(field(field(parsed, 1), 1)));
       const terminal = isTerminal(stx);
       const kind = kindOf(stx);
       if (!terminal) {
         kinds.push(kind);
-        const context = commandContext(ictx, parser, state);
-        const ref = x.lean_st_mk_ref(state);
-        const { error } = split(call("Lean_Elab_Command_elabCommandTopLevel", retain(stx), context, retain(ref)));
-        state = takeRef(ref);
-        if (error !== undefined) messages.push({ severity: "error", text: exceptionText(error) });
-        messages = messages.concat(messagesOf(field(state, COMMAND_STATE.messages)));
-        const cleared = withFields(state, { [COMMAND_STATE.messages]: MESSAGE_LOG_EMPTY() });
-        release(state);
-        state = cleared;
+        eachCommand(stx, scope);
+        const evaluated = EVALUATES.has(kind) ? retain(state) : null;
+        const ran = runCommand(stx, ictx, parser, state);
+        state = ran.state;
+        messages = messages.concat(ran.messages);
+        if (evaluated !== null) {
+          const missing = ran.messages.length === 0 ? missingCode(stx, ictx, parser, evaluated) : null;
+          if (missing !== null) notes.push(`not evaluated, because this build of Lean comes without compiled code of its library: ${missing}`);
+          release(evaluated);
+        }
       } else if (kind !== "Lean.Parser.Command.eoi") {
         kinds.push(kind);
       }
+      release(stx);
       retain(next);
       release(parser);
       parser = next;
@@ -200,7 +244,39 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     }
     release(parser);
     release(ictx);
-    return { state, messages, kinds };
+    return { state, messages, kinds, notes };
+  };
+
+  // ---- examples: Lean elaborates them and forgets them, so that nothing is left to judge
+
+  const EXAMPLE = "example at line ";
+  const node = (info, kind, args) => construct(SYNTAX.node, [info, kind, x.lean_array_mk(args.reduceRight((tail, item) => construct(1, [item, tail]), box(0)))]);
+  const kindName = (...parts) => abi.name("Lean", "Parser", ...parts);
+  const noInfo = () => box(2); // SourceInfo.none, the third of three
+  const none = () => node(noInfo(), abi.name("null"), []);
+
+  /** A copy of a command (borrowed) in which each `example` is a definition with a name that nobody can type without meaning it. */
+  const withExamplesKept = (stx, text) => {
+    if (isBoxed(stx) || tag(stx) !== SYNTAX.node) return retain(stx);
+    const args = Array.from({ length: abi.arraySize(field(stx, 2)) }, (_, i) => abi.arrayItem(field(stx, 2), i));
+    const rebuilt = (changed) => node(retain(field(stx, 0)), retain(field(stx, 1)), args.map((arg, i) => changed[i] ?? retain(arg)));
+    switch (kindOf(stx)) {
+      case "Lean.Parser.Command.in": return rebuilt({ [args.length - 1]: withExamplesKept(args[args.length - 1], text) });
+      case "Lean.Parser.Command.declaration": return rebuilt({ 1: withExamplesKept(args[1], text) });
+      case "Lean.Parser.Command.example": {
+        const [keyword, signature, value] = args;
+        const info = field(keyword, 0);
+        const position = abi.unbox(field(info, 1)); // SourceInfo.original: {leading, pos, trailing, endPos}
+        const bytes = new TextEncoder().encode(text);
+        const line = 1 + bytes.subarray(0, position).filter((byte) => byte === 10).length;
+        const name = abi.name(`${EXAMPLE}${line}${bytes.lastIndexOf(10, position - 1) + 1 === position ? "" : `, byte ${position}`}`);
+        const ident = construct(SYNTAX.ident, [retain(info), construct(0, [abi.toLean(""), box(0), box(0)]), name, box(0)]);
+        const declId = node(noInfo(), kindName("Command", "declId"), [ident, none()]);
+        const atom = construct(SYNTAX.atom, [retain(info), abi.toLean("def")]);
+        return node(retain(field(stx, 0)), kindName("Command", "definition"), [atom, declId, retain(signature), retain(value), none()]);
+      }
+      default: return retain(stx);
+    }
   };
 
   const takeRef = (ref) => { const value = x.lean_st_ref_get(ref); release(ref); return value; };
@@ -223,6 +299,10 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
   };
 
   // ---- constants of an environment
+
+  const environmentOf = (state) => field(state, COMMAND_STATE.env);
+  /** `_private.Module.0.foo` is how Lean stores what no other module may see. */
+  const userName = (text) => text.replace(/^_private\.(?:.*?\.)?0\./, "");
 
   // Constructors of Lean.ConstantInfo that have a body as their second field: definition, theorem, opaque.
   const WITH_BODY = new Set([1, 2, 3]);
@@ -303,7 +383,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     let known = preambles.get(text);
     if (known === undefined) {
       const { state, messages, kinds } = runCommands(text, commandState(retain(env)));
-      known = { state, errors: errorsOf(messages), kinds };
+      known = { text, state, errors: errorsOf(messages), kinds };
       if (preambles.size >= MAX_PREAMBLES) {
         const [oldest] = preambles.keys();
         release(preambles.get(oldest).state);
@@ -318,11 +398,11 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
 
   // ---- opening a statement
 
-  const states = new Map(); // id -> {session, parts: [tactic, term, meta, core] (owned)}
+  const states = new Map(); // id -> {session, parts: [tactic, term, meta, core] (owned), heartbeats: used on the way here}
   let nextState = 1;
-  const keep = (session, parts) => {
+  const keep = (session, parts, heartbeats) => {
     session.users += 1;
-    states.set(nextState, { session, parts });
+    states.set(nextState, { session, parts, heartbeats });
     return nextState++;
   };
 
@@ -330,12 +410,27 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
   const isOneDeclaration = (kinds) =>
     kinds.length === 1 && (kinds[0] === "Lean.Parser.Command.declaration" || kinds[0] === "Lean.Parser.Command.in");
 
-  /** Elaborates the statement with `sorry` for a proof; `receive` sees the tactic framework at the proof's first step. */
-  const elaborateStatement = (statement, state, receive) => {
-    capture = receive;
+  /**
+   * Elaborates a statement with `sorry` for a proof, after the preamble `before`; `receive` sees the tactic framework at the
+   * proof's first step. Returns {state (owned), messages, kinds, name, unbound}: the declaration's name (owned), or null when no tactic
+   * proof was opened; and the names that nobody bound, as `declared.unbound` tells them.
+   */
+  const elaborateStatement = (statement, before, receive, options = {}) => {
+    let name = null;
+    let command = null;
+    capture = (args) => {
+      name ??= retain(declarationName(args[3]));
+      receive(args);
+    };
     try {
-      return runCommands(`${statement} := by\n  trace_state\n  sorry\n`, retain(state));
+      const eachCommand = (stx, scope) => { command ??= [retain(stx), retain(scope)]; };
+      const ran = runCommands(`${statement} := by\n  trace_state\n  sorry\n`, retain(before.state), { ...options, eachCommand });
+      const info = name === null || isBoxed(name) ? null : find(field(ran.state, COMMAND_STATE.env), name);
+      const unbound = declared.unbound(command, info, `${before.text}\n${statement}`);
+      if (info !== null) release(info);
+      return { ...ran, name, unbound };
     } finally {
+      command?.forEach(release);
       capture = null;
     }
   };
@@ -345,17 +440,20 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
       const before = preamble(request.preamble ?? "");
       if (before.errors.length > 0) return { rejected: `the preamble is refused: ${before.errors[0]}` };
       let session = null;
-      const { state, messages, kinds } = elaborateStatement(request.statement, before.state, (args) => { session ??= adopt(args); });
+      // An example leaves no constant, in which the names that nobody bound are seen, unless it is kept.
+      const { state, messages, kinds, name, unbound } = elaborateStatement(request.statement, before, (args) => { session ??= adopt(args); }, { examplesAreKept: true });
       release(state);
+      if (name !== null) release(name);
       const errors = errorsOf(messages);
       const problem = errors.length > 0 ? errors[0]
         : !isOneDeclaration(kinds) ? `expected one declaration, found ${kinds.length}: ${kinds.join(", ")}`
-        : session === null ? "the statement opens no tactic proof" : null;
+        : session === null ? "the statement opens no tactic proof"
+        : unbound.refused[0] ?? null;
       if (problem !== null) {
         if (session !== null) discard(session);
         return { rejected: problem };
       }
-      return { session };
+      return { session, notes: unbound.notes };
     });
     if (value.session === undefined) return fired ? { timeout: true } : value;
     const { session } = value;
@@ -365,9 +463,9 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
       return printed.fired ? { timeout: true } : { rejected: printed.value.problem };
     }
     session.without = new Set(request.without ?? []);
-    const id = keep(session, session.root);
+    const id = keep(session, session.root, session.heartbeats);
     session.root = null;
-    return { state: id, goals: printed.value.goals, name: session.name };
+    return { state: id, goals: printed.value.goals, name: session.name, notes: value.notes };
   };
 
   /** The name (borrowed) of the declaration under elaboration, from a Term.Context. */
@@ -382,7 +480,9 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     expectFields("Lean.Core.Context", coreContext, CORE_CONTEXT.n);
     const tactic = withFields(tacticContext, {});
     abi.setByte(tactic + TACTIC_CONTEXT.recoverByte, 0); // the first error ends the step instead of being patched over
-    const core = withFields(coreContext, { [CORE_CONTEXT.cancelToken]: someToken() });
+    // Heartbeats are counted from nought in a session: what the statement has used up belongs to the declaration.
+    const used = naturalOf(x.lean_io_get_num_heartbeats()) - naturalOf(retain(field(coreContext, CORE_CONTEXT.initHeartbeats)));
+    const core = withFields(coreContext, { [CORE_CONTEXT.cancelToken]: someToken(), [CORE_CONTEXT.initHeartbeats]: box(0) });
     const coreState = expectFields("Lean.Core.State", x.lean_st_ref_get(coreRef), CORE_STATE.n);
     const info = withFields(expectFields("Lean.Elab.InfoState", field(coreState, CORE_STATE.infoState), INFO_STATE.n), {});
     abi.setByte(info + INFO_STATE.enabledByte, 0); // nobody hovers over a search
@@ -391,7 +491,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     const goals = x.lean_st_ref_get(tacticRef);
     return {
       contexts: [tactic, retain(termContext), retain(metaContext), core],
-      heartbeats: field(core, CORE_CONTEXT.initHeartbeats), // a Nat, kept alive by the context
+      heartbeats: used,
       rootGoal: retain(field(goals, 0)),
       name: nameText(declarationName(termContext)),
       without: new Set(),
@@ -407,6 +507,12 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
   };
 
   // ---- steps
+
+  const LARGEST_BOXED = 0x3fffffff;
+  /** A natural number (owned) as JavaScript has it. */
+  const naturalOf = (n) => (isBoxed(n) ? abi.unbox(n) : Number(abi.takeString(call("Nat_reprFast", n))));
+  /** Lets Lean count heartbeats from `used` on. */
+  const startHeartbeats = (used) => x.lean_io_set_heartbeats(box(Math.min(used, LARGEST_BOXED)));
 
   /** Errors that a step logged. Their positions would be those of a text that nobody sees. */
   const loggedErrors = (coreState) =>
@@ -463,9 +569,32 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     return { stx: sequence };
   };
 
+  // Tactics that have to open what stands in the goal.
+  const OPENS = /^\s*(exact\s+)?(decide|rfl|eq_refl|unfold|delta)\b/;
+
+  /**
+   * One sentence on definitions of the library in the first goal whose bodies this build does not have, or nothing: at the
+   * exported level the library's modules keep the bodies of some definitions, as `Nat.repr`, to themselves.
+   */
+  const withoutBodies = (session, parts) => {
+    const inside = enter(session, parts);
+    const { ok: type, error } = inside.metaM("Lean_MVarId_getType", retain(listItems(parts[0])[0]));
+    inside.leave().forEach(release);
+    if (error !== undefined) { release(error); return ""; }
+    const env = field(parts[3], CORE_STATE.env);
+    const names = constantsIn(type).filter((name) => {
+      const info = isImported(env, name) ? find(env, name) : null;
+      const isBodiless = info !== null && tag(info) === CONSTANT.axiom && !abi.truth(call("Lean_wasOriginallyTheorem", retain(env), retain(name)));
+      if (info !== null) release(info);
+      return isBodiless;
+    }).map(nameText);
+    release(type);
+    return names.length === 0 ? "" : `\n\nNote: this build of Lean's library comes without the body of ${names.join(", ")}, so that nothing here can compute through it`;
+  };
+
   const step = (parent, tactic) => {
     const { session, parts } = parent;
-    x.lean_io_set_heartbeats(retain(session.heartbeats)); // each step has the whole allowance
+    startHeartbeats(parent.heartbeats); // a declaration has one allowance, as in the finished file
     const { stx, problem } = parse(field(parts[3], CORE_STATE.env), tactic);
     if (problem !== undefined) return { failed: problem };
     const inside = enter(session, parts);
@@ -475,7 +604,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
       const logged = loggedErrors(left[3]);
       left.forEach(release);
       const text = exceptionText(exception);
-      return { failed: logged[0] ?? text };
+      return { failed: (logged[0] ?? text) + (OPENS.test(tactic) ? withoutBodies(session, parts) : "") };
     };
 
     let { ok, error } = inside.tacticM("Lean_Elab_Tactic_evalTactic", stx);
@@ -489,6 +618,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     }
     if (error !== undefined) return stop(error);
     release(ok);
+    const heartbeats = naturalOf(x.lean_io_get_num_heartbeats());
 
     const after = inside.leave();
     const fail = (text) => { after.forEach(release); return { failed: text }; };
@@ -496,11 +626,19 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     if (errors.length > 0) return fail(errors[0]);
     if (isBoxed(after[0])) {
       const flaw = flawOfProof(session, after);
-      return flaw === null ? (after.forEach(release), { proved: true }) : fail(flaw);
+      const tried = saidBy(tactic, after, parts);
+      return flaw === null ? (after.forEach(release), { proved: true, tried }) : fail(flaw);
     }
     const { goals, problem: unprintable } = goalsOf(session, after);
     if (unprintable !== undefined) return fail(unprintable);
-    return { goals, parts: after };
+    return { goals, parts: after, heartbeats, tried: saidBy(tactic, after, parts) };
+  };
+
+  /** What a tactic with a `?` logged besides what its parent's state held: such tactics tell what to put in their place. */
+  const saidBy = (tactic, after, before) => {
+    if (!/\?|show_term|hint|suggest|library_search/.test(tactic)) return undefined;
+    const said = (parts) => messagesOf(field(parts[3], CORE_STATE.messages)).map((m) => m.text.replace(/^<input>:\d+:\d+: /, ""));
+    return said(after).slice(said(before).length);
   };
 
   /** Why a state without goals is no proof, or null: the root goal's term still has holes, uses `sorry`, or what it may not. */
@@ -521,7 +659,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     const parent = states.get(id);
     if (parent === undefined) return { lost: true };
     const { value, fired } = timed(limitMs, () => step(parent, tactic));
-    if (value.parts !== undefined) return { open: keep(parent.session, value.parts), goals: value.goals };
+    if (value.parts !== undefined) return { open: keep(parent.session, value.parts, value.heartbeats), goals: value.goals, tried: value.tried };
     if (fired && value.failed !== undefined) return { timeout: true };
     return value;
   };
@@ -539,13 +677,13 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
 
   const version = abi.toJs(abi.constant("Lean_versionStringCore"));
 
-  return {
-    version, open, apply, free,
-    liveStates: () => states.size,
-    // for recheck.js and library.js
-    internals: {
-      COMMAND_STATE, timed, preamble, runCommands, elaborateStatement, declarationName, isOneDeclaration, errorsOf, nameText, exceptionText,
-      find, isImported, signature, typeOf, bodyOf, constantsIn, keyOf, lemmaText, usedOf, usesWhatItMayNot, adopt, enter, expectFields,
-    },
+  // for the scripts beside this one
+  const internals = {
+    COMMAND_STATE, CONSTANT, SCOPE, SYNTAX, EXAMPLE, timed, preamble, runCommands, elaborateStatement, isOneDeclaration, errorsOf, kindOf, nameText,
+    userName, exceptionText, environmentOf, find, isImported, signature, typeOf, bodyOf, constantsIn, keyOf, lemmaText, usedOf, usesWhatItMayNot,
+    adopt, enter, expectFields, startHeartbeats,
   };
+  const declared = StepwiseLean.createDeclared(abi, internals);
+
+  return { version, open, apply, free, liveStates: () => states.size, declared, internals };
 };

@@ -6,7 +6,7 @@ const fs = require("node:fs");
 const path = require("node:path");
 const { Worker } = require("node:worker_threads");
 
-for (const script of ["abi", "watchdog", "driver", "recheck", "shape", "library"]) require(path.join(__dirname, `${script}.js`));
+for (const script of ["abi", "watchdog", "declared", "driver", "replay", "axioms", "recheck", "shape", "library"]) require(path.join(__dirname, `${script}.js`));
 const { loadRuntime } = require(path.join(__dirname, "runtime.cjs"));
 
 const say = (message) => {
@@ -96,7 +96,7 @@ const main = () => {
     const driver = StepwiseLean.createDriver(abi, env, StepwiseLean.createWatchdog(runtime.memory, startThread));
     const judge = StepwiseLean.createRecheck(abi, driver);
     const library = StepwiseLean.createLibrary(abi, driver, env);
-    say({ ready: true, version: driver.version, ms: Math.round(performance.now() - started) });
+    say({ ready: true, version: driver.version, modules: library.moduleNames(), ms: Math.round(performance.now() - started) });
     serve(driver, judge, library);
   } catch (error) {
     die(error, runtime.describe);

@@ -4,7 +4,7 @@
 
 StepwiseLean.createLibrary = (abi, driver, env) => {
   const { box, field, retain, release, call, tag } = abi;
-  const { COMMAND_STATE, timed, preamble, runCommands, elaborateStatement, declarationName, errorsOf, nameText, exceptionText } = driver.internals;
+  const { COMMAND_STATE, timed, preamble, runCommands, elaborateStatement, errorsOf, nameText, exceptionText, startHeartbeats } = driver.internals;
   const { find, signature, typeOf, usedOf, adopt, enter, expectFields } = driver.internals;
 
   // Field numbers of Lean 4.28's EnvironmentHeader and ModuleData; each is checked by what must be found there.
@@ -100,8 +100,9 @@ StepwiseLean.createLibrary = (abi, driver, env) => {
       const before = preamble(options.map((option) => `set_option ${option}\n`).join(""));
       if (before.errors.length > 0) throw new Error(`this Lean does not print as it should: ${before.errors[0]}`);
       session = null;
-      const { state } = elaborateStatement("example : True", before.state, (args) => { session ??= adopt(args); });
+      const { state, name } = elaborateStatement("example : True", before, (args) => { session ??= adopt(args); });
       release(state);
+      if (name !== null) release(name);
       if (session === null) throw new Error("this Lean opens no proof of True");
       printers.set(options, session);
     }
@@ -111,7 +112,7 @@ StepwiseLean.createLibrary = (abi, driver, env) => {
   /** `(n m : Nat) : n + m = m + n` with universe parameters before it, as Lean prints a theorem's signature; {signature} or {problem}. */
   const print = (name, options) => {
     const session = printer(options);
-    abi.x.lean_io_set_heartbeats(retain(session.heartbeats)); // each theorem has the whole allowance
+    startHeartbeats(0); // each theorem has the whole allowance
     const inside = enter(session, session.root);
     const { ok, error } = inside.metaM("Lean_PrettyPrinter_ppSignature", retain(name));
     inside.leave().forEach(release);
@@ -161,8 +162,7 @@ StepwiseLean.createLibrary = (abi, driver, env) => {
 
   /** Null when a statement elaborates to the very type of a theorem (and one that a proof without `without` may name), else what differs. */
   const difference = (statement, before, info, without) => {
-    let name = null;
-    const { state, messages, kinds } = elaborateStatement(statement, before.state, (args) => { name ??= retain(declarationName(args[3])); });
+    const { state, messages, kinds, name } = elaborateStatement(statement, before, () => {});
     try {
       const errors = errorsOf(messages);
       if (errors.length > 0) return errors[0];
@@ -224,5 +224,13 @@ StepwiseLean.createLibrary = (abi, driver, env) => {
     return fired ? { timeout: true } : value;
   };
 
-  return { list, state };
+  /** The names of all modules that are imported, directly or through others. */
+  const moduleNames = () => {
+    const array = call("Lean_Environment_allImportedModuleNames", retain(env));
+    const names = Array.from({ length: abi.arraySize(array) }, (_, i) => nameText(abi.arrayItem(array, i)));
+    release(array);
+    return names;
+  };
+
+  return { list, state, moduleNames };
 };

@@ -27,6 +27,8 @@ const LANDMARKS = {
   _emscripten_tempret_set: "00 20 00 24 94 02 0b", // 276
   emscripten_stack_get_end: "00 23 95 02 0b", // 277
   emscripten_stack_get_base: "00 23 96 02 0b", // 278
+  // 270: the thread-local block, whose heartbeats `apart` saves
+  lean_io_get_num_heartbeats: "01 01 7e 23 8e 02 29 03 58 22 00 42 ff ff ff ff 07 58 04 40 20 00 a7 41 01 74 41 01 72 0f 0b 20 00 10 e9 cb 08 0b",
   // 279 and 280: the addresses of __THREW__ and __threwValue
   setThrew: "01 01 7f 23 97 02 22 02 28 02 00 45 04 40 20 02 20 00 36 02 00 23 98 02 20 01 36 02 00 0b 0b",
 };
@@ -43,6 +45,14 @@ const PATCHES = [
   // With one thread nothing is shared, so plain reference counts stay plain: return before anything is marked.
   { name: "lean_mark_mt", why: "reference counts stay unshared", from: "23 8d 02 41 d0 00 6b 22 04 24 8d 02", to: "0f 01 01 41 d0 00 6b 22 04 24 8d 02" },
 ];
+
+/**
+ * Functions that may run a task, and how many words each takes. Where every task has a thread of its own, its
+ * heartbeats are counted from nought (`Lean.Core.wrapAsync` then adds those of its parent), and the parent pays for none
+ * of them. On one thread each task would count its parent's again, twice as many at each level of nesting. So each of
+ * these starts a count of its own, and gives the old one back.
+ */
+const APART = [["lean_task_spawn_core", 3], ["lean_task_map_core", 5], ["lean_task_bind_core", 5]];
 
 /** Functions that driver.js replaces in the table: Lean must reach each through one slot only. */
 const HOOKED = ["l_Lean_Elab_Tactic_evalTraceState___boxed"];
@@ -93,6 +103,7 @@ const parse = (bytes) => {
   const elements = element.vector((r) => r.unsigned());
   expect(elements.length + 1 === tables[0].minimum, `its table of ${tables[0].minimum} slots has ${elements.length} elements`);
 
+  const types = read(SECTION.function).vector((r) => r.unsigned());
   const codes = read(SECTION.code).vector((r) => r.take(r.unsigned()));
   const functionNamed = new Map(exports.filter((e) => e.kind === KIND.function).map((e) => [e.name, e.index]));
   const bodyOf = (name) => {
@@ -100,7 +111,7 @@ const parse = (bytes) => {
     expect(body !== undefined, `it has no function ${name}`);
     return body;
   };
-  return { sections, functionImports, got, memory, globals, exports, elements, functionNamed, bodyOf };
+  return { sections, functionImports, got, memory, globals, exports, elements, types, codes, functionNamed, bodyOf };
 };
 
 const verify = ({ bodyOf, exports, elements, functionNamed }) => {
@@ -122,6 +133,32 @@ const patch = ({ bodyOf }) => {
     expect(at >= 0 && body.indexOf(unhex(from), at + 1) < 0, `the patch of ${name} (${why}) does not match exactly once`);
     unhex(to).copy(body, at);
   }
+};
+
+/** The body of a function of `n` words and one result that calls function `inner` with a count of heartbeats of its own. */
+const apart = (inner, n) => {
+  const block = [0x23, ...unsigned(IMPORTED_GLOBALS + 1)]; // global.get: the thread-local block
+  const HEARTBEATS = [3, 88]; // alignment and offset in it
+  const saved = [...unsigned(n)]; // the one local, after the parameters
+  return Buffer.from([
+    1, 1, TYPE.i64,
+    ...block, 0x29, ...HEARTBEATS, 0x21, ...saved, // saved := heartbeats
+    ...block, 0x42, 0, 0x37, ...HEARTBEATS, // heartbeats := 0
+    ...Array.from({ length: n }, (_, i) => [0x20, i]).flat(), 0x10, ...unsigned(inner),
+    ...block, 0x20, ...saved, 0x37, ...HEARTBEATS, // heartbeats := saved
+    0x0b,
+  ]);
+};
+
+/** Moves the functions of `APART` to the end and puts what calls them in their places. Returns the new sections' bodies. */
+const runApart = ({ types, codes, functionImports, functionNamed }) => {
+  const moved = APART.map(([name, n]) => ({ place: functionNamed.get(name) - functionImports.length, n }));
+  const all = [...codes, ...moved.map(({ place }) => codes[place])];
+  moved.forEach(({ place, n }, i) => { all[place] = apart(functionImports.length + codes.length + i, n); });
+  return {
+    [SECTION.function]: Buffer.from(vector([...types, ...moved.map(({ place }) => types[place])].map(unsigned))),
+    [SECTION.code]: Buffer.concat([Buffer.from(unsigned(all.length)), ...all.flatMap((body) => [Buffer.from(unsigned(body.length)), body])]),
+  };
 };
 
 /** Gives every exported function a slot of the table. Returns the longer table, the symbols and the GOT's values. */
@@ -174,6 +211,7 @@ const rewrite = (bytes) => {
   patch(module);
   const { table, symbols, got } = assignSlots(module);
   const tableSize = table.length + 1;
+  const functions = runApart(module);
   const { memory, globals, functionImports } = module;
 
   const replaced = {
@@ -186,6 +224,8 @@ const rewrite = (bytes) => {
     ]),
     [SECTION.global]: withoutFirstGlobal,
     [SECTION.export]: () => vector(Array.from({ length: MUTABLE_GLOBALS }, (_, i) => [...text(`global${i}`), KIND.global, ...unsigned(IMPORTED_GLOBALS + i)])),
+    [SECTION.function]: () => functions[SECTION.function],
+    [SECTION.code]: () => functions[SECTION.code],
     [SECTION.element]: () => Buffer.concat([unhex("01 00 41 01 0b"), Buffer.from(vector(table.map(unsigned)))]),
   };
   const sections = module.sections.flatMap(({ id, body }) => {

@@ -18,21 +18,30 @@ mod tests;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use stepwise_core::cost::ModelCost;
 use stepwise_core::policy::{Candidate, ProposalRequest, Proposals};
+use stepwise_core::prompt::split_tactics;
 use tokio::task::JoinSet;
 
-use self::answer::{Answer, Flaw};
+use self::answer::{Answer, Completion, Lacks};
 use super::{Policy, PolicyError};
 use crate::run::model_server::{ModelServer, ServerError, ServerOptions};
 
 const COMPLETIONS: &str = "/v1/completions";
 /// A longer tactic is not one.
 const MAX_TACTIC_BYTES: usize = 16 << 10;
+
+/// Tactics of one completion that are tried together.
+const MAX_TACTICS: usize = 8;
+/// What a completion without log-probabilities gets at most: it ranks behind all that have them.
+const UNKNOWN: f64 = -10.0;
+/// So many failures without an answer between them mean that the server is gone for good.
+const MAX_FAILED: u32 = 8;
 
 /// How tactics are sampled.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -94,6 +103,8 @@ pub struct Endpoint {
     format: PromptFormat,
     name: String,
     manners: Mutex<Manners>,
+    /// Questions that failed since the last one that did not.
+    failed_in_a_row: AtomicU32,
 }
 
 /// What a server was found to accept.
@@ -104,6 +115,10 @@ struct Manners {
     /// `top_k` and `min_p`, which OpenAI's own interface does not know. llama.cpp's server must be told not to use
     /// them, for by default it does.
     extensions: bool,
+    /// Whether it ever answered a question.
+    has_answered: bool,
+    /// Whether it ever gave log-probabilities.
+    logprobs: bool,
 }
 
 impl Endpoint {
@@ -120,7 +135,8 @@ impl Endpoint {
             sampling,
             format,
             name,
-            manners: Mutex::new(Manners { at_once: u32::MAX, extensions: true }),
+            manners: Mutex::new(Manners { at_once: u32::MAX, extensions: true, has_answered: false, logprobs: false }),
+            failed_in_a_row: AtomicU32::new(0),
         })
     }
 
@@ -171,9 +187,33 @@ impl Endpoint {
                 }
             }
         }
+        let mut completions = answers.iter().flat_map(|(_, answer)| &answer.completions).filter(|c| !c.text.is_empty());
+        let says_something = completions.clone().next().is_some();
+        manners.logprobs |= completions.any(|completion| completion.n_tokens > 0);
+        manners.has_answered = true;
         *self.manners.lock().unwrap_or_else(PoisonError::into_inner) = manners;
+        if says_something && !manners.logprobs {
+            return Err(ServerError::NoLogprobs { url: self.server.url().to_owned() });
+        }
         answers.sort_by_key(|(first, _)| *first);
         Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+    }
+
+    /// What a question comes to that has failed, after all retries: nothing for this state, as long as the server answers
+    /// others; an error when it never did, or not for long.
+    fn failed(&self, error: &ServerError) -> Result<Proposals, PolicyError> {
+        let has_answered = self.manners.lock().unwrap_or_else(PoisonError::into_inner).has_answered;
+        let weight = if matches!(error, ServerError::TimedOut { .. }) { 4 } else { 1 };
+        let n_failed = self.failed_in_a_row.fetch_add(weight, Ordering::Relaxed) + weight;
+        if !error.is_passing() || !has_answered {
+            return Err(PolicyError { policy: self.name.clone(), message: error.to_string() });
+        }
+        if n_failed >= MAX_FAILED {
+            let message = format!("it failed again and again, the last time so: {error}");
+            return Err(PolicyError { policy: self.name.clone(), message });
+        }
+        tracing::warn!(%error, "the model server failed, and the search goes on without its answer");
+        Ok(Proposals { candidates: Vec::new(), cost: ModelCost { failed: 1, ..ModelCost::default() } })
     }
 
     /// The body of a question for some of a request's samples.
@@ -200,35 +240,70 @@ impl Endpoint {
     /// Reads an answer; more completions than were asked for are left out.
     fn read(&self, answer: &Value, samples: &Range<u32>) -> Result<Answer, ServerError> {
         let n_tokens = u64::from(self.sampling.max_tokens).saturating_mul(samples.len() as u64);
-        answer::read(answer, samples.len(), n_tokens).map_err(|flaw| match flaw {
-            Flaw::NoLogprobs => ServerError::NoLogprobs { url: self.server.url().to_owned() },
-            Flaw::Lacks(lacks) => self.server.strange(COMPLETIONS, lacks),
-        })
+        answer::read(answer, samples.len(), n_tokens).map_err(|Lacks(lacks)| self.server.strange(COMPLETIONS, lacks))
     }
 
-    /// The tactics in the completions, most promising first, each once.
-    fn candidates(&self, answers: &[Answer]) -> Vec<Candidate> {
-        let mut candidates: Vec<Candidate> = Vec::new();
-        let mut known: HashMap<String, usize> = HashMap::new();
-        for completion in answers.iter().flat_map(|answer| &answer.completions) {
+    /// The tactics in the completions, most promising first, each once and no more than `n_wanted`.
+    ///
+    /// Models write tactics one after another. The first one of each is what was asked for; what it makes with those
+    /// behind it gets a quarter of the places, and those that are left over.
+    fn candidates(&self, answers: &[Answer], n_wanted: usize) -> Vec<Candidate> {
+        let completions: Vec<&Completion> = answers.iter().flat_map(|answer| &answer.completions).collect();
+        let known = completions.iter().filter_map(|completion| completion.mean_logprob);
+        let unknown = known.fold(UNKNOWN, f64::min) - 1.0;
+        let (mut first, mut longer) = (Distinct::default(), Distinct::default());
+        for completion in completions {
             // A server that knows no stop strings goes on behind them.
             let ends = self.format.stop.iter().filter_map(|stop| completion.text.find(stop.as_str()));
             let text = &completion.text[..ends.min().unwrap_or(completion.text.len())];
-            let tactic = (self.format.tactic)(text).filter(|tactic| tactic.len() <= MAX_TACTIC_BYTES);
-            let Some(tactic) = tactic else { continue };
-            let candidate = Candidate { tactic, logprob: completion.mean_logprob, n_tokens: completion.n_tokens };
-            match known.get(&candidate.tactic) {
-                // The same text from other tokens: the likelier way to write it counts.
-                Some(&idx) if candidates[idx].logprob < candidate.logprob => candidates[idx] = candidate,
-                Some(_) => {}
-                None => {
-                    known.insert(candidate.tactic.clone(), candidates.len());
-                    candidates.push(candidate);
-                }
+            let block = (self.format.tactic)(text).filter(|block| block.len() <= MAX_TACTIC_BYTES);
+            let mut tactics = block.map(|block| split_tactics(&block)).unwrap_or_default();
+            if completion.is_cut && tactics.len() > 1 {
+                tactics.pop();
+            }
+            let logprob = completion.mean_logprob.unwrap_or(unknown);
+            for n in 1..=tactics.len().min(MAX_TACTICS) {
+                let tactic = tactics[..n].join("\n");
+                let list = if n == 1 { &mut first } else { &mut longer };
+                list.add(Candidate { tactic, logprob, n_tokens: completion.n_tokens });
             }
         }
-        candidates.sort_by(|a, b| b.logprob.total_cmp(&a.logprob));
-        candidates
+        let (mut first, mut longer) = (first.sorted(), longer.sorted());
+        longer.retain(|candidate| first.iter().all(|other| other.tactic != candidate.tactic));
+        let n_longer = longer.len().min((n_wanted / 4).max(n_wanted.saturating_sub(first.len())));
+        longer.truncate(n_longer);
+        first.truncate(n_wanted - n_longer);
+        first.append(&mut longer);
+        // Of equals the first tactic alone comes before what it makes with others.
+        first.sort_by(|a, b| b.logprob.total_cmp(&a.logprob));
+        first
+    }
+}
+
+/// Candidates, each tactic once.
+#[derive(Default)]
+struct Distinct {
+    candidates: Vec<Candidate>,
+    places: HashMap<String, usize>,
+}
+
+impl Distinct {
+    fn add(&mut self, candidate: Candidate) {
+        match self.places.get(&candidate.tactic) {
+            // The same text from other tokens: the likelier way to write it counts.
+            Some(&idx) if self.candidates[idx].logprob < candidate.logprob => self.candidates[idx] = candidate,
+            Some(_) => {}
+            None => {
+                self.places.insert(candidate.tactic.clone(), self.candidates.len());
+                self.candidates.push(candidate);
+            }
+        }
+    }
+
+    /// The most promising first.
+    fn sorted(mut self) -> Vec<Candidate> {
+        self.candidates.sort_by(|a, b| b.logprob.total_cmp(&a.logprob));
+        self.candidates
     }
 }
 
@@ -246,17 +321,19 @@ impl Policy for Endpoint {
             return Ok(Proposals::default());
         }
         let prompt = (self.format.prompt)(request);
-        let answers = self
-            .ask(&prompt, request.seed, n_samples)
-            .await
-            .map_err(|error| PolicyError { policy: self.name.clone(), message: error.to_string() })?;
+        let answers = match self.ask(&prompt, request.seed, n_samples).await {
+            Ok(answers) => answers,
+            Err(error) => return self.failed(&error),
+        };
+        self.failed_in_a_row.store(0, Ordering::Relaxed);
         let cost = ModelCost {
             // However many questions it took, the prompt was one.
             prompt_tokens: answers.iter().map(|answer| answer.prompt_tokens).max().unwrap_or_default(),
             generated_tokens: answers.iter().map(|answer| answer.generated_tokens).sum(),
             device_us: 0,
+            failed: 0,
         };
-        Ok(Proposals { candidates: self.candidates(&answers), cost })
+        Ok(Proposals { candidates: self.candidates(&answers, request.samples as usize), cost })
     }
 }
 

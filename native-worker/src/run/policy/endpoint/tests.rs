@@ -133,60 +133,172 @@ fn numbers_that_are_none_are_held_within_bounds() {
 
 #[test]
 fn what_an_answer_lacks_is_said() {
-    check_answer(
-        &json!({ "choices": [{ "text": "a", "logprobs": null }] }),
-        expect![[r#"
-        Err(
-            NoLogprobs,
-        )
-    "#]],
+    let lacks = |answer: Value| answer::read(&answer, 8, 100).unwrap_err().0;
+    assert_eq!(lacks(json!({ "choices": [{ "message": {} }] })), "a `text` in any of its `choices`");
+    assert_eq!(lacks(json!({ "choices": [] })), "anything in `choices`");
+    assert_eq!(lacks(json!("choices")), "a list `choices`");
+}
+
+#[test]
+fn texts_without_a_log_probability_for_each_token_have_none() {
+    let mean = |answer: Value| {
+        let completions = answer::read(&answer, 8, 100).unwrap().completions;
+        completions.into_iter().map(|completion| completion.mean_logprob).collect::<Vec<_>>()
+    };
+    let logprobs = |logprobs: Value| json!({ "text": "a", "logprobs": logprobs });
+    assert_eq!(mean(json!({ "content": "a" })), [None]);
+    assert_eq!(
+        mean(json!({ "choices": [
+            logprobs(Value::Null),
+            logprobs(json!({ "token_logprobs": [null] })),
+            logprobs(json!({ "token_logprobs": [-0.01, null, null] })),
+            logprobs(json!({ "token_logprobs": [-0.5], "tokens": ["a", "b"] })),
+            logprobs(json!({ "content": [{ "logprob": -1.0 }, { "logprob": "x" }] })),
+            logprobs(json!({ "token_logprobs": [-0.5, -1.5], "tokens": ["a", "b"] })),
+            { "message": { "content": "a" } },
+            { "index": 3 },
+        ] })),
+        [None, None, None, None, None, Some(-1.0), None, Some(0.0)]
     );
-    check_answer(
-        &json!({ "choices": [{ "text": "a", "logprobs": { "token_logprobs": [null] } }] }),
-        expect![[r#"
-        Err(
-            NoLogprobs,
+}
+
+#[tokio::test]
+async fn a_choice_without_log_probabilities_ranks_last() {
+    let peer = serve(|_| {
+        Reply::Json(
+            200,
+            json!({ "choices": [
+            { "text": "first", "logprobs": null },
+            { "text": "second", "logprobs": { "token_logprobs": [-0.01, null] } },
+            choice("third", &[-30.0]),
+            choice("fourth", &[-0.5]),
+        ] }),
         )
-    "#]],
-    );
-    check_answer(
-        &json!({ "content": "a" }),
-        expect![[r#"
-        Err(
-            NoLogprobs,
-        )
-    "#]],
-    );
-    check_answer(
-        &json!({ "choices": [{ "message": {} }] }),
-        expect![[r#"
-        Err(
-            Lacks(
-                "a `text` in each of its `choices`",
-            ),
-        )
-    "#]],
-    );
-    check_answer(
-        &json!({ "choices": [] }),
-        expect![[r#"
-        Err(
-            Lacks(
-                "anything in `choices`",
-            ),
-        )
-    "#]],
-    );
-    check_answer(
-        &json!("choices"),
-        expect![[r#"
-        Err(
-            Lacks(
-                "a list `choices`",
-            ),
-        )
-    "#]],
-    );
+    });
+    let policy = connect(&peer, Sampling::default()).await;
+    let proposals = policy.propose(&request(4)).await.unwrap();
+    assert_eq!(tactics(&proposals), ["fourth", "third", "first", "second"]);
+    assert!(proposals.candidates.iter().all(|candidate| candidate.logprob.is_finite()));
+    // A server that has given some may leave them out altogether.
+    let mut n_asked = 0;
+    let peer = serve(move |question| {
+        n_asked += 1;
+        if n_asked == 1 { complete(question, 1) } else { Reply::Json(200, json!({ "choices": [{ "text": "rfl" }] })) }
+    });
+    let policy = connect(&peer, Sampling::default()).await;
+    for expected in ["exact h5", "rfl"] {
+        assert_eq!(tactics(&policy.propose(&request(1)).await.unwrap()), [expected]);
+    }
+}
+
+#[tokio::test]
+async fn the_first_of_several_tactics_is_tried_and_then_what_it_makes_with_the_others() {
+    let peer = serve(|question| {
+        let texts = [
+            "omega\n\n clear h\n\n exact dvd_mul",
+            "induction n with\n| zero => rfl\n| succ n ih => simp [ih]",
+            "subst h\nomega",
+            "simp\nnorm_num [f",
+        ];
+        let n = question["n"].as_u64().unwrap() as usize;
+        let choices: Vec<Value> = texts.iter().take(n).map(|text| choice(text, &[-1.0])).collect();
+        let mut answer = json!({ "choices": choices });
+        if n == 4 {
+            answer["choices"][3]["finish_reason"] = json!("length");
+        }
+        Reply::Json(200, answer)
+    });
+    let policy = connect(&peer, Sampling::default()).await;
+    let few = policy.propose(&request(2)).await.unwrap();
+    assert_eq!(tactics(&few), ["omega", "induction n with\n| zero => rfl\n| succ n ih => simp [ih]"]);
+    let more = policy.propose(&request(4)).await.unwrap();
+    // One place of four is for what the first tactic makes with the second; what was cut off is not tried.
+    assert_eq!(tactics(&more), ["omega", few.candidates[1].tactic.as_str(), "subst h", "omega\nclear h"]);
+}
+
+#[tokio::test]
+async fn a_server_that_fails_now_and_then_costs_an_expansion() {
+    for bad in [
+        Reply::Json(500, json!({ "error": { "message": "Out of range float values are not JSON compliant" } })),
+        Reply::Json(200, json!({ "choices": [] })),
+        Reply::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n<html>no</html>".to_vec()),
+        Reply::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\nconnection: close\r\n\r\n{\"choices\": [".to_vec()),
+    ] {
+        let mut bad = Some(bad);
+        // From the second request on, the first with all its retries is bad; then all is well again.
+        let mut seeds = Vec::new();
+        let peer = serve(move |question| {
+            let seed = question["seed"].as_u64().unwrap();
+            if !seeds.contains(&seed) {
+                seeds.push(seed);
+            }
+            match (seeds.len(), bad.take()) {
+                (2, Some(reply)) => {
+                    bad = Some(clone(&reply));
+                    reply
+                }
+                (_, kept) => {
+                    bad = kept;
+                    complete(question, 1)
+                }
+            }
+        });
+        let policy = connect(&peer, Sampling::default()).await;
+        let propose = |seed| policy.propose(&ProposalRequest { seed, ..request(1) });
+        let mut failed = Vec::new();
+        for seed in [5, 6, 7] {
+            failed.push(propose(seed).await.unwrap().cost.failed);
+        }
+        assert_eq!(failed, [0, 1, 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_for_good_is_an_error() {
+    let broken = |status: u16| Reply::Json(status, json!({ "error": { "message": "CUDA error" } }));
+    // It never answered.
+    let peer = serve(move |_| broken(500));
+    let policy = connect(&peer, Sampling::default()).await;
+    expect!["the policy tiny at http://PEER did not answer: the model server at http://PEER answers /v1/completions with status 500; correct what it says: CUDA error"].assert_eq(&peer.text(&policy.propose(&request(1)).await.unwrap_err()));
+    // It answered once.
+    let mut n_asked = 0;
+    let peer = serve(move |question| {
+        n_asked += 1;
+        if n_asked == 1 { complete(question, 1) } else { broken(502) }
+    });
+    let policy = connect(&peer, Sampling::default()).await;
+    policy.propose(&request(1)).await.unwrap();
+    let mut n_passing = 0;
+    let error = loop {
+        match policy.propose(&request(1)).await {
+            Ok(_) => n_passing += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(n_passing, MAX_FAILED - 1);
+    expect!["the policy tiny at http://PEER did not answer: it failed again and again, the last time so: the model server at http://PEER answers /v1/completions with status 502; correct what it says: CUDA error"].assert_eq(&peer.text(&error));
+}
+
+#[tokio::test]
+async fn numbers_that_are_no_json_are_taken_for_none() {
+    let body = r#"{"choices": [{"text": "a", "logprobs": {"token_logprobs": [NaN]}}, {"text": "b", "logprobs": {"token_logprobs": [-0.5]}}]}"#;
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    let peer = serve(move |_| Reply::Bytes((head.clone() + body).into_bytes()));
+    let policy = connect(&peer, Sampling::default()).await;
+    assert_eq!(tactics(&policy.propose(&request(2)).await.unwrap()), ["b", "a"]);
+}
+
+fn tactics(proposals: &Proposals) -> Vec<&str> {
+    proposals.candidates.iter().map(|candidate| candidate.tactic.as_str()).collect()
+}
+
+fn clone(reply: &Reply) -> Reply {
+    match reply {
+        Reply::Json(status, value) => Reply::Json(*status, value.clone()),
+        Reply::Bytes(bytes) => Reply::Bytes(bytes.clone()),
+        Reply::Drip => Reply::Drip,
+        Reply::Hang => Reply::Hang,
+    }
 }
 
 #[tokio::test]
@@ -271,7 +383,7 @@ async fn a_server_that_knows_no_n_is_asked_for_one_sample_at_a_time() {
     tactics.sort_unstable();
     assert_eq!(tactics, ["exact h5", "exact h6", "exact h7"]);
     // The prompt was read once, three texts of one token were made.
-    assert_eq!(proposals.cost, ModelCost { prompt_tokens: 7, generated_tokens: 3, device_us: 0 });
+    assert_eq!(proposals.cost, ModelCost { prompt_tokens: 7, generated_tokens: 3, device_us: 0, failed: 0 });
     assert_eq!(asked(&peer), ["3 from 5", "1 from 6", "1 from 7"]);
 }
 
