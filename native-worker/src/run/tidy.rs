@@ -159,7 +159,7 @@ impl Work<'_> {
             opened.map_err(|_| "opening the statement took the time for it".to_owned())?.map_err(|e| e.to_string())?;
         self.cost += cost;
         match value {
-            SessionStart::Open { session, goals } => {
+            SessionStart::Open { session, goals, .. } => {
                 let by_tactics = HashMap::from([(Vec::new(), (StateId::ROOT, goals))]);
                 Ok(Known { session, by_tactics, whole: Duration::ZERO })
             }
