@@ -22,5 +22,6 @@ pub mod random;
 pub mod record;
 pub mod search;
 pub mod stats;
+pub mod tidy;
 pub mod wire;
 pub mod words;

@@ -7,9 +7,10 @@ use sha2::{Digest, Sha256};
 
 use crate::disproof::Disproof;
 use crate::outcome::Verdict;
-use crate::problem::Problem;
+use crate::problem::{Problem, Theorem};
 use crate::search::sides::Disprove;
 use crate::search::{CostLedger, Search, SearchConfig, SearchEnd, log};
+use crate::tidy::{Length, TidyReport};
 use crate::{stats, words};
 
 /// The version of the record format that this code writes, and the only one that it reads.
@@ -60,10 +61,10 @@ pub struct ProblemRecord {
     /// More about the end: the budget, or a message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The proof's tactics.
+    /// The tactics of the proof that is delivered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Vec<String>>,
-    /// Tactics in the proof.
+    /// Tactics in the proof as the search found it: its steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof_length: Option<u64>,
     /// The complete Lean file.
@@ -78,9 +79,13 @@ pub struct ProblemRecord {
     /// Why the recheck refused proofs that were found, each reason once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refusals: Vec<String>,
+    /// What tidying did, where the proof was tidied. Its cost is no part of the ledger, so that searches are compared by
+    /// what they cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tidy: Option<TidyReport>,
     /// What it cost.
     pub ledger: CostLedger,
-    /// Wall time, in seconds.
+    /// Wall time of the search, in seconds.
     pub seconds: f64,
     /// What ran.
     pub run: Run,
@@ -210,8 +215,32 @@ pub struct EvalSummary {
     pub policy_failures: u64,
     /// How many problems ended how.
     pub by_status: BTreeMap<Status, u64>,
-    /// How many proofs have how many tactics.
+    /// How many proofs have how many tactics, as they were found.
     pub proof_lengths: BTreeMap<u64, u64>,
+    /// What tidying did, where proofs were tidied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tidying: Option<TidyTotals>,
+}
+
+/// What tidying did to the proofs of an eval.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TidyTotals {
+    /// Proofs that were tidied.
+    pub n_proofs: u64,
+    /// Those of them that it changed.
+    pub n_changed: u64,
+    /// Those whose tidying ended before nothing was left to try.
+    pub n_cut_short: u64,
+    /// The lengths as they were found, added up.
+    pub before: Length,
+    /// The lengths as they are delivered, added up.
+    pub after: Length,
+    /// CPU time of Lean, in seconds.
+    pub lean_cpu_s: f64,
+    /// Wall time, summed, in seconds.
+    pub wall_s: f64,
+    /// The wall time over that of the searches that found these proofs.
+    pub share_of_search: f64,
 }
 
 impl Run {
@@ -310,10 +339,18 @@ impl ProblemRecord {
             verdict: None,
             disproof: None,
             refusals: words::refusals(search),
+            tidy: None,
             ledger,
             seconds: ledger.wall_ms as f64 / 1e3,
             run: run.clone(),
         }
+    }
+
+    /// The record with another proof delivered than was found: `theorem` as it is written in front of it.
+    #[must_use]
+    pub fn tidied(self, theorem: &Theorem, proof: Vec<String>, verdict: Verdict, report: TidyReport) -> Self {
+        let file = Some(theorem.file(&proof));
+        Self { proof: Some(proof), file, verdict: Some(verdict), tidy: Some(report), ..self }
     }
 
     /// The record as a line, line feed included.
@@ -388,6 +425,8 @@ impl EvalSummary {
         let mut search_s = 0.0;
         let mut solved_s = Vec::new();
         let mut lengths = Vec::new();
+        let mut tidying = TidyTotals::default();
+        let mut tidied_search_s = 0.0;
         for record in records {
             *by_status.entry(record.status).or_default() += 1;
             costs.add(&record.ledger);
@@ -396,6 +435,13 @@ impl EvalSummary {
                 solved_s.push(record.seconds);
                 lengths.extend(record.proof_length);
             }
+            if let Some(report) = &record.tidy {
+                tidying.add(report);
+                tidied_search_s += record.seconds;
+            }
+        }
+        if tidied_search_s > 0.0 {
+            tidying.share_of_search = tidying.wall_s / tidied_search_s;
         }
         let total: u64 = by_status.values().sum();
         let solved = by_status.get(&Status::Proved).copied().unwrap_or(0);
@@ -429,6 +475,7 @@ impl EvalSummary {
             policy_failures: costs.policy_failures,
             by_status,
             proof_lengths: stats::counts(lengths),
+            tidying: (tidying.n_proofs > 0).then_some(tidying),
         }
     }
 
@@ -443,6 +490,18 @@ impl EvalSummary {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn is_never(disprove: &Disprove) -> bool {
     *disprove == Disprove::Never
+}
+
+impl TidyTotals {
+    fn add(&mut self, report: &TidyReport) {
+        self.n_proofs += 1;
+        self.n_changed += u64::from(report.has_changed());
+        self.n_cut_short += u64::from(report.cut_short.is_some());
+        self.before.add(report.before);
+        self.after.add(report.after);
+        self.lean_cpu_s += report.lean_cpu_us as f64 / 1e6;
+        self.wall_s += report.wall_ms as f64 / 1e3;
+    }
 }
 
 /// SHA-256, in hexadecimal, over texts each preceded by its length, so that no two lists of texts collide.

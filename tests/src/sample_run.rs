@@ -249,6 +249,7 @@ fn record(
         verdict,
         disproof: None,
         refusals: Vec::new(),
+        tidy: None,
         ledger,
         seconds: ledger.wall_ms as f64 / 1e3,
         run: run.clone(),

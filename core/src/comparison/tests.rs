@@ -43,6 +43,7 @@ fn results(name: &str, samples: u32, outcomes: &str) -> Results {
             verdict: None,
             disproof: None,
             refusals: Vec::new(),
+            tidy: None,
             ledger,
             seconds: 1.0,
             run: run.clone(),

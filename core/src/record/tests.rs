@@ -46,6 +46,7 @@ fn record(problem: &Problem, status: Status) -> ProblemRecord {
         verdict: None,
         disproof: None,
         refusals: Vec::new(),
+        tidy: None,
         ledger: CostLedger {
             expansions: 3,
             tactics: 40,

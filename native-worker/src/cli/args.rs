@@ -17,6 +17,7 @@ use stepwise_core::search::sides::Disprove;
 pub use self::corpus::{CorpusCommand, CorpusLibraryArgs, CorpusOutputArgs, CorpusSyntheticArgs, ReportArgs};
 pub use self::learn::{ExportArgs, LearnArgs, LearnModelArgs, LearnSearchArgs, TrainingArgs};
 use crate::models::{DeviceChoice, PromptChoice};
+use crate::run::tidy::TidyOptions;
 
 /// Stepwise proof search for Lean 4: statement in, Lean-checked proof out.
 #[derive(Debug, Parser)]
@@ -127,6 +128,9 @@ pub struct ProveArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
     pub disprove: DisproveArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub tidy: TidyArgs,
     /// Write the event log of the search here (a file with several `sorry`: one log each, numbered; the search of a
     /// negation has one beside it, search.negation.jsonl)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -142,6 +146,24 @@ pub struct ProveArgs {
     pub json: bool,
 }
 
+/// What is done to a proof before it is delivered.
+#[derive(Clone, Debug, PartialEq, Args)]
+pub struct TidyArgs {
+    /// Deliver a proof as it was found: with all lemmas that were tried, tactics in one list, and all of the default notation
+    #[arg(long)]
+    pub no_tidy: bool,
+    /// Wall clock for tidying a proof in seconds [default: half of what the search took, from 1 to 5]
+    #[arg(long, value_name = "SECS", value_parser = parse_step, conflicts_with = "no_tidy")]
+    pub tidy_budget: Option<Duration>,
+}
+
+impl TidyArgs {
+    /// How proofs are tidied, if they are.
+    pub(super) fn options(&self) -> Option<TidyOptions> {
+        (!self.no_tidy).then_some(TidyOptions { budget: self.tidy_budget })
+    }
+}
+
 /// `stepwise eval`.
 #[derive(Debug, Args)]
 pub struct EvalArgs {
@@ -155,6 +177,9 @@ pub struct EvalArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
     pub disprove: DisproveArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub tidy: TidyArgs,
     /// Append one record per problem here; problems recorded with the same configuration are not run again
     #[arg(long, value_name = "OUT.jsonl", value_hint = ValueHint::FilePath)]
     pub results: Option<PathBuf>,

@@ -1,5 +1,6 @@
 //! `stepwise eval`: every problem of a file, a record for each, and a summary.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -7,8 +8,8 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use regex_lite::Regex;
-use stepwise_core::problem::Problem;
-use stepwise_core::record::{EvalSummary, ProblemRecord, Resumption, Run, Status, resume};
+use stepwise_core::problem::{Defaults, Problem, read_dataset};
+use stepwise_core::record::{EvalSummary, ProblemRecord, Resumption, Run, Status, TidyTotals, resume};
 use stepwise_core::search::Search;
 use stepwise_core::search::sides::Disprove;
 use stepwise_core::{stats, words};
@@ -21,7 +22,7 @@ use super::progress::Progress;
 use super::prove::search_config;
 use super::{input, interrupt, lean};
 use crate::lean::pool::Pool;
-use crate::run::eval::{Eval, Step, Turn, run_turns};
+use crate::run::eval::{Eval, Step, Tidying, Turn, run_turns};
 use crate::run::results::ResultsFile;
 use crate::run::stop::Stop;
 
@@ -62,7 +63,11 @@ pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome>
     };
     let pool = lean::start_pool(&args.run.lean).await?;
     progress.update(|| "starting Lean".to_owned());
-    let eval = build(&args.run, models, args.disprove.choice(), args.logs.clone(), &pool, stop).await?;
+    let mut eval = build(&args.run, models, args.disprove.choice(), args.logs.clone(), &pool, stop).await?;
+    if let Some(options) = args.tidy.options() {
+        let with_default_notation = Arc::new(with_default_notation(&args.file, &args.run, &problems)?);
+        eval.tidy = Some(Tidying { options, with_default_notation });
+    }
     let Resumption { done, to_do, .. } = resumption(path, &problems, recorded, &eval.run())?;
     let tally = Arc::new(Tally::new(problems.len(), done.iter().map(|(_, record)| record)));
     let mut records = tell_recorded(args, done)?;
@@ -120,6 +125,7 @@ pub(super) async fn build(
         // One more than hosts, so that a host never waits for the bookkeeping of a search.
         concurrency: args.selection.concurrency.map_or(lean::n_hosts(&args.lean) + 1, |n| n as usize),
         logs,
+        tidy: None,
         stop,
     })
 }
@@ -185,6 +191,19 @@ pub(super) fn problems(file: &Path, args: &RunArgs) -> anyhow::Result<(Vec<Probl
         problems.truncate(limit as usize);
     }
     Ok((problems, n_unread))
+}
+
+/// The names of those problems in front of which the default notation stands because they bring none.
+fn with_default_notation(file: &Path, args: &RunArgs, problems: &[Problem]) -> anyhow::Result<HashSet<String>> {
+    if !input::defaults_are_notation(&args.lean) {
+        return Ok(HashSet::new());
+    }
+    let own = read_dataset(&file.display().to_string(), &input::read_text(file)?, &Defaults::default()).problems;
+    let own: HashMap<&str, &str> =
+        own.iter().map(|problem| (problem.name.as_str(), problem.theorem.preamble.as_str())).collect();
+    let is_given =
+        |problem: &&Problem| own.get(problem.name.as_str()).is_some_and(|own| *own != problem.theorem.preamble);
+    Ok(problems.iter().filter(is_given).map(|problem| problem.name.clone()).collect())
 }
 
 /// What is recorded and what is still to do. A results file of another configuration is refused as a whole: mixing two
@@ -357,6 +376,20 @@ fn report(summary: &EvalSummary, n_problems: usize, interrupted: bool) -> String
     }
     if let Some(median) = summary.median_solved_s {
         rows.push(vec!["median proved".to_owned(), format!("{median:.1} s")]);
+    }
+    if let Some(tidying) = &summary.tidying {
+        let TidyTotals { n_proofs, before, after, wall_s, share_of_search, .. } = tidying;
+        let rows_of = [
+            ("tactics", before.tactics, after.tactics),
+            ("characters", before.characters, after.characters),
+            ("lines", before.lines, after.lines),
+        ];
+        rows.push(vec![
+            "tidied".to_owned(),
+            format!("{n_proofs} proofs in {wall_s:.1} s ({} of their searches' wall)", percent(*share_of_search)),
+        ]);
+        let of_proofs = |(what, before, after)| vec![format!("  {what}"), format!("{before} -> {after}")];
+        rows.extend(rows_of.map(of_proofs));
     }
     let mut text = output::table(&rows, &[]);
     if !summary.proof_lengths.is_empty() {

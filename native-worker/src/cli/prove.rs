@@ -23,13 +23,14 @@ use crate::lean::host::FileVerdict;
 use crate::lean::pool::Pool;
 use crate::run::log_file::{self, LogFile};
 use crate::run::stop::{Stop, StopLevel};
+use crate::run::tidy::{Tidied, tidy};
 use crate::run::{Both, Job, Negation, Tried, negation_log, run_both};
 
 pub(super) async fn run(args: &ProveArgs, verbose: u8) -> anyhow::Result<Outcome> {
     if let Some(path) = &args.output {
         input::check_writable(path)?;
     }
-    let Given { wanted, notes } = wanted(args)?;
+    let Given { wanted, has_default_notation, notes } = wanted(args)?;
     for note in &notes {
         output::eprint(note);
     }
@@ -55,7 +56,7 @@ pub(super) async fn run(args: &ProveArgs, verbose: u8) -> anyhow::Result<Outcome
     };
     let prover = Prover { args, pool, models, stop, progress };
     let report = match wanted {
-        Wanted::Statement(theorem) => prover.statement(*theorem).await,
+        Wanted::Statement(theorem) => prover.statement(*theorem, has_default_notation).await,
         Wanted::File { text, sorries } => prover.file(text, sorries).await,
     };
     prover.progress.finish();
@@ -147,6 +148,8 @@ struct Proved {
     ledger: CostLedger,
     /// What its author should know about the statement.
     notes: Vec<String>,
+    /// What is delivered in place of the proof that was found.
+    tidied: Option<Tidied>,
 }
 
 /// What became of everything.
@@ -194,14 +197,22 @@ impl Proved {
             refusals: Vec::new(),
             ledger: CostLedger::default(),
             notes: Vec::new(),
+            tidied: None,
         }
     }
 
+    /// The proof that is delivered, and its verdict.
     fn proof(&self) -> Option<(&[String], &Verdict)> {
-        match &self.end {
-            Some(SearchEnd::Proved { proof, verdict }) => Some((proof, verdict)),
+        match (&self.tidied, &self.end) {
+            (Some(tidied), _) => Some((&tidied.proof, &tidied.verdict)),
+            (None, Some(SearchEnd::Proved { proof, verdict })) => Some((proof, verdict)),
             _ => None,
         }
+    }
+
+    /// The theorem as it is delivered.
+    fn delivered(&self) -> &Theorem {
+        self.tidied.as_ref().map_or(&self.theorem, |tidied| &tidied.theorem)
     }
 }
 
@@ -214,9 +225,10 @@ struct Prover<'a> {
 }
 
 impl Prover<'_> {
-    async fn statement(&self, theorem: Theorem) -> anyhow::Result<Report> {
-        let (proved, interrupted) = self.search(theorem, self.args.log.as_deref(), "").await?;
-        let file = proved.proof().map(|(proof, _)| proved.theorem.file(proof));
+    async fn statement(&self, theorem: Theorem, has_default_notation: bool) -> anyhow::Result<Report> {
+        let log = self.args.log.as_deref();
+        let (proved, interrupted) = self.search(theorem, has_default_notation, log, "").await?;
+        let file = proved.proof().map(|(proof, _)| proved.delivered().file(proof));
         // A false statement's file is the one that says so.
         let file = file.or_else(|| proved.disproof.as_ref().map(|disproof| disproof.file.clone()));
         Ok(Report { theorems: vec![proved], file, interrupted, ..Report::default() })
@@ -233,7 +245,9 @@ impl Prover<'_> {
             let idx = theorems.len();
             let log = self.args.log.as_deref().map(|path| input::numbered(path, idx, n));
             let prefix = if n > 1 { format!("{} of {n}, ", idx + 1) } else { String::new() };
-            let (proved, was_interrupted) = self.search(current.theorem.clone(), log.as_deref(), &prefix).await?;
+            // What stands in front of a file's theorem is the file's own.
+            let (proved, was_interrupted) =
+                self.search(current.theorem.clone(), false, log.as_deref(), &prefix).await?;
             if let Some((proof, _)) = proved.proof() {
                 text = fill(&text, &[(&current, proof)]);
             }
@@ -261,7 +275,13 @@ impl Prover<'_> {
         Ok(self.pool.check_file(&imports, &commands).await?.value)
     }
 
-    async fn search(&self, theorem: Theorem, log: Option<&Path>, prefix: &str) -> anyhow::Result<(Proved, bool)> {
+    async fn search(
+        &self,
+        theorem: Theorem,
+        has_default_notation: bool,
+        log: Option<&Path>,
+        prefix: &str,
+    ) -> anyhow::Result<(Proved, bool)> {
         if self.stop.level() != StopLevel::Run {
             return Ok((Proved::not_searched(theorem), true));
         }
@@ -293,8 +313,15 @@ impl Prover<'_> {
             self.progress.say(&format!("{}: {note}", theorem.name));
         }
         let told = disproof.as_ref().map(Disproof::in_words).or_else(|| words::of_search(&search));
+        let tidied = match self.args.tidy.options() {
+            Some(options) => {
+                self.progress.update(|| format!("{prefix}{}: tidying", theorem.name));
+                tidy(&self.pool, &search, options, has_default_notation, &self.stop).await
+            }
+            None => None,
+        };
         let (end, refusals) = (search.end().cloned(), words::refusals(&search));
-        Ok((Proved { theorem, end, told, disproof, tried, refusals, ledger, notes }, interrupted))
+        Ok((Proved { theorem, end, told, disproof, tried, refusals, ledger, notes, tidied }, interrupted))
     }
 
     async fn job(&self, theorem: Theorem, log: Option<&Path>) -> anyhow::Result<Job> {
@@ -345,8 +372,13 @@ fn tell(args: &ProveArgs, report: &Report) -> anyhow::Result<()> {
         let text = theorem.told.clone().unwrap_or_else(|| "interrupted".to_owned());
         output::eprint(&format!("{}: {}", theorem.theorem.name, styled(style, text)));
         output::eprint(ledger_line(&theorem.ledger).trim_end());
+        if let Some(Tidied { report, .. }) = &theorem.tidied {
+            output::eprint(&format!("tidied: {report} ({:.1} s)", report.wall_ms as f64 / 1e3));
+        }
         // In a file it is not what is printed.
-        if let Some(disproof) = theorem.disproof.as_ref().filter(|disproof| report.file.as_ref() != Some(&disproof.file)) {
+        if let Some(disproof) =
+            theorem.disproof.as_ref().filter(|disproof| report.file.as_ref() != Some(&disproof.file))
+        {
             output::eprint(disproof.theorem().trim_end());
         }
     }
@@ -401,6 +433,7 @@ fn json(report: &Report) -> serde_json::Value {
                 "refusals": theorem.refusals,
                 "notes": theorem.notes,
                 "ledger": theorem.ledger,
+                "tidy": theorem.tidied.as_ref().map(|tidied| &tidied.report),
             })
         })
         .collect();

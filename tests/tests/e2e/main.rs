@@ -21,4 +21,5 @@ mod repl_transcripts;
 mod report;
 mod serve;
 mod synthetic;
+mod tidy;
 mod verdicts;

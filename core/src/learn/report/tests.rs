@@ -28,6 +28,7 @@ fn record(name: &str, search: Option<&str>, cpu_s: f64, length: Option<u64>) -> 
         verdict: None,
         disproof: None,
         refusals: Vec::new(),
+        tidy: None,
         ledger: CostLedger { lean_cpu_us: (cpu_s * 1e6) as u64, device_us: 500_000, ..CostLedger::default() },
         seconds: cpu_s,
         run,

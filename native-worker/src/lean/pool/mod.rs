@@ -210,8 +210,18 @@ impl Session {
         state: StateId,
         tactics: &[String],
     ) -> Result<Costed<Vec<StepOutcome<StateId>>>, PoolError> {
+        self.apply_within(state, tactics, None).await
+    }
+
+    /// As [`Session::apply`], with a limit for each tactic that may be shorter than the pool's.
+    pub async fn apply_within(
+        &self,
+        state: StateId,
+        tactics: &[String],
+        limit: Option<Duration>,
+    ) -> Result<Costed<Vec<StepOutcome<StateId>>>, PoolError> {
         let (reply, answer) = oneshot::channel();
-        self.schedule.submit(self.id, Job::Apply { state, tactics: tactics.to_vec(), reply });
+        self.schedule.submit(self.id, Job::Apply { state, tactics: tactics.to_vec(), limit, reply });
         answer.await.map_err(|_| PoolError::Closed)?
     }
 
