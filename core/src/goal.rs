@@ -1,6 +1,9 @@
 //! Goals as Lean prints them, kept verbatim and parsed into case tag, hypotheses and target.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::facts::GoalFacts;
 
 /// One hypothesis line of a goal: `x y : Nat`, `h : x = y` or `n : Nat := 3`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub struct Goal {
     pub target: String,
     /// Exactly what Lean printed.
     pub text: String,
+    /// What Lean knows of it besides, where the backend tells that.
+    pub facts: Option<Arc<GoalFacts>>,
 }
 
 impl Goal {
@@ -35,7 +40,13 @@ impl Goal {
     pub fn parse(text: &str) -> Self {
         let lines: Vec<&str> = text.lines().collect();
         let Some(turnstile) = lines.iter().position(|line| turnstile_rest(line).is_some()) else {
-            return Self { case: None, hypotheses: Vec::new(), target: text.trim().to_owned(), text: text.to_owned() };
+            return Self {
+                case: None,
+                hypotheses: Vec::new(),
+                target: text.trim().to_owned(),
+                text: text.to_owned(),
+                facts: None,
+            };
         };
         let mut target = turnstile_rest(lines[turnstile]).unwrap_or_default().to_owned();
         for line in &lines[turnstile + 1..] {
@@ -50,7 +61,13 @@ impl Goal {
         if case.is_some() {
             context = &context[1..];
         }
-        Self { case, hypotheses: parse_context(context), target: target.trim().to_owned(), text: text.to_owned() }
+        Self {
+            case,
+            hypotheses: parse_context(context),
+            target: target.trim().to_owned(),
+            text: text.to_owned(),
+            facts: None,
+        }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod corpus;
 pub mod cost;
 pub mod critic;
 pub mod disproof;
+pub mod facts;
 pub mod goal;
 pub mod learn;
 pub mod lexer;

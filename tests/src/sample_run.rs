@@ -195,7 +195,8 @@ fn run(rule: SearchRule, is_trained: bool, round: u32) -> Run {
         lean_cpu_ms: None,
         cost_ms: Some((DEEP_S * 1e3) as u64),
     };
-    let config = SearchConfig { search: rule, rule: PriorityRule::Average, budget, in_flight: 1, seed: 0 };
+    let config =
+        SearchConfig { search: rule, rule: PriorityRule::Average, budget, in_flight: 1, seed: 0, widen: false };
     let policy = if is_trained { format!("sample-policy {round}") } else { "portfolio 1".to_owned() };
     let critic = (rule != SearchRule::BestFirst).then(|| format!("sample-critic {round}"));
     Run::new(&config, &policy, critic.as_deref(), "no Lean (invented test data)")

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use stepwise_core::critic::{ScoreRequest, Scores};
+use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::policy::{ProposalRequest, Proposals};
@@ -63,7 +64,7 @@ pub struct Driver {
 impl Driver {
     /// Begins a search from a state whose goals are known.
     #[must_use]
-    pub fn begin(header: &LogHeader, state: u32, goals: Vec<Goal>) -> Self {
+    pub fn begin(header: &LogHeader, state: u32, goals: Vec<Goal>, declarations: Declarations) -> Self {
         let mut driver = Self {
             search: header.search(),
             states: BTreeMap::from([(NodeId(0), state)]),
@@ -71,7 +72,8 @@ impl Driver {
             news: Vec::new(),
         };
         driver.tell(0, Event::Started);
-        driver.tell(0, Event::Opened { outcome: StepOutcome::Open { state: (), goals }, cost: LeanCost::default() });
+        let outcome = StepOutcome::Open { state: (), goals };
+        driver.tell(0, Event::Opened { outcome, declarations, cost: LeanCost::default() });
         driver
     }
 

@@ -1,6 +1,7 @@
 //! The proof script as a tree: every step that was ever taken stays, so that one can go back to any of them and come
 //! forward again on the way that one left.
 
+use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::problem::Theorem;
 
@@ -28,6 +29,7 @@ pub struct Step {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Proof {
     theorem: Theorem,
+    declarations: Declarations,
     steps: Vec<Step>,
     at: StepId,
 }
@@ -37,7 +39,20 @@ impl Proof {
     #[must_use]
     pub fn new(theorem: Theorem, goals: Vec<Goal>, latency_ms: f64) -> Self {
         let statement = Step { tactic: String::new(), goals, state: Some(0), latency_ms, parent: None, next: None };
-        Self { theorem, steps: vec![statement], at: StepId(0) }
+        Self { theorem, declarations: Declarations::default(), steps: vec![statement], at: StepId(0) }
+    }
+
+    /// The same, told what is declared before the statement.
+    #[must_use]
+    pub fn knowing(mut self, declarations: Declarations) -> Self {
+        self.declarations = declarations;
+        self
+    }
+
+    /// What is declared before the statement, as far as Lean tells.
+    #[must_use]
+    pub fn declarations(&self) -> &Declarations {
+        &self.declarations
     }
 
     /// What is to be proved.

@@ -77,17 +77,15 @@ pub fn request(step: &Step) -> ProposalRequest {
         theorem: step.theorem.clone(),
         goals: vec![goal(&step.state)],
         history: step.history.clone(),
-        without: Vec::new(),
         samples: 1,
-        pass: 0,
-        seed: 0,
+        ..ProposalRequest::default()
     }
 }
 
 /// A printed state as one goal: prompts need no more than its text.
 #[must_use]
 pub fn goal(state: &str) -> Goal {
-    Goal { case: None, hypotheses: Vec::new(), target: String::new(), text: state.to_owned() }
+    Goal { case: None, hypotheses: Vec::new(), target: String::new(), text: state.to_owned(), facts: None }
 }
 
 fn turns(messages: &[Message]) -> Vec<Value> {

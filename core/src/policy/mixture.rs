@@ -21,6 +21,9 @@ use super::{Candidate, ProposalRequest, portfolio};
 /// The share of the portfolio's samples that the lemmas beside it get, unless somebody says otherwise.
 pub const LEMMAS_SHARE: f64 = 0.5;
 
+/// The portfolio's share where it stands beside a model in a state that is expanded once more.
+pub const WIDENING_SHARE: f64 = 0.5;
+
 /// What the portfolio proposes with lemmas to look up beside it, which get this share of the samples.
 #[must_use]
 pub fn portfolio_with_lemmas(lemmas: &Premises, lemmas_share: f64, request: &ProposalRequest) -> Vec<Candidate> {

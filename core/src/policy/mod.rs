@@ -6,10 +6,11 @@ pub mod portfolio;
 pub mod premises;
 
 use crate::cost::ModelCost;
+use crate::facts::Declarations;
 use crate::goal::Goal;
 
 /// What a policy is told about the state that it is to propose tactics for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProposalRequest {
     /// The theorem's name, for prompts.
     pub theorem: String,
@@ -26,6 +27,12 @@ pub struct ProposalRequest {
     /// Full names of library declarations that the proof may not rest on directly
     /// ([`Theorem::without`](crate::problem::Theorem::without)).
     pub without: Vec<String>,
+    /// The file's own declarations before the statement, where Lean tells them.
+    pub declarations: Declarations,
+    /// How often this state was expanded before because the search ran dry: others than the tactics in `tried` are wanted.
+    pub widening: u32,
+    /// The tactics that were run in this state already.
+    pub tried: Vec<String>,
 }
 
 /// One proposed tactic.

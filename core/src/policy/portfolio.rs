@@ -12,6 +12,7 @@ pub mod counterexample;
 mod draft;
 mod induction;
 mod numbers;
+mod own;
 mod residues;
 mod rewriting;
 mod structure;
@@ -42,7 +43,7 @@ pub fn propose_with(request: &ProposalRequest, options: Options) -> Vec<Candidat
     let Some(goal) = request.goals.first() else {
         return Vec::new();
     };
-    let view = View::new(goal, request.goals.len(), &request.history);
+    let view = View::new(goal, request);
     let mut drafts = Drafts::default();
     closing::draft(&view, options, &mut drafts);
     structure::draft(&view, &mut drafts);
@@ -51,6 +52,7 @@ pub fn propose_with(request: &ProposalRequest, options: Options) -> Vec<Candidat
     residues::draft(&view, &mut drafts);
     numbers::draft(&view, &mut drafts);
     counterexample::draft(&view, &mut drafts);
+    own::draft(&view, &mut drafts);
     drafts.rank(&view, request)
 }
 

@@ -19,6 +19,7 @@ fn request(history: &[&str]) -> ProposalRequest {
         pass: 0,
         seed: 1,
         without: Vec::new(),
+        ..ProposalRequest::default()
     }
 }
 

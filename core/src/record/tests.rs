@@ -24,7 +24,7 @@ fn config() -> SearchConfig {
         cost_ms: None,
     };
     let rule = PriorityRule::LengthNormalised { alpha: 0.5 };
-    SearchConfig { search: SearchRule::BestFirst, rule, budget, in_flight: 1, seed: 0 }
+    SearchConfig { search: SearchRule::BestFirst, rule, budget, in_flight: 1, seed: 0, widen: false }
 }
 
 fn run() -> Run {

@@ -3,6 +3,7 @@
 use super::{CostLedger, NodeId};
 use crate::cost::ModelCost;
 use crate::critic::ScoreRequest;
+use crate::facts::Declarations;
 use crate::outcome::{StepOutcome, Verdict};
 use crate::policy::{Candidate, ProposalRequest};
 
@@ -80,6 +81,8 @@ pub enum Event {
     Opened {
         /// The root state's goals or the failure.
         outcome: StepOutcome<()>,
+        /// The file's own declarations before the statement, where Lean tells them.
+        declarations: Declarations,
         /// What it cost.
         cost: LeanCost,
     },

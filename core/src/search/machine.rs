@@ -1,6 +1,7 @@
 //! The machine itself: what it keeps between events, and how each event moves it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::pass::Pass;
 use super::priority::usable_logprob;
@@ -8,6 +9,7 @@ use super::tree::{Edge, EdgeId, EdgeOutcome, NodeId, NodeStatus, RecheckState, T
 use super::{Command, CostLedger, Event, Guide, LeanCost, SearchConfig, SearchEnd, TimedEvent};
 use crate::cost::ModelCost;
 use crate::critic::ScoreRequest;
+use crate::facts::Declarations;
 use crate::goal::{Goal, state_key};
 use crate::outcome::{StepOutcome, Verdict};
 use crate::policy::{Candidate, ProposalRequest};
@@ -25,6 +27,8 @@ pub struct Search {
     /// The tactics that were run before the search began; its root is the state that they lead to.
     prefix: Vec<String>,
     config: SearchConfig,
+    /// What stands before the statement, as far as Lean tells.
+    declarations: Declarations,
     tree: Tree,
     ledger: CostLedger,
     /// What of the ledger another search has spent.
@@ -39,6 +43,8 @@ pub struct Search {
     unscored: VecDeque<(NodeId, Vec<NodeId>)>,
     /// Edges that closed the last goal and wait for their recheck.
     proofs: VecDeque<EdgeId>,
+    /// Siblings that were not run because a proof came first: what is left to do if the recheck refuses it.
+    not_run: VecDeque<(NodeId, Guide, Vec<Candidate>)>,
     /// The limit that ended expansion.
     stop: Option<&'static str>,
     end: Option<SearchEnd>,
@@ -65,6 +71,7 @@ impl Search {
             theorem,
             prefix: Vec::new(),
             config,
+            declarations: Declarations::default(),
             tree: Tree::default(),
             ledger: CostLedger::default(),
             charged: CostLedger::default(),
@@ -74,6 +81,7 @@ impl Search {
             capped: false,
             unscored: VecDeque::new(),
             proofs: VecDeque::new(),
+            not_run: VecDeque::new(),
             stop: None,
             end: None,
         }
@@ -102,7 +110,7 @@ impl Search {
                 self.pending.push(Pending::Open);
                 commands.push(Command::Open);
             }
-            Event::Opened { outcome, cost } => self.opened(outcome, cost, &mut commands),
+            Event::Opened { outcome, declarations, cost } => self.opened(outcome, declarations, cost, &mut commands),
             Event::Proposed { node, candidates, cost } => self.proposed(node, candidates, cost, &mut commands),
             Event::Checked { node, outcomes, cost } => self.checked(node, outcomes, cost, &mut commands),
             Event::Scored { node, scores, cost } => self.scored(node, scores, cost),
@@ -207,9 +215,16 @@ impl Search {
         self.pass.idx()
     }
 
-    fn opened(&mut self, outcome: StepOutcome<()>, cost: LeanCost, commands: &mut Vec<Command>) {
+    fn opened(
+        &mut self,
+        outcome: StepOutcome<()>,
+        declarations: Declarations,
+        cost: LeanCost,
+        commands: &mut Vec<Command>,
+    ) {
         let Some(_) = self.answer(|pending| matches!(pending, Pending::Open)) else { return };
         self.ledger.charge(cost);
+        self.declarations = declarations;
         let end = match outcome {
             StepOutcome::Open { state: (), goals } => {
                 let priority = self.config.rule.priority(0.0, 0);
@@ -240,7 +255,12 @@ impl Search {
             self.tree.set_status(node, NodeStatus::Open);
             return;
         }
-        let mut candidates = distinct(candidates, self.config.budget.samples as usize);
+        let widening = self.pass.widening(guide, node);
+        let tried = if widening > 0 { self.tried(node) } else { Vec::new() };
+        let mut candidates = distinct(candidates, &tried, self.config.budget.samples as usize);
+        if candidates.is_empty() && widening > 0 {
+            self.pass.dry(guide, node);
+        }
         let left = self.config.budget.tactics_left(self.tactics_sent());
         if candidates.len() > left {
             candidates.truncate(left);
@@ -259,8 +279,13 @@ impl Search {
         self.ledger.charge(cost);
         let first = self.tree.next_edge();
         // An executor that answers too little has not run the rest, because a sibling has closed the last goal already:
-        // that counts as a refusal of each, and costs nothing.
+        // they wait for the recheck, or count as refusals, and cost nothing.
         outcomes.iter().take(candidates.len()).for_each(|outcome| self.ledger.count_tactic(outcome));
+        let mut candidates = candidates;
+        if self.config.widen && outcomes.len() < candidates.len() {
+            let rest = candidates.split_off(outcomes.len());
+            self.not_run.push_back((node, guide, rest));
+        }
         let not_run = || StepOutcome::Failed { message: "not run".into() };
         let outcomes = outcomes.into_iter().chain(std::iter::repeat_with(not_run));
         for (candidate, outcome) in candidates.into_iter().zip(outcomes) {
@@ -360,13 +385,17 @@ impl Search {
                 return;
             }
             let next = self.pass.next_guide(&self.tree);
-            if next.is_none() && self.unscored.is_empty() {
+            if next.is_none() && self.unscored.is_empty() && self.not_run.is_empty() {
                 if !self.pending.is_empty() {
                     return;
                 }
-                self.end_pass(root, commands);
+                if !self.widen() {
+                    self.end_pass(root, commands);
+                }
             } else if let Some(what) = self.config.budget.forbids_more(&self.ledger, self.tactics_sent()) {
                 self.stop = Some(what);
+            } else if let Some((node, guide, candidates)) = self.not_run.pop_front() {
+                self.run_the_rest(node, guide, candidates, commands);
             } else if let Some((node, children)) = self.unscored.pop_front() {
                 self.score(node, children, commands);
             } else if let Some(guide) = next {
@@ -386,6 +415,38 @@ impl Search {
         self.give(Pending::Recheck { edge, node: *parent, proof }, commands);
     }
 
+    /// The siblings of a proof that was refused.
+    fn run_the_rest(
+        &mut self,
+        node: NodeId,
+        guide: Guide,
+        mut candidates: Vec<Candidate>,
+        commands: &mut Vec<Command>,
+    ) {
+        candidates.truncate(self.config.budget.tactics_left(self.tactics_sent()));
+        self.tree.set_status(node, NodeStatus::InFlight);
+        self.give(Pending::Check { node, guide, candidates }, commands);
+    }
+
+    /// Opens the states again that were expanded, for other tactics, when none is left to expand. False when there are
+    /// none, when no expansions are left for them, or when another pass follows, which tries other tactics anyway.
+    fn widen(&mut self) -> bool {
+        if !self.config.widen || self.another_pass_follows() {
+            return false;
+        }
+        let opened = self.pass.widen(&self.tree);
+        for node in &opened {
+            self.tree.set_status(*node, NodeStatus::Open);
+        }
+        !opened.is_empty()
+    }
+
+    /// The tactics that were run in a state in this pass.
+    fn tried(&self, node: NodeId) -> Vec<String> {
+        let is_here = |edge: &&Edge| edge.parent == node && edge.pass == self.pass.idx();
+        self.tree.edges().iter().filter(is_here).map(|edge| edge.tactic.clone()).collect()
+    }
+
     fn score(&mut self, node: NodeId, children: Vec<NodeId>, commands: &mut Vec<Command>) {
         let states = children.iter().map(|child| self.goals(*child).to_vec()).collect();
         self.give(Pending::Score { node, children, request: ScoreRequest { states } }, commands);
@@ -395,14 +456,18 @@ impl Search {
         let Some(node) = self.pass.take(guide, &self.tree) else { return };
         self.ledger.expansions += 1;
         self.tree.set_status(node, NodeStatus::InFlight);
+        let widening = self.pass.widening(guide, node);
         let request = ProposalRequest {
             theorem: self.theorem.name.clone(),
             goals: self.goals(node).to_vec(),
             history: self.path(node),
             samples: self.config.budget.samples,
             pass: self.pass.idx(),
-            seed: derive_seed(self.config.seed, self.pass.idx(), self.pass.tree_idx(guide), node),
+            seed: derive_seed(self.config.seed, self.pass.idx(), self.pass.tree_idx(guide), node, widening),
             without: self.theorem.without.clone(),
+            declarations: Arc::clone(&self.declarations),
+            widening,
+            tried: if widening > 0 { self.tried(node) } else { Vec::new() },
         };
         self.give(Pending::Propose { node, guide, request }, commands);
     }
@@ -414,7 +479,7 @@ impl Search {
 
     fn end_pass(&mut self, root: NodeId, commands: &mut Vec<Command>) {
         let left_open = self.pass.open_nodes();
-        self.capped |= !left_open.is_empty();
+        self.capped |= !left_open.is_empty() || (self.config.widen && self.pass.could_widen());
         if self.another_pass_follows() {
             // The executor may let go of this pass's open states; the root lives on.
             commands.extend(left_open.into_iter().filter(|node| *node != root).map(|node| Command::Forget { node }));
@@ -433,7 +498,12 @@ impl Search {
         // Only the root can be: two trees expand it once each.
         if self.pass.is_open(node) {
             self.tree.set_status(id, NodeStatus::Open);
-        } else if !(is_root && self.another_pass_follows()) {
+        } else if self.another_pass_follows() {
+            if !is_root {
+                commands.push(Command::Forget { node: id });
+            }
+        } else if !self.config.widen {
+            // A state that may be expanded once more stays alive.
             commands.push(Command::Forget { node: id });
         }
     }
@@ -498,24 +568,26 @@ impl Pending {
     }
 }
 
-/// The candidates without blank ones and repeats, at most `limit`, each trimmed; the first of equals stays.
-fn distinct(candidates: Vec<Candidate>, limit: usize) -> Vec<Candidate> {
+/// The candidates without blank ones, repeats and those that were tried, at most `limit`, each trimmed; the first of equals stays.
+fn distinct(candidates: Vec<Candidate>, tried: &[String], limit: usize) -> Vec<Candidate> {
     let mut kept: Vec<Candidate> = Vec::new();
     for mut candidate in candidates {
         if kept.len() == limit {
             break;
         }
         candidate.tactic = candidate.tactic.trim().to_owned();
-        if !candidate.tactic.is_empty() && kept.iter().all(|earlier| earlier.tactic != candidate.tactic) {
+        let is_new = !tried.contains(&candidate.tactic);
+        if is_new && !candidate.tactic.is_empty() && kept.iter().all(|earlier| earlier.tactic != candidate.tactic) {
             kept.push(candidate);
         }
     }
     kept
 }
 
-/// A seed for one expansion: SplitMix64 (Steele, Lea and Flood 2014) over the search's seed, the pass, the tree and the
-/// node; both trees of a pass expand the root.
-fn derive_seed(seed: u64, pass: u32, tree_idx: usize, node: NodeId) -> u64 {
+/// A seed for one expansion: SplitMix64 (Steele, Lea and Flood 2014) over the search's seed, the pass, the tree, the node
+/// and how often it was expanded; both trees of a pass expand the root.
+fn derive_seed(seed: u64, pass: u32, tree_idx: usize, node: NodeId, widening: u32) -> u64 {
     let place = ((tree_idx as u64) << 63) ^ (u64::from(pass) << 32) ^ u64::from(node.0);
-    SplitMix64::new(seed.wrapping_add(place)).next_u64()
+    let again = u64::from(widening).wrapping_mul(0xD1B5_4A32_D192_ED03);
+    SplitMix64::new(seed.wrapping_add(place).wrapping_add(again)).next_u64()
 }

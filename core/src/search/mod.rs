@@ -40,6 +40,9 @@ pub struct SearchConfig {
     pub in_flight: u32,
     /// Seed that policies derive theirs from.
     pub seed: u64,
+    /// Whether a search whose states run dry asks for other tactics in states that it has expanded, until its budget is
+    /// spent, and runs the siblings of a proof that the recheck refused.
+    pub widen: bool,
 }
 
 #[cfg(test)]

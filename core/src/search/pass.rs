@@ -25,6 +25,8 @@ struct Lane {
     share: u32,
     /// Expansions that it has made.
     n_made: u32,
+    /// States that it has expanded, with how often, without those for which nothing new was proposed.
+    expanded: BTreeMap<NodeId, u32>,
 }
 
 impl Pass {
@@ -34,7 +36,7 @@ impl Pass {
         for (guide, tree_idx, share) in rule.shares(expansions) {
             let mut frontier = Frontier::new(guide);
             frontier.push(root);
-            pass.lanes.push(Lane { frontier, tree_idx, share, n_made: 0 });
+            pass.lanes.push(Lane { frontier, tree_idx, share, n_made: 0, expanded: BTreeMap::new() });
             pass.known.resize_with(tree_idx + 1, || BTreeMap::from([(state_key(&root.goals), root.id)]));
         }
         pass
@@ -59,11 +61,42 @@ impl Pass {
         let lane = self.lanes.iter_mut().find(|lane| lane.frontier.guide() == guide)?;
         let node = tree.node(lane.frontier.pop()?)?;
         lane.n_made += 1;
+        *lane.expanded.entry(node.id).or_insert(0) += 1;
         let tree_idx = lane.tree_idx;
         for other in self.lanes.iter_mut().filter(|other| other.tree_idx == tree_idx) {
             other.frontier.remove(node);
         }
         Some(node.id)
+    }
+
+    /// How often the guide has expanded the state before the expansion that is under way.
+    pub(super) fn widening(&self, guide: Guide, node: NodeId) -> u32 {
+        let lane = self.lanes.iter().find(|lane| lane.frontier.guide() == guide);
+        lane.and_then(|lane| lane.expanded.get(&node)).map_or(0, |n| n.saturating_sub(1))
+    }
+
+    /// Nothing new was proposed for the state: it is not opened again.
+    pub(super) fn dry(&mut self, guide: Guide, node: NodeId) {
+        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.frontier.guide() == guide) {
+            lane.expanded.remove(&node);
+        }
+    }
+
+    /// Whether states are left that could be expanded once more.
+    pub(super) fn could_widen(&self) -> bool {
+        self.lanes.iter().any(|lane| !lane.expanded.is_empty())
+    }
+
+    /// Opens the expanded states once more to the guides that expanded them and have expansions left. Returns them.
+    pub(super) fn widen(&mut self, tree: &Tree) -> BTreeSet<NodeId> {
+        let mut opened = BTreeSet::new();
+        for lane in self.lanes.iter_mut().filter(|lane| lane.n_made < lane.share) {
+            for node in lane.expanded.keys().filter_map(|node| tree.node(*node)) {
+                lane.frontier.push(node);
+                opened.insert(node.id);
+            }
+        }
+        opened
     }
 
     /// The state with this key in the tree that `guide` works on, if the tree knows it.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::{Command, Event, LeanCost, NodeId, Search, TimedEvent};
 use crate::cost::ModelCost;
+use crate::facts::Declarations;
 use crate::goal::Goal;
 use crate::outcome::{StepOutcome, Verdict};
 use crate::policy::Candidate;
@@ -54,6 +55,7 @@ impl SimulatedExecutor {
         Some(match command {
             Command::Open => Event::Opened {
                 outcome: StepOutcome::Open { state: (), goals: vec![goal(0)] },
+                declarations: Declarations::default(),
                 cost: LeanCost { cpu_us: 1000, wall_us: 1200 },
             },
             Command::Propose { node, request } => {
@@ -141,7 +143,7 @@ impl SimulatedExecutor {
 
 /// A goal with the number `n` in it.
 pub(super) fn goal(n: u64) -> Goal {
-    Goal { case: None, hypotheses: Vec::new(), target: format!("P {n}"), text: format!("⊢ P {n}") }
+    Goal { case: None, hypotheses: Vec::new(), target: format!("P {n}"), text: format!("⊢ P {n}"), facts: None }
 }
 
 pub(super) fn verdict(accepted: bool) -> Verdict {

@@ -9,6 +9,7 @@ use super::log::{self, LogError, LogHeader};
 use super::simulated::{SimulatedExecutor, goal, verdict};
 use super::*;
 use crate::cost::ModelCost;
+use crate::facts::Declarations;
 use crate::outcome::StepOutcome;
 use crate::policy::Candidate;
 use crate::problem::Theorem;
@@ -39,6 +40,7 @@ fn config() -> SearchConfig {
         },
         in_flight: 1,
         seed: 7,
+        widen: false,
     }
 }
 
@@ -66,7 +68,7 @@ impl ByHand {
     fn opened(config: SearchConfig) -> Self {
         let mut hand = Self { search: Search::new(theorem(), config), at_ms: 0 };
         hand.feed(Event::Started);
-        let opened = hand.feed(Event::Opened { outcome: open(0), cost: COST });
+        let opened = hand.feed(Event::Opened { outcome: open(0), declarations: Declarations::default(), cost: COST });
         assert_eq!(opened, "propose 0 after []");
         hand
     }
@@ -129,7 +131,10 @@ fn check(actual: &str, expected: &Expect) {
 fn a_proof_is_found_rechecked_and_reported() {
     let mut hand = ByHand { search: Search::new(theorem(), config()), at_ms: 0 };
     check(&hand.feed(Event::Started), &expect![["open"]]);
-    check(&hand.feed(Event::Opened { outcome: open(0), cost: COST }), &expect![["propose 0 after []"]]);
+    check(
+        &hand.feed(Event::Opened { outcome: open(0), declarations: Declarations::default(), cost: COST }),
+        &expect![["propose 0 after []"]],
+    );
     check(
         &hand.proposed(0, &[(" intro n", -0.1), ("intro n ", -0.2), (" ", -0.3), ("simp", -2.0)]),
         &expect![[r#"check 0 ["intro n", "simp"]"#]],
@@ -402,7 +407,7 @@ fn statements_that_do_not_open_end_the_search() {
     let end = |outcome| {
         let mut hand = ByHand { search: Search::new(theorem(), config()), at_ms: 0 };
         hand.feed(Event::Started);
-        hand.feed(Event::Opened { outcome, cost: COST })
+        hand.feed(Event::Opened { outcome, declarations: Declarations::default(), cost: COST })
     };
     check(
         &end(StepOutcome::Failed { message: "unknown identifier".into() }),
@@ -417,7 +422,10 @@ fn statements_that_do_not_open_end_the_search() {
 #[test]
 fn unexpected_events_are_ignored() {
     let mut hand = ByHand { search: Search::new(theorem(), config()), at_ms: 0 };
-    check(&hand.feed(Event::Opened { outcome: open(0), cost: COST }), &expect![[""]]);
+    check(
+        &hand.feed(Event::Opened { outcome: open(0), declarations: Declarations::default(), cost: COST }),
+        &expect![[""]],
+    );
     check(&hand.feed(Event::Tick), &expect![[""]]);
     let mut hand = ByHand::opened(config());
     let before = hand.search.tree().clone();
@@ -434,7 +442,10 @@ fn unexpected_events_are_ignored() {
 fn a_log_is_one_header_and_one_line_per_event() {
     let events = [
         TimedEvent { at_ms: 0, event: Event::Started },
-        TimedEvent { at_ms: 3, event: Event::Opened { outcome: open(0), cost: COST } },
+        TimedEvent {
+            at_ms: 3,
+            event: Event::Opened { outcome: open(0), declarations: Declarations::default(), cost: COST },
+        },
         TimedEvent {
             at_ms: 4,
             event: Event::Proposed {
@@ -521,6 +532,7 @@ fn configs() -> impl Strategy<Value = SearchConfig> {
         budget,
         in_flight,
         seed,
+        widen: false,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::facts::GoalFacts;
 use crate::{cost, goal, outcome, policy, search};
 
 /// One open goal.
@@ -17,6 +18,9 @@ pub struct Goal {
     pub target: String,
     /// Exactly what Lean printed.
     pub text: String,
+    /// What Lean knows of it besides, where the server's Lean tells that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<GoalFacts>,
 }
 
 /// Hypotheses of one type.
@@ -129,6 +133,7 @@ impl From<&goal::Goal> for Goal {
             hypotheses: goal.hypotheses.iter().map(hypothesis).collect(),
             target: goal.target.clone(),
             text: goal.text.clone(),
+            facts: goal.facts.as_deref().cloned(),
         }
     }
 }
@@ -141,6 +146,7 @@ impl From<Goal> for goal::Goal {
             hypotheses: goal.hypotheses.into_iter().map(hypothesis).collect(),
             target: goal.target,
             text: goal.text,
+            facts: goal.facts.map(Into::into),
         }
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Candidate, Goal, ModelCost};
+use crate::facts::Declaration;
 use crate::{critic, policy};
 
 /// What a policy is told.
@@ -23,6 +24,19 @@ pub struct ProposalRequest {
     /// Library declarations that the proof may not rest on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without: Vec<String>,
+    /// The file's own declarations before the statement.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub declarations: Vec<Declaration>,
+    /// How often this state was expanded before because the search ran dry.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub widening: u32,
+    /// The tactics that were run in this state already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<String>,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// A policy's answer.
@@ -52,7 +66,18 @@ pub struct Scores {
 
 impl From<&policy::ProposalRequest> for ProposalRequest {
     fn from(request: &policy::ProposalRequest) -> Self {
-        let policy::ProposalRequest { theorem, goals, history, samples, pass, seed, without } = request;
+        let policy::ProposalRequest {
+            theorem,
+            goals,
+            history,
+            samples,
+            pass,
+            seed,
+            without,
+            declarations,
+            widening,
+            tried,
+        } = request;
         Self {
             theorem: theorem.clone(),
             goals: goals.iter().map(Goal::from).collect(),
@@ -61,15 +86,20 @@ impl From<&policy::ProposalRequest> for ProposalRequest {
             pass: *pass,
             seed: *seed,
             without: without.clone(),
+            declarations: declarations.to_vec(),
+            widening: *widening,
+            tried: tried.clone(),
         }
     }
 }
 
 impl From<ProposalRequest> for policy::ProposalRequest {
     fn from(request: ProposalRequest) -> Self {
-        let ProposalRequest { theorem, goals, history, samples, pass, seed, without } = request;
+        let ProposalRequest { theorem, goals, history, samples, pass, seed, without, declarations, widening, tried } =
+            request;
         let goals = goals.into_iter().map(Into::into).collect();
-        Self { theorem, goals, history, samples, pass, seed, without }
+        let declarations = declarations.into();
+        Self { theorem, goals, history, samples, pass, seed, without, declarations, widening, tried }
     }
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::search::{Event, Header};
 use super::{Candidate, Cost, Goal, Outcome};
 use crate::disproof::Disproof;
+use crate::facts::Declaration;
 use crate::outcome::Verdict;
 use crate::problem::Theorem;
 use crate::search::{Budget, PriorityRule, SearchConfig, SearchRule};
@@ -230,7 +231,14 @@ impl SearchPlan {
             lean_cpu_ms: None,
             cost_ms: None,
         };
-        SearchConfig { search: self.order.into(), rule: PriorityRule::Sum, budget, in_flight, seed: self.seed }
+        SearchConfig {
+            search: self.order.into(),
+            rule: PriorityRule::Sum,
+            budget,
+            in_flight,
+            seed: self.seed,
+            widen: true,
+        }
     }
 }
 
@@ -271,6 +279,9 @@ pub enum Body {
         theorem: Theorem,
         /// Its goals.
         goals: Vec<Goal>,
+        /// The file's own declarations before the statement, for policies; left out where there are none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        declarations: Vec<Declaration>,
         /// What it cost.
         cost: Cost,
     },

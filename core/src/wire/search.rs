@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Candidate, Cost, ModelCost, Outcome};
+use crate::facts::Declaration;
 use crate::outcome::Verdict;
 use crate::policy;
 use crate::problem::Theorem;
@@ -53,6 +54,12 @@ pub(crate) struct Config {
     cost_ms: Option<u64>,
     in_flight: u32,
     seed: u64,
+    #[serde(default, skip_serializing_if = "is_false")]
+    widen: bool,
+}
+
+fn is_false(b: &bool) -> bool {
+    !b
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -87,6 +94,9 @@ enum What {
     Started,
     Opened {
         outcome: Outcome,
+        /// The file's own declarations before the statement, where Lean tells them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        declarations: Vec<Declaration>,
         cost: Cost,
     },
     Proposed {
@@ -154,7 +164,7 @@ impl From<Header> for log::LogHeader {
 
 impl From<&SearchConfig> for Config {
     fn from(config: &SearchConfig) -> Self {
-        let SearchConfig { search, rule, budget, in_flight, seed } = config;
+        let SearchConfig { search, rule, budget, in_flight, seed, widen } = config;
         let Budget { passes, samples, expansions, wall_ms, tactics, tokens, lean_cpu_ms, cost_ms } = *budget;
         let search = match search {
             SearchRule::BestFirst => Guidance::BestFirst,
@@ -167,7 +177,7 @@ impl From<&SearchConfig> for Config {
             PriorityRule::Average => Rule::Average,
             PriorityRule::LengthNormalised { alpha } => Rule::LengthNormalised { alpha },
         };
-        let (in_flight, seed) = (*in_flight, *seed);
+        let (in_flight, seed, widen) = (*in_flight, *seed, *widen);
         Self {
             search,
             rule,
@@ -181,6 +191,7 @@ impl From<&SearchConfig> for Config {
             cost_ms,
             in_flight,
             seed,
+            widen,
         }
     }
 }
@@ -200,6 +211,7 @@ impl From<Config> for SearchConfig {
             cost_ms,
             in_flight,
             seed,
+            widen,
         } = config;
         let search = match search {
             Guidance::BestFirst => SearchRule::BestFirst,
@@ -213,7 +225,7 @@ impl From<Config> for SearchConfig {
             Rule::LengthNormalised { alpha } => PriorityRule::LengthNormalised { alpha },
         };
         let budget = Budget { passes, samples, expansions, wall_ms, tactics, tokens, lean_cpu_ms, cost_ms };
-        Self { search, rule, budget, in_flight, seed }
+        Self { search, rule, budget, in_flight, seed, widen }
     }
 }
 
@@ -221,7 +233,9 @@ impl From<&TimedEvent> for Event {
     fn from(event: &TimedEvent) -> Self {
         let what = match &event.event {
             search::Event::Started => What::Started,
-            search::Event::Opened { outcome, cost } => What::Opened { outcome: outcome.into(), cost: (*cost).into() },
+            search::Event::Opened { outcome, declarations, cost } => {
+                What::Opened { outcome: outcome.into(), declarations: declarations.to_vec(), cost: (*cost).into() }
+            }
             search::Event::Proposed { node, candidates, cost } => {
                 let candidates: Vec<_> = candidates.iter().map(Candidate::from).collect();
                 let cost = Some(ModelCost::from(*cost)).filter(|cost| *cost != bare_cost(&candidates));
@@ -252,7 +266,9 @@ impl From<Event> for TimedEvent {
     fn from(event: Event) -> Self {
         let what = match event.what {
             What::Started => search::Event::Started,
-            What::Opened { outcome, cost } => search::Event::Opened { outcome: outcome.into(), cost: cost.into() },
+            What::Opened { outcome, declarations, cost } => {
+                search::Event::Opened { outcome: outcome.into(), declarations: declarations.into(), cost: cost.into() }
+            }
             What::Proposed { node, candidates, cost } => search::Event::Proposed {
                 node: NodeId(node),
                 cost: cost.unwrap_or_else(|| bare_cost(&candidates)).into(),

@@ -85,6 +85,9 @@ fn questions_to_models_survive_the_wire() {
         pass: 1,
         seed: u64::MAX,
         without: vec!["Eq.symm".into()],
+        declarations: vec![crate::facts::Declaration { name: "Tree.flip".into(), ..Default::default() }].into(),
+        widening: 1,
+        tried: vec!["simp".into()],
     };
     let text = serde_json::to_string(&ProposalRequest::from(&request)).unwrap();
     let read: ProposalRequest = serde_json::from_str(&text).unwrap();

@@ -512,7 +512,7 @@ pub struct ModelArgs {
     /// Who proposes tactics: `tiny` (a small model that ships), `portfolio` (built in, no model), a model folder as Hugging Face
     /// publishes them, or the URL of an OpenAI-compatible completions endpoint with log-probabilities (vLLM, llama.cpp
     /// server)
-    #[arg(long, value_name = "tiny | portfolio | DIR | URL", env = "STEPWISE_POLICY", default_value = "tiny", value_parser = parse_policy, value_hint = ValueHint::DirPath)]
+    #[arg(long, value_name = "tiny | portfolio | DIR | URL", env = "STEPWISE_POLICY", default_value = "portfolio", value_parser = parse_policy, value_hint = ValueHint::DirPath)]
     pub policy: ModelSource,
     /// Share of the samples that the portfolio gives beside a model, 0 to 1; `auto` is what the policy's folder says, else 0
     #[arg(long, value_name = "SHARE", env = "STEPWISE_MIX", default_value = "auto", value_parser = parse_share_or_auto)]
@@ -611,7 +611,7 @@ pub struct LeanArgs {
     /// Lean processes at once, or `auto`: one per core
     #[arg(long, value_name = "N", env = "STEPWISE_HOSTS", default_value = "auto", value_parser = parse_hosts)]
     pub hosts: Hosts,
-    /// Wall clock per tactic in seconds
+    /// Wall clock per tactic in seconds; never more than an eighth of `--timeout`, and a second at least
     #[arg(long, value_name = "SECS", env = "STEPWISE_STEP_TIMEOUT", default_value = "10", value_parser = parse_step)]
     pub step_timeout: Duration,
     /// Imports and commands before a statement without any: a text, `@FILE`, `none`, or `auto`: the notation ℕ ℤ ℚ for

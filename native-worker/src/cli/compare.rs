@@ -121,7 +121,7 @@ async fn search(
         let progress = progress.clone();
         interrupt::listen(move |line| progress.say(line)).context("cannot listen for Ctrl-C")?
     };
-    let pool = lean::start_pool(&args.run.lean).await?;
+    let pool = lean::start_pool_within(&args.run.lean, args.run.budget.timeout.0).await?;
     progress.update(|| "starting Lean".to_owned());
     let mut evals = Vec::new();
     let mut to_do = BTreeSet::new();

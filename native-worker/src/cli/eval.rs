@@ -61,7 +61,7 @@ pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome>
         let progress = progress.clone();
         interrupt::listen(move |line| progress.say(line)).context("cannot listen for Ctrl-C")?
     };
-    let pool = lean::start_pool(&args.run.lean).await?;
+    let pool = lean::start_pool_within(&args.run.lean, args.run.budget.timeout.0).await?;
     progress.update(|| "starting Lean".to_owned());
     let mut eval = build(&args.run, models, args.disprove.choice(), args.logs.clone(), &pool, stop).await?;
     if let Some(options) = args.tidy.options() {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 
@@ -21,6 +22,12 @@ const WASM_MEMORY_LIMIT: u64 = 1536 << 20;
 /// Resident memory past which a native host is replaced: Mathlib takes most of a gigabyte, and `repl` never frees a state.
 const NATIVE_HOST_MEMORY: u64 = 4 << 30;
 
+/// A search has time for this many tactics, however long each of them takes: one that loops must not eat it all.
+const TACTICS_AT_LEAST: u32 = 8;
+
+/// A tactic gets this long however little time a search has.
+const SHORTEST_STEP: Duration = Duration::from_secs(1);
+
 /// Starts the pool that the settings ask for, and sets up the built-in Lean first if it is not there yet.
 ///
 /// # Errors
@@ -37,6 +44,19 @@ pub(super) async fn start_pool_for(args: &LeanArgs, set: impl FnOnce(&mut PoolCo
     let launch = launcher(args).await?;
     let mut config = pool_config(args);
     set(&mut config);
+    Ok(Pool::start(launch, config))
+}
+
+/// Starts a pool for searches that may each take so long: no tactic gets more than its share of that.
+///
+/// # Errors
+/// As [`start_pool`].
+pub(super) async fn start_pool_within(args: &LeanArgs, timeout: Option<Duration>) -> anyhow::Result<Pool> {
+    let launch = launcher(args).await?;
+    let mut config = pool_config(args);
+    if let Some(timeout) = timeout {
+        config.step_limit = config.step_limit.min((timeout / TACTICS_AT_LEAST).max(SHORTEST_STEP));
+    }
     Ok(Pool::start(launch, config))
 }
 

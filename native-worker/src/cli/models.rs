@@ -25,6 +25,7 @@ use crate::run::model_server::ServerOptions;
 use crate::run::policy::endpoint::{self, Endpoint, EndpointOptions};
 use crate::run::policy::mixture::Mixture;
 use crate::run::policy::premises::LemmaPolicy;
+use crate::run::policy::widening::Widening;
 use crate::run::policy::{self, Policy};
 
 /// The token at which InternLM2's reward models are read, as text: `reward_token_id` 92527 of their config.json.
@@ -89,7 +90,7 @@ impl Models {
         let policy = match args.policy {
             ModelSource::BuiltIn => policy,
             _ if mix > 0.0 => Arc::new(Mixture::new(policy, portfolio(args, options, own_lemmas)?, mix)),
-            _ => policy,
+            _ => Arc::new(Widening::new(policy, portfolio(args, options, own_lemmas)?)),
         };
         let critic: Option<Arc<dyn Critic>> = match &args.critic {
             _ if !is_needed => None,

@@ -49,7 +49,7 @@ pub(super) async fn run(args: &ProveArgs, verbose: u8) -> anyhow::Result<Outcome
         return Ok(report.outcome());
     }
     let models = Models::open(&args.models, &args.lean, &search_config(&args.budget, 1), &progress).await?;
-    let pool = lean::start_pool(&args.lean).await?;
+    let pool = lean::start_pool_within(&args.lean, args.budget.timeout.0).await?;
     let stop = {
         let progress = progress.clone();
         interrupt::listen(move |line| progress.say(line)).context("cannot listen for Ctrl-C")?
@@ -96,6 +96,7 @@ pub(super) fn search_config(budget: &BudgetArgs, in_flight: usize) -> SearchConf
         },
         in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
         seed: budget.seed,
+        widen: true,
     }
 }
 

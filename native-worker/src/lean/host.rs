@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use stepwise_core::corpus::library::{LibraryTheorem, Question};
+use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::problem::Theorem;
@@ -34,6 +35,8 @@ pub enum Opened {
         goals: Vec<Goal>,
         /// What the user should know about the statement, one line each, as [`Verdict::notes`] has it.
         notes: Vec<String>,
+        /// The file's own declarations before the statement; none where the backend cannot tell.
+        declarations: Declarations,
     },
     /// Lean's message: the preamble or the statement is wrong.
     Rejected {

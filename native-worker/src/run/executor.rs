@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use stepwise_core::critic::Scores;
+use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::policy::Proposals;
@@ -258,15 +259,15 @@ async fn turned(seat: Option<&mut Seat>) {
 
 /// What became of the state that a search begins at.
 enum Root {
-    Open { states: States, goals: Vec<Goal>, notes: Vec<String> },
+    Open { states: States, goals: Vec<Goal>, notes: Vec<String>, declarations: Declarations },
     Lost(StepOutcome<()>),
 }
 
 /// Opens a theorem and runs the tactics that come before the search.
 async fn open(pool: &Pool, theorem: &Theorem, prefix: &[String]) -> Result<Costed<Root>, PoolError> {
     let Costed { value, mut cost } = pool.open(theorem.clone()).await?;
-    let (session, mut goals, notes) = match value {
-        SessionStart::Open { session, goals, notes } => (session, goals, notes),
+    let (session, mut goals, notes, declarations) = match value {
+        SessionStart::Open { session, goals, notes, declarations } => (session, goals, notes, declarations),
         SessionStart::Rejected { message } => {
             return Ok(Costed { value: Root::Lost(StepOutcome::Failed { message }), cost });
         }
@@ -281,7 +282,8 @@ async fn open(pool: &Pool, theorem: &Theorem, prefix: &[String]) -> Result<Coste
             lost => return Ok(Costed { value: Root::Lost(split(lost).0), cost }),
         }
     }
-    Ok(Costed { value: Root::Open { states: States::new(session, root), goals, notes }, cost })
+    let states = States::new(session, root);
+    Ok(Costed { value: Root::Open { states, goals, notes, declarations }, cost })
 }
 
 /// Runs sibling tactics up to the first that closes the last goal: the rest would cost what a proof no longer needs.
@@ -482,15 +484,15 @@ impl Run {
     fn take_in(&mut self, answer: Answer) -> Result<Vec<Command>, RunError> {
         match answer {
             Answer::Opened(Costed { value, cost }) => {
-                let outcome = match value {
-                    Root::Open { states, goals, notes } => {
+                let (outcome, declarations) = match value {
+                    Root::Open { states, goals, notes, declarations } => {
                         self.notes = notes;
                         self.states = Some(states);
-                        StepOutcome::Open { state: (), goals }
+                        (StepOutcome::Open { state: (), goals }, declarations)
                     }
-                    Root::Lost(outcome) => outcome,
+                    Root::Lost(outcome) => (outcome, Declarations::default()),
                 };
-                self.feed(Event::Opened { outcome, cost })
+                self.feed(Event::Opened { outcome, declarations, cost })
             }
             Answer::Proposed { node, proposals: Proposals { candidates, cost }, made, cost: spent } => {
                 self.extra_cost += spent;

@@ -86,12 +86,15 @@ impl Work<'_> {
         };
         let Costed { value, cost } = service.pool.open(theorem.clone()).await.map_err(machine)?;
         match value {
-            SessionStart::Open { session, goals, .. } => {
+            SessionStart::Open { session, goals, declarations, .. } => {
                 let shown = goals.iter().map(wire::Goal::from).collect();
-                if !self.session.set_proof(self.id, Proof::new(theorem.clone(), session, &goals)) {
+                if !self
+                    .session
+                    .set_proof(self.id, Proof::new(theorem.clone(), session, &goals, Arc::clone(&declarations)))
+                {
                     return Err(Problem::cancelled("another statement was opened"));
                 }
-                Ok(Body::Opened { theorem, goals: shown, cost: cost.into() })
+                Ok(Body::Opened { theorem, goals: shown, declarations: declarations.to_vec(), cost: cost.into() })
             }
             SessionStart::Rejected { message } | SessionStart::HostFailed { message } => Ok(Body::Rejected { message }),
         }
@@ -131,6 +134,8 @@ impl Work<'_> {
             pass: 0,
             seed,
             without: proof.theorem.without.clone(),
+            declarations: Arc::clone(&proof.declarations),
+            ..ProposalRequest::default()
         };
         let started = Instant::now();
         let policy = for_imports(&self.session.service.policy, &proof.theorem.imports);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::problem::Theorem;
 use stepwise_core::wire::{Body, Op, Request};
@@ -56,6 +57,7 @@ struct Search {
 /// An opened statement and its states.
 pub(super) struct Proof {
     pub(super) theorem: Theorem,
+    pub(super) declarations: Declarations,
     pub(super) lean: pool::Session,
     states: Mutex<HashMap<u32, State>>,
 }
@@ -68,9 +70,9 @@ pub(super) struct State {
 }
 
 impl Proof {
-    pub(super) fn new(theorem: Theorem, lean: pool::Session, goals: &[Goal]) -> Self {
+    pub(super) fn new(theorem: Theorem, lean: pool::Session, goals: &[Goal], declarations: Declarations) -> Self {
         let root = State { parent: None, goals: goals.into() };
-        Self { theorem, lean, states: Mutex::new(HashMap::from([(pool::StateId::ROOT.0, root)])) }
+        Self { theorem, declarations, lean, states: Mutex::new(HashMap::from([(pool::StateId::ROOT.0, root)])) }
     }
 
     /// A state, if there is one of this number.

@@ -90,6 +90,7 @@ async fn propose(policy: &Endpoint, samples: u32, seed: u64) -> Proposals {
         pass: 0,
         seed,
         without: Vec::new(),
+        ..ProposalRequest::default()
     };
     policy.propose(&request).await.expect("the server answers")
 }
@@ -221,7 +222,14 @@ async fn a_mixture_of_portfolio_and_endpoint_proves_a_theorem() {
         lean_cpu_ms: None,
         cost_ms: None,
     };
-    let config = SearchConfig { search: SearchRule::BestFirst, rule: PriorityRule::Sum, budget, in_flight: 1, seed: 0 };
+    let config = SearchConfig {
+        search: SearchRule::BestFirst,
+        rule: PriorityRule::Sum,
+        budget,
+        in_flight: 1,
+        seed: 0,
+        widen: false,
+    };
     let (_never, stop) = Stop::channel();
     let theorem = lean::theorem("theorem e1 (p q : Prop) (hp : p) (hq : q) : p ∧ q");
     let ran = run_search(Job::new(Search::new(theorem, config), None), &pool, &policy, None, stop, &|_| {})

@@ -51,7 +51,7 @@ fn config(search: SearchRule) -> SearchConfig {
         lean_cpu_ms: None,
         cost_ms: None,
     };
-    SearchConfig { search, rule: PriorityRule::Sum, budget, in_flight: 1, seed: 0 }
+    SearchConfig { search, rule: PriorityRule::Sum, budget, in_flight: 1, seed: 0, widen: false }
 }
 
 fn header(search: SearchRule) -> LogHeader {

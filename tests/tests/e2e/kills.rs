@@ -38,7 +38,7 @@ fn config() -> SearchConfig {
         lean_cpu_ms: None,
         cost_ms: None,
     };
-    SearchConfig { search: SearchRule::BestFirst, rule: PriorityRule::Sum, budget, in_flight: 1, seed: 0 }
+    SearchConfig { search: SearchRule::BestFirst, rule: PriorityRule::Sum, budget, in_flight: 1, seed: 0, widen: false }
 }
 
 /// Searches for all of them at once; the proof found for each, if any.

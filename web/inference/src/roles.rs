@@ -108,12 +108,14 @@ impl Policy {
             return Err(line(format!("{n} samples are too many for a browser; ask for at most {MAX_SAMPLES}")).into());
         }
         // As a native mixture asks: a policy without a share is not asked, and one alone keeps its log-probabilities.
-        let shares = Shares::new(request.samples, self.mix);
+        // Where a state is expanded once more, the portfolio stands beside the model.
+        let mix = if request.widening > 0 { self.mix.max(WIDENING_SHARE) } else { self.mix };
+        let shares = Shares::new(request.samples, mix);
         let own = match shares.first() {
             0 => Proposals::default(),
             samples => self.ask_model(&ProposalRequest { samples, ..request.clone() }).await?,
         };
-        if self.mix <= 0.0 {
+        if mix <= 0.0 {
             return Ok(answer(&wire::Proposals::from(&own))?);
         }
         let others = match shares.second(own.candidates.len()) {

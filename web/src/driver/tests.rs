@@ -3,6 +3,7 @@
 use expect_test::{Expect, expect};
 use stepwise_core::cost::ModelCost;
 use stepwise_core::critic::Scores;
+use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::Verdict;
 use stepwise_core::policy::{Candidate, Proposals};
@@ -27,7 +28,7 @@ fn header(search: SearchRule) -> LogHeader {
     LogHeader {
         theorem: Theorem { name: "t".into(), statement: "theorem t : p ∧ q".into(), ..Theorem::default() },
         prefix: vec!["intro".into()],
-        config: SearchConfig { search, rule: PriorityRule::Sum, budget, in_flight: 1, seed: 0 },
+        config: SearchConfig { search, rule: PriorityRule::Sum, budget, in_flight: 1, seed: 0, widen: false },
         policy: "p".into(),
         critic: None,
         lean: "l".into(),
@@ -61,7 +62,7 @@ fn check(task: Option<Task>, expected: Expect) {
 #[test]
 fn a_search_that_finds_a_proof() {
     let header = header(SearchRule::CriticGuided);
-    let mut driver = Driver::begin(&header, 7, vec![Goal::parse("⊢ p ∧ q")]);
+    let mut driver = Driver::begin(&header, 7, vec![Goal::parse("⊢ p ∧ q")], Declarations::default());
     check(driver.next_task(), expect![[r#"propose for 0 after ["intro"]"#]]);
     driver.proposed(5, NodeId(0), proposals(&["simp", "constructor", "left"]));
     check(driver.next_task(), expect![[r#"check ["simp", "constructor", "left"] for 0 in state 7"#]]);
@@ -105,7 +106,8 @@ fn a_search_that_finds_a_proof() {
 
 #[test]
 fn time_ends_a_search() {
-    let mut driver = Driver::begin(&header(SearchRule::BestFirst), 7, vec![Goal::parse("⊢ p ∧ q")]);
+    let mut driver =
+        Driver::begin(&header(SearchRule::BestFirst), 7, vec![Goal::parse("⊢ p ∧ q")], Declarations::default());
     driver.tick(999);
     assert!(driver.search().end().is_none());
     driver.tick(1000);

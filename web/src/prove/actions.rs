@@ -49,10 +49,11 @@ impl Prove {
         spawn_local(async move {
             let started = browser::now();
             match self.ask(turn, Op::Open { text: text.clone() }).await {
-                Ok(Body::Opened { theorem, goals, .. }) => {
+                Ok(Body::Opened { theorem, goals, declarations, .. }) => {
                     self.opened.set(text);
                     let goals = goals.into_iter().map(Into::into).collect();
-                    self.proof.set(Some(Proof::new(theorem, goals, browser::now() - started)));
+                    self.proof
+                        .set(Some(Proof::new(theorem, goals, browser::now() - started).knowing(declarations.into())));
                     self.line.set(String::new());
                     self.judged.set(None);
                     self.say("The statement is open");

@@ -1,5 +1,6 @@
 //! Searching from where the visitor stands: on the server, or with the machine in this page and the models in the browser.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use leptos::prelude::*;
@@ -210,15 +211,16 @@ impl Prove {
 
     async fn search_here(self, search_turn: u32, state: u32) -> Result<Search, Halt> {
         let models = self.models.get_value().ok_or(Halt::Overtaken)?;
-        let (header, goals) = self
+        let (header, goals, declarations) = self
             .proof
             .with_untracked(|proof| {
                 let proof = proof.as_ref()?;
-                Some((self.header(proof.theorem().clone(), proof.tactics()), proof.here().goals.clone()))
+                let declarations = Arc::clone(proof.declarations());
+                Some((self.header(proof.theorem().clone(), proof.tactics()), proof.here().goals.clone(), declarations))
             })
             .ok_or(Halt::Overtaken)?;
         self.begin_log(header.clone());
-        let mut driver = Driver::begin(&header, state, goals);
+        let mut driver = Driver::begin(&header, state, goals, declarations);
         let started = browser::now();
         let at_ms = move || (browser::now() - started) as u64;
         loop {

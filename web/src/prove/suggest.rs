@@ -1,5 +1,7 @@
 //! Asking for suggestions: the policy proposes, Lean runs, the critic scores. Where the models run, the visitor chose.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use stepwise_core::critic::ScoreRequest;
 use stepwise_core::goal::Goal;
@@ -121,6 +123,8 @@ impl Prove {
                     pass: 0,
                     seed: seed.into(),
                     without: proof.theorem().without.clone(),
+                    declarations: Arc::clone(proof.declarations()),
+                    ..ProposalRequest::default()
                 })
             })
             .ok_or(Halt::Overtaken)?;

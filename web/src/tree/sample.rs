@@ -1,6 +1,7 @@
 //! Large searches for tests: a real machine, driven by invented answers. They are no Lean, they only give it a tree.
 
 use stepwise_core::cost::ModelCost;
+use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::policy::Candidate;
@@ -26,7 +27,14 @@ pub(crate) fn search(expansions: u32, samples: u32, with_proof: bool) -> (LogHea
         lean_cpu_ms: None,
         cost_ms: None,
     };
-    let config = SearchConfig { search: SearchRule::BestFirst, rule: PriorityRule::Sum, budget, in_flight: 1, seed: 0 };
+    let config = SearchConfig {
+        search: SearchRule::BestFirst,
+        rule: PriorityRule::Sum,
+        budget,
+        in_flight: 1,
+        seed: 0,
+        widen: false,
+    };
     let header = LogHeader {
         theorem,
         prefix: vec!["intro n".into()],
@@ -54,7 +62,7 @@ fn run(mut search: Search, expansions: u32, with_proof: bool) -> Vec<TimedEvent>
                 StepOutcome::Open { state: (), goals: vec![goal(n_goals)] }
             };
             let answer = match command {
-                Command::Open => Event::Opened { outcome: state(), cost },
+                Command::Open => Event::Opened { outcome: state(), declarations: Declarations::default(), cost },
                 Command::Propose { node, request } => {
                     let candidate = |idx| Candidate {
                         tactic: format!("rw [lemma_{}_{idx}]", node.0),

@@ -33,7 +33,14 @@ fn trial(name: &str, steps: Vec<Step>, preferences: Vec<Preference>) -> Trial {
         lean_cpu_ms: None,
         cost_ms: None,
     };
-    let config = SearchConfig { search: SearchRule::BestFirst, rule: PriorityRule::Sum, budget, in_flight: 1, seed: 0 };
+    let config = SearchConfig {
+        search: SearchRule::BestFirst,
+        rule: PriorityRule::Sum,
+        budget,
+        in_flight: 1,
+        seed: 0,
+        widen: false,
+    };
     let run = Run::new(&config, "test", None, "none");
     let mut search = Search::new(Theorem::default(), config);
     search.handle(TimedEvent { at_ms: 0, event: Event::Started });

@@ -17,7 +17,7 @@ fn searched(seed: u64, rule: SearchRule) -> Search {
         lean_cpu_ms: None,
         cost_ms: None,
     };
-    let config = SearchConfig { search: rule, rule: PriorityRule::Sum, budget, in_flight: 1, seed };
+    let config = SearchConfig { search: rule, rule: PriorityRule::Sum, budget, in_flight: 1, seed, widen: false };
     let mut search = Search::new(Theorem { name: "t".into(), ..Theorem::default() }, config);
     SimulatedExecutor::new(seed).run(&mut search);
     search

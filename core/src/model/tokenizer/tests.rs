@@ -206,6 +206,7 @@ fn pieces_leave_no_trace_in_harmless_prompts() {
         pass: 0,
         seed: 0,
         without: Vec::new(),
+        ..ProposalRequest::default()
     };
     let chat = ChatTemplate::internlm2().unwrap();
     for tokenizer in [internlm2(), byte_level(), metaspace()] {

@@ -132,6 +132,7 @@ fn the_portfolio_and_lemmas_share_the_samples() {
         pass: 0,
         seed: 0,
         without: Vec::new(),
+        ..ProposalRequest::default()
     };
     let tactics = |samples| {
         let candidates = portfolio_with_lemmas(&lemmas, LEMMAS_SHARE, &request(samples)).into_iter();

@@ -13,12 +13,13 @@ fn request(goals: Vec<Goal>) -> ProposalRequest {
         pass: 0,
         seed: 7,
         without: Vec::new(),
+        ..ProposalRequest::default()
     }
 }
 
 /// A state of which only the text is known, as lessons have it.
 fn printed(text: &str) -> Goal {
-    Goal { case: None, hypotheses: Vec::new(), target: String::new(), text: text.to_owned() }
+    Goal { case: None, hypotheses: Vec::new(), target: String::new(), text: text.to_owned(), facts: None }
 }
 
 fn premises() -> Premises {

@@ -50,7 +50,6 @@ pub(super) fn draft(view: &View, options: Options, drafts: &mut Drafts) {
             if numeric { "all_goals first | omega | grind" } else { "all_goals first | simp_all; done | grind" },
         );
     }
-    drafts.add(0.9, "exact?");
     if options.mathlib {
         with_mathlib(view, drafts);
     }

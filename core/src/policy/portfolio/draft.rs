@@ -40,6 +40,13 @@ impl Drafts {
         }
     }
 
+    /// Scales the weights of the tactics that `is_it` names.
+    pub(super) fn scale_if(&mut self, is_it: impl Fn(&str) -> bool, factor: f64) {
+        for item in self.items.iter_mut().filter(|item| is_it(&item.tactic)) {
+            item.weight *= factor;
+        }
+    }
+
     /// The candidates: what the history rules out is dropped, the rest is ordered by weight and cut to the number
     /// asked for, and the weights that remain become probabilities.
     pub(super) fn rank(self, view: &View, request: &ProposalRequest) -> Vec<Candidate> {
@@ -56,6 +63,7 @@ impl Drafts {
         }
         // The sort is stable: equal weights keep the order of drafting.
         items.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        items.retain(|item| !request.tried.contains(&item.tactic));
         items.truncate(usize::try_from(request.samples).unwrap_or(usize::MAX));
         let total: f64 = items.iter().map(|item| item.weight).sum();
         items

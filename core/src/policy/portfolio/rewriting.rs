@@ -130,6 +130,10 @@ fn numerals(view: &View) -> Vec<i128> {
 
 /// Names in the target that nothing in the context explains are definitions of the preamble: unfold them.
 fn definitions(view: &View, drafts: &mut Drafts) {
+    // Lean knows better where it tells.
+    if view.facts.is_some_and(|facts| !facts.constants.is_empty()) {
+        return;
+    }
     let mut names: Vec<&str> = Vec::new();
     for word in view.target.split(|c: char| !crate::goal::is_name_part(c)) {
         let plain = word.len() > 1 && word.chars().next().is_some_and(|c| c.is_ascii_lowercase());

@@ -17,6 +17,7 @@ fn request(goals: &[&str]) -> ProposalRequest {
         pass: 0,
         seed: 0,
         without: Vec::new(),
+        ..ProposalRequest::default()
     }
 }
 

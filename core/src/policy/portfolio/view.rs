@@ -1,7 +1,9 @@
 //! What the templates know about a proof state: hypotheses by kind, the target taken apart, names that are free.
 
 use super::arith::{Op, Prop, Rel, Term};
+use crate::facts::{Declaration, GoalFacts};
 use crate::goal::{Goal, is_name_part};
+use crate::policy::ProposalRequest;
 
 /// What a hypothesis is, as far as its printed type tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,10 +54,14 @@ pub(super) struct View<'a> {
     pub(super) target_prop: Option<Prop>,
     pub(super) n_goals: usize,
     pub(super) history: &'a [String],
+    /// What Lean knows of the goal, where it tells that.
+    pub(super) facts: Option<&'a GoalFacts>,
+    /// The file's own declarations.
+    pub(super) declarations: &'a [Declaration],
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(goal: &Goal, n_goals: usize, history: &'a [String]) -> Self {
+    pub(super) fn new(goal: &'a Goal, request: &'a ProposalRequest) -> Self {
         let mut hyps: Vec<Hyp> = Vec::new();
         for hypothesis in &goal.hypotheses {
             let ty = fold(&hypothesis.ty);
@@ -69,7 +75,20 @@ impl<'a> View<'a> {
         // A later hypothesis of the same name shadows the earlier one, which Lean then prints with a dagger.
         let target = fold(&goal.target);
         let target_prop = Prop::parse(&target);
-        Self { hyps, target, target_prop, n_goals, history }
+        Self {
+            hyps,
+            target,
+            target_prop,
+            n_goals: request.goals.len(),
+            history: &request.history,
+            facts: goal.facts.as_deref(),
+            declarations: &request.declarations,
+        }
+    }
+
+    /// Whether the target distinguishes cases as it stands.
+    pub(super) fn has_branches(&self) -> bool {
+        self.facts.is_some_and(|facts| facts.branches) || self.target.contains("if ") || self.target.contains("match ")
     }
 
     /// Accessible proofs, newest first: what was introduced last is what the goal is about.

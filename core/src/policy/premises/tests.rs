@@ -25,6 +25,7 @@ fn request(goal: &str) -> ProposalRequest {
         pass: 0,
         seed: 0,
         without: Vec::new(),
+        ..ProposalRequest::default()
     }
 }
 

@@ -216,7 +216,7 @@ fn expansions(config: SearchConfig) -> (Search, Vec<Guide>) {
     let mut n_states = 0;
     while !commands.is_empty() {
         let event = match commands.remove(0) {
-            Command::Open => Event::Opened { outcome: open(0), cost: COST },
+            Command::Open => Event::Opened { outcome: open(0), declarations: Declarations::default(), cost: COST },
             Command::Propose { node, .. } => {
                 let candidate = |tactic: &str| Candidate { tactic: tactic.into(), logprob: -1.0, n_tokens: 1 };
                 Event::Proposed { node, candidates: ["a", "b"].map(candidate).into(), cost: MODEL_COST }

@@ -10,6 +10,7 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
+use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::problem::Theorem;
@@ -83,6 +84,8 @@ pub enum SessionStart {
         goals: Vec<Goal>,
         /// What the user should know about the statement, one line each.
         notes: Vec<String>,
+        /// The file's own declarations before the statement.
+        declarations: Declarations,
     },
     /// Lean's message: the preamble or the statement is wrong.
     Rejected {
@@ -149,7 +152,9 @@ impl Pool {
         self.shared.schedule.submit(id, Job::Open { reply });
         let Costed { value, cost } = answer.await.map_err(|_| PoolError::Closed)??;
         let value = match value {
-            worker::RootOutcome::Open { goals, notes } => SessionStart::Open { session, goals, notes },
+            worker::RootOutcome::Open { goals, notes, declarations } => {
+                SessionStart::Open { session, goals, notes, declarations }
+            }
             worker::RootOutcome::Rejected(message) => SessionStart::Rejected { message },
             worker::RootOutcome::Failed(message) => SessionStart::HostFailed { message },
         };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::lexer;
 use stepwise_core::outcome::StepOutcome;
@@ -29,7 +30,7 @@ const REPLAY_PATIENCE: u32 = 3;
 /// What opening a session's statement gave.
 #[derive(Debug)]
 pub(super) enum RootOutcome {
-    Open { goals: Vec<Goal>, notes: Vec<String> },
+    Open { goals: Vec<Goal>, notes: Vec<String>, declarations: Declarations },
     Rejected(String),
     Failed(String),
 }
@@ -152,9 +153,9 @@ impl Worker {
             match opened {
                 Ok(Costed { value, cost }) => {
                     let value = match value {
-                        Opened::Root { state, goals, notes } => {
+                        Opened::Root { state, goals, notes, declarations } => {
                             self.schedule.made_live(self.index, id, StateId::ROOT, state);
-                            RootOutcome::Open { goals, notes }
+                            RootOutcome::Open { goals, notes, declarations }
                         }
                         Opened::Rejected { message } => RootOutcome::Rejected(message),
                         Opened::Timeout => RootOutcome::Failed("the statement takes too long to elaborate".to_owned()),

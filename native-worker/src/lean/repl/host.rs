@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::lexer::searching;
 use stepwise_core::outcome::{StepOutcome, Verdict};
@@ -160,9 +161,12 @@ impl LeanHost for ReplHost {
         let asked = self.process.ask(&request, limits.wall).await;
         cost += asked.cost;
         let value = match reading::root(asked.answer?) {
-            Root::Open { state, goal } => {
-                Opened::Root { state: HostState(state), goals: vec![Goal::parse(&goal)], notes: Vec::new() }
-            }
+            Root::Open { state, goal } => Opened::Root {
+                state: HostState(state),
+                goals: vec![Goal::parse(&goal)],
+                notes: Vec::new(),
+                declarations: Declarations::default(),
+            },
             Root::Rejected { message } => Opened::Rejected { message },
             Root::Confused { detail } => return Err(self.confused(detail).await),
         };

@@ -10,13 +10,14 @@ pub(crate) const ENTRY: &str = "host.cjs";
 pub(crate) const PREPARE: &str = "prepare.cjs";
 
 /// The scripts, by file name.
-pub(crate) const FILES: [(&str, &str); 23] = [
+pub(crate) const FILES: [(&str, &str); 24] = [
     ("abi.js", include_str!("driver/abi.js")),
     ("axioms.js", include_str!("driver/axioms.js")),
     ("boot.js", include_str!("driver/boot.js")),
     ("declared.js", include_str!("driver/declared.js")),
     ("driver.js", include_str!("driver/driver.js")),
     ("exceptions.js", include_str!("driver/exceptions.js")),
+    ("facts.js", include_str!("driver/facts.js")),
     ("host.cjs", include_str!("driver/host.cjs")),
     ("library.js", include_str!("driver/library.js")),
     ("prepare.cjs", include_str!("driver/prepare.cjs")),
@@ -37,10 +38,11 @@ pub(crate) const FILES: [(&str, &str); 23] = [
 ];
 
 /// The scripts that only hosts use: a change to one of them leaves what `prepare.cjs` writes as it is.
-const HOST_ONLY: [&str; 9] = [
+const HOST_ONLY: [&str; 10] = [
     "axioms.js",
     "declared.js",
     "driver.js",
+    "facts.js",
     "host.cjs",
     "library.js",
     "recheck.js",

@@ -1,11 +1,13 @@
 //! One Node process that runs Lean, as a [`LeanHost`].
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use stepwise_core::corpus::library::{LibraryTheorem, Question};
+use stepwise_core::facts::GoalFacts;
 use stepwise_core::goal::Goal;
 use stepwise_core::lexer::searching;
 use stepwise_core::outcome::{StepOutcome, Verdict};
@@ -211,8 +213,9 @@ impl LeanHost for WasmHost {
         let cost = LeanCost { cpu_us: answer.cpu_us, wall_us: answer.wall_us };
         let value = match answer {
             Envelope { timeout: true, .. } => Opened::Timeout,
-            Envelope { answer: OpenAnswer { state: Some(state), goals, notes, .. }, .. } => {
-                Opened::Root { state: HostState(state), goals: parse_goals(&goals), notes }
+            Envelope { answer: OpenAnswer { state: Some(state), goals, notes, facts, declarations, .. }, .. } => {
+                let declarations = declarations.into();
+                Opened::Root { state: HostState(state), goals: parse_goals(&goals, facts), notes, declarations }
             }
             Envelope { answer, .. } => Opened::Rejected { message: answer.rejected.unwrap_or_default() },
         };
@@ -382,8 +385,8 @@ fn outcome(answer: Envelope<ApplyAnswer>, tactic: &str) -> (StepOutcome<HostStat
     let outcome = match answer {
         Envelope { timeout: true, .. } => StepOutcome::Timeout,
         Envelope { answer: ApplyAnswer { proved: true, .. }, .. } => StepOutcome::Proved,
-        Envelope { answer: ApplyAnswer { open: Some(state), goals, .. }, .. } => {
-            StepOutcome::Open { state: HostState(state), goals: parse_goals(&goals) }
+        Envelope { answer: ApplyAnswer { open: Some(state), goals, facts, .. }, .. } => {
+            StepOutcome::Open { state: HostState(state), goals: parse_goals(&goals, facts) }
         }
         Envelope { answer: ApplyAnswer { lost: true, .. }, .. } => {
             StepOutcome::Crashed { detail: "the host does not know the state that it was asked about".to_owned() }
@@ -393,8 +396,10 @@ fn outcome(answer: Envelope<ApplyAnswer>, tactic: &str) -> (StepOutcome<HostStat
     (outcome, None)
 }
 
-fn parse_goals(texts: &[String]) -> Vec<Goal> {
-    texts.iter().map(|text| Goal::parse(text)).collect()
+/// Goals with the facts that were told of the first ones.
+fn parse_goals(texts: &[String], facts: Vec<Option<GoalFacts>>) -> Vec<Goal> {
+    let facts = facts.into_iter().chain(std::iter::repeat(None));
+    texts.iter().zip(facts).map(|(text, facts)| Goal { facts: facts.map(Arc::new), ..Goal::parse(text) }).collect()
 }
 
 /// What a failed conversation says about the process.

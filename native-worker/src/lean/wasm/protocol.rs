@@ -1,6 +1,7 @@
 //! What passes between a host and its Node process: one JSON object a line (`driver/host.cjs` is the twin).
 
 use serde::{Deserialize, Serialize};
+use stepwise_core::facts::{Declaration, GoalFacts};
 
 /// A request.
 #[derive(Debug, Serialize)]
@@ -47,6 +48,8 @@ pub(super) struct OpenAnswer {
     pub(super) state: Option<u64>,
     pub(super) goals: Vec<String>,
     pub(super) notes: Vec<String>,
+    pub(super) facts: Vec<Option<GoalFacts>>,
+    pub(super) declarations: Vec<Declaration>,
     pub(super) rejected: Option<String>,
 }
 
@@ -57,6 +60,8 @@ pub(super) struct ApplyAnswer {
     pub(super) proved: bool,
     pub(super) open: Option<u64>,
     pub(super) goals: Vec<String>,
+    /// Of the first goals.
+    pub(super) facts: Vec<Option<GoalFacts>>,
     pub(super) failed: Option<String>,
     /// What a tactic that may only search said.
     pub(super) tried: Vec<String>,

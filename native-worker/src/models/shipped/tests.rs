@@ -49,6 +49,7 @@ fn texts(folder: &ModelFolder, role: Role) -> Vec<Vec<u32>> {
                     pass: 0,
                     seed: 0,
                     without: Vec::new(),
+                    ..ProposalRequest::default()
                 };
                 let shown = Pointers::new(&premises, &request).shown_in(&request);
                 reader.prompt(&policy_prompt(PromptFormat::Plain, &shown)).unwrap()

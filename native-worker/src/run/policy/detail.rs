@@ -114,6 +114,7 @@ mod tests {
             pass: 0,
             seed: 0,
             without: Vec::new(),
+            ..ProposalRequest::default()
         };
         let first = detail.propose(&request).await.unwrap().candidates;
         assert!(!first.is_empty() && first.len() <= 8);

@@ -84,6 +84,7 @@ mod tests {
             pass: 0,
             seed: 0,
             without: Vec::new(),
+            ..ProposalRequest::default()
         };
         let proposals = mixture.propose(&request).await.unwrap();
         let alone = portfolio.propose(&ProposalRequest { samples: 6, ..request }).await.unwrap();

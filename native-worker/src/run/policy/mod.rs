@@ -5,6 +5,7 @@ pub mod detail;
 pub mod endpoint;
 pub mod mixture;
 pub mod premises;
+pub mod widening;
 
 use std::sync::Arc;
 

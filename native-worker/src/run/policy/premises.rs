@@ -91,6 +91,7 @@ mod tests {
             pass: 0,
             seed: 0,
             without: Vec::new(),
+            ..ProposalRequest::default()
         };
         let proposals = policy.propose(&request).await.unwrap();
         assert!(proposals.candidates.iter().any(|candidate| candidate.tactic == "rw [Nat.add_comm]"));

@@ -1,5 +1,5 @@
 // Elaborates statements and runs tactics in real Lean, from states that are kept: the search's view of one Lean process.
-// Plain script for Node and Web Workers alike; needs abi.js, and recheck.js adds the judgement of whole proofs.
+// Plain script for Node and Web Workers alike; needs abi.js and facts.js, and recheck.js adds the judgement of whole proofs.
 //
 // How a state stays alive: the statement is elaborated by Lean's own command elaborator with a proof that begins with
 // `trace_state`. That tactic's built-in elaborator is replaced in the function table by ours, which receives the
@@ -18,6 +18,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
 
   const LIMITS = {
     goals: 64, // a tactic that leaves more open goals is refused: no search uses them
+    factual: 4, // goals whose facts are told
     goalBytes: 1 << 16, // of all printed goals of one state
     messageBytes: 1 << 13,
   };
@@ -373,6 +374,8 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     };
     return inside(expr);
   };
+  const facts = StepwiseLean.createFacts(abi, { find, isImported, typeOf, bodyOf, nameText, keyOf, expectFields });
+
   const usesWhatItMayNot = (name) => `the proof uses ${name}, which this problem does without`;
 
   // ---- preambles: elaborated once, shared by every statement that uses them
@@ -453,6 +456,8 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
         if (session !== null) discard(session);
         return { rejected: problem };
       }
+      before.declared ??= facts.declarations(field(before.state, COMMAND_STATE.env));
+      session.declared = before.declared;
       return { session, notes: unbound.notes };
     });
     if (value.session === undefined) return fired ? { timeout: true } : value;
@@ -465,7 +470,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     session.without = new Set(request.without ?? []);
     const id = keep(session, session.root, session.heartbeats);
     session.root = null;
-    return { state: id, goals: printed.value.goals, name: session.name, notes: value.notes };
+    return { state: id, goals: printed.value.goals, facts: printed.value.facts, declarations: session.declared.list, name: session.name, notes: value.notes };
   };
 
   /** The name (borrowed) of the declaration under elaboration, from a Term.Context. */
@@ -536,6 +541,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
   const goalsOf = (session, parts) => {
     const inside = enter(session, parts);
     const goals = [];
+    const told = [];
     let bytes = 0;
     let problem = null;
     for (const goal of listItems(parts[0])) {
@@ -546,9 +552,11 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
       bytes += text.length;
       if (bytes > LIMITS.goalBytes) { problem = `the goals print to more than ${LIMITS.goalBytes} bytes`; break; }
       goals.push(text);
+      // Templates work on the goals in front.
+      if (told.length < LIMITS.factual) told.push(facts.ofGoal(field(parts[3], CORE_STATE.env), field(parts[2], META_STATE.mctx), goal, session.declared));
     }
     inside.leave().forEach(release);
-    return problem === null ? { goals } : { problem };
+    return problem === null ? { goals, facts: told } : { problem };
   };
 
   /** A tactic sequence parsed as it will stand in the file: indented below `by`. {stx (owned)} or {problem}. */
@@ -629,9 +637,9 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
       const tried = saidBy(tactic, after, parts);
       return flaw === null ? (after.forEach(release), { proved: true, tried }) : fail(flaw);
     }
-    const { goals, problem: unprintable } = goalsOf(session, after);
+    const { goals, facts, problem: unprintable } = goalsOf(session, after);
     if (unprintable !== undefined) return fail(unprintable);
-    return { goals, parts: after, heartbeats, tried: saidBy(tactic, after, parts) };
+    return { goals, facts, parts: after, heartbeats, tried: saidBy(tactic, after, parts) };
   };
 
   /** What a tactic with a `?` logged besides what its parent's state held: such tactics tell what to put in their place. */
@@ -659,7 +667,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     const parent = states.get(id);
     if (parent === undefined) return { lost: true };
     const { value, fired } = timed(limitMs, () => step(parent, tactic));
-    if (value.parts !== undefined) return { open: keep(parent.session, value.parts, value.heartbeats), goals: value.goals, tried: value.tried };
+    if (value.parts !== undefined) return { open: keep(parent.session, value.parts, value.heartbeats), goals: value.goals, facts: value.facts, tried: value.tried };
     if (fired && value.failed !== undefined) return { timeout: true };
     return value;
   };

@@ -6,7 +6,7 @@ const fs = require("node:fs");
 const path = require("node:path");
 const { Worker } = require("node:worker_threads");
 
-for (const script of ["abi", "watchdog", "declared", "driver", "replay", "axioms", "recheck", "shape", "library"]) require(path.join(__dirname, `${script}.js`));
+for (const script of ["abi", "watchdog", "declared", "facts", "driver", "replay", "axioms", "recheck", "shape", "library"]) require(path.join(__dirname, `${script}.js`));
 const { loadRuntime } = require(path.join(__dirname, "runtime.cjs"));
 
 const say = (message) => {

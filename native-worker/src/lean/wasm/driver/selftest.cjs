@@ -4,7 +4,7 @@
 
 const path = require("node:path");
 
-for (const script of ["abi", "watchdog", "declared", "driver", "replay", "axioms", "recheck"]) require(path.join(__dirname, `${script}.js`));
+for (const script of ["abi", "watchdog", "declared", "facts", "driver", "replay", "axioms", "recheck"]) require(path.join(__dirname, `${script}.js`));
 const { loadRuntime } = require("./runtime.cjs");
 
 const PROVED = [

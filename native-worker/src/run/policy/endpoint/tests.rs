@@ -462,6 +462,7 @@ fn request(samples: u32) -> ProposalRequest {
         pass: 0,
         seed: 5,
         without: Vec::new(),
+        ..ProposalRequest::default()
     }
 }
 
