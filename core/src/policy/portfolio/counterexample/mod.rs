@@ -102,7 +102,8 @@ pub fn in_words(values: &[Assignment]) -> String {
 
 /// The portfolio's share of it: a few of the tactics, where a goal is a refutation.
 pub(super) fn draft(view: &View, drafts: &mut Drafts) {
-    let goal = Goal { case: None, hypotheses: Vec::new(), target: view.target.clone(), text: String::new() };
+    let goal =
+        Goal { case: None, hypotheses: Vec::new(), target: view.target.clone(), text: String::new(), facts: None };
     if view.n_goals == 1 && view.hyps.is_empty() {
         for (idx, made) in propose(&[goal], &OwnTypes::default()).into_iter().take(6).enumerate() {
             drafts.add(6.0 - idx as f64 * 0.5, made.tactic);
