@@ -13,6 +13,9 @@ pub(super) struct Drafts {
 #[derive(Clone, Debug)]
 struct Draft {
     weight: f64,
+    /// What the state that it leads to is worth, where that is not the weight: a tactic may be worth trying late and its
+    /// success worth much.
+    promise: Option<f64>,
     tactic: String,
 }
 
@@ -36,7 +39,16 @@ impl Drafts {
         let tactic = tactic.into();
         match self.items.iter_mut().find(|item| item.tactic == tactic) {
             Some(item) => item.weight = item.weight.max(weight),
-            None => self.items.push(Draft { weight, tactic }),
+            None => self.items.push(Draft { weight, promise: None, tactic }),
+        }
+    }
+
+    /// Adds a tactic that is tried by its weight and whose success counts as much as `promise`.
+    pub(super) fn add_promising(&mut self, weight: f64, promise: f64, tactic: impl Into<String>) {
+        let tactic = tactic.into();
+        self.add(weight, tactic.clone());
+        if let Some(item) = self.items.iter_mut().find(|item| item.tactic == tactic) {
+            item.promise = Some(promise);
         }
     }
 
@@ -65,10 +77,11 @@ impl Drafts {
         items.sort_by(|a, b| b.weight.total_cmp(&a.weight));
         items.retain(|item| !request.tried.contains(&item.tactic));
         items.truncate(usize::try_from(request.samples).unwrap_or(usize::MAX));
-        let total: f64 = items.iter().map(|item| item.weight).sum();
+        let worth = |item: &Draft| item.promise.unwrap_or(item.weight);
+        let total: f64 = items.iter().map(worth).sum();
         items
             .into_iter()
-            .map(|item| Candidate { tactic: item.tactic, logprob: (item.weight / total).ln().min(0.0), n_tokens: 0 })
+            .map(|item| Candidate { logprob: (worth(&item) / total).ln().min(0.0), tactic: item.tactic, n_tokens: 0 })
             .collect()
     }
 }

@@ -65,7 +65,7 @@ fn direct(view: &View, names: &Names, drafts: &mut Drafts) {
         }
     }
     if view.n_goals >= 2 {
-        drafts.add(9.5, format!("all_goals first | (simp_all [{simp}]; done) | grind [{grind}] | omega"));
+        drafts.add(9.5, format!("all_goals try first | (simp_all [{simp}]; done) | grind [{grind}] | omega"));
     }
     let functions = names.functions_in_goal();
     // At a variable the body of a structural recursion is a `match` that nothing decides; at constructors `simp` opens it.

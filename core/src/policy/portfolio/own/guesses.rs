@@ -8,6 +8,9 @@ use super::super::view::{View, find_top_level, mentions};
 use super::names::Names;
 use crate::facts::{Call, Declaration, GoalFacts, Recursion};
 
+/// A lemma that was guessed and proved is worth going on with.
+const PROVED_GUESS: f64 = 14.0;
+
 /// With this many lemmas of its own a goal has enough to go on with.
 const MAX_GUESSED: usize = 3;
 
@@ -59,11 +62,19 @@ fn accumulators(view: &View, facts: &GoalFacts, names: &Names, drafts: &mut Draf
                 for rest in &rests {
                     let value = combine(rest, &acc);
                     let proof = by_induction_here(&variable.name, names);
-                    drafts.add(6.0 * fade, format!("have {gen_name} : ∀ {acc}, {general} = {value} {proof}"));
+                    drafts.add_promising(
+                        6.0 * fade,
+                        PROVED_GUESS,
+                        format!("have {gen_name} : ∀ {acc}, {general} = {value} {proof}"),
+                    );
                 }
                 let value = combine(&format!("({special})"), &acc);
                 let proof = by_induction_here(&variable.name, names);
-                drafts.add(2.0 * fade, format!("have {gen_name} : ∀ {acc}, {general} = {value} {proof}"));
+                drafts.add_promising(
+                    2.0 * fade,
+                    PROVED_GUESS,
+                    format!("have {gen_name} : ∀ {acc}, {general} = {value} {proof}"),
+                );
             }
         }
     }
@@ -115,7 +126,11 @@ fn appended(view: &View, facts: &GoalFacts, names: &Names, drafts: &mut Drafts) 
         for (weight, value) in values {
             let weight = if is_needed { *weight } else { weight * 0.4 };
             let proof = by_induction("xs ys", "xs", names);
-            drafts.add(weight, format!("have {name} : ∀ xs ys : {list_type}, {f} (xs ++ ys) = {value} {proof}"));
+            drafts.add_promising(
+                weight,
+                PROVED_GUESS,
+                format!("have {name} : ∀ xs ys : {list_type}, {f} (xs ++ ys) = {value} {proof}"),
+            );
         }
     }
 }
@@ -144,21 +159,53 @@ fn kept(view: &View, facts: &GoalFacts, names: &Names, drafts: &mut Drafts) {
                 return;
             }
             match measure.result.as_str() {
-                "Prop" => drafts.add(2.8, format!("have {name} : ∀ {binders}, {m} t → {m} {result} {proof}")),
+                "Prop" => drafts.add_promising(
+                    2.8,
+                    PROVED_GUESS,
+                    format!("have {name} : ∀ {binders}, {m} t → {m} {result} {proof}"),
+                ),
                 "Bool" => {
-                    drafts.add(2.8, format!("have {name} : ∀ {binders}, {m} t = true → {m} {result} = true {proof}"));
-                    drafts.add(2.0, format!("have {name} : ∀ {binders}, {m} {result} = {m} t {proof}"));
+                    drafts.add_promising(
+                        2.8,
+                        PROVED_GUESS,
+                        format!("have {name} : ∀ {binders}, {m} t = true → {m} {result} = true {proof}"),
+                    );
+                    drafts.add_promising(
+                        2.0,
+                        PROVED_GUESS,
+                        format!("have {name} : ∀ {binders}, {m} {result} = {m} t {proof}"),
+                    );
                 }
                 "Nat" | "Int" => {
-                    drafts.add(2.4, format!("have {name} : ∀ {binders}, {m} {result} = {m} t {proof}"));
-                    drafts.add(2.2, format!("have {name} : ∀ {binders}, {m} {result} = {m} t + 1 {proof}"));
+                    drafts.add_promising(
+                        2.4,
+                        PROVED_GUESS,
+                        format!("have {name} : ∀ {binders}, {m} {result} = {m} t {proof}"),
+                    );
+                    drafts.add_promising(
+                        2.2,
+                        PROVED_GUESS,
+                        format!("have {name} : ∀ {binders}, {m} {result} = {m} t + 1 {proof}"),
+                    );
                 }
-                _ => drafts.add(2.0, format!("have {name} : ∀ {binders}, {m} {result} = {m} t {proof}")),
+                _ => drafts.add_promising(
+                    2.0,
+                    PROVED_GUESS,
+                    format!("have {name} : ∀ {binders}, {m} {result} = {m} t {proof}"),
+                ),
             }
         }
         if over == "List" && (view.target.contains("length") || facts.calls.is_empty()) {
-            drafts.add(2.5, format!("have {name} : ∀ {binders}, {result}.length = t.length {proof}"));
-            drafts.add(2.4, format!("have {name} : ∀ {binders}, {result}.length = t.length + 1 {proof}"));
+            drafts.add_promising(
+                2.5,
+                PROVED_GUESS,
+                format!("have {name} : ∀ {binders}, {result}.length = t.length {proof}"),
+            );
+            drafts.add_promising(
+                2.4,
+                PROVED_GUESS,
+                format!("have {name} : ∀ {binders}, {result}.length = t.length + 1 {proof}"),
+            );
         }
     }
 }

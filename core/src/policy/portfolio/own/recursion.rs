@@ -83,7 +83,7 @@ fn variables(view: &View, facts: &GoalFacts, names: &Names, brake: f64, drafts: 
         }
         drafts.add(5.5 * fade, format!("{head} <;> simp_all [{simp}] <;> grind [{grind}]"));
         if let Some(arms) = arms(view, &variable.head, names) {
-            drafts.add(6.0 * fade, format!("{head} with\n{arms}"));
+            drafts.add_promising(6.0 * fade, 16.0 * fade, format!("{head} with\n{arms}"));
         }
         if changed.is_empty() {
             // A function that hides the change of another variable is seen only when it is opened.
@@ -203,7 +203,7 @@ fn predicates(view: &View, facts: &GoalFacts, names: &Names, brake: f64, drafts:
         drafts.add(6.0 * fade, format!("cases {h} <;> grind [{grind}]"));
         drafts.add(3.0 * fade, format!("cases {h}"));
         if let Some(arms) = arms(view, &proof.head, names) {
-            drafts.add(6.5 * fade, format!("induction {h} with\n{arms}"));
+            drafts.add_promising(6.5 * fade, 14.0 * fade, format!("induction {h} with\n{arms}"));
         }
     }
 }
