@@ -132,7 +132,7 @@ fn a_summary_counts_and_adds() {
         .to_vec();
     let summary = EvalSummary::of(&records, 6.0);
     expect![[r#"
-        {"summary":{"by_status":{"exhausted":1,"out_of_budget":1,"proved":2},"crashes":0,"critic_tokens":0,"device_s":0.0,"disproved":0,"expansions":12,"lean_cpu_s":6.0,"median_solved_s":2.5,"pass_rate":0.5,"pass_rate_high":0.8499610108478506,"pass_rate_low":0.15003898915214947,"prompt_tokens":0,"proof_lengths":{"2":2},"rechecks":0,"refused":0,"search_s":10.0,"solved":2,"tactics":160,"timeouts":0,"tokens":0,"total":4,"wall_s":6.0}}
+        {"summary":{"bad_statements":0,"by_status":{"exhausted":1,"out_of_budget":1,"proved":2},"crashes":0,"critic_tokens":0,"device_s":0.0,"disproved":0,"expansions":12,"lean_cpu_s":6.0,"median_solved_s":2.5,"pass_rate":0.5,"pass_rate_high":0.8499610108478506,"pass_rate_low":0.15003898915214947,"policy_failures":0,"prompt_tokens":0,"proof_lengths":{"2":2},"rechecks":0,"refused":0,"search_s":10.0,"solved":2,"stated_pass_rate":0.5,"tactics":160,"timeouts":0,"tokens":0,"total":4,"unread":0,"wall_s":6.0}}
     "#]].assert_eq(&summary.to_line());
     let line: BTreeMap<String, EvalSummary> = serde_json::from_str(&summary.to_line()).unwrap();
     assert_eq!(line["summary"], summary);

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use stepwise_core::disproof::Disproof;
 use stepwise_core::outcome::Verdict;
-use stepwise_core::problem::{OpenPlace, Sorries, SplitFile, Task, Theorem, fill, split_file, split_sorries};
+use stepwise_core::problem::{OpenPlace, Sorries, SplitFile, Theorem, fill, split_file, split_sorries};
 use stepwise_core::search::log::LogHeader;
 use stepwise_core::search::sides::Disprove;
 use stepwise_core::search::{CostLedger, Search, SearchConfig, SearchEnd};

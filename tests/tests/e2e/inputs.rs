@@ -109,7 +109,7 @@ fn files_are_checked_as_they_are_written() {
     let said = check("module\n\npublic theorem whole (n : Nat) : n + 0 = n := rfl\n", 0);
     assert!(said.contains("whole"), "{said}");
     let said = check(
-        "lemma first_one (n : Nat) : n + 0 = n := rfl\n\ntheorem uses (n : Nat) : n + 0 + 0 = n := by rw [first_one, first_one]\n",
+        "lemma first_one (n : Nat) : n + 0 = n := rfl\n\ntheorem uses (n : Nat) : n + 0 = n := first_one n\n",
         0,
     );
     assert!(said.contains("line 1: this Lean does not know `lemma`"), "{said}");
