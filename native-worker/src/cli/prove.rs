@@ -346,7 +346,9 @@ fn tell(args: &ProveArgs, report: &Report) -> anyhow::Result<()> {
         output::eprint(&format!("{}: {}", theorem.theorem.name, styled(style, text)));
         output::eprint(ledger_line(&theorem.ledger).trim_end());
         // In a file it is not what is printed.
-        if let Some(disproof) = theorem.disproof.as_ref().filter(|disproof| report.file.as_ref() != Some(&disproof.file)) {
+        if let Some(disproof) =
+            theorem.disproof.as_ref().filter(|disproof| report.file.as_ref() != Some(&disproof.file))
+        {
             output::eprint(disproof.theorem().trim_end());
         }
     }

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use stepwise_core::search::sides::Disprove;
 use stepwise_core::critic::ScoreRequest;
 use stepwise_core::learn::lessons::{Lessons, goal};
 use stepwise_core::learn::progress::{Progress, best};
@@ -13,6 +12,7 @@ use stepwise_core::learn::run::{PassRate, Round, Side, Stage, StageCost, Trial};
 use stepwise_core::model::tokenizer::train_byte_level_bpe;
 use stepwise_core::random::SplitMix64;
 use stepwise_core::record::Status;
+use stepwise_core::search::sides::Disprove;
 use stepwise_core::search::{Budget, PriorityRule, SearchConfig, SearchRule};
 
 use super::evaluation::{Candidate, PassRates, cost_of, evaluate};

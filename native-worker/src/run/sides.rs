@@ -217,8 +217,7 @@ pub async fn run_both(
     let (stop_statement, statement_stop) = Stop::channel();
     let (stop_negation, negation_stop) = Stop::channel();
     let clock = Arc::clone(&table);
-    let statement =
-        run_search(job.at(clock.now_ms()).seated(seat), pool, policy, critic, statement_stop, progress);
+    let statement = run_search(job.at(clock.now_ms()).seated(seat), pool, policy, critic, statement_stop, progress);
     let negation_search = async {
         let mut early = negation_stop.clone();
         let job = match resumed {
@@ -360,7 +359,8 @@ async fn disagreement(pool: &Pool, theorem: &Theorem) -> Result<Costed<Option<St
 
 /// A log of a negation goes on only with what it was begun with.
 fn belongs(path: &Path, log: &LogHeader, now: &LogHeader) -> Result<(), LogFileError> {
-    let is_same = log.theorem == now.theorem && log.policy == now.policy && log.critic == now.critic && log.lean == now.lean;
+    let is_same =
+        log.theorem == now.theorem && log.policy == now.policy && log.critic == now.critic && log.lean == now.lean;
     if is_same { Ok(()) } else { Err(LogFileError::Foreign { path: path.to_owned() }) }
 }
 

@@ -12,8 +12,8 @@ use stepwise_core::problem::parse_statement;
 use stepwise_core::search::LeanCost;
 use stepwise_core::search::log::LogHeader;
 use stepwise_core::wire::search::Header;
-use stepwise_core::words;
 use stepwise_core::wire::{self, Body, Candidate, Op, SearchOrder, SearchPlan, Step};
+use stepwise_core::words;
 use tokio::sync::watch;
 
 use super::journal::Writer;
@@ -21,10 +21,10 @@ use super::problem::Problem;
 use super::session::{Proof, Session, failed};
 use crate::lean::host::Costed;
 use crate::lean::pool::{PoolError, SessionStart, StateId};
-use crate::run::policy::for_imports;
-use crate::run::stop::{Stop, StopLevel};
 use crate::run::critic::Critic;
+use crate::run::policy::for_imports;
 use crate::run::sides::disprove;
+use crate::run::stop::{Stop, StopLevel};
 use crate::run::{Job, Ran, run_search};
 
 /// Bytes of events that one `search_log` is answered with, by estimate: fewer than an outbox keeps, so that a reader that

@@ -148,7 +148,8 @@ fn both_searches_go_on_from_their_logs() {
 fn a_refused_proof_is_told_with_its_reason_and_counted() {
     let _turn = lean_turn();
     let dir = TempDir::new().unwrap();
-    let cheat = "@[simp] axiom cheat (n : Nat) : n * n + n = 2 * n + 41\n\ntheorem t (n : Nat) : n * n + n = 2 * n + 41";
+    let cheat =
+        "@[simp] axiom cheat (n : Nat) : n * n + n = 2 * n + 41\n\ntheorem t (n : Nat) : n * n + n = 2 * n + 41";
     let told = json_of(&dir, &["--no-disprove", "--expansions", "2", cheat], 1);
     let theorem = &told["theorems"][0];
     assert!(theorem["ledger"]["refused"].as_u64().unwrap() >= 1, "{theorem}");

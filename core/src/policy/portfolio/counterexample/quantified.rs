@@ -44,13 +44,16 @@ impl Quantified {
         let target = fold(&goal.target);
         if target == "False" {
             // The one that was taken in last.
-            return goal.hypotheses.iter().rev().flat_map(|hyp| hyp.names.iter().map(move |name| (name, hyp))).find_map(
-                |(name, hyp)| {
+            return goal
+                .hypotheses
+                .iter()
+                .rev()
+                .flat_map(|hyp| hyp.names.iter().map(move |name| (name, hyp)))
+                .find_map(|(name, hyp)| {
                     let ty = fold(&hyp.ty);
                     let is_usable = !name.contains('✝') && ty.starts_with('∀');
                     is_usable.then(|| Self::read(Form::Hypothesis(name.clone()), &ty)).flatten()
-                },
-            );
+                });
         }
         if target.starts_with("∃ ") {
             return Self::read_exists(&target);

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::super::view::mentions;
+use super::Assignment;
 use super::own_types::OwnTypes;
 use super::quantified::Quantified;
-use super::Assignment;
 use crate::goal::is_name_part;
 
 /// Values of a numeric type: with thousands of them a bound that lies far off is found where the truth is computed.
@@ -152,8 +152,10 @@ impl Values<'_> {
             return diagonal(&left, &right).map(|(a, b)| format!("({a}, {b})")).take(n_most.min(200)).collect();
         }
         if let Some((left, right)) = split_top(ty, " ⊕ ") {
-            let left = self.of(left, depth - 1).into_iter().take(4).map(|value| format!("(Sum.inl {})", argument(&value)));
-            let right = self.of(right, depth - 1).into_iter().take(4).map(|value| format!("(Sum.inr {})", argument(&value)));
+            let left =
+                self.of(left, depth - 1).into_iter().take(4).map(|value| format!("(Sum.inl {})", argument(&value)));
+            let right =
+                self.of(right, depth - 1).into_iter().take(4).map(|value| format!("(Sum.inr {})", argument(&value)));
             return left.chain(right).collect();
         }
         let (head, rest) = ty.split_once(' ').unwrap_or((ty, ""));
@@ -184,7 +186,19 @@ impl Values<'_> {
     fn lists(&self, element: &str, depth: u32, open: &str) -> Vec<String> {
         let elements = self.of(element, depth - 1);
         let shapes: &[&[usize]] = &[
-            &[], &[0], &[0, 1], &[1, 0], &[1], &[0, 0], &[1, 1], &[0, 1, 2], &[2, 1, 0], &[1, 0, 1], &[2], &[1, 2], &[0, 0, 1],
+            &[],
+            &[0],
+            &[0, 1],
+            &[1, 0],
+            &[1],
+            &[0, 0],
+            &[1, 1],
+            &[0, 1, 2],
+            &[2, 1, 0],
+            &[1, 0, 1],
+            &[2],
+            &[1, 2],
+            &[0, 0, 1],
         ];
         let made = shapes.iter().filter_map(|shape| {
             let values: Option<Vec<&str>> = shape.iter().map(|idx| elements.get(*idx).map(String::as_str)).collect();
@@ -246,9 +260,7 @@ impl Values<'_> {
 /// Pairs by the sum of their places.
 fn diagonal<'a>(left: &'a [String], right: &'a [String]) -> impl Iterator<Item = (&'a String, &'a String)> {
     let n = (left.len() + right.len()).min(64);
-    (0..n).flat_map(move |sum| {
-        (0..=sum).filter_map(move |idx| Some((left.get(sum - idx)?, right.get(idx)?)))
-    })
+    (0..n).flat_map(move |sum| (0..=sum).filter_map(move |idx| Some((left.get(sum - idx)?, right.get(idx)?))))
 }
 
 /// The first places with this sum, the first variable's as large as can be.
