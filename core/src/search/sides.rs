@@ -162,6 +162,7 @@ mod tests {
             budget: Budget { passes: 4, ..budget(Some(5)) },
             in_flight: 2,
             seed: 3,
+            widen: true,
         };
         let config = negation_config(&statement, 40);
         assert_eq!((config.budget.expansions, config.budget.samples, config.budget.passes), (25, 56, 1));

@@ -201,7 +201,14 @@ fn the_values_of_an_accepted_proof_are_told_without_reading_it() {
         lean_cpu_ms: None,
         cost_ms: None,
     };
-    let config = SearchConfig { search: SearchRule::BestFirst, rule: PriorityRule::Sum, budget, in_flight: 1, seed: 0 };
+    let config = SearchConfig {
+        search: SearchRule::BestFirst,
+        rule: PriorityRule::Sum,
+        budget,
+        in_flight: 1,
+        seed: 0,
+        widen: false,
+    };
     let mut search = Search::new(Theorem::default(), config);
     let goals = vec![goal("¬∀ (n : ℕ), n < 2")];
     let made = propose(&goals, &OwnTypes::default());
@@ -220,7 +227,7 @@ fn the_values_of_an_accepted_proof_are_told_without_reading_it() {
     let failed = StepOutcome::Failed { message: "no".into() };
     for event in [
         Event::Started,
-        Event::Opened { outcome: StepOutcome::Open { state: (), goals }, cost },
+        Event::Opened { outcome: StepOutcome::Open { state: (), goals }, declarations: Default::default(), cost },
         Event::Proposed { node: NodeId(0), candidates, cost: Default::default() },
         Event::Checked { node: NodeId(0), outcomes: vec![failed, StepOutcome::Proved], cost },
         Event::Rechecked { node: NodeId(0), verdict, cost },
