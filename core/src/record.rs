@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::disproof::Disproof;
 use crate::outcome::Verdict;
-use crate::problem::Problem;
+use crate::problem::{Problem, Theorem};
+use crate::search::sides::Disprove;
 use crate::search::{CostLedger, Search, SearchConfig, SearchEnd, log};
-use crate::stats;
+use crate::tidy::{Length, TidyReport};
+use crate::{stats, words};
 
 /// The version of the record format that this code writes, and the only one that it reads.
 pub const VERSION: u32 = 1;
@@ -19,6 +22,8 @@ pub const VERSION: u32 = 1;
 pub enum Status {
     /// A proof passed the recheck.
     Proved,
+    /// A proof of the negation passed the recheck: the statement is false.
+    Disproved,
     /// No open state was left.
     Exhausted,
     /// A budget ran out; [`ProblemRecord::detail`] says which.
@@ -56,10 +61,10 @@ pub struct ProblemRecord {
     /// More about the end: the budget, or a message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The proof's tactics.
+    /// The tactics of the proof that is delivered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Vec<String>>,
-    /// Tactics in the proof.
+    /// Tactics in the proof as the search found it: its steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof_length: Option<u64>,
     /// The complete Lean file.
@@ -68,9 +73,19 @@ pub struct ProblemRecord {
     /// The recheck's judgement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
+    /// What shows that the statement is false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disproof: Option<Disproof>,
+    /// Why the recheck refused proofs that were found, each reason once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<String>,
+    /// What tidying did, where the proof was tidied. Its cost is no part of the ledger, so that searches are compared by
+    /// what they cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tidy: Option<TidyReport>,
     /// What it cost.
     pub ledger: CostLedger,
-    /// Wall time, in seconds.
+    /// Wall time of the search, in seconds.
     pub seconds: f64,
     /// What ran.
     pub run: Run,
@@ -88,6 +103,9 @@ pub struct Run {
     pub critic: Option<String>,
     /// The Lean.
     pub lean: String,
+    /// Whether negations were searched too.
+    #[serde(default, skip_serializing_if = "is_never")]
+    pub disprove: Disprove,
 }
 
 /// Why a file of records cannot be read. The caller knows its name and adds it.
@@ -186,13 +204,43 @@ pub struct EvalSummary {
     pub crashes: u64,
     /// Rechecks made.
     pub rechecks: u64,
+    /// Rechecks that refused what looked like a proof.
+    #[serde(default)]
+    pub refused: u64,
+    /// Problems disproved: their negations are proved.
+    #[serde(default)]
+    pub disproved: u64,
     /// Questions to the policy that brought nothing, because its server failed.
     #[serde(default)]
     pub policy_failures: u64,
     /// How many problems ended how.
     pub by_status: BTreeMap<Status, u64>,
-    /// How many proofs have how many tactics.
+    /// How many proofs have how many tactics, as they were found.
     pub proof_lengths: BTreeMap<u64, u64>,
+    /// What tidying did, where proofs were tidied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tidying: Option<TidyTotals>,
+}
+
+/// What tidying did to the proofs of an eval.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TidyTotals {
+    /// Proofs that were tidied.
+    pub n_proofs: u64,
+    /// Those of them that it changed.
+    pub n_changed: u64,
+    /// Those whose tidying ended before nothing was left to try.
+    pub n_cut_short: u64,
+    /// The lengths as they were found, added up.
+    pub before: Length,
+    /// The lengths as they are delivered, added up.
+    pub after: Length,
+    /// CPU time of Lean, in seconds.
+    pub lean_cpu_s: f64,
+    /// Wall time, summed, in seconds.
+    pub wall_s: f64,
+    /// The wall time over that of the searches that found these proofs.
+    pub share_of_search: f64,
 }
 
 impl Run {
@@ -204,7 +252,14 @@ impl Run {
             policy: policy.to_owned(),
             critic: critic.map(str::to_owned),
             lean: lean.to_owned(),
+            disprove: Disprove::Never,
         }
+    }
+
+    /// The same, where negations are searched too.
+    #[must_use]
+    pub fn disproving(self, disprove: Disprove) -> Self {
+        Self { disprove, ..self }
     }
 
     /// SHA-256 of all of it, in hexadecimal.
@@ -219,7 +274,13 @@ impl Run {
         };
         let config = config.iter().flat_map(|(name, value)| [*name, value.as_str()]);
         let critic = self.critic.iter().flat_map(|critic| ["critic", critic]);
-        sha256_of_parts([self.policy.as_str(), &self.lean].into_iter().chain(config).chain(critic))
+        let disprove: &[&str] = match self.disprove {
+            Disprove::Never => &[],
+            Disprove::Auto => &["disprove", "auto"],
+            Disprove::Always => &["disprove", "always"],
+        };
+        let parts = [self.policy.as_str(), &self.lean].into_iter().chain(config).chain(critic);
+        sha256_of_parts(parts.chain(disprove.iter().copied()))
     }
 }
 
@@ -228,7 +289,6 @@ impl ProblemRecord {
     #[must_use]
     pub fn of(name: &str, search: &Search, run: &Run) -> Option<Self> {
         let end = search.end()?;
-        let theorem = search.theorem();
         let (status, detail) = match end {
             SearchEnd::Proved { .. } => (Status::Proved, None),
             SearchEnd::Exhausted => (Status::Exhausted, None),
@@ -241,22 +301,56 @@ impl ProblemRecord {
             SearchEnd::Proved { proof, verdict } => (Some(proof), Some(verdict.clone())),
             _ => (None, None),
         };
-        let ledger = search.ledger();
         Some(Self {
-            stepwise_record: VERSION,
-            name: name.to_owned(),
-            statement_sha256: theorem.hash(),
-            config_sha256: run.hash(),
-            status,
             detail,
             proof: proof.cloned(),
             proof_length: proof.map(|proof| proof.len() as u64),
-            file: proof.map(|proof| theorem.file(proof)),
+            file: proof.map(|proof| search.theorem().file(proof)),
             verdict,
+            ..Self::bare(name, search, run, status)
+        })
+    }
+
+    /// The record of a search that was given up because the statement's negation is proved.
+    #[must_use]
+    pub fn disproved(name: &str, search: &Search, disproof: Disproof, run: &Run) -> Self {
+        let detail = Some(disproof.in_words());
+        Self { detail, disproof: Some(disproof), ..Self::bare(name, search, run, Status::Disproved) }
+    }
+
+    /// The same record with the costs of both the statement's search and its negation's.
+    #[must_use]
+    pub fn costing(self, ledger: CostLedger) -> Self {
+        Self { ledger, seconds: ledger.wall_ms as f64 / 1e3, ..self }
+    }
+
+    fn bare(name: &str, search: &Search, run: &Run, status: Status) -> Self {
+        let ledger = search.ledger();
+        Self {
+            stepwise_record: VERSION,
+            name: name.to_owned(),
+            statement_sha256: search.theorem().hash(),
+            config_sha256: run.hash(),
+            status,
+            detail: None,
+            proof: None,
+            proof_length: None,
+            file: None,
+            verdict: None,
+            disproof: None,
+            refusals: words::refusals(search),
+            tidy: None,
             ledger,
             seconds: ledger.wall_ms as f64 / 1e3,
             run: run.clone(),
-        })
+        }
+    }
+
+    /// The record with another proof delivered than was found: `theorem` as it is written in front of it.
+    #[must_use]
+    pub fn tidied(self, theorem: &Theorem, proof: Vec<String>, verdict: Verdict, report: TidyReport) -> Self {
+        let file = Some(theorem.file(&proof));
+        Self { proof: Some(proof), file, verdict: Some(verdict), tidy: Some(report), ..self }
     }
 
     /// The record as a line, line feed included.
@@ -331,6 +425,8 @@ impl EvalSummary {
         let mut search_s = 0.0;
         let mut solved_s = Vec::new();
         let mut lengths = Vec::new();
+        let mut tidying = TidyTotals::default();
+        let mut tidied_search_s = 0.0;
         for record in records {
             *by_status.entry(record.status).or_default() += 1;
             costs.add(&record.ledger);
@@ -339,6 +435,13 @@ impl EvalSummary {
                 solved_s.push(record.seconds);
                 lengths.extend(record.proof_length);
             }
+            if let Some(report) = &record.tidy {
+                tidying.add(report);
+                tidied_search_s += record.seconds;
+            }
+        }
+        if tidied_search_s > 0.0 {
+            tidying.share_of_search = tidying.wall_s / tidied_search_s;
         }
         let total: u64 = by_status.values().sum();
         let solved = by_status.get(&Status::Proved).copied().unwrap_or(0);
@@ -367,9 +470,12 @@ impl EvalSummary {
             timeouts: costs.timeouts,
             crashes: costs.crashes,
             rechecks: costs.rechecks,
+            refused: costs.refused,
+            disproved: by_status.get(&Status::Disproved).copied().unwrap_or(0),
             policy_failures: costs.policy_failures,
             by_status,
             proof_lengths: stats::counts(lengths),
+            tidying: (tidying.n_proofs > 0).then_some(tidying),
         }
     }
 
@@ -377,6 +483,24 @@ impl EvalSummary {
     #[must_use]
     pub fn to_line(&self) -> String {
         format!("{}\n", serde_json::json!({ "summary": self }))
+    }
+}
+
+/// Records are as they were where there was no choice.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_never(disprove: &Disprove) -> bool {
+    *disprove == Disprove::Never
+}
+
+impl TidyTotals {
+    fn add(&mut self, report: &TidyReport) {
+        self.n_proofs += 1;
+        self.n_changed += u64::from(report.has_changed());
+        self.n_cut_short += u64::from(report.cut_short.is_some());
+        self.before.add(report.before);
+        self.after.add(report.after);
+        self.lean_cpu_s += report.lean_cpu_us as f64 / 1e6;
+        self.wall_s += report.wall_ms as f64 / 1e3;
     }
 }
 

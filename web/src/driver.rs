@@ -14,6 +14,7 @@ use stepwise_core::policy::{ProposalRequest, Proposals};
 use stepwise_core::search::log::LogHeader;
 use stepwise_core::search::{Command, Event, LeanCost, NodeId, Search, SearchEnd, TimedEvent};
 use stepwise_core::wire::Step;
+use stepwise_core::words;
 
 /// What is to be done for the search; each is answered by the method of the same name.
 #[derive(Clone, Debug, PartialEq)]
@@ -194,17 +195,29 @@ impl Progress {
     }
 }
 
-/// How a search ended, as a sentence for the visitor.
+/// How a search ended, as a sentence for the visitor; nothing while it has not.
 #[must_use]
-pub fn ending(end: &SearchEnd) -> String {
-    match end {
-        SearchEnd::Proved { proof, .. } => format!("Proof found: {}", crate::replay::count(proof.len(), "tactic")),
-        SearchEnd::Exhausted => "No proof: every state was expanded. More candidates may help".into(),
-        SearchEnd::OutOfBudget { what: "wall" } => "No proof within the time".into(),
-        SearchEnd::OutOfBudget { what } => format!("No proof within the {what}"),
-        SearchEnd::BadStatement { message } => format!("The statement does not elaborate: {message}"),
-        SearchEnd::HostFailed { message } => message.clone(),
-        SearchEnd::Cancelled => "Cancelled".into(),
+pub fn ending(search: &Search) -> String {
+    let refused = words::refused(search.ledger().refused, &words::refusals(search));
+    let with_refused = |text: String| match &refused {
+        Some(refused) => format!("{text}. Besides, {refused}"),
+        None => text,
+    };
+    match search.end() {
+        None => String::new(),
+        Some(SearchEnd::Proved { proof, .. }) => {
+            format!("Proof found: {}", crate::replay::count(proof.len(), "tactic"))
+        }
+        // That every state was expanded is not why: something was found, and refused.
+        Some(SearchEnd::Exhausted) => match &refused {
+            Some(refused) => format!("No proof: {refused}"),
+            None => "No proof: every state was expanded. More candidates may help".into(),
+        },
+        Some(SearchEnd::OutOfBudget { what: "wall" }) => with_refused("No proof within the time".into()),
+        Some(SearchEnd::OutOfBudget { what }) => with_refused(format!("No proof within the {what}")),
+        Some(SearchEnd::BadStatement { message }) => format!("The statement does not elaborate: {message}"),
+        Some(SearchEnd::HostFailed { message }) => message.clone(),
+        Some(SearchEnd::Cancelled) => "Cancelled".into(),
     }
 }
 

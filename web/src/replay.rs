@@ -233,6 +233,7 @@ impl Replay {
             }
             Event::Rechecked { verdict, .. } if verdict.accepted => "recheck accepted a proof".into(),
             Event::Rechecked { .. } => "recheck refused a proof".into(),
+            Event::Charged { .. } => "the negation's search was charged".into(),
             Event::Tick => "time passed".into(),
             Event::Cancelled => "cancelled".into(),
         };

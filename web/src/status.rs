@@ -1,6 +1,7 @@
 //! Where an item of the outline stands: a glyph, a word and a colour class each, so that none depends on colour alone.
 
 use stepwise_core::search::{Edge, EdgeOutcome, NodeStatus, RecheckState, Search, SearchEnd};
+use stepwise_core::words;
 
 /// How an item stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -142,14 +143,25 @@ pub fn of_search(search: &Search) -> String {
     match search.end() {
         None if search.tree().nodes().is_empty() => "Not started".into(),
         None => "Searching".into(),
-        Some(SearchEnd::Proved { verdict, .. }) if verdict.axioms.is_empty() => {
+        Some(SearchEnd::Proved { verdict, .. }) if verdict.axioms.is_empty() && verdict.unopened == 0 => {
             format!("Proved; rechecked by {}", verdict.checker)
         }
         Some(SearchEnd::Proved { verdict, .. }) => {
-            format!("Proved; rechecked by {}; axioms: {}", verdict.checker, verdict.axioms.join(", "))
+            format!("Proved; rechecked by {}; {}", verdict.checker, verdict.axioms_in_words())
         }
-        Some(SearchEnd::Exhausted) => "Not proved: no open state is left".into(),
-        Some(SearchEnd::OutOfBudget { what }) => format!("Not proved: the budget of {what} ran out"),
+        Some(SearchEnd::Exhausted | SearchEnd::OutOfBudget { .. }) => {
+            let text = match search.end() {
+                Some(SearchEnd::OutOfBudget { what }) => format!("Not proved: the budget of {what} ran out"),
+                _ => "Not proved: no open state is left".to_owned(),
+            };
+            match (words::refused(search.ledger().refused, &words::refusals(search)), search.end()) {
+                (None, _) => text,
+                (Some(refused), Some(SearchEnd::Exhausted)) => {
+                    format!("Not proved: {refused}; besides, no open state is left")
+                }
+                (Some(refused), _) => format!("{text}; {refused}"),
+            }
+        }
         Some(SearchEnd::BadStatement { message }) => format!("The statement does not elaborate: {message}"),
         Some(SearchEnd::HostFailed { message }) => format!("Lean could not open the statement: {message}"),
         Some(SearchEnd::Cancelled) => "Cancelled".into(),

@@ -10,6 +10,7 @@ fn run(samples: u32) -> Run {
         policy: "portfolio 1".into(),
         critic: None,
         lean: "lean 4".into(),
+        disprove: crate::search::sides::Disprove::Never,
     }
 }
 
@@ -40,6 +41,9 @@ fn results(name: &str, samples: u32, outcomes: &str) -> Results {
             proof_length: None,
             file: None,
             verdict: None,
+            disproof: None,
+            refusals: Vec::new(),
+            tidy: None,
             ledger,
             seconds: 1.0,
             run: run.clone(),

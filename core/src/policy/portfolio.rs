@@ -8,6 +8,7 @@
 mod arith;
 mod bounds;
 mod closing;
+pub mod counterexample;
 mod draft;
 mod induction;
 mod numbers;
@@ -50,6 +51,7 @@ pub fn propose_with(request: &ProposalRequest, options: Options) -> Vec<Candidat
     rewriting::draft(&view, &mut drafts);
     residues::draft(&view, &mut drafts);
     numbers::draft(&view, &mut drafts);
+    counterexample::draft(&view, &mut drafts);
     own::draft(&view, &mut drafts);
     drafts.rank(&view, request)
 }

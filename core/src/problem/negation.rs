@@ -10,6 +10,12 @@ use crate::lexer::TokenKind;
 /// What the negation's name ends with.
 const SUFFIX: &str = "_negation";
 
+/// What the name of a disproved theorem's negation ends with.
+const DISPROVED: &str = "_disproved";
+
+/// The statement under another name, where it is taken for true to be contradicted.
+const RESTATED: &str = "stepwise_restated";
+
 /// Names that stand for nothing must not become variables: they would be quantified outside the negation, where an
 /// empty type makes every statement true.
 const NO_AUTO_IMPLICIT: &str = "set_option autoImplicit false";
@@ -25,13 +31,46 @@ impl Theorem {
     /// (which would stay outside the negation), and for a text that is no statement.
     #[must_use]
     pub fn negation(&self) -> Option<Self> {
+        self.negated(SUFFIX)
+    }
+
+    /// The negation under the name that a file with its proof has for a reader: `t_disproved`. `None` as for
+    /// [`Theorem::negation`].
+    #[must_use]
+    pub fn disproof(&self) -> Option<Self> {
+        self.negated(DISPROVED)
+    }
+
+    /// What shows that a disproof speaks of this very statement: a theorem that takes the negation as a hypothesis `h`
+    /// and the tactic that proves it, behind the statement itself as it is written, unproved. The two may be
+    /// elaborated differently, as where a numeral's type is found last. `None` as for [`Theorem::negation`].
+    #[must_use]
+    pub fn contradiction(&self) -> Option<(Self, String)> {
+        let disproof = self.disproof()?;
+        let source = Source::new(&self.statement).ok()?;
+        let declaration = source.declarations().pop()?;
+        let parts = Parts::of(&source, &declaration)?;
+        let universes = parts.universes(&source, &self.preamble)?;
+        // What stands behind the name, or behind `example`, as it is written.
+        let before = declaration.keyword + usize::from(declaration.name.is_some());
+        let rest = &source.text[source.tokens[before].span.end..source.tokens[declaration.head.end - 1].span.end];
+        let name_of = |last: &str| with_last(declaration.name.as_deref().unwrap_or_default(), last);
+        let commands = &parts.commands;
+        let restated = format!("{commands}theorem {}{rest} := sorry", name_of(RESTATED));
+        let name = name_of("stepwise_contradicts");
+        let statement = format!("{commands}theorem {name}{universes} (h : {}) : False", parts.negated(&source));
+        let preamble = join(&join(&self.preamble, &restated), NO_AUTO_IMPLICIT);
+        Some((Self { name, preamble, statement, ..disproof }, format!("exact h @{RESTATED}")))
+    }
+
+    fn negated(&self, suffix: &str) -> Option<Self> {
         if words_of(&self.preamble)?.contains("variable") {
             return None;
         }
         let source = Source::new(&self.statement).ok()?;
         let declaration = source.declarations().pop()?;
         let parts = Parts::of(&source, &declaration)?;
-        let name = with_suffix(&self.name);
+        let name = with_suffix(&self.name, suffix);
         let statement = format!(
             "{}theorem {name}{} : {}",
             parts.commands,
@@ -220,10 +259,23 @@ fn text_of<'a>(source: &Source<'a>, range: &Range<usize>) -> &'a str {
 }
 
 /// `t_negation`; the suffix goes inside the quotes of `«my name»`.
-fn with_suffix(name: &str) -> String {
+fn with_suffix(name: &str, suffix: &str) -> String {
     match name.strip_suffix('»') {
-        Some(quoted) => format!("{quoted}{SUFFIX}»"),
-        None => format!("{name}{SUFFIX}"),
+        Some(quoted) => format!("{quoted}{suffix}»"),
+        None => format!("{name}{suffix}"),
+    }
+}
+
+/// `A.b` with another last part: the name spaces before it are open inside the theorem.
+fn with_last(name: &str, last: &str) -> String {
+    let mut is_quoted = false;
+    let dot = name.char_indices().filter(|(_, c)| {
+        is_quoted = (is_quoted || *c == '«') && *c != '»';
+        *c == '.' && !is_quoted
+    });
+    match dot.last() {
+        Some((dot, _)) => format!("{}.{last}", &name[..dot]),
+        None => last.to_owned(),
     }
 }
 
@@ -323,6 +375,44 @@ mod tests {
                     (h : x = 1), x
                       = 2"#]],
         );
+    }
+
+    #[test]
+    fn a_contradiction_holds_the_negation_against_the_statement_as_it_is_written() {
+        let shown = |statement: &str| {
+            let theorem = parse_statement(statement, &Defaults::default()).expect("a statement");
+            let (contradiction, tactic) = theorem.contradiction().expect("it has one");
+            contradiction.file(&[tactic])
+        };
+        expect![[r#"
+            theorem A.stepwise_restated (x) (h : x = (1 : Int)) : x > 0 := sorry
+
+            set_option autoImplicit false
+
+            theorem A.stepwise_contradicts (h : ¬ ∀ (x) (h : x = (1 : Int)), x > 0) : False := by
+              exact h @stepwise_restated
+        "#]]
+        .assert_eq(&shown("theorem A.«b.c» (x) (h : x = (1 : Int)) : x > 0"));
+        expect![[r#"
+            open Nat in
+            theorem stepwise_restated.{u} (α : Type u) : α = α := sorry
+
+            set_option autoImplicit false
+
+            open Nat in
+            theorem stepwise_contradicts.{u} (h : ¬ ∀ (α : Type u), α = α) : False := by
+              exact h @stepwise_restated
+        "#]]
+        .assert_eq(&shown("open Nat in\n@[simp] private theorem t.{u} (α : Type u) : α = α"));
+        expect![[r#"
+            theorem stepwise_restated : 1 = 2 := sorry
+
+            set_option autoImplicit false
+
+            theorem stepwise_contradicts (h : ¬ (1 = 2)) : False := by
+              exact h @stepwise_restated
+        "#]]
+        .assert_eq(&shown("example : 1 = 2 := by sorry"));
     }
 
     #[test]

@@ -44,6 +44,9 @@ fn record(problem: &Problem, status: Status) -> ProblemRecord {
         file: proof.as_ref().map(|proof| problem.theorem.file(proof)),
         proof,
         verdict: None,
+        disproof: None,
+        refusals: Vec::new(),
+        tidy: None,
         ledger: CostLedger {
             expansions: 3,
             tactics: 40,
@@ -65,7 +68,7 @@ fn a_search_that_ended_leaves_a_record() {
     search.handle(TimedEvent { at_ms: 1250, event: Event::Cancelled });
     let record = ProblemRecord::of("a", &search, &run()).unwrap();
     expect![[r#"
-        {"stepwise_record":1,"name":"a","statement_sha256":"a6876df8ccb5f878c6f9194eb8ac1a04943b2555db399697ed55b1f3f505dc90","config_sha256":"924eabd5334f6a4832c09230b9a3ac48efc2b94692186d55a2b0edcb0654fe9f","status":"cancelled","ledger":{"expansions":0,"tactics":0,"tokens":0,"prompt_tokens":0,"critic_tokens":0,"device_us":0,"lean_cpu_us":0,"wall_ms":1250,"timeouts":0,"crashes":0,"rechecks":0},"seconds":1.25,"run":{"config":{"expansions":100,"in_flight":1,"lean_cpu_ms":null,"passes":1,"rule":{"length_normalised":{"alpha":0.5}},"samples":16,"seed":0,"tactics":null,"wall_ms":60000},"policy":"portfolio 1","lean":"lean 4"}}
+        {"stepwise_record":1,"name":"a","statement_sha256":"a6876df8ccb5f878c6f9194eb8ac1a04943b2555db399697ed55b1f3f505dc90","config_sha256":"924eabd5334f6a4832c09230b9a3ac48efc2b94692186d55a2b0edcb0654fe9f","status":"cancelled","ledger":{"expansions":0,"tactics":0,"tokens":0,"prompt_tokens":0,"critic_tokens":0,"device_us":0,"lean_cpu_us":0,"wall_ms":1250,"timeouts":0,"crashes":0,"rechecks":0,"refused":0},"seconds":1.25,"run":{"config":{"expansions":100,"in_flight":1,"lean_cpu_ms":null,"passes":1,"rule":{"length_normalised":{"alpha":0.5}},"samples":16,"seed":0,"tactics":null,"wall_ms":60000},"policy":"portfolio 1","lean":"lean 4"}}
     "#]].assert_eq(&record.to_line());
     let line = record.to_line();
     let read = read(format!("{line}{}", &line[..40]).as_bytes()).unwrap();
@@ -130,7 +133,7 @@ fn a_summary_counts_and_adds() {
         .to_vec();
     let summary = EvalSummary::of(&records, 6.0);
     expect![[r#"
-        {"summary":{"by_status":{"exhausted":1,"out_of_budget":1,"proved":2},"crashes":0,"critic_tokens":0,"device_s":0.0,"expansions":12,"lean_cpu_s":6.0,"median_solved_s":2.5,"pass_rate":0.5,"pass_rate_high":0.8499610108478506,"pass_rate_low":0.15003898915214947,"prompt_tokens":0,"proof_lengths":{"2":2},"rechecks":0,"search_s":10.0,"solved":2,"tactics":160,"timeouts":0,"tokens":0,"total":4,"wall_s":6.0}}
+        {"summary":{"bad_statements":0,"by_status":{"exhausted":1,"out_of_budget":1,"proved":2},"crashes":0,"critic_tokens":0,"device_s":0.0,"disproved":0,"expansions":12,"lean_cpu_s":6.0,"median_solved_s":2.5,"pass_rate":0.5,"pass_rate_high":0.8499610108478506,"pass_rate_low":0.15003898915214947,"policy_failures":0,"prompt_tokens":0,"proof_lengths":{"2":2},"rechecks":0,"refused":0,"search_s":10.0,"solved":2,"stated_pass_rate":0.5,"tactics":160,"timeouts":0,"tokens":0,"total":4,"unread":0,"wall_s":6.0}}
     "#]].assert_eq(&summary.to_line());
     let line: BTreeMap<String, EvalSummary> = serde_json::from_str(&summary.to_line()).unwrap();
     assert_eq!(line["summary"], summary);

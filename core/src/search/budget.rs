@@ -45,6 +45,21 @@ impl Budget {
         limits.into_iter().find_map(reached)
     }
 
+    /// The share of this budget, from 0 on, that these costs are: the greatest of those of its limits.
+    pub(super) fn share_spent(&self, ledger: &CostLedger) -> f64 {
+        let expansions = u64::from(self.passes.max(1)) * u64::from(self.expansions);
+        let limits = [
+            (Some(expansions), ledger.expansions),
+            (self.wall_ms, ledger.wall_ms),
+            (self.tactics, ledger.tactics),
+            (self.tokens, ledger.tokens),
+            (self.lean_cpu_ms, ledger.lean_cpu_us / 1000),
+            (self.cost_ms, ledger.cost_us() / 1000),
+        ];
+        let share = |(limit, spent): (Option<u64>, u64)| limit.map(|limit| spent as f64 / limit.max(1) as f64);
+        limits.into_iter().filter_map(share).fold(0.0, f64::max)
+    }
+
     /// How many tactics may still be sent.
     pub(super) fn tactics_left(&self, tactics_sent: u64) -> usize {
         self.tactics

@@ -1,6 +1,6 @@
 //! The machine's language: commands out, events in, and how a search ends.
 
-use super::NodeId;
+use super::{CostLedger, NodeId};
 use crate::cost::ModelCost;
 use crate::critic::ScoreRequest;
 use crate::facts::Declarations;
@@ -121,6 +121,11 @@ pub enum Event {
         verdict: Verdict,
         /// What it cost.
         cost: LeanCost,
+    },
+    /// Another search spent this on the same budget: that of the statement's negation, or of the statement itself.
+    Charged {
+        /// What it spent; its wall time is not counted, as both searches have one clock.
+        spent: CostLedger,
     },
     /// Time passed; lets the wall-clock budget act while nothing else happens.
     Tick,

@@ -32,6 +32,9 @@ pub struct CostLedger {
     pub crashes: u64,
     /// Rechecks made.
     pub rechecks: u64,
+    /// Rechecks that refused what looked like a proof.
+    #[serde(default)]
+    pub refused: u64,
     /// Questions to the policy that brought nothing, because its server failed; each cost an expansion.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub policy_failures: u64,
@@ -62,7 +65,28 @@ impl CostLedger {
         self.timeouts += other.timeouts;
         self.crashes += other.crashes;
         self.rechecks += other.rechecks;
+        self.refused += other.refused;
         self.policy_failures += other.policy_failures;
+    }
+
+    /// This without another ledger that was added to it before; wall time stays, as it is one clock's.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        Self {
+            expansions: self.expansions.saturating_sub(other.expansions),
+            tactics: self.tactics.saturating_sub(other.tactics),
+            tokens: self.tokens.saturating_sub(other.tokens),
+            prompt_tokens: self.prompt_tokens.saturating_sub(other.prompt_tokens),
+            critic_tokens: self.critic_tokens.saturating_sub(other.critic_tokens),
+            device_us: self.device_us.saturating_sub(other.device_us),
+            lean_cpu_us: self.lean_cpu_us.saturating_sub(other.lean_cpu_us),
+            wall_ms: self.wall_ms,
+            timeouts: self.timeouts.saturating_sub(other.timeouts),
+            crashes: self.crashes.saturating_sub(other.crashes),
+            rechecks: self.rechecks.saturating_sub(other.rechecks),
+            refused: self.refused.saturating_sub(other.refused),
+            policy_failures: self.policy_failures.saturating_sub(other.policy_failures),
+        }
     }
 
     /// Notes the time of an event. Clocks that step back do not give budget back.

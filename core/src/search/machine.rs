@@ -31,6 +31,8 @@ pub struct Search {
     declarations: Declarations,
     tree: Tree,
     ledger: CostLedger,
+    /// What of the ledger another search has spent.
+    charged: CostLedger,
     /// Commands that wait for their answer, in the order in which they were given.
     pending: Vec<Pending>,
     started: bool,
@@ -72,6 +74,7 @@ impl Search {
             declarations: Declarations::default(),
             tree: Tree::default(),
             ledger: CostLedger::default(),
+            charged: CostLedger::default(),
             pending: Vec::new(),
             started: false,
             pass: Pass::default(),
@@ -112,6 +115,11 @@ impl Search {
             Event::Checked { node, outcomes, cost } => self.checked(node, outcomes, cost, &mut commands),
             Event::Scored { node, scores, cost } => self.scored(node, scores, cost),
             Event::Rechecked { node, verdict, cost } => self.rechecked(node, verdict, cost, &mut commands),
+            Event::Charged { spent } => {
+                let spent = CostLedger { wall_ms: 0, ..spent };
+                self.ledger.add(&spent);
+                self.charged.add(&spent);
+            }
             Event::Tick => {}
             Event::Cancelled => self.finish(SearchEnd::Cancelled, &mut commands),
         }
@@ -163,6 +171,12 @@ impl Search {
     #[must_use]
     pub fn ledger(&self) -> CostLedger {
         self.ledger
+    }
+
+    /// What of that another search has spent on the same budget.
+    #[must_use]
+    pub fn charged(&self) -> CostLedger {
+        self.charged
     }
 
     /// How it ended, once it has.
@@ -342,6 +356,7 @@ impl Search {
             self.tree.set_recheck(edge, RecheckState::Accepted);
             self.finish(SearchEnd::Proved { proof, verdict }, commands);
         } else {
+            self.ledger.refused += 1;
             self.tree.set_recheck(edge, RecheckState::Refused { reasons: verdict.reasons });
         }
     }

@@ -16,6 +16,7 @@ mod machine;
 mod pass;
 mod priority;
 mod rule;
+pub mod sides;
 mod tree;
 
 pub use budget::Budget;

@@ -170,6 +170,8 @@ fn a_proof_is_found_rechecked_and_reported() {
             timeouts: 0,
             crashes: 0,
             rechecks: 1,
+            refused: 0,
+            policy_failures: 0,
         }
     "#]]
     .assert_debug_eq(&hand.search.ledger());

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::search::{Event, Header};
 use super::{Candidate, Cost, Goal, Outcome};
+use crate::disproof::Disproof;
 use crate::facts::Declaration;
 use crate::outcome::Verdict;
 use crate::problem::Theorem;
@@ -173,6 +174,12 @@ pub enum Op {
         /// How.
         plan: SearchPlan,
     },
+    /// Search for a proof of the statement's negation, from values that make the statement false on. Ends with `disproved`
+    /// or `not_disproved`.
+    Disprove {
+        /// How.
+        plan: SearchPlan,
+    },
     /// Tell the events of the session's last search from this number on, in messages `searched`, as many as the server
     /// tells at once; ends with `done`. For a client that missed some, which asks on until nothing comes.
     SearchLog {
@@ -328,6 +335,16 @@ pub enum Body {
         /// Whether it was given up.
         cancelled: bool,
     },
+    /// The statement is false: its negation is proved.
+    Disproved {
+        /// What shows it.
+        disproof: Disproof,
+    },
+    /// No proof of the negation was found.
+    NotDisproved {
+        /// Why not, in words.
+        why: String,
+    },
     /// The judgement of a whole proof.
     Verdict {
         /// The judgement.
@@ -358,6 +375,8 @@ impl Body {
             | Self::Rejected { .. }
             | Self::Applied { .. }
             | Self::SearchEnded { .. }
+            | Self::Disproved { .. }
+            | Self::NotDisproved { .. }
             | Self::Verdict { .. }
             | Self::Done
             | Self::Failed { .. } => true,

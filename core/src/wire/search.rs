@@ -7,7 +7,7 @@ use crate::facts::Declaration;
 use crate::outcome::Verdict;
 use crate::policy;
 use crate::problem::Theorem;
-use crate::search::{self, Budget, NodeId, PriorityRule, SearchConfig, SearchRule, TimedEvent, log};
+use crate::search::{self, Budget, CostLedger, NodeId, PriorityRule, SearchConfig, SearchRule, TimedEvent, log};
 
 /// One line, line feed included.
 pub(crate) fn line(value: &impl Serialize) -> String {
@@ -121,6 +121,9 @@ enum What {
         node: u32,
         verdict: Verdict,
         cost: Cost,
+    },
+    Charged {
+        spent: CostLedger,
     },
     Tick,
     Cancelled,
@@ -251,6 +254,7 @@ impl From<&TimedEvent> for Event {
             search::Event::Rechecked { node, verdict, cost } => {
                 What::Rechecked { node: node.0, verdict: verdict.clone(), cost: (*cost).into() }
             }
+            search::Event::Charged { spent } => What::Charged { spent: *spent },
             search::Event::Tick => What::Tick,
             search::Event::Cancelled => What::Cancelled,
         };
@@ -283,6 +287,7 @@ impl From<Event> for TimedEvent {
             What::Rechecked { node, verdict, cost } => {
                 search::Event::Rechecked { node: NodeId(node), verdict, cost: cost.into() }
             }
+            What::Charged { spent } => search::Event::Charged { spent },
             What::Tick => search::Event::Tick,
             What::Cancelled => search::Event::Cancelled,
         };

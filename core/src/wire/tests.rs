@@ -49,7 +49,8 @@ fn the_document_shows_what_the_code_speaks() {
             shown.extend(value[field].as_str().map(|word| format!("{field} {word}")));
         }
     }
-    let ops = ["hello", "open", "apply", "try", "suggest", "search", "search_log", "cancel", "recheck", "close"];
+    let ops =
+        ["hello", "open", "apply", "try", "suggest", "search", "disprove", "search_log", "cancel", "recheck", "close"];
     let types = [
         "welcome",
         "refused",
@@ -62,6 +63,8 @@ fn the_document_shows_what_the_code_speaks() {
         "search_started",
         "searched",
         "search_ended",
+        "disproved",
+        "not_disproved",
         "verdict",
         "done",
         "failed",

@@ -12,10 +12,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use stepwise_core::prompt::PromptFormat;
+use stepwise_core::search::sides::Disprove;
 
 pub use self::corpus::{CorpusCommand, CorpusLibraryArgs, CorpusOutputArgs, CorpusSyntheticArgs, ReportArgs};
 pub use self::learn::{ExportArgs, LearnArgs, LearnModelArgs, LearnSearchArgs, TrainingArgs};
 use crate::models::{DeviceChoice, PromptChoice};
+use crate::run::tidy::TidyOptions;
 
 /// Stepwise proof search for Lean 4: statement in, Lean-checked proof out.
 #[derive(Debug, Parser)]
@@ -24,8 +26,8 @@ use crate::models::{DeviceChoice, PromptChoice};
     version,
     subcommand_required = true,
     arg_required_else_help = true,
-    after_help = "Exit codes: 0 proved (eval: ran to the end), 1 ran but not proved, 2 error or a statement that does not \
-                  elaborate, 130 interrupted"
+    after_help = "Exit codes: 0 proved (eval: ran to the end), 1 ran but not proved, or disproved, 2 error or a statement that \
+                  does not elaborate, 130 interrupted"
 )]
 pub struct Cli {
     /// Flags of every command.
@@ -123,7 +125,14 @@ pub struct ProveArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
     pub lean: LeanArgs,
-    /// Write the event log of the search here (a file with several `sorry`: one log each, numbered)
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub disprove: DisproveArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub tidy: TidyArgs,
+    /// Write the event log of the search here (a file with several `sorry`: one log each, numbered; the search of a
+    /// negation has one beside it, search.negation.jsonl)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub log: Option<PathBuf>,
     /// Go on from the log of an earlier, interrupted search
@@ -137,6 +146,24 @@ pub struct ProveArgs {
     pub json: bool,
 }
 
+/// What is done to a proof before it is delivered.
+#[derive(Clone, Debug, PartialEq, Args)]
+pub struct TidyArgs {
+    /// Deliver a proof as it was found: with all lemmas that were tried, tactics in one list, and all of the default notation
+    #[arg(long)]
+    pub no_tidy: bool,
+    /// Wall clock for tidying a proof in seconds [default: half of what the search took, from 1 to 5]
+    #[arg(long, value_name = "SECS", value_parser = parse_step, conflicts_with = "no_tidy")]
+    pub tidy_budget: Option<Duration>,
+}
+
+impl TidyArgs {
+    /// How proofs are tidied, if they are.
+    pub(super) fn options(&self) -> Option<TidyOptions> {
+        (!self.no_tidy).then_some(TidyOptions { budget: self.tidy_budget })
+    }
+}
+
 /// `stepwise eval`.
 #[derive(Debug, Args)]
 pub struct EvalArgs {
@@ -147,6 +174,12 @@ pub struct EvalArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
     pub run: RunArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub disprove: DisproveArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
+    pub tidy: TidyArgs,
     /// Append one record per problem here; problems recorded with the same configuration are not run again
     #[arg(long, value_name = "OUT.jsonl", value_hint = ValueHint::FilePath)]
     pub results: Option<PathBuf>,
@@ -156,6 +189,43 @@ pub struct EvalArgs {
     /// Print one JSON object per problem on standard output, and a summary last
     #[arg(long)]
     pub json: bool,
+}
+
+/// Whether statements are to be disproved where they cannot be proved.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct DisproveArgs {
+    /// Search for a proof of the negation too: `auto`, when a tenth of the budget (or 10 s) has gone by without a proof
+    /// or the search has ended without one; `always`, from the beginning by turns; `never`
+    #[arg(long, value_name = "WHEN", default_value = "auto", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "always", hide_possible_values = true)]
+    pub disprove: DisproveWhen,
+    /// Search for proofs only, as --disprove=never
+    #[arg(long, conflicts_with = "disprove")]
+    pub no_disprove: bool,
+}
+
+/// When a statement's negation is searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DisproveWhen {
+    /// When a part of the budget has gone by without a proof.
+    Auto,
+    /// From the beginning.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl DisproveArgs {
+    /// As searches know it.
+    #[must_use]
+    pub fn choice(&self) -> Disprove {
+        match self.disprove {
+            _ if self.no_disprove => Disprove::Never,
+            DisproveWhen::Auto => Disprove::Auto,
+            DisproveWhen::Always => Disprove::Always,
+            DisproveWhen::Never => Disprove::Never,
+        }
+    }
 }
 
 /// How problems of a file are run: what `eval` and `compare` have in common.

@@ -11,6 +11,7 @@ use clap::{Command, FromArgMatches};
 use stepwise_core::comparison::{self, Against, Comparison, Configuration, PairedCost, Results};
 use stepwise_core::record::{self, ProblemRecord};
 use stepwise_core::search::Search;
+use stepwise_core::search::sides::Disprove;
 use stepwise_core::stats::Estimate;
 
 use super::Outcome;
@@ -129,7 +130,8 @@ async fn search(
         let models = Models::open(&run.models, &run.lean, &search_config(&run.budget, 1), &progress)
             .await
             .with_context(of_config)?;
-        let eval = eval::build(run, models, None, &pool, stop.clone()).await.with_context(of_config)?;
+        let eval =
+            eval::build(run, models, Disprove::Never, None, &pool, stop.clone()).await.with_context(of_config)?;
         let records = std::mem::take(&mut recorded.results.records);
         let resumption = eval::resumption(&recorded.path, &problems, records, &eval.run())?;
         recorded.results.records = resumption.done.into_iter().map(|(_, record)| record).collect();

@@ -1,5 +1,6 @@
 //! `stepwise eval`: every problem of a file, a record for each, and a summary.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -7,10 +8,11 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use regex_lite::Regex;
-use stepwise_core::problem::Problem;
-use stepwise_core::record::{EvalSummary, ProblemRecord, Resumption, Run, Status, resume};
+use stepwise_core::problem::{Defaults, Problem, read_dataset};
+use stepwise_core::record::{EvalSummary, ProblemRecord, Resumption, Run, Status, TidyTotals, resume};
 use stepwise_core::search::Search;
-use stepwise_core::stats;
+use stepwise_core::search::sides::Disprove;
+use stepwise_core::{stats, words};
 
 use super::Outcome;
 use super::args::{EvalArgs, RunArgs};
@@ -18,10 +20,9 @@ use super::models::Models;
 use super::output::{self, BAD, GOOD, styled};
 use super::progress::Progress;
 use super::prove::search_config;
-use super::replay::hint;
 use super::{input, interrupt, lean};
 use crate::lean::pool::Pool;
-use crate::run::eval::{Eval, Step, Turn, run_turns};
+use crate::run::eval::{Eval, Step, Tidying, Turn, run_turns};
 use crate::run::results::ResultsFile;
 use crate::run::stop::Stop;
 
@@ -47,7 +48,8 @@ pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome>
     let models = Models::open(&args.run.models, &args.run.lean, &config, &progress).await?;
     // When everything is recorded already, Lean need not start to say so.
     if let Some(first) = recorded.first() {
-        let run = Run::new(&config, models.policy.name(), models.critic_name().as_deref(), &first.run.lean);
+        let run = Run::new(&config, models.policy.name(), models.critic_name().as_deref(), &first.run.lean)
+            .disproving(args.disprove.choice());
         let resumption = resumption(path, &problems, recorded.clone(), &run)?;
         if resumption.to_do.is_empty() {
             let records = tell_recorded(args, resumption.done)?;
@@ -61,7 +63,11 @@ pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome>
     };
     let pool = lean::start_pool_within(&args.run.lean, args.run.budget.timeout.0).await?;
     progress.update(|| "starting Lean".to_owned());
-    let eval = build(&args.run, models, args.logs.clone(), &pool, stop).await?;
+    let mut eval = build(&args.run, models, args.disprove.choice(), args.logs.clone(), &pool, stop).await?;
+    if let Some(options) = args.tidy.options() {
+        let with_default_notation = Arc::new(with_default_notation(&args.file, &args.run, &problems)?);
+        eval.tidy = Some(Tidying { options, with_default_notation });
+    }
     let Resumption { done, to_do, .. } = resumption(path, &problems, recorded, &eval.run())?;
     let tally = Arc::new(Tally::new(problems.len(), done.iter().map(|(_, record)| record)));
     let mut records = tell_recorded(args, done)?;
@@ -103,6 +109,7 @@ struct Counted {
 pub(super) async fn build(
     args: &RunArgs,
     models: Models,
+    disprove: Disprove,
     logs: Option<PathBuf>,
     pool: &Pool,
     stop: Stop,
@@ -114,9 +121,11 @@ pub(super) async fn build(
         critic: models.critic,
         config: search_config(&args.budget, 1),
         lean: format!("{} {}", info.backend, info.lean_version),
+        disprove,
         // One more than hosts, so that a host never waits for the bookkeeping of a search.
         concurrency: args.selection.concurrency.map_or(lean::n_hosts(&args.lean) + 1, |n| n as usize),
         logs,
+        tidy: None,
         stop,
     })
 }
@@ -184,6 +193,19 @@ pub(super) fn problems(file: &Path, args: &RunArgs) -> anyhow::Result<(Vec<Probl
     Ok((problems, n_unread))
 }
 
+/// The names of those problems in front of which the default notation stands because they bring none.
+fn with_default_notation(file: &Path, args: &RunArgs, problems: &[Problem]) -> anyhow::Result<HashSet<String>> {
+    if !input::defaults_are_notation(&args.lean) {
+        return Ok(HashSet::new());
+    }
+    let own = read_dataset(&file.display().to_string(), &input::read_text(file)?, &Defaults::default()).problems;
+    let own: HashMap<&str, &str> =
+        own.iter().map(|problem| (problem.name.as_str(), problem.theorem.preamble.as_str())).collect();
+    let is_given =
+        |problem: &&Problem| own.get(problem.name.as_str()).is_some_and(|own| *own != problem.theorem.preamble);
+    Ok(problems.iter().filter(is_given).map(|problem| problem.name.clone()).collect())
+}
+
 /// What is recorded and what is still to do. A results file of another configuration is refused as a whole: mixing two
 /// configurations in one file would spoil its summary.
 pub(super) fn resumption(
@@ -225,6 +247,7 @@ pub(super) struct Tally {
 struct Counts {
     ended: usize,
     solved: usize,
+    disproved: usize,
     /// Tactics of the searches that run.
     running: std::collections::BTreeMap<Turn, u64>,
     tactics_of_ended: u64,
@@ -237,6 +260,7 @@ impl Tally {
         for record in done {
             counts.ended += 1;
             counts.solved += usize::from(record.status == Status::Proved);
+            counts.disproved += usize::from(record.status == Status::Disproved);
         }
         Self { total, counts: Mutex::new(counts) }
     }
@@ -253,14 +277,19 @@ impl Tally {
             counts.tactics_of_ended += record.ledger.tactics;
             counts.ended += 1;
             counts.solved += usize::from(record.status == Status::Proved);
+            counts.disproved += usize::from(record.status == Status::Disproved);
         }
     }
 
     pub(super) fn line(&self, begun: Instant) -> String {
         let Ok(counts) = self.counts.lock() else { return String::new() };
         let tactics = counts.tactics_of_ended + counts.running.values().sum::<u64>();
+        let disproved = match counts.disproved {
+            0 => String::new(),
+            n => format!(", {n} disproved"),
+        };
         format!(
-            "{} proved, {} of {} done, {} running, {tactics} tactics, {:.0} s",
+            "{} proved{disproved}, {} of {} done, {} running, {tactics} tactics, {:.0} s",
             counts.solved,
             counts.ended,
             self.total,
@@ -274,15 +303,19 @@ impl Tally {
 pub(super) fn record_line(record: &ProblemRecord) -> String {
     let end = match record.status {
         Status::Proved => styled(GOOD, format!("proved in {} tactics", record.proof_length.unwrap_or(0))),
+        Status::Disproved => styled(GOOD, record.detail.as_deref().unwrap_or("disproved")),
+        Status::Exhausted if record.ledger.refused > 0 => "no open state left but refused proofs".to_owned(),
         Status::Exhausted => "no open state left".to_owned(),
         Status::OutOfBudget => format!("budget of {} used up", record.detail.as_deref().unwrap_or("something")),
         Status::BadStatement | Status::HostFailed => {
             let detail = record.detail.as_deref().unwrap_or_default();
-            styled(BAD, format!("{}{}", detail.lines().next().unwrap_or_default(), hint(detail)))
+            styled(BAD, format!("{}{}", detail.lines().next().unwrap_or_default(), words::hint(detail)))
         }
         Status::Cancelled => "cancelled".to_owned(),
     };
-    format!("{}: {end} ({:.1} s)", record.name, record.seconds)
+    let refused = words::refused(record.refusals.len() as u64, &record.refusals);
+    let refused = refused.map_or_else(String::new, |refused| format!("; {refused}"));
+    format!("{}: {end}{refused} ({:.1} s)", record.name, record.seconds)
 }
 
 /// The summary as a person reads it.
@@ -315,6 +348,7 @@ fn report(summary: &EvalSummary, n_problems: usize, interrupted: bool) -> String
     for (status, n) in &summary.by_status {
         let name = match status {
             Status::Proved => continue,
+            Status::Disproved => "disproved",
             Status::Exhausted => "no open state left",
             Status::OutOfBudget => "out of budget",
             Status::BadStatement => "bad statement",
@@ -329,7 +363,7 @@ fn report(summary: &EvalSummary, n_problems: usize, interrupted: bool) -> String
             "tactics".to_owned(),
             format!("{} ({} timed out, {} crashed)", summary.tactics, summary.timeouts, summary.crashes),
         ],
-        vec!["rechecks".to_owned(), summary.rechecks.to_string()],
+        vec!["rechecks".to_owned(), format!("{} ({} refused)", summary.rechecks, summary.refused)],
         vec!["tokens".to_owned(), summary.tokens.to_string()],
         vec!["Lean CPU".to_owned(), format!("{:.1} s", summary.lean_cpu_s)],
         vec!["wall".to_owned(), format!("{:.1} s", summary.wall_s)],
@@ -342,6 +376,20 @@ fn report(summary: &EvalSummary, n_problems: usize, interrupted: bool) -> String
     }
     if let Some(median) = summary.median_solved_s {
         rows.push(vec!["median proved".to_owned(), format!("{median:.1} s")]);
+    }
+    if let Some(tidying) = &summary.tidying {
+        let TidyTotals { n_proofs, before, after, wall_s, share_of_search, .. } = tidying;
+        let rows_of = [
+            ("tactics", before.tactics, after.tactics),
+            ("characters", before.characters, after.characters),
+            ("lines", before.lines, after.lines),
+        ];
+        rows.push(vec![
+            "tidied".to_owned(),
+            format!("{n_proofs} proofs in {wall_s:.1} s ({} of their searches' wall)", percent(*share_of_search)),
+        ]);
+        let of_proofs = |(what, before, after)| vec![format!("  {what}"), format!("{before} -> {after}")];
+        rows.extend(rows_of.map(of_proofs));
     }
     let mut text = output::table(&rows, &[]);
     if !summary.proof_lengths.is_empty() {

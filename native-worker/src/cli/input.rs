@@ -31,13 +31,15 @@ pub(super) enum Wanted {
 #[derive(Clone, Debug)]
 pub(super) struct Given {
     pub(super) wanted: Wanted,
+    /// Whether the notation in front of a statement is there by default.
+    pub(super) has_default_notation: bool,
     /// One line each.
     pub(super) notes: Vec<String>,
 }
 
 impl From<Wanted> for Given {
     fn from(wanted: Wanted) -> Self {
-        Self { wanted, notes: Vec::new() }
+        Self { wanted, has_default_notation: false, notes: Vec::new() }
     }
 }
 
@@ -56,14 +58,14 @@ pub(super) fn wanted(input: Option<&str>, lean: &LeanArgs) -> anyhow::Result<Opt
             // A text with `sorry` is a file to be filled in; without, it is a statement.
             match split_sorries(&text) {
                 Ok(sorries) if is_file(&sorries) => file(text, &defaults).map(Some),
-                _ => statement(&text, &defaults).map(Some),
+                _ => statement(&text, &defaults, lean).map(Some),
             }
         }
         Some(path) if is_lean_path(path) => {
             let text = read_text(Path::new(path))?;
             file(text, &defaults).with_context(|| path.to_owned()).map(Some)
         }
-        Some(text) => statement(text, &defaults).map(Some),
+        Some(text) => statement(text, &defaults, lean).map(Some),
     }
 }
 
@@ -158,6 +160,11 @@ pub(super) fn defaults(lean: &LeanArgs) -> anyhow::Result<Defaults> {
     Ok(Defaults { imports, preamble: commands.trim().to_owned() })
 }
 
+/// Whether what [`defaults`] gives is the notation for Lean without Mathlib, which nobody asked for.
+pub(super) fn defaults_are_notation(lean: &LeanArgs) -> bool {
+    lean.preamble == "auto" && lean.lean_project.is_none()
+}
+
 /// Fails now, not after an hour of search, when a file cannot be written.
 ///
 /// # Errors
@@ -186,17 +193,21 @@ pub(super) fn numbered(path: &Path, idx: usize, n: usize) -> PathBuf {
     }
 }
 
-fn statement(text: &str, defaults: &Defaults) -> anyhow::Result<Given> {
+fn statement(text: &str, defaults: &Defaults, lean: &LeanArgs) -> anyhow::Result<Given> {
     let theorem = parse_statement(text, defaults)?;
+    let own = parse_statement(text, &Defaults::default())?;
+    let has_default_notation = defaults_are_notation(lean) && own.preamble != theorem.preamble;
     let note = if knows_lemma(&theorem.imports) { None } else { lemma_note(&lemmas_as_theorems(text).lines) };
-    Ok(Given { wanted: Wanted::Statement(Box::new(theorem)), notes: note.into_iter().collect() })
+    let wanted = Wanted::Statement(Box::new(theorem));
+    Ok(Given { wanted, has_default_notation, notes: note.into_iter().collect() })
 }
 
 fn file(text: String, defaults: &Defaults) -> anyhow::Result<Given> {
     let imports = split_file(&text)?.imports;
     let (text, note) = without_lemma(text, &imports, defaults);
     let sorries = split_sorries(&text)?;
-    Ok(Given { wanted: Wanted::File { text, sorries }, notes: note.into_iter().collect() })
+    let wanted = Wanted::File { text, sorries };
+    Ok(Given { wanted, has_default_notation: false, notes: note.into_iter().collect() })
 }
 
 fn lemma_note(lines: &[u32]) -> Option<String> {

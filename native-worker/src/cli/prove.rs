@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use stepwise_core::disproof::Disproof;
 use stepwise_core::outcome::Verdict;
-use stepwise_core::problem::{OpenPlace, Sorries, SplitFile, Task, Theorem, fill, split_file, split_sorries};
+use stepwise_core::problem::{OpenPlace, Sorries, SplitFile, Theorem, fill, split_file, split_sorries};
 use stepwise_core::search::log::LogHeader;
+use stepwise_core::search::sides::Disprove;
 use stepwise_core::search::{CostLedger, Search, SearchConfig, SearchEnd};
+use stepwise_core::words;
 
 use super::Outcome;
 use super::args::{BudgetArgs, ProveArgs};
@@ -14,19 +17,20 @@ use super::input::{self, Given, Wanted};
 use super::models::Models;
 use super::output::{self, BAD, GOOD, styled};
 use super::progress::Progress;
-use super::replay::{describe, end_word, ledger_line};
+use super::replay::{end_word, ledger_line};
 use super::{interrupt, lean};
 use crate::lean::host::FileVerdict;
 use crate::lean::pool::Pool;
 use crate::run::log_file::{self, LogFile};
 use crate::run::stop::{Stop, StopLevel};
-use crate::run::{Job, Ran, run_search};
+use crate::run::tidy::{Tidied, tidy};
+use crate::run::{Both, Job, Negation, Tried, negation_log, run_both};
 
 pub(super) async fn run(args: &ProveArgs, verbose: u8) -> anyhow::Result<Outcome> {
     if let Some(path) = &args.output {
         input::check_writable(path)?;
     }
-    let Given { wanted, notes } = wanted(args)?;
+    let Given { wanted, has_default_notation, notes } = wanted(args)?;
     for note in &notes {
         output::eprint(note);
     }
@@ -52,7 +56,7 @@ pub(super) async fn run(args: &ProveArgs, verbose: u8) -> anyhow::Result<Outcome
     };
     let prover = Prover { args, pool, models, stop, progress };
     let report = match wanted {
-        Wanted::Statement(theorem) => prover.statement(*theorem).await,
+        Wanted::Statement(theorem) => prover.statement(*theorem, has_default_notation).await,
         Wanted::File { text, sorries } => prover.file(text, sorries).await,
     };
     prover.progress.finish();
@@ -120,6 +124,10 @@ fn wanted(args: &ProveArgs) -> anyhow::Result<Given> {
                 bail!(log_file::LogFileError::Exists { path });
             }
             input::check_writable(&path)?;
+            let negation = negation_log(&path);
+            if args.disprove.choice() != Disprove::Never && negation.exists() {
+                bail!(log_file::LogFileError::Exists { path: negation });
+            }
         }
     }
     Ok(given)
@@ -128,9 +136,21 @@ fn wanted(args: &ProveArgs) -> anyhow::Result<Given> {
 /// What became of one theorem.
 struct Proved {
     theorem: Theorem,
-    /// `None` when the search was interrupted.
+    /// `None` when the search was interrupted, or given up for the negation's sake.
     end: Option<SearchEnd>,
+    /// The end in words.
+    told: Option<String>,
+    /// What shows that it is false.
+    disproof: Option<Disproof>,
+    /// Whether its negation was searched.
+    tried: Tried,
+    /// Why the recheck refused proofs that were found.
+    refusals: Vec<String>,
     ledger: CostLedger,
+    /// What its author should know about the statement.
+    notes: Vec<String>,
+    /// What is delivered in place of the proof that was found.
+    tidied: Option<Tidied>,
 }
 
 /// What became of everything.
@@ -167,11 +187,33 @@ impl Report {
 }
 
 impl Proved {
+    /// One that the caller gave up before its turn came.
+    fn not_searched(theorem: Theorem) -> Self {
+        Self {
+            theorem,
+            end: None,
+            told: None,
+            disproof: None,
+            tried: Tried::NotReached,
+            refusals: Vec::new(),
+            ledger: CostLedger::default(),
+            notes: Vec::new(),
+            tidied: None,
+        }
+    }
+
+    /// The proof that is delivered, and its verdict.
     fn proof(&self) -> Option<(&[String], &Verdict)> {
-        match &self.end {
-            Some(SearchEnd::Proved { proof, verdict }) => Some((proof, verdict)),
+        match (&self.tidied, &self.end) {
+            (Some(tidied), _) => Some((&tidied.proof, &tidied.verdict)),
+            (None, Some(SearchEnd::Proved { proof, verdict })) => Some((proof, verdict)),
             _ => None,
         }
+    }
+
+    /// The theorem as it is delivered.
+    fn delivered(&self) -> &Theorem {
+        self.tidied.as_ref().map_or(&self.theorem, |tidied| &tidied.theorem)
     }
 }
 
@@ -184,9 +226,12 @@ struct Prover<'a> {
 }
 
 impl Prover<'_> {
-    async fn statement(&self, theorem: Theorem) -> anyhow::Result<Report> {
-        let (proved, interrupted) = self.search(theorem, self.args.log.as_deref(), "").await?;
-        let file = proved.proof().map(|(proof, _)| proved.theorem.file(proof));
+    async fn statement(&self, theorem: Theorem, has_default_notation: bool) -> anyhow::Result<Report> {
+        let log = self.args.log.as_deref();
+        let (proved, interrupted) = self.search(theorem, has_default_notation, log, "").await?;
+        let file = proved.proof().map(|(proof, _)| proved.delivered().file(proof));
+        // A false statement's file is the one that says so.
+        let file = file.or_else(|| proved.disproof.as_ref().map(|disproof| disproof.file.clone()));
         Ok(Report { theorems: vec![proved], file, interrupted, ..Report::default() })
     }
 
@@ -201,7 +246,9 @@ impl Prover<'_> {
             let idx = theorems.len();
             let log = self.args.log.as_deref().map(|path| input::numbered(path, idx, n));
             let prefix = if n > 1 { format!("{} of {n}, ", idx + 1) } else { String::new() };
-            let (proved, was_interrupted) = self.search(current.theorem.clone(), log.as_deref(), &prefix).await?;
+            // What stands in front of a file's theorem is the file's own.
+            let (proved, was_interrupted) =
+                self.search(current.theorem.clone(), false, log.as_deref(), &prefix).await?;
             if let Some((proof, _)) = proved.proof() {
                 text = fill(&text, &[(&current, proof)]);
             }
@@ -229,9 +276,15 @@ impl Prover<'_> {
         Ok(self.pool.check_file(&imports, &commands).await?.value)
     }
 
-    async fn search(&self, theorem: Theorem, log: Option<&Path>, prefix: &str) -> anyhow::Result<(Proved, bool)> {
+    async fn search(
+        &self,
+        theorem: Theorem,
+        has_default_notation: bool,
+        log: Option<&Path>,
+        prefix: &str,
+    ) -> anyhow::Result<(Proved, bool)> {
         if self.stop.level() != StopLevel::Run {
-            return Ok((Proved { theorem, end: None, ledger: CostLedger::default() }, true));
+            return Ok((Proved::not_searched(theorem), true));
         }
         self.progress.update(|| format!("{prefix}{}: starting Lean", theorem.name));
         let job = self.job(theorem.clone(), log).await?;
@@ -249,9 +302,27 @@ impl Prover<'_> {
             });
         };
         let Models { policy, critic } = &self.models;
-        let Ran { search, interrupted } =
-            run_search(job, &self.pool, policy, critic.as_ref(), self.stop.clone(), &show).await?;
-        Ok((Proved { theorem, end: search.end().cloned(), ledger: search.ledger() }, interrupted))
+        let info = self.pool.info().await?;
+        let negation = Negation {
+            disprove: self.args.disprove.choice(),
+            log: log.map(negation_log),
+            lean: format!("{} {}", info.backend, info.lean_version),
+        };
+        let Both { search, disproof, tried, ledger, interrupted, notes } =
+            run_both(job, negation, &self.pool, policy, critic.as_ref(), self.stop.clone(), &show).await?;
+        for note in &notes {
+            self.progress.say(&format!("{}: {note}", theorem.name));
+        }
+        let told = disproof.as_ref().map(Disproof::in_words).or_else(|| words::of_search(&search));
+        let tidied = match self.args.tidy.options() {
+            Some(options) => {
+                self.progress.update(|| format!("{prefix}{}: tidying", theorem.name));
+                tidy(&self.pool, &search, options, has_default_notation, &self.stop).await
+            }
+            None => None,
+        };
+        let (end, refusals) = (search.end().cloned(), words::refusals(&search));
+        Ok((Proved { theorem, end, told, disproof, tried, refusals, ledger, notes, tidied }, interrupted))
     }
 
     async fn job(&self, theorem: Theorem, log: Option<&Path>) -> anyhow::Result<Job> {
@@ -298,13 +369,19 @@ pub(super) fn belongs(path: &Path, log: &LogHeader, now: &LogHeader) -> anyhow::
 /// Tells the outcome: the file or the JSON on standard output, the words on standard error.
 fn tell(args: &ProveArgs, report: &Report) -> anyhow::Result<()> {
     for theorem in &report.theorems {
-        let (style, text) = match &theorem.end {
-            Some(end @ SearchEnd::Proved { .. }) => (GOOD, describe(end)),
-            Some(end) => (BAD, describe(end)),
-            None => (BAD, "interrupted".to_owned()),
-        };
+        let style = if theorem.proof().is_some() { GOOD } else { BAD };
+        let text = theorem.told.clone().unwrap_or_else(|| "interrupted".to_owned());
         output::eprint(&format!("{}: {}", theorem.theorem.name, styled(style, text)));
         output::eprint(ledger_line(&theorem.ledger).trim_end());
+        if let Some(Tidied { report, .. }) = &theorem.tidied {
+            output::eprint(&format!("tidied: {report} ({:.1} s)", report.wall_ms as f64 / 1e3));
+        }
+        // In a file it is not what is printed.
+        if let Some(disproof) =
+            theorem.disproof.as_ref().filter(|disproof| report.file.as_ref() != Some(&disproof.file))
+        {
+            output::eprint(disproof.theorem().trim_end());
+        }
     }
     if let Some(verdict) = report.recheck.as_ref().filter(|verdict| !verdict.is_accepted()) {
         let refused = verdict.declarations.iter().filter(|theorem| !theorem.verdict.accepted);
@@ -317,8 +394,9 @@ fn tell(args: &ProveArgs, report: &Report) -> anyhow::Result<()> {
         output::eprint(&format!("`stepwise prove --log {} --resume` goes on from here", path.display()));
     }
     // A refused file is no result, and a half-filled one only helps where there was more than one thing to do.
+    let is_disproved = matches!(report.theorems.as_slice(), [one] if one.disproof.is_some());
     let n_places = report.theorems.len() + report.left.len();
-    let file = report.file.as_ref().filter(|_| report.is_proved() || n_places > 1);
+    let file = report.file.as_ref().filter(|_| report.is_proved() || is_disproved || n_places > 1);
     if let (Some(path), Some(file)) = (&args.output, file) {
         std::fs::write(path, file).with_context(|| format!("cannot write {}", path.display()))?;
     }
@@ -340,11 +418,23 @@ fn json(report: &Report) -> serde_json::Value {
             serde_json::json!({
                 "name": theorem.theorem.name,
                 "statement": theorem.theorem.statement,
-                "end": theorem.end.as_ref().map_or("interrupted", end_word),
-                "message": theorem.end.as_ref().map(describe),
+                "end": match &theorem.disproof {
+                    Some(_) => "disproved",
+                    None => theorem.end.as_ref().map_or("interrupted", end_word),
+                },
+                "message": theorem.told,
                 "proof": proof.map(|(tactics, _)| tactics),
                 "verdict": proof.map(|(_, verdict)| verdict),
+                "disproof": theorem.disproof,
+                "negation": match &theorem.tried {
+                    Tried::Yes => serde_json::json!({ "searched": true }),
+                    Tried::NotReached => serde_json::json!({ "searched": false }),
+                    Tried::CannotBeStated(why) => serde_json::json!({ "searched": false, "cannot_be_stated": why }),
+                },
+                "refusals": theorem.refusals,
+                "notes": theorem.notes,
                 "ledger": theorem.ledger,
+                "tidy": theorem.tidied.as_ref().map(|tidied| &tidied.report),
             })
         })
         .collect();

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use stepwise_core::search::{
     CostLedger, EdgeOutcome, Guide, NodeId, NodeStatus, RecheckState, Search, SearchEnd, TimedEvent,
 };
+use stepwise_core::words;
 
 use super::Outcome;
 use super::args::ReplayArgs;
@@ -35,8 +36,8 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     } else {
         let mut text = outline(&search);
         let _ = writeln!(text);
-        let end = match search.end() {
-            Some(end) => describe(end),
+        let end = match words::of_search(&search) {
+            Some(end) => end,
             None if is_cut => format!("stopped after {} of {n_events} events, as asked", args.at.unwrap_or(n_events)),
             None => "not ended: `stepwise prove --log FILE --resume` goes on from here".to_owned(),
         };
@@ -132,30 +133,6 @@ pub(super) fn end_word(end: &SearchEnd) -> &'static str {
     }
 }
 
-/// How a search ended, in words.
-pub(super) fn describe(end: &SearchEnd) -> String {
-    match end {
-        SearchEnd::Proved { proof, .. } => format!("proved in {} tactics", proof.len()),
-        SearchEnd::Exhausted => {
-            "not proved: no open state is left; more samples or passes would try other tactics".into()
-        }
-        SearchEnd::OutOfBudget { what } => format!("not proved: the budget of {what} is used up"),
-        SearchEnd::BadStatement { message } => {
-            format!("the statement does not elaborate: {message}{}", hint(message))
-        }
-        SearchEnd::HostFailed { message } => format!("Lean could not open the statement: {message}"),
-        SearchEnd::Cancelled => "cancelled".into(),
-    }
-}
-
-/// What to do about a statement that Lean refuses, where its message does not say; empty otherwise.
-pub(super) fn hint(message: &str) -> &'static str {
-    if message.contains("has already been declared") {
-        return "; the library or the text before it has this name: give the theorem another";
-    }
-    ""
-}
-
 /// The ledger in one line, line feed included. What models read and how long they took is told where there were models.
 pub(super) fn ledger_line(ledger: &CostLedger) -> String {
     let seconds = |us: u64| us as f64 / 1e6;
@@ -169,12 +146,16 @@ pub(super) fn ledger_line(ledger: &CostLedger) -> String {
     } else {
         String::new()
     };
+    let refused = match ledger.refused {
+        0 => String::new(),
+        n => format!(" ({n} refused)"),
+    };
     let failures = match ledger.policy_failures {
         0 => String::new(),
         n => format!(", {n} of the expansions for nothing, because the policy's server failed"),
     };
     format!(
-        "{} expansions, {} tactics ({} timed out, {} crashed), {} tokens{models}, {} rechecks, {:.1} s of Lean CPU, {:.1} s{failures}\n",
+        "{} expansions, {} tactics ({} timed out, {} crashed), {} tokens{models}, {} rechecks{refused}, {:.1} s of Lean CPU, {:.1} s{failures}\n",
         ledger.expansions,
         ledger.tactics,
         ledger.timeouts,
@@ -258,7 +239,7 @@ fn json(search: &Search, n_events: usize, is_cut: bool, torn: bool, problem: Opt
         "cut": is_cut,
         "torn": torn,
         "end": search.end().map_or("open", end_word),
-        "end_text": search.end().map(describe),
+        "end_text": words::of_search(search),
         "proof": proof,
         "ledger": search.ledger(),
         "problem": problem,

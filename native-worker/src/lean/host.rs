@@ -33,6 +33,8 @@ pub enum Opened {
         state: HostState,
         /// Its goals.
         goals: Vec<Goal>,
+        /// What the user should know about the statement, one line each, as [`Verdict::notes`] has it.
+        notes: Vec<String>,
         /// The file's own declarations before the statement; none where the backend cannot tell.
         declarations: Declarations,
     },

@@ -12,6 +12,7 @@ use stepwise_core::learn::run::{PassRate, Round, Side, Stage, StageCost, Trial};
 use stepwise_core::model::tokenizer::train_byte_level_bpe;
 use stepwise_core::random::SplitMix64;
 use stepwise_core::record::Status;
+use stepwise_core::search::sides::Disprove;
 use stepwise_core::search::{Budget, PriorityRule, SearchConfig, SearchRule};
 
 use super::evaluation::{Candidate, PassRates, cost_of, evaluate};
@@ -260,6 +261,7 @@ impl Learn {
         // A shorter proof is looked for where the first search has not looked.
         let seed = self.options.seed.wrapping_mul(1_000_003) + u64::from(running.number) * 4 + stage as u64;
         let eval = || Eval {
+            disprove: Disprove::Never,
             pool: self.workshop.pool.clone(),
             policy: Arc::clone(policy),
             critic: critic.cloned(),
@@ -274,6 +276,7 @@ impl Learn {
             lean: self.workshop.lean.clone(),
             concurrency: self.options.concurrency,
             logs: None,
+            tidy: None,
             stop: self.workshop.stop.clone(),
         };
         let n_to_do = order.len();
@@ -414,6 +417,7 @@ impl Learn {
         for set in &self.sets {
             let results = |name: &str| self.folder.of_round(number, &format!("eval/{}/{name}.jsonl", set.name));
             let eval = |policy: &Arc<dyn Policy>, critic: Option<&Arc<dyn Critic>>| Eval {
+                disprove: Disprove::Never,
                 pool: self.workshop.pool.clone(),
                 policy: Arc::clone(policy),
                 critic: critic.cloned(),
@@ -428,6 +432,7 @@ impl Learn {
                 lean: self.workshop.lean.clone(),
                 concurrency: self.options.concurrency,
                 logs: None,
+                tidy: None,
                 stop: self.workshop.stop.clone(),
             };
             let mut candidates = vec![Candidate {

@@ -1,19 +1,23 @@
 //! Many problems over one pool: several searches at once, records in the order in which they end, resumable.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stepwise_core::problem::Problem;
 use stepwise_core::record::{ProblemRecord, Run};
 use stepwise_core::search::log::LogHeader;
+use stepwise_core::search::sides::Disprove;
 use stepwise_core::search::{Search, SearchConfig};
 use tokio::task::JoinSet;
 
 use super::critic::Critic;
-use super::executor::{Job, MissingCritic, Ran, RunError, critic_for, run_search};
+use super::executor::{Job, MissingCritic, RunError, critic_for};
 use super::log_file::{LogFile, LogFileError};
 use super::policy::Policy;
+use super::sides::{Both, Negation, negation_log, run_both};
 use super::stop::{Stop, StopLevel};
+use super::tidy::{Tidied, TidyOptions, tidy};
 use crate::lean::pool::Pool;
 
 /// What an eval runs with. Evals that run together share the pool, and with it concurrency and stop.
@@ -30,10 +34,23 @@ pub struct Eval {
     pub lean: String,
     /// Problems searched at once.
     pub concurrency: usize,
+    /// Whether a statement's negation is searched too.
+    pub disprove: Disprove,
     /// Where logs are kept, if they are.
     pub logs: Option<PathBuf>,
+    /// How proofs are tidied, if they are. What is learned from, or held against other configurations, is what was found.
+    pub tidy: Option<Tidying>,
     /// The caller's wish to stop.
     pub stop: Stop,
+}
+
+/// How the proofs of an eval are tidied.
+#[derive(Clone, Debug, Default)]
+pub struct Tidying {
+    /// As for one proof.
+    pub options: TidyOptions,
+    /// Names of the problems that were given the default notation.
+    pub with_default_notation: Arc<HashSet<String>>,
 }
 
 /// A search of a run: by which eval, and of which problem.
@@ -88,7 +105,7 @@ impl Eval {
     /// What the records say that they were run with.
     #[must_use]
     pub fn run(&self) -> Run {
-        Run::new(&self.config, self.policy.name(), self.critic_name(), &self.lean)
+        Run::new(&self.config, self.policy.name(), self.critic_name(), &self.lean).disproving(self.disprove)
     }
 
     /// The critic's name, where the configuration needs one.
@@ -101,7 +118,7 @@ impl Eval {
         turn: Turn,
         problem: &Problem,
         progress: Arc<dyn Fn(Step) + Send + Sync>,
-    ) -> impl Future<Output = Result<Ran, EvalError>> + Send + use<> {
+    ) -> impl Future<Output = Result<(Both, Option<Tidied>), EvalError>> + Send + use<> {
         let header = LogHeader {
             theorem: problem.theorem.clone(),
             prefix: Vec::new(),
@@ -111,18 +128,27 @@ impl Eval {
             lean: self.lean.clone(),
         };
         let path = self.logs.as_deref().map(|folder| log_path(folder, &problem.name));
+        let log = path.as_deref().map(negation_log);
+        let negation = Negation { disprove: self.disprove, log, lean: self.lean.clone() };
         let (pool, stop) = (self.pool.clone(), self.stop.clone());
         let (policy, critic) = (Arc::clone(&self.policy), self.critic.clone());
         let name = problem.name.clone();
+        let tidying = self.tidy.clone();
         async move {
             let job = job(header, path.as_deref(), &name)?;
             let show = move |search: &Search| {
                 let ledger = search.ledger();
                 progress(Step { turn, expansions: ledger.expansions, tactics: ledger.tactics });
             };
-            run_search(job, &pool, &policy, critic.as_ref(), stop, &show)
-                .await
-                .map_err(|source| EvalError::Run { problem: name, source })
+            let both = run_both(job, negation, &pool, &policy, critic.as_ref(), stop.clone(), &show).await;
+            let both = both.map_err(|source| EvalError::Run { problem: name.clone(), source })?;
+            let tidied = match tidying {
+                Some(Tidying { options, with_default_notation }) => {
+                    tidy(&pool, &both.search, options, with_default_notation.contains(&name), &stop).await
+                }
+                None => None,
+            };
+            Ok((both, tidied))
         }
     }
 }
@@ -144,7 +170,7 @@ pub async fn run_turns(
     let Some(shared) = evals.first() else { return Ok(false) };
     let runs: Vec<Run> = evals.iter().map(Eval::run).collect();
     let mut waiting = turns.into_iter().fuse();
-    let mut searches: JoinSet<(Turn, Result<Ran, EvalError>)> = JoinSet::new();
+    let mut searches: JoinSet<(Turn, Result<(Both, Option<Tidied>), EvalError>)> = JoinSet::new();
     let mut interrupted = false;
     loop {
         while searches.len() < shared.concurrency.max(1) && shared.stop.level() == StopLevel::Run {
@@ -154,10 +180,21 @@ pub async fn run_turns(
         }
         let Some(ended) = searches.join_next().await else { break };
         let (turn, ran) = ended?;
-        let Ran { search, interrupted: was_interrupted } = ran?;
+        let (Both { search, disproof, ledger, interrupted: was_interrupted, .. }, tidied) = ran?;
         interrupted |= was_interrupted;
-        if let Some(record) = ProblemRecord::of(&problems[turn.problem_idx].name, &search, &runs[turn.eval_idx]) {
-            sink(turn, record, &search).map_err(EvalError::Sink)?;
+        let (name, run) = (&problems[turn.problem_idx].name, &runs[turn.eval_idx]);
+        let record = match disproof {
+            Some(disproof) => Some(ProblemRecord::disproved(name, &search, disproof, run)),
+            // Its negation's search is to go on.
+            None if was_interrupted => None,
+            None => ProblemRecord::of(name, &search, run),
+        };
+        if let Some(record) = record {
+            let record = match tidied {
+                Some(Tidied { theorem, proof, verdict, report }) => record.tidied(&theorem, proof, verdict, report),
+                None => record,
+            };
+            sink(turn, record.costing(ledger), &search).map_err(EvalError::Sink)?;
         }
     }
     Ok(interrupted || waiting.next().is_some())

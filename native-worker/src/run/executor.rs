@@ -22,6 +22,7 @@ use super::critic::{Critic, CriticError};
 use super::log_file::{LogFile, LogFileError};
 use super::policy::{Policy, PolicyError, for_imports};
 use super::searches::{Found, replace_searches};
+use super::sides::Seat;
 use super::states::{self, States};
 use super::stop::{Stop, StopLevel};
 use crate::lean::host::Costed;
@@ -56,13 +57,17 @@ pub struct Job {
     /// Commands that a resumed search has to do again; `None` for a search that has not started.
     again: Option<Vec<Command>>,
     base_ms: u64,
+    /// Where it takes turns with another search.
+    seat: Option<Seat>,
+    /// What Lean has spent for it before it begins.
+    extra_cost: LeanCost,
 }
 
 impl Job {
     /// A search that starts now.
     #[must_use]
     pub fn new(search: Search, journal: Option<Box<dyn Journal>>) -> Self {
-        Self { search, journal, again: None, base_ms: 0 }
+        Self { search, journal, again: None, base_ms: 0, seat: None, extra_cost: LeanCost::default() }
     }
 
     /// A search that goes on where its log ends.
@@ -70,7 +75,33 @@ impl Job {
     pub fn resume(file: LogFile, log: &Log) -> Self {
         let search = log.replay();
         let again = (!log.events.is_empty()).then(|| search.outstanding());
-        Self { search, journal: Some(Box::new(file)), again, base_ms: log.last_ms() }
+        let (journal, base_ms): (Option<Box<dyn Journal>>, u64) = (Some(Box::new(file)), log.last_ms());
+        Self { search, journal, again, base_ms, seat: None, extra_cost: LeanCost::default() }
+    }
+
+    /// The same, begun at this time of a clock that it shares with another search.
+    pub(super) fn at(self, base_ms: u64) -> Self {
+        Self { base_ms, ..self }
+    }
+
+    /// The same, taking turns with another search.
+    pub(super) fn seated(self, seat: Seat) -> Self {
+        Self { seat: Some(seat), ..self }
+    }
+
+    /// The same, with what Lean has spent for it already.
+    pub(super) fn costing(self, extra_cost: LeanCost) -> Self {
+        Self { extra_cost, ..self }
+    }
+
+    /// The search as it stands.
+    pub(super) fn search(&self) -> &Search {
+        &self.search
+    }
+
+    /// The time of its last event.
+    pub(super) fn base_ms(&self) -> u64 {
+        self.base_ms
     }
 }
 
@@ -81,6 +112,8 @@ pub struct Ran {
     pub search: Search,
     /// True when the caller stopped it first. Its log, if it has one, can be gone on with.
     pub interrupted: bool,
+    /// What the user should know about the statement, one line each: letters that nobody bound and Lean made variables.
+    pub notes: Vec<String>,
 }
 
 /// What kept a search from running; nothing about the theorem.
@@ -142,14 +175,15 @@ pub async fn run_search(
     mut stop: Stop,
     progress: &(dyn Fn(&Search) + Send + Sync),
 ) -> Result<Ran, RunError> {
-    let Job { search, journal, again, base_ms } = job;
+    let Job { search, journal, again, base_ms, mut seat, extra_cost } = job;
     let critic = critic_for(search.config(), critic)?.cloned();
     let policy = for_imports(policy, &search.theorem().imports);
     let mut run = Run {
         search,
         journal,
         states: None,
-        extra_cost: LeanCost::default(),
+        extra_cost,
+        notes: Vec::new(),
         tasks: JoinSet::new(),
         pool: pool.clone(),
         policy,
@@ -159,7 +193,10 @@ pub async fn run_search(
         since: Instant::now(),
     };
     if run.search.end().is_some() {
-        return Ok(Ran { search: run.search, interrupted: false });
+        if let Some(seat) = &seat {
+            seat.note(&run.search);
+        }
+        return Ok(run.ran(false));
     }
     let mut waiting = match again {
         None => run.feed(Event::Started)?,
@@ -167,7 +204,7 @@ pub async fn run_search(
             if !run.search.tree().nodes().is_empty() {
                 tokio::select! {
                     reopened = run.reopen() => reopened?,
-                    () = stop.reached(StopLevel::Abort) => return Ok(Ran { search: run.search, interrupted: true }),
+                    () = stop.reached(StopLevel::Abort) => return Ok(run.ran(true)),
                 }
             }
             commands
@@ -178,40 +215,59 @@ pub async fn run_search(
     let mut drain_asked = stop.clone();
     loop {
         progress(&run.search);
-        if run.search.end().is_some() {
-            return Ok(Ran { search: run.search, interrupted: false });
+        if let Some(seat) = &seat {
+            seat.note(&run.search);
         }
-        if stop.level() == StopLevel::Run {
+        if run.search.end().is_some() {
+            return Ok(run.ran(false));
+        }
+        let is_our_turn = seat.as_ref().is_none_or(Seat::has_turn);
+        if let Some(spent) = seat.as_ref().filter(|_| is_our_turn).and_then(|seat| seat.owed(&run.search)) {
+            waiting.extend(run.feed(Event::Charged { spent })?);
+            continue;
+        }
+        if stop.level() == StopLevel::Run && !is_our_turn {
+            // Nothing new is begun; what is under way is taken in when it is done.
+        } else if stop.level() == StopLevel::Run {
             for command in std::mem::take(&mut waiting) {
                 run.carry_out(command);
             }
         } else if run.tasks.is_empty() {
-            return Ok(Ran { search: run.search, interrupted: true });
+            return Ok(run.ran(true));
         }
         waiting.extend(tokio::select! {
             biased;
-            () = stop.reached(StopLevel::Abort) => return Ok(Ran { search: run.search, interrupted: true }),
+            () = stop.reached(StopLevel::Abort) => return Ok(run.ran(true)),
             Some(answer) = run.tasks.join_next() => {
                 tick.reset();
                 run.take_in(answer??)?
             }
             () = drain_asked.reached(StopLevel::Drain), if stop.level() == StopLevel::Run => Vec::new(),
+            () = turned(seat.as_mut()) => Vec::new(),
             _ = tick.tick() => run.feed(Event::Tick)?,
         });
     }
 }
 
+/// Waits until the other search has spent something or ended; for ever where there is none.
+async fn turned(seat: Option<&mut Seat>) {
+    match seat {
+        Some(seat) => seat.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// What became of the state that a search begins at.
 enum Root {
-    Open { states: States, goals: Vec<Goal>, declarations: Declarations },
+    Open { states: States, goals: Vec<Goal>, notes: Vec<String>, declarations: Declarations },
     Lost(StepOutcome<()>),
 }
 
 /// Opens a theorem and runs the tactics that come before the search.
 async fn open(pool: &Pool, theorem: &Theorem, prefix: &[String]) -> Result<Costed<Root>, PoolError> {
     let Costed { value, mut cost } = pool.open(theorem.clone()).await?;
-    let (session, mut goals, declarations) = match value {
-        SessionStart::Open { session, goals, declarations } => (session, goals, declarations),
+    let (session, mut goals, notes, declarations) = match value {
+        SessionStart::Open { session, goals, notes, declarations } => (session, goals, notes, declarations),
         SessionStart::Rejected { message } => {
             return Ok(Costed { value: Root::Lost(StepOutcome::Failed { message }), cost });
         }
@@ -226,7 +282,8 @@ async fn open(pool: &Pool, theorem: &Theorem, prefix: &[String]) -> Result<Coste
             lost => return Ok(Costed { value: Root::Lost(split(lost).0), cost }),
         }
     }
-    Ok(Costed { value: Root::Open { states: States::new(session, root), goals, declarations }, cost })
+    let states = States::new(session, root);
+    Ok(Costed { value: Root::Open { states, goals, notes, declarations }, cost })
 }
 
 /// Runs sibling tactics up to the first that closes the last goal: the rest would cost what a proof no longer needs.
@@ -273,7 +330,7 @@ pub fn is_asked_for(search: &Search, event: &Event) -> bool {
         Event::Rechecked { node, .. } => {
             asked.any(|command| matches!(command, Command::Recheck { node: asked, .. } if asked == node))
         }
-        Event::Tick | Event::Cancelled => true,
+        Event::Charged { .. } | Event::Tick | Event::Cancelled => true,
     }
 }
 
@@ -282,6 +339,7 @@ struct Run {
     journal: Option<Box<dyn Journal>>,
     /// Once the theorem is open.
     states: Option<States>,
+    notes: Vec<String>,
     /// What Lean spent outside the search's own commands, charged to the next one.
     extra_cost: LeanCost,
     tasks: JoinSet<Result<Answer, RunError>>,
@@ -324,6 +382,10 @@ enum Answer {
 }
 
 impl Run {
+    fn ran(self, interrupted: bool) -> Ran {
+        Ran { search: self.search, interrupted, notes: self.notes }
+    }
+
     /// Logs an event, then feeds it. An answer that the search no longer waits for, because its time ran out
     /// meanwhile, is dropped: the log holds only what counted.
     fn feed(&mut self, event: Event) -> Result<Vec<Command>, RunError> {
@@ -347,7 +409,8 @@ impl Run {
         let Costed { value, cost } = open(&self.pool, self.search.theorem(), self.search.prefix()).await?;
         self.extra_cost = cost;
         match value {
-            Root::Open { states, .. } => {
+            Root::Open { states, notes, .. } => {
+                self.notes = notes;
                 self.states = Some(states);
                 Ok(())
             }
@@ -422,7 +485,8 @@ impl Run {
         match answer {
             Answer::Opened(Costed { value, cost }) => {
                 let (outcome, declarations) = match value {
-                    Root::Open { states, goals, declarations } => {
+                    Root::Open { states, goals, notes, declarations } => {
+                        self.notes = notes;
                         self.states = Some(states);
                         (StepOutcome::Open { state: (), goals }, declarations)
                     }

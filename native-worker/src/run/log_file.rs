@@ -32,6 +32,12 @@ pub enum LogFileError {
         /// Why not.
         source: std::io::Error,
     },
+    /// It is the log of another negation.
+    #[error("{} is the log of another negation, policy, critic or Lean: move it away, or name another file", .path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
     /// It is no log, or a damaged one.
     #[error("{}: {source}", .path.display())]
     Bad {

@@ -8,7 +8,10 @@ pub mod model_server;
 pub mod policy;
 pub mod results;
 mod searches;
+pub mod sides;
 mod states;
 pub mod stop;
+pub mod tidy;
 
 pub use executor::{Job, Journal, MissingCritic, Ran, RunError, critic_for, is_asked_for, run_search};
+pub use sides::{Both, Negation, Tried, negation_log, run_both};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use stepwise_core::critic::ScoreRequest;
+use stepwise_core::disproof::Disproof;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::StepOutcome;
 use stepwise_core::policy::ProposalRequest;
@@ -12,6 +13,7 @@ use stepwise_core::search::LeanCost;
 use stepwise_core::search::log::LogHeader;
 use stepwise_core::wire::search::Header;
 use stepwise_core::wire::{self, Body, Candidate, Op, SearchOrder, SearchPlan, Step};
+use stepwise_core::words;
 use tokio::sync::watch;
 
 use super::journal::Writer;
@@ -19,7 +21,9 @@ use super::problem::Problem;
 use super::session::{Proof, Session, failed};
 use crate::lean::host::Costed;
 use crate::lean::pool::{PoolError, SessionStart, StateId};
+use crate::run::critic::Critic;
 use crate::run::policy::for_imports;
+use crate::run::sides::disprove;
 use crate::run::stop::{Stop, StopLevel};
 use crate::run::{Job, Ran, run_search};
 
@@ -39,6 +43,9 @@ pub(super) async fn carry_out(
     mut stop: Stop,
 ) -> Body {
     let work = Work { session: &session, id };
+    if let Op::Disprove { plan } = op {
+        return work.disprove(plan, stop).await.unwrap_or_else(failed);
+    }
     // A search ends by itself when it is stopped, and says so.
     if let Op::Search { state, plan } = op {
         return work.search(state, plan, sender, stop).await.unwrap_or_else(failed);
@@ -56,7 +63,7 @@ pub(super) async fn carry_out(
             Op::SearchLog { from } => work.search_log(from),
             Op::Recheck { proof } => work.recheck(proof).await,
             // Sessions end and requests are cancelled where they are taken in; searches go their own way.
-            Op::Close | Op::Search { .. } | Op::Cancel { .. } => Ok(Body::Done),
+            Op::Close | Op::Search { .. } | Op::Disprove { .. } | Op::Cancel { .. } => Ok(Body::Done),
         }
     };
     tokio::select! {
@@ -79,7 +86,7 @@ impl Work<'_> {
         };
         let Costed { value, cost } = service.pool.open(theorem.clone()).await.map_err(machine)?;
         match value {
-            SessionStart::Open { session, goals, declarations } => {
+            SessionStart::Open { session, goals, declarations, .. } => {
                 let shown = goals.iter().map(wire::Goal::from).collect();
                 if !self
                     .session
@@ -163,22 +170,10 @@ impl Work<'_> {
         stop: Stop,
     ) -> Result<Body, Problem> {
         let service = &self.session.service;
-        self.check_tactics(plan.samples as usize)?;
-        let limits = service.limits;
-        if !(1..=limits.expansions).contains(&plan.expansions) || !(1..=limits.search_ms).contains(&plan.wall_ms) {
-            return Err(Problem::too_large(format!(
-                "a search may have 1 to {} expansions and 1 to {} milliseconds",
-                limits.expansions, limits.search_ms
-            )));
-        }
+        self.check_plan(&plan)?;
         let proof = self.session.proof()?;
         proof.state(state)?;
-        let critic = match plan.order {
-            SearchOrder::BestFirst => None,
-            SearchOrder::CriticGuided | SearchOrder::Both => Some(service.critic.as_ref().ok_or_else(|| {
-                Problem::no_critic("this server has no critic; search best-first, or start it with `--critic tiny`")
-            })?),
-        };
+        let critic = self.critic(&plan)?;
         let header = LogHeader {
             theorem: proof.theorem.clone(),
             prefix: proof.path(state),
@@ -198,6 +193,26 @@ impl Work<'_> {
         let (ran, ()) = tokio::join!(run, told.tell(self.id, &self.session.outbox));
         let Ran { interrupted, .. } = ran.map_err(|e| Problem::machine(e.to_string()))?;
         Ok(Body::SearchEnded { n_events: told.len(), cancelled: interrupted })
+    }
+
+    async fn disprove(&self, plan: SearchPlan, stop: Stop) -> Result<Body, Problem> {
+        let service = &self.session.service;
+        self.check_plan(&plan)?;
+        let critic = self.critic(&plan)?;
+        let theorem = self.session.proof()?.theorem.clone();
+        let Ok(_turn) = self.session.disproving.try_lock() else {
+            return Err(Problem::busy("the negation is being searched in this session; cancel that first"));
+        };
+        let config = plan.config(service.in_flight);
+        let ran = disprove(&theorem, &config, &service.pool, &service.policy, critic, stop).await;
+        Ok(match ran.map_err(|e| Problem::machine(e.to_string()))? {
+            Ok(ran) => match Disproof::of(&ran.search) {
+                Some(disproof) => Body::Disproved { disproof },
+                None if ran.interrupted => return Err(Problem::cancelled("the request was given up")),
+                None => Body::NotDisproved { why: words::of_search(&ran.search).unwrap_or_default() },
+            },
+            Err(why) => Body::NotDisproved { why: format!("the negation cannot be stated: {why}") },
+        })
     }
 
     fn search_log(&self, from: usize) -> Result<Body, Problem> {
@@ -237,6 +252,31 @@ impl Work<'_> {
             _ => None,
         };
         Ok((step, goals))
+    }
+
+    fn check_plan(&self, plan: &SearchPlan) -> Result<(), Problem> {
+        self.check_tactics(plan.samples as usize)?;
+        let limits = self.session.service.limits;
+        if (1..=limits.expansions).contains(&plan.expansions) && (1..=limits.search_ms).contains(&plan.wall_ms) {
+            return Ok(());
+        }
+        Err(Problem::too_large(format!(
+            "a search may have 1 to {} expansions and 1 to {} milliseconds",
+            limits.expansions, limits.search_ms
+        )))
+    }
+
+    /// The critic that a plan needs.
+    fn critic(&self, plan: &SearchPlan) -> Result<Option<&Arc<dyn Critic>>, Problem> {
+        match plan.order {
+            SearchOrder::BestFirst => Ok(None),
+            SearchOrder::CriticGuided | SearchOrder::Both => {
+                let critic = self.session.service.critic.as_ref();
+                critic.map(Some).ok_or_else(|| {
+                    Problem::no_critic("this server has no critic; search best-first, or start it with `--critic tiny`")
+                })
+            }
+        }
     }
 
     fn check_tactics(&self, n: usize) -> Result<(), Problem> {

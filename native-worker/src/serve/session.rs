@@ -31,6 +31,8 @@ pub(super) struct Session {
     connection: watch::Sender<u64>,
     /// Held while a proof is judged: one at a time, so that no session queues up before all others.
     pub(super) judging: tokio::sync::Mutex<()>,
+    /// Held while the statement's negation is searched.
+    pub(super) disproving: tokio::sync::Mutex<()>,
 }
 
 struct Inner {
@@ -126,6 +128,7 @@ impl Session {
             inner: Mutex::new(inner),
             connection: watch::Sender::new(0),
             judging: tokio::sync::Mutex::default(),
+            disproving: tokio::sync::Mutex::default(),
         }
     }
 

@@ -309,12 +309,13 @@ fn what_is_not_proved_exits_with_1() {
     assert_exit(&output, 1);
     assert_eq!(stdout(&output), "");
     assert!(stderr(&output).contains("no_such_thing"), "{}", stderr(&output));
-    let output = run(dir.path(), &["prove", "--hosts", "1", "--expansions", "2", "theorem no (p q : Prop) : p → q"]);
+    let args = ["prove", "--hosts", "1", "--expansions", "2", "--no-disprove", "theorem no (p q : Prop) : p → q"];
+    let output = run(dir.path(), &args);
     assert_exit(&output, 1);
     assert_eq!(stdout(&output), "");
 }
 
-/// Not provable, and case splits go on for ever.
+/// Not provable, and case splits go on for ever; its negation is not to be searched.
 const ENDLESS: &str = "theorem endless (n m : Nat) : n = m";
 
 #[test]
@@ -322,7 +323,7 @@ fn a_killed_search_replays_and_goes_on() {
     let _turn = lean_turn();
     let dir = TempDir::new().unwrap();
     let log = dir.path().join("search.jsonl");
-    let begin = ["prove", "--hosts", "1", "--expansions", "6", "--log", "search.jsonl", ENDLESS];
+    let begin = ["prove", "--hosts", "1", "--expansions", "6", "--no-disprove", "--log", "search.jsonl", ENDLESS];
     let mut child = stepwise(dir.path(), &begin).spawn().unwrap();
     wait_until("the first expansion in the log", || {
         std::fs::read_to_string(&log).is_ok_and(|text| text.contains("checked"))
@@ -337,7 +338,7 @@ fn a_killed_search_replays_and_goes_on() {
     // A second search must not overwrite the first one's log.
     assert_exit(&run(dir.path(), &begin), 2);
     assert_eq!(n_lines(&log), n_before);
-    let resumed = run(dir.path(), &["prove", "--hosts", "1", "--log", "search.jsonl", "--resume"]);
+    let resumed = run(dir.path(), &["prove", "--hosts", "1", "--no-disprove", "--log", "search.jsonl", "--resume"]);
     assert_exit(&resumed, 1);
     assert!(n_lines(&log) > n_before);
     let ended = run(dir.path(), &["replay", "search.jsonl", "--json"]);
@@ -378,6 +379,7 @@ fn an_eval_is_recorded_and_not_run_again() {
     assert_eq!(lines.len(), 6);
     let summary = &lines[5]["summary"];
     assert_eq!((summary["solved"].as_u64(), summary["total"].as_u64()), (Some(4), Some(5)));
+    assert_eq!(summary["disproved"], 1);
     assert!(summary["lean_cpu_s"].as_f64().unwrap() > 0.0 && summary["wall_s"].as_f64().unwrap() > 0.0);
     let recorded = std::fs::read(dir.path().join("out.jsonl")).unwrap();
     assert_eq!(n_lines(&dir.path().join("out.jsonl")), 5);
@@ -413,7 +415,7 @@ fn ctrl_c_drains_and_the_same_command_goes_on() {
     let problem = serde_json::json!({ "name": "endless", "statement": ENDLESS });
     std::fs::write(dir.path().join("one.jsonl"), format!("{problem}\n")).unwrap();
     let args = ["eval", "one.jsonl", "--hosts", "1", "--expansions", "6", "--results", "out.jsonl"];
-    let args = [&args[..], &["--logs", "logs"]].concat();
+    let args = [&args[..], &["--logs", "logs", "--no-disprove"]].concat();
     let child = stepwise(dir.path(), &args).spawn().unwrap();
     let log = dir.path().join("logs/endless.jsonl");
     wait_until("the first expansion in the log", || {

@@ -4,6 +4,7 @@
 mod abandoned;
 mod cli;
 mod compare;
+mod disprove;
 mod endpoint;
 mod guided;
 mod inputs;
@@ -21,4 +22,5 @@ mod repl_transcripts;
 mod report;
 mod serve;
 mod synthetic;
+mod tidy;
 mod verdicts;

@@ -108,7 +108,8 @@ async fn a_file_is_judged_theorem_by_theorem() {
     let file = "namespace A\ntheorem t : 1 = 1 := rfl\nend A\ntheorem u : 1 = 2 := sorry\n";
     let verdict = host.check_file(&[], file, LIMITS).await.unwrap().value;
     assert!(verdict.errors.is_empty(), "{verdict:?}");
-    let judged: Vec<(&str, bool)> = verdict.theorems.iter().map(|t| (t.name.as_str(), t.verdict.accepted)).collect();
+    let judged: Vec<(&str, bool)> =
+        verdict.declarations.iter().map(|t| (t.name.as_str(), t.verdict.accepted)).collect();
     assert_eq!(judged, [("A.t", true), ("u", false)]);
-    assert_eq!(verdict.theorems[1].verdict.reasons, ["the proof uses `sorry`"]);
+    assert_eq!(verdict.declarations[1].verdict.reasons, ["the proof uses `sorry`"]);
 }

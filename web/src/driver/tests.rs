@@ -94,7 +94,7 @@ fn a_search_that_finds_a_proof() {
     };
     driver.rechecked(20, NodeId(2), verdict, LeanCost::default());
     check(driver.next_task(), expect!["nothing"]);
-    expect!["Proof found: 3 tactics"].assert_eq(&ending(driver.search().end().expect("an end")));
+    expect!["Proof found: 3 tactics"].assert_eq(&ending(driver.search()));
     // What was told makes the same tree again.
     let mut again = header.search();
     for event in driver.take_news() {
@@ -111,6 +111,32 @@ fn time_ends_a_search() {
     driver.tick(999);
     assert!(driver.search().end().is_none());
     driver.tick(1000);
-    expect!["No proof within the time"].assert_eq(&ending(driver.search().end().expect("an end")));
+    expect!["No proof within the time"].assert_eq(&ending(driver.search()));
     check(driver.next_task(), expect!["nothing"]);
+}
+
+#[test]
+fn a_refused_proof_is_told_with_its_reason() {
+    let mut driver = Driver::begin(&header(SearchRule::BestFirst), 7, vec![Goal::parse("⊢ p ∧ q")]);
+    driver.next_task();
+    driver.proposed(5, NodeId(0), proposals(&["exact foo"]));
+    driver.next_task();
+    driver.checked(9, NodeId(0), vec![step("exact foo", None, Outcome::Proved)]);
+    check(driver.next_task(), expect![[r#"recheck ["intro", "exact foo"] for 0"#]]);
+    let verdict = Verdict {
+        accepted: false,
+        reasons: vec!["it rests on the axiom foo".into()],
+        checker: "c".into(),
+        lean_version: "4.28.0".into(),
+        axioms: vec![],
+        unopened: 0,
+        notes: vec![],
+    };
+    driver.rechecked(20, NodeId(0), verdict, LeanCost::default());
+    expect!["No proof: the recheck refused the proof that was found: it rests on the axiom foo"]
+        .assert_eq(&ending(driver.search()));
+    expect![
+        "Not proved: the recheck refused the proof that was found: it rests on the axiom foo; besides, no open state is left"
+    ]
+    .assert_eq(&crate::status::of_search(driver.search()));
 }

@@ -42,6 +42,7 @@ impl Prove {
         }
         self.forget_states();
         self.search.forget();
+        self.disproof.forget();
         let turn = self.begin(OPENING);
         self.text.set(text.clone());
         self.rejected.set(None);
@@ -154,6 +155,7 @@ impl Prove {
         }
         self.stop_suggesting();
         self.stop_search();
+        self.disproof.give_up();
     }
 
     /// Goes to where these tactics lead from a theorem's statement, which is opened first if it is not.

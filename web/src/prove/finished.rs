@@ -45,12 +45,24 @@ pub(super) fn FinishedPane(prove: Prove) -> impl IntoView {
     }
 }
 
+/// The axioms that a verdict has seen, and what it has not looked into.
+pub(super) fn axioms_of(verdict: &Verdict) -> String {
+    let words = verdict.axioms_in_words();
+    // The list's own heading says what these are.
+    words.strip_prefix("axioms").map_or(words.clone(), |rest| rest.trim_start_matches([':', ' ']).to_owned())
+}
+
+/// What the visitor should know about the statement.
+fn notes(notes: Vec<String>) -> impl IntoView {
+    notes.into_iter().map(|note| view! { <p class="hint">{note}</p> }).collect_view()
+}
+
 fn badge(verdict: Option<Result<Verdict, String>>) -> AnyView {
     match verdict {
         None => view! { <p class="verdict busy"><span aria-hidden="true">"◐ "</span>"The recheck is at work…"</p> }.into_any(),
         Some(Err(problem)) => view! { <p class="verdict alarm"><span aria-hidden="true">"! "</span>"Not judged: " {problem}</p> }.into_any(),
         Some(Ok(verdict)) if verdict.accepted => {
-            let axioms = if verdict.axioms.is_empty() { "none".to_owned() } else { verdict.axioms.join(", ") };
+            let axioms = axioms_of(&verdict);
             view! {
                 <p class="verdict good"><span aria-hidden="true">"✔ "</span>"Accepted"</p>
                 <dl class="numbers">
@@ -58,11 +70,13 @@ fn badge(verdict: Option<Result<Verdict, String>>) -> AnyView {
                     <div><dt>"Lean"</dt><dd>{verdict.lean_version}</dd></div>
                     <div><dt>"axioms"</dt><dd>{axioms}</dd></div>
                 </dl>
+                {notes(verdict.notes)}
             }
             .into_any()
         }
         Some(Ok(verdict)) => view! {
             <p class="verdict alarm"><span aria-hidden="true">"⊘ "</span>"Refused by " {verdict.checker}</p>
+            {notes(verdict.notes)}
             <ul class="reasons">{verdict.reasons.into_iter().map(|reason| view! { <li>{reason}</li> }).collect_view()}</ul>
         }
         .into_any(),

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "a component's macro makes `pub` types of its properties")]
 
 mod actions;
+mod disproved;
 mod finished;
 mod goals;
 mod keys;
@@ -75,6 +76,7 @@ pub(crate) struct Prove {
     suggest_always: RwSignal<bool>,
     n_samples: RwSignal<u32>,
     search: search::SearchSignals,
+    disproof: disproved::DisproofSignals,
     place: RwSignal<Place>,
     models: StoredValue<Option<BrowserModels>, LocalStorage>,
     model_status: RwSignal<ModelStatus>,
@@ -119,6 +121,7 @@ impl Prove {
             suggest_always: RwSignal::new(browser::kept(SUGGEST_KEY).is_none_or(|kept| kept != "no")),
             n_samples: RwSignal::new(8),
             search: search::SearchSignals::new(),
+            disproof: disproved::DisproofSignals::new(),
             place: RwSignal::new(Place::Server),
             models: StoredValue::new_local(None),
             model_status: RwSignal::new(ModelStatus::Idle),
@@ -160,6 +163,7 @@ pub(crate) fn ProvePage(prove: Prove) -> impl IntoView {
                     <statement::StatementPane prove />
                     <Show when=move || prove.proof.with(Option::is_some)>
                         <finished::FinishedPane prove />
+                        <disproved::DisprovedPane prove />
                         <script::ScriptPane prove />
                         <line::TacticLine prove />
                         <goals::GoalsPane prove />

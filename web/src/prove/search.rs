@@ -18,6 +18,9 @@ use crate::models::{BrowserModels, Place};
 use crate::replay::Replay;
 use crate::session::Question;
 
+/// What is told of a search that was given up.
+const CANCELLED: &str = "Cancelled";
+
 /// What the search's pane shows.
 #[derive(Clone, Copy)]
 pub(super) struct SearchSignals {
@@ -92,6 +95,7 @@ impl Prove {
         self.say("The search has begun");
         let started = browser::now();
         self.show_clock(search_turn, started);
+        self.disprove_later(search_turn);
         spawn_local(async move {
             let result = match self.state(turn, at).await {
                 _ if !self.is_current_search(search_turn) => return,
@@ -105,15 +109,19 @@ impl Prove {
             self.search.question.set_value(None);
             self.search.running.set(false);
             let sentence = match &result {
-                Ok(end) => ending(end),
+                Ok(search) => ending(search),
                 Err(Halt::Problem(problem)) => problem.clone(),
                 Err(Halt::Lost) => "The server began anew, and its search is gone; start it again".into(),
-                Err(Halt::Overtaken) => ending(&SearchEnd::Cancelled),
+                Err(Halt::Overtaken) => CANCELLED.into(),
             };
             self.say(sentence.clone());
             self.search.ended.set(Some(sentence));
-            match result {
-                Ok(SearchEnd::Proved { proof, verdict }) => self.take_proof(proof, verdict),
+            match result.map(|search| search.end().cloned()) {
+                Ok(Some(SearchEnd::Proved { proof, verdict })) => {
+                    self.disproof.give_up();
+                    self.take_proof(proof, verdict);
+                }
+                Ok(Some(SearchEnd::Exhausted | SearchEnd::OutOfBudget { .. })) => self.disprove(search_turn),
                 Ok(_) => {}
                 Err(_) => self.push_cancelled(),
             }
@@ -130,11 +138,11 @@ impl Prove {
         }
         self.search.turn.update_value(|turn| *turn += 1);
         self.search.running.set(false);
-        self.search.ended.set(Some(ending(&SearchEnd::Cancelled)));
+        self.search.ended.set(Some(CANCELLED.into()));
         self.push_cancelled();
     }
 
-    fn is_current_search(self, search_turn: u32) -> bool {
+    pub(super) fn is_current_search(self, search_turn: u32) -> bool {
         self.search.turn.get_value() == search_turn
     }
 
@@ -153,7 +161,7 @@ impl Prove {
         }
     }
 
-    async fn search_on_server(self, search_turn: u32, state: u32) -> Result<SearchEnd, Halt> {
+    async fn search_on_server(self, search_turn: u32, state: u32) -> Result<Search, Halt> {
         let mut plan = self.plan();
         self.session.info.with_untracked(|info| {
             if let Some(info) = info {
@@ -198,10 +206,10 @@ impl Prove {
                 break;
             }
         }
-        search.and_then(|search| search.end().cloned()).ok_or(Halt::Overtaken)
+        search.filter(|search| search.end().is_some()).ok_or(Halt::Overtaken)
     }
 
-    async fn search_here(self, search_turn: u32, state: u32) -> Result<SearchEnd, Halt> {
+    async fn search_here(self, search_turn: u32, state: u32) -> Result<Search, Halt> {
         let models = self.models.get_value().ok_or(Halt::Overtaken)?;
         let (header, goals, declarations) = self
             .proof
@@ -218,8 +226,8 @@ impl Prove {
         loop {
             self.push(driver.take_news());
             self.search.progress.set(Some(Progress::of(driver.search())));
-            if let Some(end) = driver.search().end() {
-                return Ok(end.clone());
+            if driver.search().end().is_some() {
+                return Ok(driver.search().clone());
             }
             let Some(task) = driver.next_task() else {
                 return Err(Halt::Problem("the session has no room for more states; open the statement again".into()));
@@ -281,7 +289,7 @@ impl Prove {
     }
 
     /// What the visitor chose, with no more candidates than the server runs together.
-    fn plan(self) -> SearchPlan {
+    pub(super) fn plan(self) -> SearchPlan {
         SearchPlan {
             order: self.search.order.get_untracked(),
             samples: self.search.samples.get_untracked().min(self.most_tactics()),

@@ -50,7 +50,11 @@ pub(super) fn SearchPane(prove: Prove) -> impl IntoView {
                     >
                         "Search for a proof"
                     </button>
-                    <button type="button" disabled=move || !search.running.get() on:click=move |_| prove.cancel()>
+                    <button
+                        type="button"
+                        disabled=move || !search.running.get() && !prove.disproof.is_searching()
+                        on:click=move |_| prove.cancel()
+                    >
                         "Cancel"
                     </button>
                 </div>
@@ -83,6 +87,7 @@ pub(super) fn SearchPane(prove: Prove) -> impl IntoView {
                 {move || search.progress.with(|progress| best(progress.as_ref()))}
             </Show>
             {move || search.ended.get().map(|ended| view! { <p class="standing">{ended}</p> })}
+            {move || prove.disproof.note.get().map(|note| view! { <p class="hint negation">{note}</p> })}
             <Show when=move || search.progress.with(Option::is_some)>
                 <p><a href="#/tree">"See the tree"</a></p>
             </Show>

@@ -7,13 +7,14 @@ use crate::learn::run::{PassRate, Side, Stage, StageCost, TrainingLine};
 use crate::problem::{Problem, Theorem};
 use crate::record::{ProblemRecord, Run, Status};
 use crate::search::CostLedger;
+use crate::search::sides::Disprove;
 
 fn record(name: &str, search: Option<&str>, cpu_s: f64, length: Option<u64>) -> ProblemRecord {
     let config = match search {
         Some(search) => serde_json::json!({ "search": search }),
         None => serde_json::json!({}),
     };
-    let run = Run { config, policy: "p 1".into(), critic: None, lean: "lean 4".into() };
+    let run = Run { config, policy: "p 1".into(), critic: None, lean: "lean 4".into(), disprove: Disprove::Never };
     ProblemRecord {
         stepwise_record: crate::record::VERSION,
         name: name.into(),
@@ -25,6 +26,9 @@ fn record(name: &str, search: Option<&str>, cpu_s: f64, length: Option<u64>) -> 
         proof_length: length,
         file: length.map(|_| format!("theorem {name} : a < b := by\n\tomega\n")),
         verdict: None,
+        disproof: None,
+        refusals: Vec::new(),
+        tidy: None,
         ledger: CostLedger { lean_cpu_us: (cpu_s * 1e6) as u64, device_us: 500_000, ..CostLedger::default() },
         seconds: cpu_s,
         run,

@@ -379,7 +379,7 @@ proptest! {
                 }
                 Event::Proposed { cost, .. } => policy += *cost,
                 Event::Scored { cost, .. } => critic += *cost,
-                Event::Started | Event::Tick | Event::Cancelled => {}
+                Event::Started | Event::Charged { .. } | Event::Tick | Event::Cancelled => {}
             }
             shadow.handle(event);
         }

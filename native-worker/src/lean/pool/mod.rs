@@ -82,6 +82,8 @@ pub enum SessionStart {
         session: Session,
         /// The root's goals.
         goals: Vec<Goal>,
+        /// What the user should know about the statement, one line each.
+        notes: Vec<String>,
         /// The file's own declarations before the statement.
         declarations: Declarations,
     },
@@ -150,7 +152,9 @@ impl Pool {
         self.shared.schedule.submit(id, Job::Open { reply });
         let Costed { value, cost } = answer.await.map_err(|_| PoolError::Closed)??;
         let value = match value {
-            worker::RootOutcome::Open(goals, declarations) => SessionStart::Open { session, goals, declarations },
+            worker::RootOutcome::Open { goals, notes, declarations } => {
+                SessionStart::Open { session, goals, notes, declarations }
+            }
             worker::RootOutcome::Rejected(message) => SessionStart::Rejected { message },
             worker::RootOutcome::Failed(message) => SessionStart::HostFailed { message },
         };
@@ -211,8 +215,18 @@ impl Session {
         state: StateId,
         tactics: &[String],
     ) -> Result<Costed<Vec<StepOutcome<StateId>>>, PoolError> {
+        self.apply_within(state, tactics, None).await
+    }
+
+    /// As [`Session::apply`], with a limit for each tactic that may be shorter than the pool's.
+    pub async fn apply_within(
+        &self,
+        state: StateId,
+        tactics: &[String],
+        limit: Option<Duration>,
+    ) -> Result<Costed<Vec<StepOutcome<StateId>>>, PoolError> {
         let (reply, answer) = oneshot::channel();
-        self.schedule.submit(self.id, Job::Apply { state, tactics: tactics.to_vec(), reply });
+        self.schedule.submit(self.id, Job::Apply { state, tactics: tactics.to_vec(), limit, reply });
         answer.await.map_err(|_| PoolError::Closed)?
     }
 

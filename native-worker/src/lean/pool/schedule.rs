@@ -30,9 +30,19 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, PoolError>>;
 /// A request.
 #[derive(Debug)]
 pub(super) enum Job {
-    Open { reply: Reply<Costed<RootOutcome>> },
-    Apply { state: StateId, tactics: Vec<String>, reply: Reply<Costed<Vec<StepOutcome<StateId>>>> },
-    Info { reply: Reply<HostInfo> },
+    Open {
+        reply: Reply<Costed<RootOutcome>>,
+    },
+    Apply {
+        state: StateId,
+        tactics: Vec<String>,
+        /// Less than the pool's own limit for a tactic, where the caller has less time.
+        limit: Option<Duration>,
+        reply: Reply<Costed<Vec<StepOutcome<StateId>>>>,
+    },
+    Info {
+        reply: Reply<HostInfo>,
+    },
 }
 
 impl Job {

@@ -30,7 +30,7 @@ const REPLAY_PATIENCE: u32 = 3;
 /// What opening a session's statement gave.
 #[derive(Debug)]
 pub(super) enum RootOutcome {
-    Open(Vec<Goal>, Declarations),
+    Open { goals: Vec<Goal>, notes: Vec<String>, declarations: Declarations },
     Rejected(String),
     Failed(String),
 }
@@ -106,8 +106,8 @@ impl Worker {
                     self.lose_host().await;
                 }
             }
-            (Job::Apply { state, tactics, reply }, Some(id)) => {
-                if !answer(reply, self.apply(id, state, &tactics)).await {
+            (Job::Apply { state, tactics, limit, reply }, Some(id)) => {
+                if !answer(reply, self.apply(id, state, &tactics, limit)).await {
                     self.lose_host().await;
                 }
             }
@@ -140,8 +140,9 @@ impl Worker {
         self.drop_host().await;
     }
 
-    fn limits(&self) -> StepLimits {
-        StepLimits { wall: self.config.step_limit }
+    fn limits(&self, asked: Option<Duration>) -> StepLimits {
+        let own = self.config.step_limit;
+        StepLimits { wall: asked.map_or(own, |asked| asked.min(own)) }
     }
 
     async fn open(&mut self, id: SessionId) -> Result<Costed<RootOutcome>, PoolError> {
@@ -152,9 +153,9 @@ impl Worker {
             match opened {
                 Ok(Costed { value, cost }) => {
                     let value = match value {
-                        Opened::Root { state, goals, declarations } => {
+                        Opened::Root { state, goals, notes, declarations } => {
                             self.schedule.made_live(self.index, id, StateId::ROOT, state);
-                            RootOutcome::Open(goals, declarations)
+                            RootOutcome::Open { goals, notes, declarations }
                         }
                         Opened::Rejected { message } => RootOutcome::Rejected(message),
                         Opened::Timeout => RootOutcome::Failed("the statement takes too long to elaborate".to_owned()),
@@ -179,6 +180,7 @@ impl Worker {
         id: SessionId,
         state: StateId,
         tactics: &[String],
+        limit: Option<Duration>,
     ) -> Result<Costed<Vec<StepOutcome<StateId>>>, PoolError> {
         let mut outcomes: Vec<StepOutcome<StateId>> = Vec::with_capacity(tactics.len());
         let mut cost = LeanCost::default();
@@ -199,7 +201,7 @@ impl Worker {
             // A run of permitted tactics goes to Lean in one call.
             let run = tactics[outcomes.len()..].iter().take_while(|t| refusal(t).is_none()).count();
             let run = &tactics[outcomes.len()..outcomes.len() + run];
-            let limits = self.limits();
+            let limits = self.limits(limit);
             let crowded = self.memory.bytes > self.config.host_memory / 2;
             let applied = self.host().await?.apply(at, run, limits).await;
             cost += applied.cost;

@@ -164,6 +164,7 @@ impl LeanHost for ReplHost {
             Root::Open { state, goal } => Opened::Root {
                 state: HostState(state),
                 goals: vec![Goal::parse(&goal)],
+                notes: Vec::new(),
                 declarations: Declarations::default(),
             },
             Root::Rejected { message } => Opened::Rejected { message },

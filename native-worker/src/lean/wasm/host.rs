@@ -213,9 +213,9 @@ impl LeanHost for WasmHost {
         let cost = LeanCost { cpu_us: answer.cpu_us, wall_us: answer.wall_us };
         let value = match answer {
             Envelope { timeout: true, .. } => Opened::Timeout,
-            Envelope { answer: OpenAnswer { state: Some(state), goals, facts, declarations, .. }, .. } => {
+            Envelope { answer: OpenAnswer { state: Some(state), goals, notes, facts, declarations, .. }, .. } => {
                 let declarations = declarations.into();
-                Opened::Root { state: HostState(state), goals: parse_goals(&goals, facts), declarations }
+                Opened::Root { state: HostState(state), goals: parse_goals(&goals, facts), notes, declarations }
             }
             Envelope { answer, .. } => Opened::Rejected { message: answer.rejected.unwrap_or_default() },
         };

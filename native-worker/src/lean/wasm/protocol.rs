@@ -47,6 +47,7 @@ pub(super) struct Envelope<T> {
 pub(super) struct OpenAnswer {
     pub(super) state: Option<u64>,
     pub(super) goals: Vec<String>,
+    pub(super) notes: Vec<String>,
     pub(super) facts: Vec<Option<GoalFacts>>,
     pub(super) declarations: Vec<Declaration>,
     pub(super) rejected: Option<String>,

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 
+use serde_json::json;
+
 use super::peer::{Peer, Reply, models};
 use super::*;
 
@@ -84,7 +86,7 @@ async fn what_is_no_model_server_is_told_from_one() {
     check_bytes(
         b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{",
         expect![
-            "cannot reach the model server at http://PEER (io: Peer disconnected); start it or correct the address"
+            "the model server at http://PEER breaks off in the middle of its answer to /v1/models (io: Peer disconnected)"
         ],
     )
     .await;

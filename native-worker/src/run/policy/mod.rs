@@ -1,5 +1,6 @@
 //! Who proposes tactics: the trait that every policy implements, and the built-in portfolio as its first provider.
 
+pub mod counterexamples;
 pub mod detail;
 pub mod endpoint;
 pub mod mixture;

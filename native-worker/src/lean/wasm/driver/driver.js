@@ -458,7 +458,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
       }
       before.declared ??= facts.declarations(field(before.state, COMMAND_STATE.env));
       session.declared = before.declared;
-      return { session };
+      return { session, notes: unbound.notes };
     });
     if (value.session === undefined) return fired ? { timeout: true } : value;
     const { session } = value;
@@ -470,7 +470,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     session.without = new Set(request.without ?? []);
     const id = keep(session, session.root, session.heartbeats);
     session.root = null;
-    return { state: id, goals: printed.value.goals, facts: printed.value.facts, declarations: session.declared.list, name: session.name };
+    return { state: id, goals: printed.value.goals, facts: printed.value.facts, declarations: session.declared.list, name: session.name, notes: value.notes };
   };
 
   /** The name (borrowed) of the declaration under elaboration, from a Term.Context. */
@@ -577,6 +577,29 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     return { stx: sequence };
   };
 
+  // Tactics that have to open what stands in the goal.
+  const OPENS = /^\s*(exact\s+)?(decide|rfl|eq_refl|unfold|delta)\b/;
+
+  /**
+   * One sentence on definitions of the library in the first goal whose bodies this build does not have, or nothing: at the
+   * exported level the library's modules keep the bodies of some definitions, as `Nat.repr`, to themselves.
+   */
+  const withoutBodies = (session, parts) => {
+    const inside = enter(session, parts);
+    const { ok: type, error } = inside.metaM("Lean_MVarId_getType", retain(listItems(parts[0])[0]));
+    inside.leave().forEach(release);
+    if (error !== undefined) { release(error); return ""; }
+    const env = field(parts[3], CORE_STATE.env);
+    const names = constantsIn(type).filter((name) => {
+      const info = isImported(env, name) ? find(env, name) : null;
+      const isBodiless = info !== null && tag(info) === CONSTANT.axiom && !abi.truth(call("Lean_wasOriginallyTheorem", retain(env), retain(name)));
+      if (info !== null) release(info);
+      return isBodiless;
+    }).map(nameText);
+    release(type);
+    return names.length === 0 ? "" : `\n\nNote: this build of Lean's library comes without the body of ${names.join(", ")}, so that nothing here can compute through it`;
+  };
+
   const step = (parent, tactic) => {
     const { session, parts } = parent;
     startHeartbeats(parent.heartbeats); // a declaration has one allowance, as in the finished file
@@ -589,7 +612,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
       const logged = loggedErrors(left[3]);
       left.forEach(release);
       const text = exceptionText(exception);
-      return { failed: logged[0] ?? text };
+      return { failed: (logged[0] ?? text) + (OPENS.test(tactic) ? withoutBodies(session, parts) : "") };
     };
 
     let { ok, error } = inside.tacticM("Lean_Elab_Tactic_evalTactic", stx);

@@ -31,6 +31,7 @@ fn scores_are_read_per_token_and_per_text() {
                     prompt_tokens: 5,
                     generated_tokens: 0,
                     device_us: 0,
+                    failed: 0,
                 },
             },
         )
@@ -49,6 +50,7 @@ fn scores_are_read_per_token_and_per_text() {
                     prompt_tokens: 0,
                     generated_tokens: 0,
                     device_us: 0,
+                    failed: 0,
                 },
             },
         )

