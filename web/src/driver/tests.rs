@@ -117,7 +117,8 @@ fn time_ends_a_search() {
 
 #[test]
 fn a_refused_proof_is_told_with_its_reason() {
-    let mut driver = Driver::begin(&header(SearchRule::BestFirst), 7, vec![Goal::parse("⊢ p ∧ q")]);
+    let mut driver =
+        Driver::begin(&header(SearchRule::BestFirst), 7, vec![Goal::parse("⊢ p ∧ q")], Declarations::default());
     driver.next_task();
     driver.proposed(5, NodeId(0), proposals(&["exact foo"]));
     driver.next_task();
