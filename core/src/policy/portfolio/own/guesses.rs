@@ -9,7 +9,10 @@ use super::names::Names;
 use crate::facts::{Call, Declaration, GoalFacts, Recursion};
 
 /// A lemma that was guessed and proved is worth going on with.
-const PROVED_GUESS: f64 = 14.0;
+const PROVED_GUESS: f64 = 24.0;
+
+/// So is an accumulator made general above all, because it says what the goal says.
+const PROVED_GENERAL: f64 = 60.0;
 
 /// With this many lemmas of its own a goal has enough to go on with.
 const MAX_GUESSED: usize = 3;
@@ -64,7 +67,7 @@ fn accumulators(view: &View, facts: &GoalFacts, names: &Names, drafts: &mut Draf
                     let proof = by_induction_here(&variable.name, names);
                     drafts.add_promising(
                         6.0 * fade,
-                        PROVED_GUESS,
+                        PROVED_GENERAL,
                         format!("have {gen_name} : ∀ {acc}, {general} = {value} {proof}"),
                     );
                 }
