@@ -171,7 +171,14 @@ async fn what_a_search_suggests_stands_in_the_proof_instead_of_it() {
         lean_cpu_ms: None,
         cost_ms: None,
     };
-    let config = SearchConfig { search: SearchRule::BestFirst, rule: PriorityRule::Sum, budget, in_flight: 1, seed: 0 };
+    let config = SearchConfig {
+        search: SearchRule::BestFirst,
+        rule: PriorityRule::Sum,
+        budget,
+        in_flight: 1,
+        seed: 0,
+        widen: false,
+    };
     let policy: Arc<dyn Policy> = Arc::new(OnlySearches);
     let (_never, stop) = Stop::channel();
     let theorem = lean::theorem("theorem t (a b : Nat) : a < b → a ≤ b");

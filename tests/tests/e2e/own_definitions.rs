@@ -49,7 +49,8 @@ const OTHERS: &str = "inductive Ev : Nat → Prop where\n  | zero : Ev 0\n  | st
 async fn facts(preamble: &str, statement: &str, tactic: &str) -> (Declarations, GoalFacts, GoalFacts) {
     let pool = lean::pool(1, Duration::from_secs(20));
     let theorem = Theorem { preamble: preamble.to_owned(), ..lean::theorem(statement) };
-    let SessionStart::Open { session, goals, declarations } = pool.open(theorem).await.expect("Lean runs").value else {
+    let SessionStart::Open { session, goals, declarations, .. } = pool.open(theorem).await.expect("Lean runs").value
+    else {
         panic!("{statement} does not open")
     };
     let after = session.apply(StateId::ROOT, &[tactic.to_owned()]).await.expect("Lean runs").value;

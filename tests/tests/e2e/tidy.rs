@@ -51,7 +51,14 @@ async fn found(pool: &Pool, theorem: &Theorem, proof: &[&str]) -> Search {
         lean_cpu_ms: None,
         cost_ms: None,
     };
-    let config = SearchConfig { search: SearchRule::BestFirst, rule: PriorityRule::Sum, budget, in_flight: 1, seed: 0 };
+    let config = SearchConfig {
+        search: SearchRule::BestFirst,
+        rule: PriorityRule::Sum,
+        budget,
+        in_flight: 1,
+        seed: 0,
+        widen: false,
+    };
     let policy: Arc<dyn Policy> = Arc::new(ByHeart(proof.iter().map(|tactic| (*tactic).to_owned()).collect()));
     let (_never, stop) = Stop::channel();
     let job = Job::new(Search::new(theorem.clone(), config), None);
