@@ -109,6 +109,9 @@ mod tests {
             pass: 0,
             seed: 0,
             without: Vec::new(),
+            declarations: Default::default(),
+            widening: 0,
+            tried: Vec::new(),
         };
         let plain = portfolio(portfolio::Options::default());
         let rich = portfolio(portfolio::Options { mathlib: true });
