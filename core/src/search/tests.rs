@@ -680,20 +680,20 @@ fn the_simulation_meets_every_kind_of_end_and_edge() {
     }
     expect![[r#"
         {
-            "Child": 6400,
-            "Crashed": 657,
-            "Duplicate": 281,
-            "Exhausted": 93,
-            "Failed": 1986,
-            "OutOfMemory": 692,
-            "Proved": 175,
-            "Timeout": 619,
-            "cost": 17,
+            "Child": 6791,
+            "Crashed": 692,
+            "Duplicate": 322,
+            "Exhausted": 78,
+            "Failed": 2160,
+            "OutOfMemory": 773,
+            "Proved": 148,
+            "Timeout": 725,
+            "cost": 15,
             "expansions": 142,
-            "lean-cpu": 16,
-            "tactics": 19,
-            "tokens": 20,
-            "wall": 40,
+            "lean-cpu": 22,
+            "tactics": 23,
+            "tokens": 23,
+            "wall": 52,
         }
     "#]]
     .assert_debug_eq(&kinds);

@@ -115,11 +115,11 @@ fn splits_residues() {
             have hr : a % 4 = 0 ∨ a % 4 = 1 ∨ a % 4 = 2 ∨ a % 4 = 3 := by omega
             rcases hr with hr | hr | hr | hr
             --
-            exact?
-            --
             simp +arith
             --
-            cases a"#]],
+            cases a
+            --
+            exact?"#]],
     );
     offers("x y : ℕ\nh : x % 19 = 4\nh' : y % 19 = 7\n⊢ (x + 1) ^ 2 * (y + 5) ^ 3 % 19 = 13", 5, "simp [");
 }

@@ -38,7 +38,32 @@ fn a_variable_of_an_own_type_is_split_with_the_right_names() {
     let facts = r#"{"head":"Eq","constants":["Tree","Tree.flip"],"variables":[{"name":"t","head":"Tree","own":true,"in_target":true}],
         "calls":[{"of":"Tree.flip","args":["(Tree.flip t)"],"in_target":true},{"of":"Tree.flip","args":["t"],"in_target":true}]}"#;
     let request = request(TREE, "t : Tree\n⊢ t.flip.flip = t", facts);
-    check(12, &request, expect![[""]]);
+    check(12, &request, expect![[r#"
+        simp [Tree.flip, Tree.flip_tip]
+        --
+        rfl
+        --
+        induction t <;> simp_all [Tree.flip, Tree.flip_tip]
+        --
+        grind [Tree.flip, Tree.flip_tip]
+        --
+        induction t <;> grind [Tree.flip, Tree.flip_tip]
+        --
+        induction t <;> simp_all [Tree.flip, Tree.flip_tip] <;> omega
+        --
+        fun_induction Tree.flip t <;> simp_all [Tree.flip, Tree.flip_tip]
+        --
+        fun_induction Tree.flip t <;> grind [Tree.flip, Tree.flip_tip]
+        --
+        apply Tree.flip_tip
+        --
+        induction t with
+        | tip => ?_
+        | fork l x r ihl ihr => ?_
+        --
+        induction t <;> simp_all [Tree.flip, Tree.flip_tip] <;> grind [Tree.flip, Tree.flip_tip]
+        --
+        simp [Tree.flip, Tree.flip_tip] <;> omega"#]]);
 }
 
 #[test]
@@ -65,7 +90,24 @@ fn a_proof_of_an_own_predicate_is_taken_apart() {
     let declarations = r#"[{"name":"Ev","kind":"predicate","args":["Nat"],"result":"Prop","constructors":[{"name":"Ev.zero"},{"name":"Ev.step","fields":[{"name":"n"},{"name":"h","recursive":true}]}]}]"#;
     let facts = r#"{"head":"Ev","constants":["Ev"],"variables":[{"name":"n","head":"Nat","in_target":true}],"proofs":[{"name":"h","head":"Ev","own":true}]}"#;
     let request = request(declarations, "n : Nat\nh : Ev n\n⊢ Ev (n + 4)", facts);
-    check(8, &request, expect![[""]]);
+    check(8, &request, expect![[r#"
+        simp []
+        --
+        simp_all []
+        --
+        induction h <;> simp_all []
+        --
+        induction h <;> grind [Ev.zero, Ev.step]
+        --
+        induction n <;> simp_all []
+        --
+        grind [Ev.zero, Ev.step]
+        --
+        cases h <;> simp_all []
+        --
+        induction h with
+        | zero => ?_
+        | step n1 h1 ih => ?_"#]]);
 }
 
 #[test]
@@ -74,7 +116,23 @@ fn the_operators_of_an_own_instance_are_seen_through() {
         {"name":"instAddPt","kind":"instance","result":"Add","uses":["Pt","Pt.mk"]}]"#;
     let facts = r#"{"head":"Eq","constants":["Pt","instAddPt"],"variables":[{"name":"p","head":"Pt","own":true,"in_target":true},{"name":"q","head":"Pt","own":true,"in_target":true}]}"#;
     let request = request(declarations, "p q : Pt\n⊢ p + q = q + p", facts);
-    check(8, &request, expect![[""]]);
+    check(8, &request, expect![[r#"
+        simp []
+        --
+        rfl
+        --
+        cases p <;> cases q <;> simp_all []
+        --
+        cases p <;> cases q <;> rfl
+        --
+        cases p <;> simp_all []
+        --
+        grind []
+        --
+        cases p <;> rfl
+        --
+        unfold HAdd.hAdd instHAdd Add.add instAddPt
+        grind"#]]);
 }
 
 #[test]
