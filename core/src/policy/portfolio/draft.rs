@@ -36,7 +36,7 @@ const ONCE: &[&str] = &[
 impl Drafts {
     /// Adds a tactic; a repeated one keeps the larger weight.
     pub(super) fn add(&mut self, weight: f64, tactic: impl Into<String>) {
-        let tactic = tactic.into();
+        let tactic = without_empty_lists(tactic.into());
         match self.items.iter_mut().find(|item| item.tactic == tactic) {
             Some(item) => item.weight = item.weight.max(weight),
             None => self.items.push(Draft { weight, promise: None, tactic }),
@@ -45,7 +45,7 @@ impl Drafts {
 
     /// Adds a tactic that is tried by its weight and whose success counts as much as `promise`.
     pub(super) fn add_promising(&mut self, weight: f64, promise: f64, tactic: impl Into<String>) {
-        let tactic = tactic.into();
+        let tactic = without_empty_lists(tactic.into());
         self.add(weight, tactic.clone());
         if let Some(item) = self.items.iter_mut().find(|item| item.tactic == tactic) {
             item.promise = Some(promise);
@@ -91,6 +91,11 @@ fn computes(tactic: &str, towers: &[&str]) -> bool {
     let simplifies = ["simp_all", "grind"].iter().any(|word| tactic.contains(word))
         || ["induction", "cases"].iter().any(|word| tactic.starts_with(word));
     simplifies || towers.iter().any(|name| tactic == format!("subst {name}") || tactic == format!("rw [{name}]"))
+}
+
+/// Where there is nothing to name, a list of names is left out.
+fn without_empty_lists(tactic: String) -> String {
+    ["simp", "simp_all", "grind"].iter().fold(tactic, |text, word| text.replace(&format!("{word} []"), word))
 }
 
 fn runs_once(tactic: &str) -> bool {

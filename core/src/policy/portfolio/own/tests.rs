@@ -38,7 +38,10 @@ fn a_variable_of_an_own_type_is_split_with_the_right_names() {
     let facts = r#"{"head":"Eq","constants":["Tree","Tree.flip"],"variables":[{"name":"t","head":"Tree","own":true,"in_target":true}],
         "calls":[{"of":"Tree.flip","args":["(Tree.flip t)"],"in_target":true},{"of":"Tree.flip","args":["t"],"in_target":true}]}"#;
     let request = request(TREE, "t : Tree\n⊢ t.flip.flip = t", facts);
-    check(12, &request, expect![[r#"
+    check(
+        12,
+        &request,
+        expect![[r#"
         simp [Tree.flip, Tree.flip_tip]
         --
         rfl
@@ -63,7 +66,8 @@ fn a_variable_of_an_own_type_is_split_with_the_right_names() {
         --
         induction t <;> simp_all [Tree.flip, Tree.flip_tip] <;> grind [Tree.flip, Tree.flip_tip]
         --
-        simp [Tree.flip, Tree.flip_tip] <;> omega"#]]);
+        simp [Tree.flip, Tree.flip_tip] <;> omega"#]],
+    );
 }
 
 #[test]
@@ -90,24 +94,28 @@ fn a_proof_of_an_own_predicate_is_taken_apart() {
     let declarations = r#"[{"name":"Ev","kind":"predicate","args":["Nat"],"result":"Prop","constructors":[{"name":"Ev.zero"},{"name":"Ev.step","fields":[{"name":"n"},{"name":"h","recursive":true}]}]}]"#;
     let facts = r#"{"head":"Ev","constants":["Ev"],"variables":[{"name":"n","head":"Nat","in_target":true}],"proofs":[{"name":"h","head":"Ev","own":true}]}"#;
     let request = request(declarations, "n : Nat\nh : Ev n\n⊢ Ev (n + 4)", facts);
-    check(8, &request, expect![[r#"
-        simp []
+    check(
+        8,
+        &request,
+        expect![[r#"
+        simp
         --
-        simp_all []
+        simp_all
         --
-        induction h <;> simp_all []
+        induction h <;> simp_all
         --
         induction h <;> grind [Ev.zero, Ev.step]
         --
-        induction n <;> simp_all []
+        induction n <;> simp_all
         --
         grind [Ev.zero, Ev.step]
         --
-        cases h <;> simp_all []
+        cases h <;> simp_all
         --
         induction h with
         | zero => ?_
-        | step n1 h1 ih => ?_"#]]);
+        | step n1 h1 ih => ?_"#]],
+    );
 }
 
 #[test]
@@ -116,23 +124,27 @@ fn the_operators_of_an_own_instance_are_seen_through() {
         {"name":"instAddPt","kind":"instance","result":"Add","uses":["Pt","Pt.mk"]}]"#;
     let facts = r#"{"head":"Eq","constants":["Pt","instAddPt"],"variables":[{"name":"p","head":"Pt","own":true,"in_target":true},{"name":"q","head":"Pt","own":true,"in_target":true}]}"#;
     let request = request(declarations, "p q : Pt\n⊢ p + q = q + p", facts);
-    check(8, &request, expect![[r#"
-        simp []
+    check(
+        8,
+        &request,
+        expect![[r#"
+        simp
         --
         rfl
         --
-        cases p <;> cases q <;> simp_all []
+        cases p <;> cases q <;> simp_all
         --
         cases p <;> cases q <;> rfl
         --
-        cases p <;> simp_all []
+        cases p <;> simp_all
         --
-        grind []
+        grind
         --
         cases p <;> rfl
         --
         unfold HAdd.hAdd instHAdd Add.add instAddPt
-        grind"#]]);
+        grind"#]],
+    );
 }
 
 #[test]
