@@ -13,7 +13,7 @@ use stepwise_core::model::network::Network;
 use stepwise_core::model::tokenizer::Tokenizer;
 use stepwise_core::model::weights::{Checkpoint, SafetensorsBytes, settle_head};
 use stepwise_core::model::{Known, LanguageModel, ModelError, PolicyOptions, Reader, RewardModel, Sampling, Settings};
-use stepwise_core::policy::mixture::{LEMMAS_SHARE, Shares, portfolio_with_lemmas};
+use stepwise_core::policy::mixture::{LEMMAS_SHARE, Shares, WIDENING_SHARE, portfolio_with_lemmas};
 use stepwise_core::policy::premises::Premises;
 use stepwise_core::policy::{ProposalRequest, Proposals, portfolio};
 use stepwise_core::prompt::PromptFormat;
