@@ -185,18 +185,8 @@ fn manifest(seed: u64, n_statements: usize) -> Manifest {
 }
 
 fn run(rule: SearchRule, is_trained: bool, round: u32) -> Run {
-    let budget = Budget {
-        passes: 1,
-        samples: 16,
-        expansions: 100,
-        wall_ms: Some(120_000),
-        tactics: None,
-        tokens: None,
-        lean_cpu_ms: None,
-        cost_ms: Some((DEEP_S * 1e3) as u64),
-    };
-    let config =
-        SearchConfig { search: rule, rule: PriorityRule::Average, budget, in_flight: 1, seed: 0, widen: false };
+    let budget = Budget { wall_ms: Some(120_000), cost_ms: Some((DEEP_S * 1e3) as u64), ..Budget::new(16, 100) };
+    let config = SearchConfig { search: rule, rule: PriorityRule::Average, ..SearchConfig::best_first(budget) };
     let policy = if is_trained { format!("sample-policy {round}") } else { "portfolio 1".to_owned() };
     let critic = (rule != SearchRule::BestFirst).then(|| format!("sample-critic {round}"));
     Run::new(&config, &policy, critic.as_deref(), "no Lean (invented test data)")

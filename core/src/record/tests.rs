@@ -13,18 +13,9 @@ fn problem(name: &str, statement: &str) -> Problem {
 }
 
 fn config() -> SearchConfig {
-    let budget = Budget {
-        passes: 1,
-        samples: 16,
-        expansions: 100,
-        wall_ms: Some(60_000),
-        tactics: None,
-        tokens: None,
-        lean_cpu_ms: None,
-        cost_ms: None,
-    };
+    let budget = Budget { wall_ms: Some(60_000), ..Budget::new(16, 100) };
     let rule = PriorityRule::LengthNormalised { alpha: 0.5 };
-    SearchConfig { search: SearchRule::BestFirst, rule, budget, in_flight: 1, seed: 0, widen: false }
+    SearchConfig { rule, ..SearchConfig::best_first(budget) }
 }
 
 fn run() -> Run {

@@ -28,6 +28,21 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// One pass of so many expansions, with so many candidates in each, and no other limit.
+    #[must_use]
+    pub fn new(samples: u32, expansions: u32) -> Self {
+        Self {
+            passes: 1,
+            samples,
+            expansions,
+            wall_ms: None,
+            tactics: None,
+            tokens: None,
+            lean_cpu_ms: None,
+            cost_ms: None,
+        }
+    }
+
     /// True when the wall clock has run out at this time.
     pub(super) fn wall_is_out(&self, at_ms: u64) -> bool {
         self.wall_ms.is_some_and(|limit| at_ms >= limit)

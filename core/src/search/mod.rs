@@ -45,6 +45,14 @@ pub struct SearchConfig {
     pub widen: bool,
 }
 
+impl SearchConfig {
+    /// Best-first by the sum of log-probabilities, one state at a time, with seed 0, over when no state is open.
+    #[must_use]
+    pub fn best_first(budget: Budget) -> Self {
+        Self { search: SearchRule::BestFirst, rule: PriorityRule::Sum, budget, in_flight: 1, seed: 0, widen: false }
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod simulated;
 #[cfg(test)]

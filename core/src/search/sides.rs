@@ -1,9 +1,9 @@
-//! Who goes next where a statement and its negation are searched on one budget.
+//! How a statement and its negation are searched side by side on one budget.
 //!
-//! The statement begins. When a tenth of its budget has gone by without a proof, or its search is over, its negation is
-//! searched too: it may spend a quarter of what the statement's search has spent, a fifth of everything, until that is
-//! over, and then what is left. Both searches charge each other with what they spend, so that either ends when the
-//! budget of both is used up.
+//! The statement begins, and is never kept waiting. When a tenth of its budget has gone by without a proof, or its search
+//! is over, its negation is searched beside it: it may spend a quarter of what the statement's search has spent, a fifth
+//! of everything, until that is over, and then what is left. Both searches charge each other with what they spend, so
+//! that either ends when the budget of both is used up.
 
 use super::{Budget, CostLedger, SearchConfig};
 
@@ -16,7 +16,7 @@ pub enum Disprove {
     Never,
     /// The negation too, once a tenth of the budget has gone by without a proof.
     Auto,
-    /// Both from the beginning, by turns.
+    /// Both from the beginning, each with as much as the other.
     Always,
 }
 
@@ -48,22 +48,22 @@ pub struct Standing {
     pub is_over: bool,
 }
 
-/// Who may begin new work.
+/// Whether the search of a statement's negation may begin new work. That of the statement always may.
 #[must_use]
-pub fn turn(disprove: Disprove, budget: &Budget, statement: &Standing, negation: &Standing) -> Side {
+pub fn negation_may_begin(disprove: Disprove, budget: &Budget, statement: &Standing, negation: &Standing) -> bool {
     if negation.is_over || disprove == Disprove::Never {
-        return Side::Statement;
+        return false;
     }
     if statement.is_over {
-        return Side::Negation;
+        return true;
     }
     let odds = if disprove == Disprove::Always { 1 } else { ODDS };
     let is_early = disprove == Disprove::Auto
         && statement.own.wall_ms < PATIENCE_MS
-        && budget.share_spent(&statement.own) < PATIENCE;
+        && (statement.own.tactics == 0 || budget.share_spent(&statement.own) < PATIENCE);
     // Work in all, not wall time: the clock goes on for both.
     let is_behind = negation.own.cost_us().saturating_mul(odds) < statement.own.cost_us();
-    if !is_early && is_behind { Side::Negation } else { Side::Statement }
+    !is_early && is_behind
 }
 
 /// What the negation's search is configured by: a quarter of the expansions, each with so many more candidates, and the
@@ -85,34 +85,25 @@ mod tests {
     use super::*;
 
     fn budget(wall_ms: Option<u64>) -> Budget {
-        Budget {
-            passes: 1,
-            samples: 16,
-            expansions: 100,
-            wall_ms,
-            tactics: None,
-            tokens: None,
-            lean_cpu_ms: None,
-            cost_ms: None,
-        }
+        Budget { wall_ms, ..Budget::new(16, 100) }
     }
 
     fn standing(wall_ms: u64, cpu_ms: u64, expansions: u64) -> Standing {
-        let own = CostLedger { wall_ms, lean_cpu_us: cpu_ms * 1000, expansions, ..CostLedger::default() };
+        let tactics = expansions * 16;
+        let own = CostLedger { wall_ms, lean_cpu_us: cpu_ms * 1000, expansions, tactics, ..CostLedger::default() };
         Standing { own, is_over: false }
     }
 
     #[test]
     fn the_negation_waits_for_a_tenth_of_the_budget_and_then_gets_a_fifth() {
         let budget = budget(Some(60_000));
-        // A simulated machine on which all wall time is work of the side whose turn it is.
-        let (mut s, mut n) = (standing(0, 0, 0), standing(0, 0, 0));
+        // A simulated machine that halves its time where both have work.
+        let (mut s, mut n) = (standing(0, 0, 1), standing(0, 0, 0));
         let mut shown = Vec::new();
         for now in (500..=60_000).step_by(500) {
-            match turn(Disprove::Auto, &budget, &s, &n) {
-                Side::Statement => s.own.lean_cpu_us += 500_000,
-                Side::Negation => n.own.lean_cpu_us += 500_000,
-            }
+            let share = if negation_may_begin(Disprove::Auto, &budget, &s, &n) { 250_000 } else { 0 };
+            s.own.lean_cpu_us += 500_000 - share;
+            n.own.lean_cpu_us += share;
             s.own.wall_ms = now;
             n.own.wall_ms = now;
             if now % 10_000 == 0 || now == 6000 {
@@ -133,25 +124,28 @@ mod tests {
     #[test]
     fn any_limit_and_a_long_wait_end_the_patience() {
         let nothing = Standing::default();
-        let goes = |budget: &Budget, s: Standing| turn(Disprove::Auto, budget, &s, &nothing);
-        assert_eq!(goes(&budget(None), standing(9_000, 9_000, 9)), Side::Statement);
-        assert_eq!(goes(&budget(None), standing(9_000, 9_000, 10)), Side::Negation);
-        assert_eq!(goes(&budget(Some(600_000)), standing(10_000, 9_000, 1)), Side::Negation);
+        let begins = |budget: &Budget, s: Standing| negation_may_begin(Disprove::Auto, budget, &s, &nothing);
+        assert!(!begins(&budget(None), standing(9_000, 9_000, 9)));
+        assert!(begins(&budget(None), standing(9_000, 9_000, 10)));
+        assert!(begins(&budget(Some(600_000)), standing(10_000, 9_000, 1)));
         let by_cost = Budget { cost_ms: Some(30_000), ..budget(None) };
-        assert_eq!(goes(&by_cost, standing(100, 2_999, 1)), Side::Statement);
-        assert_eq!(goes(&by_cost, standing(100, 3_000, 1)), Side::Negation);
+        assert!(!begins(&by_cost, standing(100, 2_999, 1)));
+        assert!(begins(&by_cost, standing(100, 3_000, 1)));
+        // What Lean takes to open the statement is no attempt at it.
+        assert!(!begins(&by_cost, standing(5_000, 5_000, 0)));
     }
 
     #[test]
-    fn what_is_over_leaves_its_turn_to_the_other() {
+    fn what_is_over_leaves_the_rest_to_the_other() {
         let over = |standing: Standing| Standing { is_over: true, ..standing };
         let (early, late) = (standing(1, 1, 1), standing(50_000, 50_000, 50));
         let budget = budget(Some(60_000));
-        assert_eq!(turn(Disprove::Auto, &budget, &over(early), &Standing::default()), Side::Negation);
-        assert_eq!(turn(Disprove::Auto, &budget, &late, &over(early)), Side::Statement);
-        assert_eq!(turn(Disprove::Never, &budget, &late, &Standing::default()), Side::Statement);
-        assert_eq!(turn(Disprove::Always, &budget, &early, &Standing::default()), Side::Negation);
-        assert_eq!(turn(Disprove::Always, &budget, &early, &early), Side::Statement);
+        let begins = |disprove, s: &Standing, n: &Standing| negation_may_begin(disprove, &budget, s, n);
+        assert!(begins(Disprove::Auto, &over(early), &Standing::default()));
+        assert!(!begins(Disprove::Auto, &late, &over(early)));
+        assert!(!begins(Disprove::Never, &late, &Standing::default()));
+        assert!(begins(Disprove::Always, &early, &Standing::default()));
+        assert!(!begins(Disprove::Always, &early, &early));
     }
 
     #[test]

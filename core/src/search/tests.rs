@@ -25,23 +25,7 @@ fn theorem() -> Theorem {
 }
 
 fn config() -> SearchConfig {
-    SearchConfig {
-        search: SearchRule::BestFirst,
-        rule: PriorityRule::Sum,
-        budget: Budget {
-            passes: 1,
-            samples: 4,
-            expansions: 10,
-            wall_ms: None,
-            tactics: None,
-            tokens: None,
-            lean_cpu_ms: None,
-            cost_ms: None,
-        },
-        in_flight: 1,
-        seed: 7,
-        widen: false,
-    }
+    SearchConfig { seed: 7, ..SearchConfig::best_first(Budget::new(4, 10)) }
 }
 
 fn header(config: SearchConfig) -> LogHeader {

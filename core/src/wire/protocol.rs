@@ -221,16 +221,7 @@ impl SearchPlan {
     /// The plan as a search's configuration; it is the same for a search on the server and one in the page.
     #[must_use]
     pub fn config(&self, in_flight: u32) -> SearchConfig {
-        let budget = Budget {
-            passes: 1,
-            samples: self.samples,
-            expansions: self.expansions,
-            wall_ms: Some(self.wall_ms),
-            tactics: None,
-            tokens: None,
-            lean_cpu_ms: None,
-            cost_ms: None,
-        };
+        let budget = Budget { wall_ms: Some(self.wall_ms), ..Budget::new(self.samples, self.expansions) };
         SearchConfig {
             search: self.order.into(),
             rule: PriorityRule::Sum,

@@ -195,7 +195,7 @@ pub struct EvalArgs {
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct DisproveArgs {
     /// Search for a proof of the negation too: `auto`, when a tenth of the budget (or 10 s) has gone by without a proof
-    /// or the search has ended without one; `always`, from the beginning by turns; `never`
+    /// or the search has ended without one; `always`, from the beginning; `never`
     #[arg(long, value_name = "WHEN", default_value = "auto", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "always", hide_possible_values = true)]
     pub disprove: DisproveWhen,
@@ -258,7 +258,7 @@ pub struct SelectionArgs {
     /// Only problems whose name matches this regular expression (a plain word matches as a substring)
     #[arg(long, value_name = "REGEX")]
     pub filter: Option<String>,
-    /// Problems searched at once [default: hosts + 1]
+    /// Problems searched at once [default: as many as hosts, and one more where the policy is a model]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub concurrency: Option<u32>,
 }

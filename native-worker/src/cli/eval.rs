@@ -15,7 +15,7 @@ use stepwise_core::search::sides::Disprove;
 use stepwise_core::{stats, words};
 
 use super::Outcome;
-use super::args::{EvalArgs, RunArgs};
+use super::args::{EvalArgs, ModelSource, RunArgs};
 use super::models::Models;
 use super::output::{self, BAD, GOOD, styled};
 use super::progress::Progress;
@@ -122,8 +122,12 @@ pub(super) async fn build(
         config: search_config(&args.budget, 1),
         lean: format!("{} {}", info.backend, info.lean_version),
         disprove,
-        // One more than hosts, so that a host never waits for the bookkeeping of a search.
-        concurrency: args.selection.concurrency.map_or(lean::n_hosts(&args.lean) + 1, |n| n as usize),
+        // One more than hosts where a model thinks, so that no host waits for it. Where none does, more searches than hosts
+        // would only take each other's wall clock.
+        concurrency: args.selection.concurrency.map_or_else(
+            || lean::n_hosts(&args.lean) + usize::from(args.models.policy != ModelSource::BuiltIn),
+            |n| n as usize,
+        ),
         logs,
         tidy: None,
         stop,

@@ -277,16 +277,8 @@ fn learn(
 fn options(args: &LearnArgs, lemmas: Option<Arc<Vec<u8>>>) -> LearnOptions {
     let (searches, models, training) = (&args.searches, &args.models, &args.training);
     let millis = |limit: Seconds| limit.0.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
-    let budget = |expansions: u32, cost: Seconds| Budget {
-        passes: 1,
-        samples: searches.samples,
-        expansions,
-        wall_ms: None,
-        tactics: None,
-        tokens: None,
-        lean_cpu_ms: None,
-        cost_ms: millis(cost),
-    };
+    let budget =
+        |expansions: u32, cost: Seconds| Budget { cost_ms: millis(cost), ..Budget::new(searches.samples, expansions) };
     let shape = |hidden: u32, layers: u32| Shape {
         hidden: hidden as usize,
         n_layers: layers as usize,

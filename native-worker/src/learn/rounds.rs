@@ -13,7 +13,7 @@ use stepwise_core::model::tokenizer::train_byte_level_bpe;
 use stepwise_core::random::SplitMix64;
 use stepwise_core::record::Status;
 use stepwise_core::search::sides::Disprove;
-use stepwise_core::search::{Budget, PriorityRule, SearchConfig, SearchRule};
+use stepwise_core::search::{Budget, SearchConfig, SearchRule};
 
 use super::evaluation::{Candidate, PassRates, cost_of, evaluate};
 use super::folder::{Lines, RunFolder, read_json, write_json, write_whole};
@@ -267,11 +267,8 @@ impl Learn {
             critic: critic.cloned(),
             config: SearchConfig {
                 search: if critic.is_some() { SearchRule::SharedTree } else { SearchRule::BestFirst },
-                rule: PriorityRule::Sum,
-                budget: budget.clone(),
-                in_flight: 1,
                 seed,
-                widen: false,
+                ..SearchConfig::best_first(budget.clone())
             },
             lean: self.workshop.lean.clone(),
             concurrency: self.options.concurrency,
@@ -423,11 +420,8 @@ impl Learn {
                 critic: critic.cloned(),
                 config: SearchConfig {
                     search: if critic.is_some() { SearchRule::SharedTree } else { SearchRule::BestFirst },
-                    rule: PriorityRule::Sum,
-                    budget: self.options.eval.clone(),
-                    in_flight: 1,
                     seed: self.options.seed,
-                    widen: false,
+                    ..SearchConfig::best_first(self.options.eval.clone())
                 },
                 lean: self.workshop.lean.clone(),
                 concurrency: self.options.concurrency,

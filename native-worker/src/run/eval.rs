@@ -169,6 +169,13 @@ pub async fn run_turns(
 ) -> Result<bool, EvalError> {
     let Some(shared) = evals.first() else { return Ok(false) };
     let runs: Vec<Run> = evals.iter().map(Eval::run).collect();
+    if let Some(first) = problems.first().filter(|_| shared.stop.level() == StopLevel::Run) {
+        let mut stop = shared.stop.clone();
+        tokio::select! {
+            () = shared.pool.warm_up(&first.theorem.imports) => {}
+            () = stop.reached(StopLevel::Drain) => {}
+        }
+    }
     let mut waiting = turns.into_iter().fuse();
     let mut searches: JoinSet<(Turn, Result<(Both, Option<Tidied>), EvalError>)> = JoinSet::new();
     let mut interrupted = false;

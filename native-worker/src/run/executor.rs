@@ -57,7 +57,7 @@ pub struct Job {
     /// Commands that a resumed search has to do again; `None` for a search that has not started.
     again: Option<Vec<Command>>,
     base_ms: u64,
-    /// Where it takes turns with another search.
+    /// Where it shares its budget with another search.
     seat: Option<Seat>,
     /// What Lean has spent for it before it begins.
     extra_cost: LeanCost,
@@ -84,7 +84,7 @@ impl Job {
         Self { base_ms, ..self }
     }
 
-    /// The same, taking turns with another search.
+    /// The same, sharing its budget with another search.
     pub(super) fn seated(self, seat: Seat) -> Self {
         Self { seat: Some(seat), ..self }
     }
@@ -221,12 +221,13 @@ pub async fn run_search(
         if run.search.end().is_some() {
             return Ok(run.ran(false));
         }
-        let is_our_turn = seat.as_ref().is_none_or(Seat::has_turn);
-        if let Some(spent) = seat.as_ref().filter(|_| is_our_turn).and_then(|seat| seat.owed(&run.search)) {
+        let may_begin = seat.as_ref().is_none_or(Seat::may_begin);
+        let begins = may_begin && !waiting.is_empty();
+        if let Some(spent) = seat.as_ref().filter(|_| begins).and_then(|seat| seat.owed(&run.search)) {
             waiting.extend(run.feed(Event::Charged { spent })?);
             continue;
         }
-        if stop.level() == StopLevel::Run && !is_our_turn {
+        if stop.level() == StopLevel::Run && !may_begin {
             // Nothing new is begun; what is under way is taken in when it is done.
         } else if stop.level() == StopLevel::Run {
             for command in std::mem::take(&mut waiting) {
@@ -243,14 +244,14 @@ pub async fn run_search(
                 run.take_in(answer??)?
             }
             () = drain_asked.reached(StopLevel::Drain), if stop.level() == StopLevel::Run => Vec::new(),
-            () = turned(seat.as_mut()) => Vec::new(),
+            () = others_change(seat.as_mut()) => Vec::new(),
             _ = tick.tick() => run.feed(Event::Tick)?,
         });
     }
 }
 
 /// Waits until the other search has spent something or ended; for ever where there is none.
-async fn turned(seat: Option<&mut Seat>) {
+async fn others_change(seat: Option<&mut Seat>) {
     match seat {
         Some(seat) => seat.changed().await,
         None => std::future::pending().await,

@@ -1,8 +1,8 @@
-//! A statement and its negation searched by turns on one budget: whichever is proved first ends both.
+//! A statement and its negation searched side by side on one budget: whichever is proved first ends both.
 //!
-//! Each search has a seat at the same table: it begins new work only when it is its turn, and is charged with what the
-//! other has spent before it does. Each has a log of its own, and all that turns depend on is in the two logs, so that
-//! both go on after an interruption.
+//! Each search has a seat at the same table: it begins new work only when it may, and is charged with what the other has
+//! spent before it does. Each has a log of its own, and all that this depends on is in the two logs, so that both go on
+//! after an interruption.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use stepwise_core::outcome::StepOutcome;
 use stepwise_core::policy::portfolio::counterexample;
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::log::LogHeader;
-use stepwise_core::search::sides::{Disprove, Side, Standing, negation_config, turn};
+use stepwise_core::search::sides::{Disprove, Side, Standing, negation_config, negation_may_begin};
 use stepwise_core::search::{CostLedger, LeanCost, Search, SearchConfig, SearchEnd};
 use tokio::sync::watch;
 
@@ -119,9 +119,10 @@ impl Seat {
     }
 
     /// Whether the search may begin new work.
-    pub(super) fn has_turn(&self) -> bool {
+    pub(super) fn may_begin(&self) -> bool {
         let [statement, negation] = *self.table.lock();
-        turn(self.table.disprove, &self.table.config.budget, &statement, &negation) == self.side
+        let Table { disprove, config, .. } = &*self.table;
+        self.side == Side::Statement || negation_may_begin(*disprove, &config.budget, &statement, &negation)
     }
 
     /// What the other has spent that this search was not charged with, if anything.
@@ -138,8 +139,8 @@ impl Seat {
         }
     }
 
-    async fn first_turn(&mut self) {
-        while !self.has_turn() {
+    async fn may_begin_first(&mut self) {
+        while !self.may_begin() {
             self.changed().await;
         }
     }
@@ -162,7 +163,7 @@ impl Seat {
     }
 }
 
-/// Runs a statement's search, and its negation's when its turn comes, until one of them is proved or both have ended.
+/// Runs a statement's search, and its negation's beside it when the time comes, until one of them is proved or both have ended.
 ///
 /// # Errors
 /// As [`run_search`].
@@ -208,7 +209,7 @@ pub async fn run_both(
         critic: super::critic_for(&config, critic)?.map(|critic| critic.name().to_owned()),
         lean: negation.lean,
     };
-    // What is known already counts from the first turn on.
+    // What is known already counts from the beginning.
     if let Some((_, log)) = &resumed {
         belongs(negation.log.as_deref().unwrap_or(Path::new("")), &log.header, &header)?;
         other.note(&log.replay());
@@ -224,7 +225,7 @@ pub async fn run_both(
             Some((file, log)) => Job::resume(file, &log),
             None => {
                 tokio::select! {
-                    () = other.first_turn() => {}
+                    () = other.may_begin_first() => {}
                     () = early.reached(StopLevel::Drain) => return Ok((None, Tried::NotReached)),
                 }
                 let Costed { value: disagreement, cost } = disagreement(pool, &theorem).await?;
@@ -241,7 +242,7 @@ pub async fn run_both(
         let job = job.at(clock.now_ms()).seated(seat);
         let ran = run_search(job, pool, &policy_of_negation, critic, negation_stop, &silent).await?;
         other.note(&ran.search);
-        // One that cannot go on must not keep the turn.
+        // One that cannot go on must not be waited for.
         other.leave();
         Ok::<_, RunError>((Some(ran), Tried::Yes))
     };

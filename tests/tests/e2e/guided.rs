@@ -10,7 +10,7 @@ use expect_test::expect;
 use stepwise_core::cost::ModelCost;
 use stepwise_core::critic::{ScoreRequest, Scores};
 use stepwise_core::search::log::{self, LogHeader};
-use stepwise_core::search::{Budget, Command, Event, PriorityRule, Search, SearchConfig, SearchRule};
+use stepwise_core::search::{Budget, Command, Event, Search, SearchConfig, SearchRule};
 use stepwise_worker::lean::pool::Pool;
 use stepwise_worker::run::critic::{Critic, CriticError};
 use stepwise_worker::run::log_file::LogFile;
@@ -41,17 +41,8 @@ impl Critic for Shortest {
 }
 
 fn config(search: SearchRule) -> SearchConfig {
-    let budget = Budget {
-        passes: 1,
-        samples: 8,
-        expansions: 6,
-        wall_ms: None,
-        tactics: None,
-        tokens: None,
-        lean_cpu_ms: None,
-        cost_ms: None,
-    };
-    SearchConfig { search, rule: PriorityRule::Sum, budget, in_flight: 1, seed: 0, widen: false }
+    let budget = Budget::new(8, 6);
+    SearchConfig { search, ..SearchConfig::best_first(budget) }
 }
 
 fn header(search: SearchRule) -> LogHeader {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use stepwise_core::cost::ModelCost;
 use stepwise_core::policy::{Candidate, ProposalRequest, Proposals};
-use stepwise_core::search::{Budget, PriorityRule, Search, SearchConfig, SearchEnd, SearchRule};
+use stepwise_core::search::{Budget, Search, SearchConfig, SearchEnd};
 use stepwise_worker::run::policy::{Policy, PolicyError};
 use stepwise_worker::run::stop::Stop;
 use stepwise_worker::run::{Job, run_search};
@@ -161,24 +161,7 @@ impl Policy for OnlySearches {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_search_suggests_stands_in_the_proof_instead_of_it() {
     let pool = lean::pool(1, Duration::from_secs(30));
-    let budget = Budget {
-        passes: 1,
-        samples: 4,
-        expansions: 1,
-        wall_ms: None,
-        tactics: None,
-        tokens: None,
-        lean_cpu_ms: None,
-        cost_ms: None,
-    };
-    let config = SearchConfig {
-        search: SearchRule::BestFirst,
-        rule: PriorityRule::Sum,
-        budget,
-        in_flight: 1,
-        seed: 0,
-        widen: false,
-    };
+    let config = SearchConfig::best_first(Budget::new(4, 1));
     let policy: Arc<dyn Policy> = Arc::new(OnlySearches);
     let (_never, stop) = Stop::channel();
     let theorem = lean::theorem("theorem t (a b : Nat) : a < b → a ≤ b");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use stepwise_core::search::{Budget, PriorityRule, Search, SearchConfig, SearchEnd, SearchRule};
+use stepwise_core::search::{Budget, Search, SearchConfig, SearchEnd};
 use stepwise_worker::lean::pool::Pool;
 use stepwise_worker::run::policy::{Policy, Portfolio};
 use stepwise_worker::run::stop::Stop;
@@ -28,17 +28,7 @@ const STATEMENTS: [&str; 8] = [
 const KILLS: u32 = 20;
 
 fn config() -> SearchConfig {
-    let budget = Budget {
-        passes: 1,
-        samples: 6,
-        expansions: 3,
-        wall_ms: None,
-        tactics: None,
-        tokens: None,
-        lean_cpu_ms: None,
-        cost_ms: None,
-    };
-    SearchConfig { search: SearchRule::BestFirst, rule: PriorityRule::Sum, budget, in_flight: 1, seed: 0, widen: false }
+    SearchConfig::best_first(Budget::new(6, 3))
 }
 
 /// Searches for all of them at once; the proof found for each, if any.

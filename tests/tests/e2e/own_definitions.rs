@@ -8,7 +8,7 @@ use stepwise_core::facts::{Declaration, Declarations, Field, GoalFacts, Local};
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::StepOutcome;
 use stepwise_core::problem::{Defaults, Theorem, read_jsonl};
-use stepwise_core::search::{Budget, PriorityRule, Search, SearchConfig, SearchEnd, SearchRule};
+use stepwise_core::search::{Budget, Search, SearchConfig, SearchEnd};
 use stepwise_worker::lean::pool::{SessionStart, StateId};
 use stepwise_worker::run::policy::{Policy, Portfolio};
 use stepwise_worker::run::stop::Stop;
@@ -131,24 +131,8 @@ async fn the_portfolio_proves_theorems_about_own_definitions() {
     let problems = read_jsonl(file, &text, &Defaults::default()).unwrap();
     let pool = lean::pool(2, Duration::from_secs(20));
     let policy: Arc<dyn Policy> = Arc::new(Portfolio);
-    let budget = Budget {
-        passes: 1,
-        samples: 16,
-        expansions: 10,
-        wall_ms: None,
-        tactics: None,
-        tokens: None,
-        lean_cpu_ms: None,
-        cost_ms: None,
-    };
-    let config = SearchConfig {
-        search: SearchRule::BestFirst,
-        rule: PriorityRule::Sum,
-        budget,
-        in_flight: 1,
-        seed: 0,
-        widen: true,
-    };
+    let budget = Budget::new(16, 10);
+    let config = SearchConfig { widen: true, ..SearchConfig::best_first(budget) };
     let mut open: Vec<String> = Vec::new();
     for problem in problems.iter().filter(|problem| PROVED.contains(&problem.theorem.name.as_str())) {
         let (_never, stop) = Stop::channel();

@@ -9,7 +9,7 @@ use serde_json::Value;
 use stepwise_core::cost::ModelCost;
 use stepwise_core::policy::{Candidate, ProposalRequest, Proposals};
 use stepwise_core::problem::{CORE_NOTATION, Theorem, parse_statement};
-use stepwise_core::search::{Budget, PriorityRule, Search, SearchConfig, SearchRule};
+use stepwise_core::search::{Budget, Search, SearchConfig};
 use stepwise_worker::lean::pool::Pool;
 use stepwise_worker::run::policy::{Policy, PolicyError};
 use stepwise_worker::run::stop::{Stop, StopLevel};
@@ -41,24 +41,7 @@ fn theorem(text: &str) -> Theorem {
 }
 
 async fn found(pool: &Pool, theorem: &Theorem, proof: &[&str]) -> Search {
-    let budget = Budget {
-        passes: 1,
-        samples: 4,
-        expansions: 50,
-        wall_ms: None,
-        tactics: None,
-        tokens: None,
-        lean_cpu_ms: None,
-        cost_ms: None,
-    };
-    let config = SearchConfig {
-        search: SearchRule::BestFirst,
-        rule: PriorityRule::Sum,
-        budget,
-        in_flight: 1,
-        seed: 0,
-        widen: false,
-    };
+    let config = SearchConfig::best_first(Budget::new(4, 50));
     let policy: Arc<dyn Policy> = Arc::new(ByHeart(proof.iter().map(|tactic| (*tactic).to_owned()).collect()));
     let (_never, stop) = Stop::channel();
     let job = Job::new(Search::new(theorem.clone(), config), None);

@@ -9,26 +9,17 @@ use stepwise_core::outcome::Verdict;
 use stepwise_core::policy::{Candidate, Proposals};
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::log::LogHeader;
-use stepwise_core::search::{Budget, LeanCost, NodeId, PriorityRule, SearchConfig, SearchRule};
+use stepwise_core::search::{Budget, LeanCost, NodeId, SearchConfig, SearchRule};
 use stepwise_core::wire::{self, Outcome, Step};
 
 use super::{Driver, Progress, Task, ending};
 
 fn header(search: SearchRule) -> LogHeader {
-    let budget = Budget {
-        passes: 1,
-        samples: 4,
-        expansions: 10,
-        wall_ms: Some(1000),
-        tactics: None,
-        tokens: None,
-        lean_cpu_ms: None,
-        cost_ms: None,
-    };
+    let budget = Budget { wall_ms: Some(1000), ..Budget::new(4, 10) };
     LogHeader {
         theorem: Theorem { name: "t".into(), statement: "theorem t : p ∧ q".into(), ..Theorem::default() },
         prefix: vec!["intro".into()],
-        config: SearchConfig { search, rule: PriorityRule::Sum, budget, in_flight: 1, seed: 0, widen: false },
+        config: SearchConfig { search, ..SearchConfig::best_first(budget) },
         policy: "p".into(),
         critic: None,
         lean: "l".into(),

@@ -8,9 +8,7 @@ use stepwise_core::wire::{Body, Op, SearchOrder, SearchPlan};
 use wasm_bindgen_futures::spawn_local;
 
 use super::Prove;
-use super::finished::axioms_of;
-use crate::browser;
-use crate::link;
+use super::finished::{FileHead, numbers};
 use crate::session::Question;
 
 /// The share of a search's time after which the negation is searched too.
@@ -129,8 +127,6 @@ pub(super) fn DisprovedPane(prove: Prove) -> impl IntoView {
         {move || {
             prove.disproof.found.get().map(|disproof| {
                 let Disproof { name, values, verdict, file, .. } = disproof;
-                let (to_copy, to_save, live) = (file.clone(), file.clone(), link::live_lean(&file));
-                let axioms = axioms_of(&verdict);
                 let has_values = !values.is_empty();
                 let values = values
                     .into_iter()
@@ -138,28 +134,13 @@ pub(super) fn DisprovedPane(prove: Prove) -> impl IntoView {
                     .collect_view();
                 view! {
                     <section class="card finished disproved" aria-labelledby="disproved-title">
-                        <div class="card-head">
-                            <h2 id="disproved-title">"The statement is false"</h2>
-                            <div class="row">
-                                <button type="button" on:click=move |_| prove.copy(to_copy.clone(), "The disproof")>"Copy"</button>
-                                <button type="button" on:click=move |_| browser::download(&format!("{name}.lean"), &to_save)>
-                                    "Download"
-                                </button>
-                                <a class="button" href=live target="_blank" rel="noopener noreferrer">
-                                    "Open in live.lean-lang.org"
-                                </a>
-                            </div>
-                        </div>
+                        <FileHead prove id="disproved-title" title="The statement is false" what="The disproof" name file=file.clone() />
                         <p class="verdict alarm">
                             <span aria-hidden="true">"✗ "</span>
                             {if has_values { "Disproved: these values make it false" } else { "Disproved: its negation is proved" }}
                         </p>
                         {has_values.then(|| view! { <dl class="numbers values">{values}</dl> })}
-                        <dl class="numbers">
-                            <div><dt>"checked by"</dt><dd>{verdict.checker}</dd></div>
-                            <div><dt>"Lean"</dt><dd>{verdict.lean_version}</dd></div>
-                            <div><dt>"axioms"</dt><dd>{axioms}</dd></div>
-                        </dl>
+                        {numbers(&verdict)}
                         <pre class="code">{file}</pre>
                     </section>
                 }

@@ -21,21 +21,9 @@ pub(super) fn FinishedPane(prove: Prove) -> impl IntoView {
             judged.get().map(|judged| {
                 let Judged { file, verdict, .. } = judged;
                 let name = prove.proof.with_untracked(|proof| proof.as_ref().map_or_else(String::new, |p| p.theorem().name.clone()));
-                let (to_copy, to_save, live) = (file.clone(), file.clone(), link::live_lean(&file));
                 view! {
                     <section class="card finished" aria-labelledby="finished-title">
-                        <div class="card-head">
-                            <h2 id="finished-title">"Proof"</h2>
-                            <div class="row">
-                                <button type="button" on:click=move |_| prove.copy(to_copy.clone(), "The proof")>"Copy"</button>
-                                <button type="button" on:click=move |_| browser::download(&format!("{name}.lean"), &to_save)>
-                                    "Download"
-                                </button>
-                                <a class="button" href=live target="_blank" rel="noopener noreferrer">
-                                    "Open in live.lean-lang.org"
-                                </a>
-                            </div>
-                        </div>
+                        <FileHead prove id="finished-title" title="Proof" what="The proof" name file=file.clone() />
                         {badge(verdict)}
                         <pre class="code">{file}</pre>
                     </section>
@@ -45,8 +33,46 @@ pub(super) fn FinishedPane(prove: Prove) -> impl IntoView {
     }
 }
 
+/// The head of a card that ends in a file: its heading, and where to take the file.
+#[component]
+pub(super) fn FileHead(
+    prove: Prove,
+    /// The heading's.
+    id: &'static str,
+    title: &'static str,
+    /// What is said to be copied.
+    what: &'static str,
+    /// The file's name without `.lean`.
+    name: String,
+    file: String,
+) -> impl IntoView {
+    let (to_copy, live) = (file.clone(), link::live_lean(&file));
+    view! {
+        <div class="card-head">
+            <h2 id=id>{title}</h2>
+            <div class="row">
+                <button type="button" on:click=move |_| prove.copy(to_copy.clone(), what)>"Copy"</button>
+                <button type="button" on:click=move |_| browser::download(&format!("{name}.lean"), &file)>"Download"</button>
+                <a class="button" href=live target="_blank" rel="noopener noreferrer">"Open in live.lean-lang.org"</a>
+            </div>
+        </div>
+    }
+}
+
+/// Who has judged, and what the proof rests on.
+pub(super) fn numbers(verdict: &Verdict) -> impl IntoView + use<> {
+    let (checker, lean, axioms) = (verdict.checker.clone(), verdict.lean_version.clone(), axioms_of(verdict));
+    view! {
+        <dl class="numbers">
+            <div><dt>"checked by"</dt><dd>{checker}</dd></div>
+            <div><dt>"Lean"</dt><dd>{lean}</dd></div>
+            <div><dt>"axioms"</dt><dd>{axioms}</dd></div>
+        </dl>
+    }
+}
+
 /// The axioms that a verdict has seen, and what it has not looked into.
-pub(super) fn axioms_of(verdict: &Verdict) -> String {
+fn axioms_of(verdict: &Verdict) -> String {
     let words = verdict.axioms_in_words();
     // The list's own heading says what these are.
     words.strip_prefix("axioms").map_or(words.clone(), |rest| rest.trim_start_matches([':', ' ']).to_owned())
@@ -61,19 +87,12 @@ fn badge(verdict: Option<Result<Verdict, String>>) -> AnyView {
     match verdict {
         None => view! { <p class="verdict busy"><span aria-hidden="true">"◐ "</span>"The recheck is at work…"</p> }.into_any(),
         Some(Err(problem)) => view! { <p class="verdict alarm"><span aria-hidden="true">"! "</span>"Not judged: " {problem}</p> }.into_any(),
-        Some(Ok(verdict)) if verdict.accepted => {
-            let axioms = axioms_of(&verdict);
-            view! {
-                <p class="verdict good"><span aria-hidden="true">"✔ "</span>"Accepted"</p>
-                <dl class="numbers">
-                    <div><dt>"checked by"</dt><dd>{verdict.checker}</dd></div>
-                    <div><dt>"Lean"</dt><dd>{verdict.lean_version}</dd></div>
-                    <div><dt>"axioms"</dt><dd>{axioms}</dd></div>
-                </dl>
-                {notes(verdict.notes)}
-            }
-            .into_any()
+        Some(Ok(verdict)) if verdict.accepted => view! {
+            <p class="verdict good"><span aria-hidden="true">"✔ "</span>"Accepted"</p>
+            {numbers(&verdict)}
+            {notes(verdict.notes)}
         }
+        .into_any(),
         Some(Ok(verdict)) => view! {
             <p class="verdict alarm"><span aria-hidden="true">"⊘ "</span>"Refused by " {verdict.checker}</p>
             {notes(verdict.notes)}

@@ -8,33 +8,14 @@ use stepwise_core::policy::Candidate;
 use stepwise_core::problem::Theorem;
 use stepwise_core::random::SplitMix64;
 use stepwise_core::search::log::LogHeader;
-use stepwise_core::search::{
-    Budget, Command, Event, LeanCost, PriorityRule, Search, SearchConfig, SearchRule, TimedEvent,
-};
+use stepwise_core::search::{Budget, Command, Event, LeanCost, Search, SearchConfig, TimedEvent};
 
 /// The header and the events of a search that makes so many expansions of so many tactics each. With a proof, the last
 /// tactic that is run closes the last goal.
 pub(crate) fn search(expansions: u32, samples: u32, with_proof: bool) -> (LogHeader, Vec<TimedEvent>) {
     let theorem =
         Theorem { name: "large".into(), statement: "theorem large (n : Nat) : n < 2 ^ n".into(), ..Theorem::default() };
-    let budget = Budget {
-        passes: 1,
-        samples,
-        expansions,
-        wall_ms: None,
-        tactics: None,
-        tokens: None,
-        lean_cpu_ms: None,
-        cost_ms: None,
-    };
-    let config = SearchConfig {
-        search: SearchRule::BestFirst,
-        rule: PriorityRule::Sum,
-        budget,
-        in_flight: 1,
-        seed: 0,
-        widen: false,
-    };
+    let config = SearchConfig::best_first(Budget::new(samples, expansions));
     let header = LogHeader {
         theorem,
         prefix: vec!["intro n".into()],

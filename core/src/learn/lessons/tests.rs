@@ -6,7 +6,7 @@ use super::*;
 use crate::learn::run::{Relation, Side, Stage};
 use crate::problem::Theorem;
 use crate::record::{ProblemRecord, Run};
-use crate::search::{Budget, Event, PriorityRule, Search, SearchConfig, SearchRule, TimedEvent};
+use crate::search::{Budget, Event, Search, SearchConfig, TimedEvent};
 
 fn step(theorem: &str, state: &str, tactic: &str) -> Step {
     Step {
@@ -23,24 +23,7 @@ fn preference(better: &str, worse: &str) -> Preference {
 }
 
 fn trial(name: &str, steps: Vec<Step>, preferences: Vec<Preference>) -> Trial {
-    let budget = Budget {
-        passes: 1,
-        samples: 1,
-        expansions: 1,
-        wall_ms: None,
-        tactics: None,
-        tokens: None,
-        lean_cpu_ms: None,
-        cost_ms: None,
-    };
-    let config = SearchConfig {
-        search: SearchRule::BestFirst,
-        rule: PriorityRule::Sum,
-        budget,
-        in_flight: 1,
-        seed: 0,
-        widen: false,
-    };
+    let config = SearchConfig::best_first(Budget::new(1, 1));
     let run = Run::new(&config, "test", None, "none");
     let mut search = Search::new(Theorem::default(), config);
     search.handle(TimedEvent { at_ms: 0, event: Event::Started });

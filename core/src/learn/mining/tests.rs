@@ -3,21 +3,12 @@
 use super::*;
 use crate::problem::Theorem;
 use crate::search::simulated::SimulatedExecutor;
-use crate::search::{Budget, PriorityRule, SearchConfig, SearchEnd, SearchRule};
+use crate::search::{Budget, SearchConfig, SearchEnd, SearchRule};
 
 /// A search among states that the simulation invents; the simulation decides nothing about what is mined.
 fn searched(seed: u64, rule: SearchRule) -> Search {
-    let budget = Budget {
-        passes: 2,
-        samples: 8,
-        expansions: 60,
-        wall_ms: None,
-        tactics: None,
-        tokens: None,
-        lean_cpu_ms: None,
-        cost_ms: None,
-    };
-    let config = SearchConfig { search: rule, rule: PriorityRule::Sum, budget, in_flight: 1, seed, widen: false };
+    let budget = Budget { passes: 2, ..Budget::new(8, 60) };
+    let config = SearchConfig { search: rule, seed, ..SearchConfig::best_first(budget) };
     let mut search = Search::new(Theorem { name: "t".into(), ..Theorem::default() }, config);
     SimulatedExecutor::new(seed).run(&mut search);
     search

@@ -41,6 +41,11 @@ pub(super) fn draft(view: &View, options: Options, drafts: &mut Drafts) {
     if numeric && !closed {
         drafts.add(0.6, "simp +arith");
     }
+    let lengths = literal_lengths(&view.target);
+    if !lengths.is_empty() {
+        drafts.add(8.0, format!("rw [{}]\nomega", lengths.join(", ")));
+        drafts.add(3.0, format!("rw [{}]", lengths.join(", ")));
+    }
     if contradictory(view) {
         drafts.add(6.0, "contradiction");
     }
@@ -55,6 +60,36 @@ pub(super) fn draft(view: &View, options: Options, drafts: &mut Drafts) {
     if options.mathlib {
         with_mathlib(view, drafts);
     }
+}
+
+/// `show "ab".length = 2 from rfl` for the string literals whose lengths a target speaks of: no simplifier counts them.
+fn literal_lengths(target: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut rest = target;
+    while let Some(begin) = rest.find('"') {
+        let (mut n_chars, mut end, mut escaped) = (0, None, false);
+        for (at, c) in rest[begin + 1..].char_indices() {
+            match c {
+                _ if escaped => escaped = false,
+                '\\' => (escaped, n_chars) = (true, n_chars + 1),
+                '"' => {
+                    end = Some(begin + 1 + at + 1);
+                    break;
+                }
+                _ => n_chars += 1,
+            }
+        }
+        let Some(end) = end else { break };
+        let literal = &rest[begin..end];
+        // `\x41` and `\u03b1` are not counted here.
+        let is_counted = !literal.contains("\\x") && !literal.contains("\\u");
+        let fact = format!("show {literal}.length = {n_chars} from rfl");
+        if is_counted && rest[end..].starts_with(".length") && !found.contains(&fact) {
+            found.push(fact);
+        }
+        rest = &rest[end..];
+    }
+    found
 }
 
 /// `exact h` where a hypothesis has the target's type, and `apply h` where its conclusion does.

@@ -12,7 +12,7 @@ mod recursion;
 use self::names::Names;
 use super::draft::Drafts;
 use super::view::View;
-use crate::facts::{Declaration, Recursion};
+use crate::facts::{Declaration, GoalFacts, Kind, Recursion};
 
 /// Below this share of their weight, tactics that know no definition wait for those that do.
 const WITHOUT_NAMES: f64 = 0.3;
@@ -29,6 +29,20 @@ pub(super) fn draft(view: &View, drafts: &mut Drafts) {
     cases::draft(view, facts, &names, drafts);
     instances::draft(view, facts, &names, drafts);
     guesses::draft(view, facts, &names, drafts);
+    at_constants(view, facts, &names, drafts);
+}
+
+/// What holds of everything holds of the constants that the goal speaks of: a unit, a bottom, a default.
+fn at_constants(view: &View, facts: &GoalFacts, names: &Names, drafts: &mut Drafts) {
+    let constants = facts.constants.iter().filter_map(|name| names.find(name));
+    let constants = constants.filter(|d| d.args.is_empty() && matches!(d.kind, Kind::Definition | Kind::Projection));
+    for constant in constants.take(2) {
+        for proof in facts.proofs.iter().filter(|proof| proof.binders == 1).take(2) {
+            let instance = format!("have {} := {} {}", view.fresh("h", &[]), proof.name, constant.name);
+            drafts.add(6.0, format!("{instance}\ngrind [{}]", names.grind()));
+            drafts.add(2.0, instance);
+        }
+    }
 }
 
 fn unfolds_usefully(function: &Declaration) -> bool {

@@ -49,6 +49,25 @@ fn introduces_all_binders_under_names_that_are_free() {
 }
 
 #[test]
+fn literals_are_counted() {
+    let counted = r#"rw [show "Dear ".length = 5 from rfl, show "\"é\"\n".length = 4 from rfl]"#;
+    offers(
+        r#"s : String
+⊢ "Dear ".length + s.length + "\"é\"\n".length = s.length + 9"#,
+        4,
+        counted,
+    );
+    assert!(
+        !tactics(
+            r#"s : String
+⊢ "\x41".length + s.length = s.length + 1"#
+        )
+        .iter()
+        .any(|tactic| tactic.contains("from rfl"))
+    );
+}
+
+#[test]
 fn splits_connectives() {
     offers("p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q", 1, "constructor");
     offers("p q : Prop\n⊢ p ∧ q ↔ q ∧ p", 2, "constructor <;> intro h");

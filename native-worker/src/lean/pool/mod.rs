@@ -15,6 +15,7 @@ use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::problem::Theorem;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use self::judge::Judge;
 use self::schedule::{Job, Schedule, SessionId};
@@ -176,6 +177,30 @@ impl Pool {
         let (reply, answer) = oneshot::channel();
         self.shared.schedule.submit_any(Job::Info { reply });
         answer.await.map_err(|_| PoolError::Closed)?
+    }
+
+    /// Has every process start and prove something, the recheck's too, so that no search pays for their first seconds.
+    /// What fails here will fail where somebody waits for it.
+    pub async fn warm_up(&self, imports: &[String]) {
+        const STATEMENT: &str = "theorem warm_up (m n : Nat) (h : m < n) : m + 0 < n + m";
+        const TACTICS: [&str; 4] = ["simp_all", "induction n <;> simp_all", "grind", "omega"];
+        let theorem = Theorem {
+            name: "warm_up".to_owned(),
+            imports: imports.to_vec(),
+            statement: STATEMENT.to_owned(),
+            ..Theorem::default()
+        };
+        let mut tasks = JoinSet::new();
+        for _ in 0..self.shared.schedule.n_workers() {
+            let (pool, theorem) = (self.clone(), theorem.clone());
+            tasks.spawn(async move {
+                if let Ok(Costed { value: SessionStart::Open { session, .. }, .. }) = pool.open(theorem).await {
+                    let _ = session.apply(StateId::ROOT, &TACTICS.map(str::to_owned)).await;
+                }
+            });
+        }
+        let _ = self.recheck(&theorem, &["omega".to_owned()]).await;
+        while tasks.join_next().await.is_some() {}
     }
 
     /// What the pool has been through so far.

@@ -167,6 +167,10 @@ impl Schedule {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn n_workers(&self) -> usize {
+        self.lock().garbage.len()
+    }
+
     pub(super) fn add_session(&self, theorem: Theorem) -> SessionId {
         let mut inner = self.lock();
         let id = SessionId(inner.next_session);

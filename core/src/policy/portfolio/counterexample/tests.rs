@@ -190,25 +190,8 @@ fn the_values_of_an_accepted_proof_are_told_without_reading_it() {
     use crate::outcome::{StepOutcome, Verdict};
     use crate::policy::Candidate;
     use crate::problem::Theorem;
-    use crate::search::{Budget, Event, LeanCost, NodeId, PriorityRule, SearchConfig, SearchRule, TimedEvent};
-    let budget = Budget {
-        passes: 1,
-        samples: 9,
-        expansions: 9,
-        wall_ms: None,
-        tactics: None,
-        tokens: None,
-        lean_cpu_ms: None,
-        cost_ms: None,
-    };
-    let config = SearchConfig {
-        search: SearchRule::BestFirst,
-        rule: PriorityRule::Sum,
-        budget,
-        in_flight: 1,
-        seed: 0,
-        widen: false,
-    };
+    use crate::search::{Budget, Event, LeanCost, NodeId, SearchConfig, TimedEvent};
+    let config = SearchConfig::best_first(Budget::new(9, 9));
     let mut search = Search::new(Theorem::default(), config);
     let goals = vec![goal("¬∀ (n : ℕ), n < 2")];
     let made = propose(&goals, &OwnTypes::default());

@@ -6,6 +6,19 @@ use crate::facts::{Declaration, GoalFacts, Kind, Recursion};
 const MAX_FUNCTIONS: usize = 8;
 const MAX_LEMMAS: usize = 6;
 
+/// What `do` is made of in a computation that can fail: the library has few simp lemmas for it.
+const EXCEPT: [&str; 9] = [
+    "bind",
+    "Except.bind",
+    "pure",
+    "Except.pure",
+    "Functor.map",
+    "Except.map",
+    "throw",
+    "throwThe",
+    "MonadExceptOf.throw",
+];
+
 /// Own declarations that matter to a goal, most important first.
 #[derive(Debug)]
 pub(super) struct Names<'a> {
@@ -83,6 +96,9 @@ impl<'a> Names<'a> {
         names.extend(self.own_methods());
         let lemmas = self.lemmas.iter().filter(|lemma| !is_order(lemma) || lemma.kind == Kind::Theorem);
         names.extend(lemmas.map(|lemma| lemma.name.clone()));
+        if self.functions.iter().any(|function| function.result == "Except") {
+            names.extend(EXCEPT.map(str::to_owned));
+        }
         distinct(names)
     }
 

@@ -1,7 +1,7 @@
 //! Induction over variables of any inductive type, over the calls of recursive functions and over inductive predicates.
 
 use super::super::draft::Drafts;
-use super::super::view::View;
+use super::super::view::{View, mentions};
 use super::names::Names;
 use crate::facts::{Constructor, Declaration, Field, GoalFacts, Kind, Local, Recursion};
 
@@ -15,7 +15,8 @@ pub(super) fn draft(view: &View, facts: &GoalFacts, names: &Names, drafts: &mut 
     }
     let brake = if n_inductions == 0 { 1.0 } else { 0.6 };
     variables(view, facts, names, brake, drafts);
-    calls(view, facts, names, brake, drafts);
+    calls(facts, names, brake, drafts);
+    strongly(facts, names, brake, drafts);
     predicates(view, facts, names, brake, drafts);
 }
 
@@ -57,7 +58,7 @@ fn generalized(facts: &GoalFacts, names: &Names, over: &str) -> Vec<String> {
         for at in &function.varying {
             let Some(arg) = call.args.get(*at) else { continue };
             for variable in &facts.variables {
-                let stands_there = super::super::view::mentions(arg, &variable.name);
+                let stands_there = mentions(arg, &variable.name);
                 if stands_there && variable.name != over && !found.contains(&variable.name) {
                     found.push(variable.name.clone());
                 }
@@ -78,10 +79,8 @@ fn variables(view: &View, facts: &GoalFacts, names: &Names, brake: f64, drafts: 
         let head = format!("induction {v}{generalizing}");
         drafts.add(13.0 * fade, format!("{head} <;> simp_all [{simp}]"));
         drafts.add(8.5 * fade, format!("{head} <;> grind [{grind}]"));
-        if view.is_arithmetic() {
-            drafts.add(7.5 * fade, format!("{head} <;> simp_all [{simp}] <;> omega"));
-        }
-        drafts.add(5.5 * fade, format!("{head} <;> simp_all [{simp}] <;> grind [{grind}]"));
+        let (weight, closer) = closer(facts, names, &grind);
+        drafts.add(weight * fade, format!("{head} <;> simp_all [{simp}] <;> {closer}"));
         if let Some(arms) = arms(view, &variable.head, names) {
             drafts.add_promising(6.0 * fade, 16.0 * fade, format!("{head} with\n{arms}"));
         }
@@ -100,6 +99,31 @@ fn variables(view: &View, facts: &GoalFacts, names: &Names, brake: f64, drafts: 
                 drafts.add(2.8 * fade, format!("{head} <;> grind [{grind}]"));
             }
         }
+    }
+}
+
+/// What closes the goals that a simplifier leaves of an induction, and its weight: it is one tactic, because the
+/// simplifier before it takes most of the time.
+fn closer(facts: &GoalFacts, names: &Names, grind: &str) -> (f64, String) {
+    let is_number = |head: &str| matches!(head, "Nat" | "Int" | "Fin");
+    let has_numbers = facts.variables.iter().any(|variable| is_number(&variable.head))
+        || names.functions().iter().any(|function| is_number(&function.result));
+    if has_numbers { (7.5, format!("first | omega | grind [{grind}]")) } else { (5.5, format!("grind [{grind}]")) }
+}
+
+/// Recursion that goes down by more than one, or through several functions, needs more than one hypothesis.
+fn strongly(facts: &GoalFacts, names: &Names, brake: f64, drafts: &mut Drafts) {
+    let grind = names.grind();
+    let is_mutual = names.functions().iter().any(|function| function.mutual);
+    let numbers = facts.variables.iter().filter(|variable| variable.in_target && variable.head == "Nat");
+    for variable in numbers.take(2) {
+        let n = &variable.name;
+        drafts.add(
+            if is_mutual { 6.0 } else { 2.0 } * brake,
+            format!(
+                "induction {n} using Nat.strongRecOn with\n| ind {n} ih =>\n  rcases {n} with _ | _ | {n}\n  all_goals grind [{grind}]"
+            ),
+        );
     }
 }
 
@@ -152,7 +176,7 @@ pub(super) fn arms(view: &View, head: &str, names: &Names) -> Option<String> {
 }
 
 /// Induction along a function's own recursion.
-fn calls(view: &View, facts: &GoalFacts, names: &Names, brake: f64, drafts: &mut Drafts) {
+fn calls(facts: &GoalFacts, names: &Names, brake: f64, drafts: &mut Drafts) {
     let (simp, grind) = (names.simp(), names.grind());
     let is_variable = |arg: &String| facts.variables.iter().any(|variable| variable.name == *arg);
     let mut n_calls = 0;
@@ -174,9 +198,8 @@ fn calls(view: &View, facts: &GoalFacts, names: &Names, brake: f64, drafts: &mut
                 n_calls += 1;
                 drafts.add(7.0 * weight, format!("fun_induction {text} <;> simp_all [{simp}]"));
                 drafts.add(6.5 * weight, format!("fun_induction {text} <;> grind [{grind}]"));
-                if view.is_arithmetic() {
-                    drafts.add(3.5 * weight, format!("fun_induction {text} <;> simp_all [{simp}] <;> omega"));
-                }
+                let (_, closer) = closer(facts, names, &grind);
+                drafts.add(3.5 * weight, format!("fun_induction {text} <;> simp_all [{simp}] <;> {closer}"));
                 drafts.add(2.0 * weight, format!("fun_induction {text}"));
             }
             None if function.branches && opened.len() < 2 && !opened.contains(&call.of.as_str()) => {
@@ -192,11 +215,20 @@ fn calls(view: &View, facts: &GoalFacts, names: &Names, brake: f64, drafts: &mut
 /// Proofs of own inductive predicates.
 fn predicates(view: &View, facts: &GoalFacts, names: &Names, brake: f64, drafts: &mut Drafts) {
     let (simp, grind) = (names.simp(), names.grind());
-    let proofs = facts.proofs.iter().rev().filter(|proof| proof.own && proof.binders == 0);
     let is_predicate = |proof: &&Local| names.find(&proof.head).is_some_and(|d| d.kind == Kind::Predicate);
-    for (idx, proof) in proofs.filter(is_predicate).take(3).enumerate() {
+    let proofs = facts.proofs.iter().rev().filter(|proof| proof.own && proof.binders == 0).filter(is_predicate);
+    let proofs: Vec<&Local> = proofs.take(3).collect();
+    for (idx, proof) in proofs.iter().enumerate() {
         let fade = brake * [1.0, 0.7, 0.5][idx.min(2)];
         let h = &proof.name;
+        for other in proofs.iter().filter(|other| other.name != *h) {
+            // What the other proof speaks of is another thing in every case.
+            let strange = strangers(view, facts, h, &other.name);
+            let generalizing = if strange.is_empty() { strange } else { format!(" generalizing{strange}") };
+            let head = format!("induction {h}{generalizing} <;> cases {}", other.name);
+            drafts.add(12.5 * fade, format!("{head} <;> grind [{grind}]"));
+            drafts.add(7.0 * fade, format!("{head} <;> simp_all [{simp}]"));
+        }
         drafts.add(12.0 * fade, format!("induction {h} <;> simp_all [{simp}]"));
         drafts.add(11.0 * fade, format!("induction {h} <;> grind [{grind}]"));
         drafts.add(8.0 * fade, format!("cases {h} <;> simp_all [{simp}]"));
@@ -206,4 +238,12 @@ fn predicates(view: &View, facts: &GoalFacts, names: &Names, brake: f64, drafts:
             drafts.add_promising(6.5 * fade, 14.0 * fade, format!("induction {h} with\n{arms}"));
         }
     }
+}
+
+/// The variables that a proof speaks of and another one does not, a space before each.
+fn strangers(view: &View, facts: &GoalFacts, proof: &str, other: &str) -> String {
+    let speaks_of = |proof: &str, name: &str| view.hyp(proof).is_some_and(|hypothesis| mentions(&hypothesis.ty, name));
+    let strange = facts.variables.iter().map(|variable| &variable.name);
+    let strange = strange.filter(|name| speaks_of(other, name) && !speaks_of(proof, name));
+    strange.fold(String::new(), |all, name| format!("{all} {name}"))
 }

@@ -158,3 +158,80 @@ fn what_was_tried_is_left_out_and_the_next_ones_come() {
     let again = tactics(&ProposalRequest { tried: tried.clone(), widening: 1, ..first.clone() });
     assert_eq!([tried, again].concat(), tactics(&ProposalRequest { samples: 8, ..first }));
 }
+
+/// Whether something is offered that begins like this.
+#[track_caller]
+fn offers(request: &ProposalRequest, beginning: &str) {
+    let tactics: Vec<String> = propose(request).into_iter().map(|candidate| candidate.tactic).collect();
+    assert!(tactics.iter().any(|tactic| tactic.starts_with(beginning)), "{beginning}\nis not in {tactics:#?}");
+}
+
+#[test]
+fn of_two_proofs_one_is_inverted_in_every_case_of_the_other() {
+    let declarations = r#"[{"name":"Big","kind":"predicate","args":["Ex","Nat"],"result":"Prop","constructors":[{"name":"Big.lit","fields":[{"name":"n"}]}]}]"#;
+    let facts = r#"{"head":"Eq","constants":["Big"],"variables":[{"name":"e","head":"Ex"},{"name":"v","head":"Nat","in_target":true},{"name":"w","head":"Nat","in_target":true}],
+        "proofs":[{"name":"h","head":"Big","own":true},{"name":"k","head":"Big","own":true}]}"#;
+    let request = request(declarations, "e : Ex\nv w : Nat\nh : Big e v\nk : Big e w\n⊢ v = w", facts);
+    offers(&request, "induction h generalizing w <;> cases k <;> grind [Big.lit]");
+    offers(&request, "induction k generalizing v <;> cases h <;> grind [Big.lit]");
+}
+
+#[test]
+fn what_is_around_a_call_stays_there_when_its_accumulator_is_made_general() {
+    let declarations = r#"[{"name":"run","kind":"definition","args":["List","List"],"result":"List","recursion":"structural","on":0,"varying":[1]},
+        {"name":"push","kind":"definition","args":["Form","Bool"],"result":"Form","recursion":"structural","on":0,"varying":[1]}]"#;
+    let run = r#"{"head":"Eq","constants":["run"],"variables":[{"name":"e","head":"Ar","own":true,"in_target":true}],
+        "calls":[{"of":"run","args":["(Ar.comp e)","List.nil"],"in_target":true}]}"#;
+    let comp = request(declarations, "e : Ar\n⊢ run e.comp [] = [e.val]", run);
+    offers(&comp, "have gen : ∀ acc, run e.comp acc = e.val :: acc := by\n  induction e");
+    offers(
+        &comp,
+        "have gen : ∀ more acc, run ((Ar.comp e) ++ more) acc = run more (e.val :: acc) := by\n  induction e",
+    );
+    let push = r#"{"head":"Eq","constants":["push"],"variables":[{"name":"f","head":"Form","own":true,"in_target":true}],
+        "calls":[{"of":"push","args":["f","Bool.true"],"in_target":true}]}"#;
+    let sat = request(declarations, "v : Nat → Bool\nf : Form\n⊢ sat v (push f true) = sat v f", push);
+    offers(&sat, "have gen : ∀ acc, sat v (push f acc) = ((sat v f) == acc) := by\n  induction f");
+}
+
+#[test]
+fn putting_an_element_somewhere_is_compared_with_putting_it_in_front() {
+    let declarations = r#"[{"name":"ins","kind":"definition","args":["Nat","List"],"result":"List","recursion":"structural","on":1},
+        {"name":"isort","kind":"definition","args":["List"],"result":"List","uses":["ins"],"recursion":"structural","on":0},
+        {"name":"cnt","kind":"definition","args":["Nat","List"],"result":"Nat","recursion":"structural","on":1}]"#;
+    let facts = r#"{"head":"Eq","constants":["cnt","isort"],"variables":[{"name":"k","head":"Nat","in_target":true},{"name":"xs","head":"List","in_target":true}]}"#;
+    let request = request(declarations, "k : Nat\nxs : List Nat\n⊢ cnt k (isort xs) = cnt k xs", facts);
+    offers(
+        &request,
+        "have hkeep : ∀ b1 a1 t, cnt b1 (ins a1 t) = cnt b1 (a1 :: t) := by\n  intro b1 a1 t\n  induction t",
+    );
+}
+
+#[test]
+fn recursion_through_two_functions_is_met_by_strong_induction_and_by_their_opposition() {
+    let declarations = r#"[{"name":"ev","kind":"definition","args":["Nat"],"result":"Bool","uses":["od"],"mutual":true,"recursion":"structural","on":0},
+        {"name":"od","kind":"definition","args":["Nat"],"result":"Bool","uses":["ev"],"mutual":true,"recursion":"structural","on":0}]"#;
+    let facts = r#"{"head":"Eq","constants":["ev"],"variables":[{"name":"n","head":"Nat","in_target":true}],"calls":[{"of":"ev","args":["n"],"in_target":true}]}"#;
+    let request = request(declarations, "n : Nat\n⊢ ev n = (n % 2 == 0)", facts);
+    offers(&request, "induction n using Nat.strongRecOn with\n| ind n ih =>\n  rcases n with _ | _ | n\n");
+    offers(&request, "have hnot : ∀ t, od t = !ev t := by\n  intro t\n  induction t");
+}
+
+#[test]
+fn a_loop_over_an_array_is_made_to_begin_anywhere() {
+    let declarations =
+        r#"[{"name":"count","kind":"definition","args":["Array","Nat"],"result":"Nat","recursion":"well_founded"}]"#;
+    let facts = r#"{"head":"LE.le","constants":["count"],"variables":[{"name":"a","head":"Array","in_target":true}],"calls":[{"of":"count","args":["a","0"],"in_target":true}]}"#;
+    let below = request(declarations, "a : Array Nat\n⊢ count a 0 ≤ a.size", facts);
+    offers(&below, "have gen : ∀ i, count a i ≤ a.size - i := by\n  intro i\n  fun_induction count a i");
+    let equal = request(declarations, "a : Array Nat\n⊢ count a 0 = a.toList.sum", facts);
+    offers(&equal, "have gen : ∀ i, count a i = (a.toList.drop i).sum := by\n");
+}
+
+#[test]
+fn what_holds_of_everything_is_said_of_the_goal_s_constants() {
+    let declarations = r#"[{"name":"Mon","kind":"class"},{"name":"Mon.unit","kind":"projection","result":""}]"#;
+    let facts = r#"{"head":"Eq","constants":["Mon.unit"],"proofs":[{"name":"h","head":"Eq","binders":1}]}"#;
+    let request = request(declarations, "e : α\nh : ∀ (a : α), op e a = a\n⊢ e = Mon.unit", facts);
+    offers(&request, "have h1 := h Mon.unit\ngrind");
+}
