@@ -15,6 +15,7 @@ use crate::facts::Declaration;
 use crate::outcome::Verdict;
 use crate::problem::Theorem;
 use crate::search::{Budget, PriorityRule, SearchConfig, SearchRule};
+use crate::tidy::TidyReport;
 
 /// A client's first message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -196,6 +197,12 @@ pub enum Op {
         /// All tactics from the statement on.
         proof: Vec<String>,
     },
+    /// Make a proof that the recheck accepts into one that a person would keep, within a few seconds: what is not needed
+    /// goes, loose tactics get a structure. Ends with `tidied`, or with `verdict` where the recheck refuses it.
+    Tidy {
+        /// All tactics from the statement on.
+        proof: Vec<String>,
+    },
     /// End the session. Ends with `done`, and the connection closes.
     Close,
 }
@@ -343,6 +350,17 @@ pub enum Body {
         /// The file that was judged.
         file: String,
     },
+    /// A proof in place of the one that was to be tidied: the same where nothing could be left out.
+    Tidied {
+        /// Its tactics.
+        proof: Vec<String>,
+        /// The recheck's judgement of it.
+        verdict: Verdict,
+        /// The file that was judged, without lines of the default notation that nothing uses.
+        file: String,
+        /// What was done.
+        report: TidyReport,
+    },
     /// The request is done, or was given up.
     Done,
     /// The request cannot be carried out.
@@ -369,6 +387,7 @@ impl Body {
             | Self::Disproved { .. }
             | Self::NotDisproved { .. }
             | Self::Verdict { .. }
+            | Self::Tidied { .. }
             | Self::Done
             | Self::Failed { .. } => true,
         }

@@ -52,6 +52,17 @@ pub struct Tidied {
     pub report: TidyReport,
 }
 
+/// A proof that the recheck has accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct Accepted<'a> {
+    /// What it proves.
+    pub theorem: &'a Theorem,
+    /// Its tactics.
+    pub proof: &'a [String],
+    /// The recheck's judgement.
+    pub verdict: &'a Verdict,
+}
+
 /// Tidies the proof of a search that has found one; `None` for one that has not.
 ///
 /// `has_default_notation` says that the theorem's notation lines were put there by default, so that they may go.
@@ -63,32 +74,46 @@ pub async fn tidy(
     stop: &Stop,
 ) -> Option<Tidied> {
     let Some(SearchEnd::Proved { proof, verdict }) = search.end() else { return None };
-    let begun = Instant::now();
     let took = Duration::from_millis(search.ledger().wall_ms);
     let budget = options.budget.unwrap_or_else(|| took.mul_f64(SHARE).clamp(LEAST, MOST));
+    let accepted = Accepted { theorem: search.theorem(), proof, verdict };
+    Some(tidy_within(budget, pool, accepted, refuted(search, proof), has_default_notation, stop).await)
+}
+
+/// Tidies a proof, wherever it comes from, with questions that take this long at most. `refuted` are texts that are known
+/// to be no proofs, each as its tactics.
+pub async fn tidy_within(
+    budget: Duration,
+    pool: &Pool,
+    Accepted { theorem, proof, verdict }: Accepted<'_>,
+    refuted: Vec<Vec<String>>,
+    has_default_notation: bool,
+    stop: &Stop,
+) -> Tidied {
+    let begun = Instant::now();
     let mut work = Work {
         pool,
-        theorem: search.theorem(),
+        theorem,
         until: begun + budget,
         least_step: LEAST_STEP.max(budget / STEPS),
         cost: LeanCost::default(),
         n_checks: 0,
     };
-    let mut machine = Tidy::new(proof, refuted(search, proof));
+    let mut machine = Tidy::new(proof, refuted);
     let mut stopped = stop.clone();
     let cut_short = tokio::select! {
         biased;
         () = stopped.reached(StopLevel::Drain) => Some("interrupted".to_owned()),
         asked = work.ask(&mut machine) => asked,
     };
-    let found = Delivery { theorem: search.theorem().clone(), proof: proof.clone() };
+    let found = Delivery { theorem: theorem.clone(), proof: proof.to_vec() };
     let (delivery, verdict) = tokio::select! {
         biased;
         () = stopped.reached(StopLevel::Abort) => (found, verdict.clone()),
         rechecked = work.recheck(&machine, &found, verdict, has_default_notation) => rechecked,
     };
     let report = TidyReport {
-        found: proof.clone(),
+        found: proof.to_vec(),
         before: Length::of(proof),
         after: Length::of(&delivery.proof),
         checks: work.n_checks,
@@ -96,7 +121,7 @@ pub async fn tidy(
         wall_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         cut_short,
     };
-    Some(Tidied { theorem: delivery.theorem, proof: delivery.proof, verdict, report })
+    Tidied { theorem: delivery.theorem, proof: delivery.proof, verdict, report }
 }
 
 /// A theorem as it is written, and a proof of it.

@@ -1,14 +1,14 @@
 //! Carries out the requests of a session: each becomes the message that ends it, with others before.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use stepwise_core::critic::ScoreRequest;
 use stepwise_core::disproof::Disproof;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::StepOutcome;
 use stepwise_core::policy::ProposalRequest;
-use stepwise_core::problem::parse_statement;
+use stepwise_core::problem::{CORE_NOTATION, parse_statement};
 use stepwise_core::search::LeanCost;
 use stepwise_core::search::log::LogHeader;
 use stepwise_core::wire::search::Header;
@@ -25,11 +25,15 @@ use crate::run::critic::Critic;
 use crate::run::policy::for_imports;
 use crate::run::sides::disprove;
 use crate::run::stop::{Stop, StopLevel};
+use crate::run::tidy::{Accepted, Tidied, tidy_within};
 use crate::run::{Job, Ran, run_search};
 
 /// Bytes of events that one `search_log` is answered with, by estimate: fewer than an outbox keeps, so that a reader that
 /// takes its time gets them all.
 const LOG_BYTES: usize = 2 << 20;
+
+/// What the questions about one proof may take that is tidied.
+const TIDYING: Duration = Duration::from_secs(5);
 
 /// Bytes of tactics and goals that a statement's states may have.
 const STATE_BYTES: usize = 64 << 20;
@@ -54,6 +58,7 @@ pub(super) async fn carry_out(
         Op::Try { .. } | Op::Suggest { .. } => Body::Done,
         _ => failed(Problem::cancelled("the request was given up")),
     };
+    let tidying = stop.clone();
     let done = async {
         match op {
             Op::Open { text } => work.open(&text).await,
@@ -62,6 +67,7 @@ pub(super) async fn carry_out(
             Op::Suggest { state, samples, seed } => work.suggest(state, samples, seed).await,
             Op::SearchLog { from } => work.search_log(from),
             Op::Recheck { proof } => work.recheck(proof).await,
+            Op::Tidy { proof } => work.tidy(&proof, tidying).await,
             // Sessions end and requests are cancelled where they are taken in; searches go their own way.
             Op::Close | Op::Search { .. } | Op::Disprove { .. } | Op::Cancel { .. } => Ok(Body::Done),
         }
@@ -227,6 +233,21 @@ impl Work<'_> {
         let _turn = self.session.judging.lock().await;
         let verdict = self.session.service.pool.recheck(theorem, &proof).await.map_err(machine)?.value;
         Ok(Body::Verdict { verdict, file: theorem.file(&proof) })
+    }
+
+    async fn tidy(&self, proof: &[String], stop: Stop) -> Result<Body, Problem> {
+        let service = &self.session.service;
+        let theorem = &self.session.proof()?.theorem;
+        let _turn = self.session.judging.lock().await;
+        let verdict = service.pool.recheck(theorem, proof).await.map_err(machine)?.value;
+        if !verdict.accepted {
+            return Ok(Body::Verdict { verdict, file: theorem.file(proof) });
+        }
+        let accepted = Accepted { theorem, proof, verdict: &verdict };
+        let has_default_notation = service.defaults.preamble == CORE_NOTATION;
+        let tidied = tidy_within(TIDYING, &service.pool, accepted, Vec::new(), has_default_notation, &stop).await;
+        let Tidied { theorem, proof, verdict, report } = tidied;
+        Ok(Body::Tidied { file: theorem.file(&proof), proof, verdict, report })
     }
 
     /// Runs one tactic, and notes the state that it opens.

@@ -17,7 +17,7 @@ use stepwise_worker::run::{Job, run_search};
 use crate::lean;
 
 /// Some of the problems of `tests/fixtures/own-definitions`, one of a kind; the whole file is for measuring.
-const PROVED: [&str; 12] = [
+const PROVED: [&str; 14] = [
     "mirror_mirror",
     "light_cycle",
     "door",
@@ -30,6 +30,8 @@ const PROVED: [&str; 12] = [
     "rle_expand",
     "opt_bind",
     "except_div",
+    "big_deterministic",
+    "form_push",
 ];
 
 const TREE: &str = "inductive Tree (α : Type) where\n  | leaf\n  | node (l : Tree α) (x : α) (r : Tree α)\n\

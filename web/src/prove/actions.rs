@@ -233,7 +233,7 @@ impl Prove {
         if self.judged.with_untracked(|judged| judged.as_ref().is_some_and(is_known)) {
             return;
         }
-        self.judged.set(Some(Judged { tactics: tactics.clone(), file, verdict: None }));
+        self.judged.set(Some(Judged { tactics: tactics.clone(), file, verdict: None, tidied: None }));
         self.say("No goals are left. The proof is being rechecked");
         let turn = self.turn.get_value();
         spawn_local(async move {
@@ -244,6 +244,20 @@ impl Prove {
                 Err(_) => "The recheck could not judge",
             });
             self.update_judged(&tactics, |judged| judged.verdict = Some(verdict));
+        });
+    }
+
+    /// Has the server tidy a proof that a search has found, and shows the file that it makes.
+    pub(super) fn tidy(self, tactics: Vec<String>) {
+        spawn_local(async move {
+            let answer = self.session.ask(Op::Tidy { proof: tactics.clone() }).next().await;
+            // A proof that is not tidied is a proof.
+            let Some(Body::Tidied { verdict, file, report, .. }) = answer else { return };
+            self.update_judged(&tactics, |judged| {
+                judged.file = file;
+                judged.verdict = Some(Ok(verdict));
+                judged.tidied = Some(report);
+            });
         });
     }
 

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use stepwise_core::outcome::Verdict;
+use stepwise_core::tidy::TidyReport;
 
 use super::{Judged, Prove};
 use crate::browser;
@@ -19,12 +20,13 @@ pub(super) fn FinishedPane(prove: Prove) -> impl IntoView {
     view! {
         {move || {
             judged.get().map(|judged| {
-                let Judged { file, verdict, .. } = judged;
+                let Judged { file, verdict, tidied, .. } = judged;
                 let name = prove.proof.with_untracked(|proof| proof.as_ref().map_or_else(String::new, |p| p.theorem().name.clone()));
                 view! {
                     <section class="card finished" aria-labelledby="finished-title">
                         <FileHead prove id="finished-title" title="Proof" what="The proof" name file=file.clone() />
                         {badge(verdict)}
+                        {tidied.filter(TidyReport::has_changed).map(tidied_from)}
                         <pre class="code">{file}</pre>
                     </section>
                 }
@@ -76,6 +78,11 @@ fn axioms_of(verdict: &Verdict) -> String {
     let words = verdict.axioms_in_words();
     // The list's own heading says what these are.
     words.strip_prefix("axioms").map_or(words.clone(), |rest| rest.trim_start_matches([':', ' ']).to_owned())
+}
+
+/// That the file says the same as the script in fewer words.
+fn tidied_from(report: TidyReport) -> impl IntoView {
+    view! { <p class="hint">"Tidied: " {report.to_string()} ". The steps above are as they were found."</p> }
 }
 
 /// What the visitor should know about the statement.

@@ -18,6 +18,7 @@ mod suggest_pane;
 
 use leptos::prelude::*;
 use stepwise_core::outcome::Verdict;
+use stepwise_core::tidy::TidyReport;
 
 use crate::browser;
 use crate::history::History;
@@ -91,6 +92,8 @@ struct Judged {
     file: String,
     /// `None` while the recheck is at work, or why it could not judge.
     verdict: Option<Result<Verdict, String>>,
+    /// What tidying made of a proof that a search has found; the script above stays as it was found.
+    tidied: Option<TidyReport>,
 }
 
 impl Prove {

@@ -156,7 +156,9 @@ impl Prove {
     fn take_proof(self, proof: Vec<String>, verdict: Verdict) {
         let file = self.proof.with_untracked(|script| script.as_ref().map(|script| script.theorem().file(&proof)));
         if let Some(file) = file {
-            self.judged.set(Some(Judged { tactics: proof.clone(), file, verdict: Some(Ok(verdict)) }));
+            let verdict = Some(Ok(verdict));
+            self.judged.set(Some(Judged { tactics: proof.clone(), file, verdict, tidied: None }));
+            self.tidy(proof.clone());
             self.go_along(proof);
         }
     }

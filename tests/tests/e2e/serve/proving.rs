@@ -46,6 +46,14 @@ async fn a_theorem_is_proved_step_by_step() {
         assert!(verdict["verdict"]["reasons"].to_string().contains(reason), "{verdict}");
     }
 
+    let loose = ["have h := hp", "constructor", "exact hq", "exact h"];
+    let tidied = client.ask(json!({ "op": "tidy", "proof": loose })).await;
+    assert_eq!((&tidied["type"], &tidied["verdict"]["accepted"]), (&json!("tidied"), &json!(true)), "{tidied}");
+    let length = |of: &str| tidied["report"][of]["characters"].as_u64().unwrap();
+    assert!(length("after") < length("before") && !tidied["file"].as_str().unwrap().contains("have h"), "{tidied}");
+    let refused = client.ask(json!({ "op": "tidy", "proof": ["exact hp"] })).await;
+    assert_eq!((&refused["type"], &refused["verdict"]["accepted"]), (&json!("verdict"), &json!(false)), "{refused}");
+
     // Another statement takes the place of the first, and its states are gone.
     client.open("∀ n : Nat, n + 0 = n").await;
     assert_eq!(client.problem(json!({ "op": "apply", "state": state, "tactic": "intro n" })).await, "not-found");

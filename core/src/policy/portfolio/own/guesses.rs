@@ -83,7 +83,7 @@ fn accumulators(view: &View, facts: &GoalFacts, names: &Names, drafts: &mut Draf
                 for (idx, value) in values.iter().enumerate() {
                     let fade = 1.0 - 0.2 * idx as f64;
                     drafts.add_promising(
-                        6.0 * fade,
+                        8.0 * fade,
                         PROVED_GENERAL,
                         format!("have {gen_name} : ∀ {acc}, {general} = {value} {proof}"),
                     );
@@ -139,10 +139,12 @@ fn replaced(term: &str, start: &str, by: &str) -> Option<String> {
         "Bool.false" => "false",
         other => other,
     };
-    let is_apart = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && !"_.✝'".contains(c));
-    let mut places = term.match_indices(shown).filter(|(at, _)| {
-        is_apart(term[..*at].chars().next_back()) && is_apart(term[at + shown.len()..].chars().next())
-    });
+    let goes_on = |c: char| c.is_alphanumeric() || "_✝'".contains(c);
+    let begins = |at: usize| !term[..at].ends_with(|c| goes_on(c) || c == '.');
+    // A number's point goes on with it, a name's is a projection of what it names.
+    let is_number = shown.starts_with(|c: char| c.is_ascii_digit());
+    let ends = |at: usize| !term[at..].starts_with(|c| goes_on(c) || (c == '.' && is_number));
+    let mut places = term.match_indices(shown).filter(|(at, _)| begins(*at) && ends(at + shown.len()));
     let (at, _) = places.next()?;
     let is_only = places.next().is_none();
     is_only.then(|| format!("{}{by}{}", &term[..at], &term[at + shown.len()..]))

@@ -52,8 +52,6 @@ fn a_variable_of_an_own_type_is_split_with_the_right_names() {
         --
         induction t <;> grind [Tree.flip, Tree.flip_tip]
         --
-        induction t <;> simp_all [Tree.flip, Tree.flip_tip] <;> omega
-        --
         fun_induction Tree.flip t <;> simp_all [Tree.flip, Tree.flip_tip]
         --
         fun_induction Tree.flip t <;> grind [Tree.flip, Tree.flip_tip]
@@ -66,7 +64,9 @@ fn a_variable_of_an_own_type_is_split_with_the_right_names() {
         --
         induction t <;> simp_all [Tree.flip, Tree.flip_tip] <;> grind [Tree.flip, Tree.flip_tip]
         --
-        simp [Tree.flip, Tree.flip_tip] <;> omega"#]],
+        simp [Tree.flip, Tree.flip_tip] <;> omega
+        --
+        rw [Tree.flip_tip]"#]],
     );
 }
 
@@ -85,7 +85,7 @@ fn an_accumulator_that_begins_empty_is_made_general() {
         "calls":[{"of":"Tree.onto","args":["t","List.nil"],"in_target":true}]}"#;
     let request = request(TREE, "t : Tree\n⊢ t.onto [] = labels t", facts);
     let tactics: Vec<String> = propose(&request).into_iter().map(|candidate| candidate.tactic).collect();
-    let general = "have gen : ∀ acc, Tree.onto t acc = (labels t) ++ acc := by\n  induction t";
+    let general = "have gen : ∀ acc, t.onto acc = (labels t) ++ acc := by\n  induction t";
     assert!(tactics.iter().any(|tactic| tactic.starts_with(general)), "{tactics:#?}");
 }
 
