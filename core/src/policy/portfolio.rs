@@ -10,6 +10,7 @@ mod bounds;
 mod closing;
 pub mod counterexample;
 mod draft;
+mod equations;
 mod induction;
 mod numbers;
 mod own;
@@ -51,6 +52,7 @@ pub fn propose_with(request: &ProposalRequest, options: Options) -> Vec<Candidat
     rewriting::draft(&view, &mut drafts);
     residues::draft(&view, &mut drafts);
     numbers::draft(&view, &mut drafts);
+    equations::draft(&view, &mut drafts);
     counterexample::draft(&view, &mut drafts);
     own::draft(&view, &mut drafts);
     drafts.rank(&view, request)

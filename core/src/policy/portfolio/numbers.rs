@@ -227,7 +227,7 @@ fn with_typed_casts(term: &Term) -> Term {
     }
 }
 
-fn speaks_of_integers(view: &View, term: &Term) -> bool {
+pub(super) fn speaks_of_integers(view: &View, term: &Term) -> bool {
     let mut found = false;
     term.visit(&mut |part| match part {
         Term::Cast(_) => found = true,
@@ -338,7 +338,7 @@ fn divisors(view: &View, drafts: &mut Drafts) {
 fn common_divisors(view: &View, drafts: &mut Drafts) {
     let mut seen: Vec<String> = Vec::new();
     let mut offer = |text: &str| {
-        let Some(arguments) = gcd_arguments(text) else { return };
+        let Some(arguments) = arguments_of("gcd", text) else { return };
         if seen.iter().any(|known| known == text) {
             return;
         }
@@ -373,13 +373,13 @@ fn common_divisors(view: &View, drafts: &mut Drafts) {
     }
 }
 
-/// The arguments of `s.gcd t` or `Nat.gcd s t`, bracketed where they need it.
-fn gcd_arguments(text: &str) -> Option<[String; 2]> {
-    if let Some(rest) = text.strip_prefix("Nat.gcd ") {
+/// The arguments of a function of two naturals, as in `s.gcd t` or `Nat.gcd s t`, bracketed where they need it.
+pub(super) fn arguments_of(function: &str, text: &str) -> Option<[String; 2]> {
+    if let Some(rest) = text.strip_prefix(&format!("Nat.{function} ")) {
         let arguments = split_arguments(rest);
         return arguments.try_into().ok();
     }
-    let (receiver, rest) = text.split_once(".gcd ")?;
+    let (receiver, rest) = text.split_once(&format!(".{function} "))?;
     let mut arguments = vec![receiver.to_owned()];
     arguments.extend(split_arguments(rest));
     arguments.try_into().ok()

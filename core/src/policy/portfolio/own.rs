@@ -102,6 +102,14 @@ fn direct(view: &View, names: &Names, drafts: &mut Drafts) {
         drafts.add(4.5 * brake, format!("split <;> simp_all [{simp}]"));
         drafts.add(3.5 * brake, format!("split <;> grind [{grind}]"));
     }
+    for hyp in view.proofs().filter(|hyp| hyp.ty.contains("if ") || hyp.ty.contains("match ")).take(2) {
+        drafts.add(4.0, format!("split at {} <;> simp_all [{simp}]", hyp.name));
+        drafts.add(3.0, format!("split at {} <;> grind [{grind}]", hyp.name));
+    }
+    if super::view::find_top_level(&view.target, " = ").is_some() {
+        drafts.add(0.9 * brake, format!("ext <;> simp [{simp}]"));
+        drafts.add(0.8 * brake, format!("ext <;> grind [{grind}]"));
+    }
     for (idx, lemma) in names.lemmas().iter().take(4).enumerate() {
         let fade = 1.0 / (1.0 + idx as f64);
         let same = names.concludes_like(lemma, view.facts.map_or("", |facts| facts.head.as_str()));

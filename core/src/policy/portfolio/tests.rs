@@ -68,6 +68,17 @@ fn literals_are_counted() {
 }
 
 #[test]
+fn equations_are_taken_apart() {
+    let factored = "have hq : (x - 3) * (x - 2) = 0 := by grind\nrcases Int.mul_eq_zero.mp hq with h1 | h1 <;> ";
+    offers("x : ℤ\nh : x ^ 2 - 5 * x + 6 = 0\n⊢ x = 2 ∨ x = 3", 6, factored);
+    offers("x : ℚ\nh : x ^ 2 = 9\nh0 : 0 < x\n⊢ x = 3", 6, "have hq : (x - 3) * (x + 3) = 0 := by grind\nrcases Rat.");
+    offers("a b : ℕ\nh : a ^ 2 = b ^ 2\n⊢ a = b", 8, "exact (Nat.pow_left_inj (by decide)).mp h");
+    offers("a b : ℕ\nh : a.gcd b = 4\nk : a * b = 96\n⊢ a.lcm b = 24", 4, "have hgl := Nat.gcd_mul_lcm a b\ngrind");
+    offers("a b c : ℤ\nh : a ∣ b\nk : a ∣ c\n⊢ a ∣ 3 * b - c", 8, "repeat' first | assumption | apply Int.dvd_sub");
+    offers("a b c : ℕ\nh : a ∣ b\nk : a ∣ c\n⊢ a ∣ 3 * b + c", 8, "repeat' first | assumption | apply Nat.dvd_add");
+}
+
+#[test]
 fn splits_connectives() {
     offers("p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q", 1, "constructor");
     offers("p q : Prop\n⊢ p ∧ q ↔ q ∧ p", 2, "constructor <;> intro h");

@@ -156,7 +156,7 @@ impl LeanHost for ReplHost {
             Ok(env) => env,
             Err(message) => return Ok(Costed { value: Opened::Rejected { message }, cost }),
         };
-        let statement = format!("{}{} := by sorry", recheck::bound_by_hand(theorem), theorem.statement.trim_end());
+        let statement = format!("{}{} := by sorry", recheck::bound_where_opened(theorem), theorem.statement.trim_end());
         let request = Request::command(statement, env);
         let asked = self.process.ask(&request, limits.wall).await;
         cost += asked.cost;

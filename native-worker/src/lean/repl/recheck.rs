@@ -307,8 +307,21 @@ pub(super) fn unseen_use(theorem: &Theorem) -> Option<String> {
 /// hand, and a name that a statement for Mathlib does not bind is one that somebody mistyped.
 pub(super) fn bound_by_hand(theorem: &Theorem) -> &'static str {
     let is_for_mathlib = theorem.imports.iter().any(|module| module == "Mathlib" || module.starts_with("Mathlib."));
-    let says_itself = [&theorem.preamble, &theorem.statement].iter().any(|text| text.contains("autoImplicit"));
-    if is_for_mathlib && !says_itself { "set_option autoImplicit false in\n" } else { "" }
+    if is_for_mathlib && !says_what_is_bound(theorem) { "set_option autoImplicit false in\n" } else { "" }
+}
+
+/// What stands before a statement where it is opened. Without Mathlib letters may stand for variables; a longer name that
+/// nobody has bound is one that somebody mistyped, or that a missing import would bring.
+pub(super) fn bound_where_opened(theorem: &Theorem) -> &'static str {
+    match bound_by_hand(theorem) {
+        "" if !says_what_is_bound(theorem) => "set_option relaxedAutoImplicit false in\n",
+        by_hand => by_hand,
+    }
+}
+
+/// Whether the text has an opinion on variables that nobody has bound.
+fn says_what_is_bound(theorem: &Theorem) -> bool {
+    [&theorem.preamble, &theorem.statement].iter().any(|text| text.to_lowercase().contains("autoimplicit"))
 }
 
 /// Reads what `#print axioms` says of `name`: `'name' depends on axioms: [a, b]` or `'name' does not depend on any axioms`.

@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 use stepwise_core::problem::Theorem;
 
-use super::{Plan, parse_axioms, refused_unread, split_statement};
+use super::{Plan, bound_where_opened, parse_axioms, refused_unread, split_statement};
 
 fn theorem(name: &str, statement: &str) -> Theorem {
     Theorem { name: name.into(), statement: statement.into(), ..Theorem::default() }
@@ -64,6 +64,22 @@ fn a_statement_for_mathlib_binds_its_variables_by_hand() {
     assert_eq!(reference(&["Init", "Mathlib.Data.Nat.Basic"], "open Nat"), by_hand);
     assert_eq!(reference(&["Mathlib"], "set_option autoImplicit true"), plain);
     assert_eq!(reference(&["Mathlibrary"], ""), plain);
+}
+
+#[test]
+fn only_letters_stand_for_variables_in_a_statement_that_is_opened() {
+    let before = |imports: &[&str], preamble: &str| {
+        let imports = imports.iter().map(|module| (*module).to_owned()).collect();
+        bound_where_opened(&Theorem {
+            imports,
+            preamble: preamble.into(),
+            ..theorem("t", "theorem t (x : Real) : x = x")
+        })
+    };
+    assert_eq!(before(&[], ""), "set_option relaxedAutoImplicit false in\n");
+    assert_eq!(before(&["Mathlib"], ""), "set_option autoImplicit false in\n");
+    assert_eq!(before(&[], "set_option relaxedAutoImplicit true"), "");
+    assert_eq!(before(&["Mathlib"], "set_option autoImplicit true"), "");
 }
 
 #[test]
