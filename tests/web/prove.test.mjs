@@ -279,6 +279,9 @@ test("a false statement is told with the values and the file that show it", asyn
   // It belongs to its statement.
   await open(page, SWAP);
   await pane.waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Search for a proof" }).click();
+  await accepted(page);
+  assert.equal(await page.locator("#disproved-title").count(), 0);
   await close();
 });
 
