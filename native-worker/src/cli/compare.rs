@@ -22,7 +22,7 @@ use super::output::{self, FAINT, styled};
 use super::progress::Progress;
 use super::prove::search_config;
 use super::{input, interrupt, lean};
-use crate::run::eval::{Step, Turn, log_path, run_turns};
+use crate::run::eval::{Step, Turn, log_path, run_turns, warm_up};
 use crate::run::results::ResultsFile;
 
 /// Compares. `command` and `line` are what was parsed; each configuration parses them once more with its own flags.
@@ -160,6 +160,9 @@ async fn search(
         recorded.results.records.push(record);
         Ok(())
     };
+    if !to_do.is_empty() {
+        warm_up(&pool, &problems, stop.clone()).await;
+    }
     let turns = comparison::turns(problems.len(), evals.len(), args.run.budget.seed)
         .map(|(problem_idx, eval_idx)| Turn { eval_idx, problem_idx })
         .filter(|turn| to_do.contains(turn));

@@ -22,7 +22,7 @@ use super::progress::Progress;
 use super::prove::search_config;
 use super::{input, interrupt, lean};
 use crate::lean::pool::Pool;
-use crate::run::eval::{Eval, Step, Tidying, Turn, run_turns};
+use crate::run::eval::{Eval, Step, Tidying, Turn, run_turns, warm_up};
 use crate::run::results::ResultsFile;
 use crate::run::stop::Stop;
 
@@ -90,6 +90,9 @@ pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome>
         records.push(record);
         Ok(())
     };
+    if !to_do.is_empty() {
+        warm_up(&pool, &problems, eval.stop.clone()).await;
+    }
     let turns = to_do.into_iter().map(|problem_idx| Turn { eval_idx: 0, problem_idx });
     let ran = run_turns(&[eval], &problems, turns, sink, show).await;
     progress.finish();

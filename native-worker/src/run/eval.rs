@@ -153,6 +153,16 @@ impl Eval {
     }
 }
 
+/// Has the pool's processes start before any problem's clock does, unless the caller stops first.
+pub async fn warm_up(pool: &Pool, problems: &[Problem], mut stop: Stop) {
+    let Some(first) = problems.first() else { return };
+    tokio::select! {
+        biased;
+        () = stop.reached(StopLevel::Drain) => {}
+        () = pool.warm_up(&first.theorem.imports) => {}
+    }
+}
+
 /// Runs these searches, begun in this order, and gives `sink` each record as its search ends, with the search. The next
 /// turn is asked for when there is room for it, so that it may depend on what has ended. Returns true when the caller
 /// stopped them.
@@ -169,13 +179,6 @@ pub async fn run_turns(
 ) -> Result<bool, EvalError> {
     let Some(shared) = evals.first() else { return Ok(false) };
     let runs: Vec<Run> = evals.iter().map(Eval::run).collect();
-    if let Some(first) = problems.first().filter(|_| shared.stop.level() == StopLevel::Run) {
-        let mut stop = shared.stop.clone();
-        tokio::select! {
-            () = shared.pool.warm_up(&first.theorem.imports) => {}
-            () = stop.reached(StopLevel::Drain) => {}
-        }
-    }
     let mut waiting = turns.into_iter().fuse();
     let mut searches: JoinSet<(Turn, Result<(Both, Option<Tidied>), EvalError>)> = JoinSet::new();
     let mut interrupted = false;

@@ -163,7 +163,8 @@ impl Seat {
     }
 }
 
-/// Runs a statement's search, and its negation's beside it when the time comes, until one of them is proved or both have ended.
+/// Runs a statement's search, and its negation's beside it when the time comes, until one of them is proved or both have
+/// ended.
 ///
 /// # Errors
 /// As [`run_search`].

@@ -4,6 +4,7 @@ use super::Options;
 use super::arith::{Prop, Rel, Term};
 use super::draft::Drafts;
 use super::view::{Kind, View, find_top_level, fold, mentions, telescope};
+use crate::lexer::{TokenKind, tokens};
 
 pub(super) fn draft(view: &View, options: Options, drafts: &mut Drafts) {
     fitting_hypotheses(view, drafts);
@@ -65,29 +66,29 @@ pub(super) fn draft(view: &View, options: Options, drafts: &mut Drafts) {
 /// `show "ab".length = 2 from rfl` for the string literals whose lengths a target speaks of: no simplifier counts them.
 fn literal_lengths(target: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    let mut rest = target;
-    while let Some(begin) = rest.find('"') {
-        let (mut n_chars, mut end, mut escaped) = (0, None, false);
-        for (at, c) in rest[begin + 1..].char_indices() {
-            match c {
-                _ if escaped => escaped = false,
-                '\\' => (escaped, n_chars) = (true, n_chars + 1),
-                '"' => {
-                    end = Some(begin + 1 + at + 1);
-                    break;
-                }
-                _ => n_chars += 1,
-            }
-        }
-        let Some(end) = end else { break };
-        let literal = &rest[begin..end];
+    if !target.contains("\".length") {
+        return found;
+    }
+    for token in tokens(target).iter().filter(|token| token.kind == TokenKind::Str) {
+        let literal = token.text(target);
+        let Some(inner) = literal.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else { continue };
         // `\x41` and `\u03b1` are not counted here.
         let is_counted = !literal.contains("\\x") && !literal.contains("\\u");
+        if !is_counted || !target[token.span.end..].starts_with(".length") {
+            continue;
+        }
+        let mut chars = inner.chars();
+        let mut n_chars = 0;
+        while let Some(c) = chars.next() {
+            n_chars += 1;
+            if c == '\\' {
+                chars.next();
+            }
+        }
         let fact = format!("show {literal}.length = {n_chars} from rfl");
-        if is_counted && rest[end..].starts_with(".length") && !found.contains(&fact) {
+        if !found.contains(&fact) {
             found.push(fact);
         }
-        rest = &rest[end..];
     }
     found
 }

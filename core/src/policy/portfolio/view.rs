@@ -200,22 +200,16 @@ pub(super) fn fold(text: &str) -> String {
 
 /// True when `name` stands in `text` as a whole word; `n` is not mentioned by `n✝` or `h.n`, but it is by `n.succ`.
 pub(super) fn mentions(text: &str, name: &str) -> bool {
-    if name.is_empty() {
-        return false;
-    }
-    let mut from = 0;
-    while let Some(at) = text[from..].find(name) {
-        let (start, end) = (from + at, from + at + name.len());
-        let before = text[..start].chars().next_back();
-        let after = text[end..].chars().next();
-        let free_before = !before.is_some_and(is_name_part);
-        let free_after = !after.is_some_and(|c| (is_name_part(c) && c != '.') || c == '✝');
-        if free_before && free_after {
-            return true;
-        }
-        from = end;
-    }
-    false
+    !name.is_empty() && places(text, name).next().is_some()
+}
+
+/// Where `name` stands in `text` as a whole word, as [`mentions`] has it: byte offsets.
+pub(super) fn places<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = usize> + 'a {
+    text.match_indices(name).map(|(at, _)| at).filter(move |at| {
+        let before = text[..*at].chars().next_back();
+        let after = text[at + name.len()..].chars().next();
+        !before.is_some_and(is_name_part) && !after.is_some_and(|c| (is_name_part(c) && c != '.') || c == '✝')
+    })
 }
 
 /// The byte offset of `needle` in `text` outside all brackets.

@@ -4,7 +4,7 @@
 //! Each is a `have` with its own proof by induction, so a wrong guess fails by itself and costs one tactic.
 
 use super::super::draft::Drafts;
-use super::super::view::{View, find_top_level, mentions};
+use super::super::view::{View, find_top_level, mentions, places};
 use super::names::Names;
 use crate::facts::{Call, Declaration, GoalFacts, Recursion};
 
@@ -139,13 +139,10 @@ fn replaced(term: &str, start: &str, by: &str) -> Option<String> {
         "Bool.false" => "false",
         other => other,
     };
-    let goes_on = |c: char| c.is_alphanumeric() || "_✝'".contains(c);
-    let begins = |at: usize| !term[..at].ends_with(|c| goes_on(c) || c == '.');
     // A number's point goes on with it, a name's is a projection of what it names.
     let is_number = shown.starts_with(|c: char| c.is_ascii_digit());
-    let ends = |at: usize| !term[at..].starts_with(|c| goes_on(c) || (c == '.' && is_number));
-    let mut places = term.match_indices(shown).filter(|(at, _)| begins(*at) && ends(at + shown.len()));
-    let (at, _) = places.next()?;
+    let mut places = places(term, shown).filter(|at| !(is_number && term[at + shown.len()..].starts_with('.')));
+    let at = places.next()?;
     let is_only = places.next().is_none();
     is_only.then(|| format!("{}{by}{}", &term[..at], &term[at + shown.len()..]))
 }
@@ -193,11 +190,6 @@ fn appended(view: &View, facts: &GoalFacts, names: &Names, drafts: &mut Drafts) 
             );
         }
     }
-}
-
-/// A proof by induction that introduces more before the rest.
-fn with_more(proof: &str, more: &str) -> String {
-    proof.replacen("intro ", &format!("intro {} ", more.trim_end()).replace("  ", " "), 1)
 }
 
 /// Of two functions that are defined by each other one is often the other's opposite.
@@ -274,14 +266,19 @@ fn kept(view: &View, names: &Names, drafts: &mut Drafts) {
         if over == "List" && change.args.len() == 2 {
             // Putting an element somewhere is seen like putting it in front.
             if view.target.contains(" ∈ ") {
-                add(6.0 * fade, format!("∀ b {binders}, b ∈ {result} ↔ b ∈ a1 :: t"), &with_more(&proof, "b"));
+                add(
+                    6.0 * fade,
+                    format!("∀ b {binders}, b ∈ {result} ↔ b ∈ a1 :: t"),
+                    &by_induction(&format!("b {binders}"), "t", names),
+                );
             }
             let sees = |f: &&&Declaration| f.args.last() == Some(over) && f.result != *over && f.name != change.name;
             for measure in names.functions_in_goal().iter().filter_map(|name| names.find(name)).filter(|f| sees(&f)) {
                 let more: String = (1..measure.args.len()).map(|idx| format!("b{idx} ")).collect();
                 let m = format!("{} {more}", measure.name);
                 n_guesses += 1;
-                add(6.5 * fade, format!("∀ {more}{binders}, {m}{result} = {m}(a1 :: t)"), &with_more(&proof, &more));
+                let proof = by_induction(&format!("{more}{binders}"), "t", names);
+                add(6.5 * fade, format!("∀ {more}{binders}, {m}{result} = {m}(a1 :: t)"), &proof);
             }
         }
         let of_type = |f: &&&Declaration| f.args.len() == 1 && f.args.last() == Some(over) && f.name != change.name;
