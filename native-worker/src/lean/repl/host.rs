@@ -116,6 +116,21 @@ impl ReplHost {
         Ok(Ok(env))
     }
 
+    /// What the statement comes to with `sorry` for its proof and `options` before it.
+    async fn root(
+        &mut self,
+        options: &str,
+        theorem: &Theorem,
+        env: Option<u64>,
+        limit: Duration,
+        cost: &mut LeanCost,
+    ) -> Result<Root, HostDown> {
+        let statement = format!("{options}{} := by sorry", theorem.statement.trim_end());
+        let asked = self.process.ask(&Request::command(statement, env), limit).await;
+        *cost += asked.cost;
+        Ok(reading::root(asked.answer?))
+    }
+
     async fn confused(&mut self, detail: String) -> HostDown {
         self.process.give_up(HostDown::Crashed { detail }).await
     }
@@ -156,11 +171,13 @@ impl LeanHost for ReplHost {
             Ok(env) => env,
             Err(message) => return Ok(Costed { value: Opened::Rejected { message }, cost }),
         };
-        let statement = format!("{}{} := by sorry", recheck::bound_where_opened(theorem), theorem.statement.trim_end());
-        let request = Request::command(statement, env);
-        let asked = self.process.ask(&request, limits.wall).await;
-        cost += asked.cost;
-        let value = match reading::root(asked.answer?) {
+        let mut root = self.root(recheck::bound_by_hand(theorem), theorem, env, limits.wall, &mut cost).await?;
+        if let Root::Open { goal, .. } = &root
+            && let Some(options) = recheck::bound_where_reopened(theorem, &Goal::parse(goal))
+        {
+            root = self.root(options, theorem, env, limits.wall, &mut cost).await?;
+        }
+        let value = match root {
             Root::Open { state, goal } => Opened::Root {
                 state: HostState(state),
                 goals: vec![Goal::parse(&goal)],

@@ -14,6 +14,7 @@
 //! forge any answer of this process. Against code that gets past the filter only a kernel replay in another process
 //! would hold, which this protocol does not offer.
 
+use stepwise_core::goal::Goal;
 use stepwise_core::lexer::{self, Token, TokenKind};
 use stepwise_core::outcome::Verdict;
 use stepwise_core::problem::Theorem;
@@ -310,13 +311,20 @@ pub(super) fn bound_by_hand(theorem: &Theorem) -> &'static str {
     if is_for_mathlib && !says_what_is_bound(theorem) { "set_option autoImplicit false in\n" } else { "" }
 }
 
-/// What stands before a statement where it is opened. Without Mathlib letters may stand for variables; a longer name that
-/// nobody has bound is one that somebody mistyped, or that a missing import would bring.
-pub(super) fn bound_where_opened(theorem: &Theorem) -> &'static str {
-    match bound_by_hand(theorem) {
-        "" if !says_what_is_bound(theorem) => "set_option relaxedAutoImplicit false in\n",
-        by_hand => by_hand,
-    }
+/// What stands before a statement that is opened once more, given the goal that it opened with. Without Mathlib letters may
+/// stand for variables; a longer name that nobody has bound is one that somebody mistyped, or that a missing import would
+/// bring. Lean alone knows who has bound a name, so that it is asked again wherever the context has a longer one.
+pub(super) fn bound_where_reopened(theorem: &Theorem, goal: &Goal) -> Option<&'static str> {
+    let mut names = goal.hypotheses.iter().flat_map(|hypothesis| &hypothesis.names);
+    let may_be_mistyped = bound_by_hand(theorem).is_empty() && !says_what_is_bound(theorem);
+    (may_be_mistyped && names.any(|name| !is_letter(name))).then_some("set_option relaxedAutoImplicit false in\n")
+}
+
+/// Whether Lean takes the name for a variable even where `relaxedAutoImplicit` is off: a letter, and signs that tell it
+/// from others.
+fn is_letter(name: &str) -> bool {
+    let is_sign = |c: char| c.is_numeric() || matches!(c, '_' | '\'' | '✝');
+    name.chars().skip(1).all(is_sign)
 }
 
 /// Whether the text has an opinion on variables that nobody has bound.

@@ -1,9 +1,10 @@
 //! The parts of the recheck that need no Lean.
 
 use expect_test::{Expect, expect};
+use stepwise_core::goal::Goal;
 use stepwise_core::problem::Theorem;
 
-use super::{Plan, bound_where_opened, parse_axioms, refused_unread, split_statement};
+use super::{Plan, bound_where_reopened, parse_axioms, refused_unread, split_statement};
 
 fn theorem(name: &str, statement: &str) -> Theorem {
     Theorem { name: name.into(), statement: statement.into(), ..Theorem::default() }
@@ -67,19 +68,20 @@ fn a_statement_for_mathlib_binds_its_variables_by_hand() {
 }
 
 #[test]
-fn only_letters_stand_for_variables_in_a_statement_that_is_opened() {
-    let before = |imports: &[&str], preamble: &str| {
-        let imports = imports.iter().map(|module| (*module).to_owned()).collect();
-        bound_where_opened(&Theorem {
-            imports,
+fn a_statement_with_longer_names_is_opened_once_more() {
+    let options = |imports: &[&str], preamble: &str, goal: &str| {
+        let asked = Theorem {
+            imports: imports.iter().map(|module| (*module).to_owned()).collect(),
             preamble: preamble.into(),
             ..theorem("t", "theorem t (x : Real) : x = x")
-        })
+        };
+        bound_where_reopened(&asked, &Goal::parse(goal))
     };
-    assert_eq!(before(&[], ""), "set_option relaxedAutoImplicit false in\n");
-    assert_eq!(before(&["Mathlib"], ""), "set_option autoImplicit false in\n");
-    assert_eq!(before(&[], "set_option relaxedAutoImplicit true"), "");
-    assert_eq!(before(&["Mathlib"], "set_option autoImplicit true"), "");
+    let mistyped = "Real : Sort u_1\nx : Real\n⊢ x = x";
+    assert_eq!(options(&[], "", mistyped), Some("set_option relaxedAutoImplicit false in\n"));
+    assert_eq!(options(&[], "", "α : Type\nx₁ x' n✝ : α\n⊢ x₁ = x'"), None);
+    assert_eq!(options(&[], "set_option relaxedAutoImplicit true", mistyped), None);
+    assert_eq!(options(&["Mathlib"], "", mistyped), None);
 }
 
 #[test]
