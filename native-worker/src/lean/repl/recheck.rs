@@ -307,8 +307,7 @@ pub(super) fn unseen_use(theorem: &Theorem) -> Option<String> {
 /// What stands before the statement where it is elaborated apart from its proof: Mathlib's own files bind every variable by
 /// hand, and a name that a statement for Mathlib does not bind is one that somebody mistyped.
 pub(super) fn bound_by_hand(theorem: &Theorem) -> &'static str {
-    let is_for_mathlib = theorem.imports.iter().any(|module| module == "Mathlib" || module.starts_with("Mathlib."));
-    if is_for_mathlib && !says_what_is_bound(theorem) { "set_option autoImplicit false in\n" } else { "" }
+    if is_for_mathlib(theorem) && !says_what_is_bound(theorem) { "set_option autoImplicit false in\n" } else { "" }
 }
 
 /// What stands before a statement that is opened once more, given the goal that it opened with. Without Mathlib letters may
@@ -316,7 +315,7 @@ pub(super) fn bound_by_hand(theorem: &Theorem) -> &'static str {
 /// bring. Lean alone knows who has bound a name, so that it is asked again wherever the context has a longer one.
 pub(super) fn bound_where_reopened(theorem: &Theorem, goal: &Goal) -> Option<&'static str> {
     let mut names = goal.hypotheses.iter().flat_map(|hypothesis| &hypothesis.names);
-    let may_be_mistyped = bound_by_hand(theorem).is_empty() && !says_what_is_bound(theorem);
+    let may_be_mistyped = !is_for_mathlib(theorem) && !says_what_is_bound(theorem);
     (may_be_mistyped && names.any(|name| !is_letter(name))).then_some("set_option relaxedAutoImplicit false in\n")
 }
 
@@ -325,6 +324,10 @@ pub(super) fn bound_where_reopened(theorem: &Theorem, goal: &Goal) -> Option<&'s
 fn is_letter(name: &str) -> bool {
     let is_sign = |c: char| c.is_numeric() || matches!(c, '_' | '\'' | '✝');
     name.chars().skip(1).all(is_sign)
+}
+
+fn is_for_mathlib(theorem: &Theorem) -> bool {
+    theorem.imports.iter().any(|module| module == "Mathlib" || module.starts_with("Mathlib."))
 }
 
 /// Whether the text has an opinion on variables that nobody has bound.

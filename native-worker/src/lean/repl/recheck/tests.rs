@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 use stepwise_core::goal::Goal;
 use stepwise_core::problem::Theorem;
 
-use super::{Plan, bound_where_reopened, parse_axioms, refused_unread, split_statement};
+use super::{Plan, bound_by_hand, bound_where_reopened, parse_axioms, refused_unread, split_statement};
 
 fn theorem(name: &str, statement: &str) -> Theorem {
     Theorem { name: name.into(), statement: statement.into(), ..Theorem::default() }
@@ -69,14 +69,17 @@ fn a_statement_for_mathlib_binds_its_variables_by_hand() {
 
 #[test]
 fn a_statement_with_longer_names_is_opened_once_more() {
-    let options = |imports: &[&str], preamble: &str, goal: &str| {
-        let asked = Theorem {
-            imports: imports.iter().map(|module| (*module).to_owned()).collect(),
-            preamble: preamble.into(),
-            ..theorem("t", "theorem t (x : Real) : x = x")
-        };
-        bound_where_reopened(&asked, &Goal::parse(goal))
+    let asked = |imports: &[&str], preamble: &str| Theorem {
+        imports: imports.iter().map(|module| (*module).to_owned()).collect(),
+        preamble: preamble.into(),
+        ..theorem("t", "theorem t (x : Real) : x = x")
     };
+    let options = |imports: &[&str], preamble: &str, goal: &str| {
+        bound_where_reopened(&asked(imports, preamble), &Goal::parse(goal))
+    };
+    assert_eq!(bound_by_hand(&asked(&[], "")), "");
+    assert_eq!(bound_by_hand(&asked(&["Mathlib"], "")), "set_option autoImplicit false in\n");
+    assert_eq!(bound_by_hand(&asked(&["Mathlib"], "set_option autoImplicit true")), "");
     let mistyped = "Real : Sort u_1\nx : Real\n⊢ x = x";
     assert_eq!(options(&[], "", mistyped), Some("set_option relaxedAutoImplicit false in\n"));
     assert_eq!(options(&[], "", "α : Type\nx₁ x' n✝ : α\n⊢ x₁ = x'"), None);
