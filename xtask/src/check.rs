@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::shell::{cargo, command, find_program, step, succeeds};
+use crate::shell::{cargo, command, find_program, root, step, succeeds, target};
 use crate::wasm::Module;
 use crate::{demo, python, wasm, web};
 
@@ -58,7 +58,7 @@ fn browser_tests() -> Result<()> {
         eprintln!("not tested: page and models in a browser, because there is no npm (Debian: apt install npm)");
         return Ok(());
     }
-    let folder = crate::shell::root().join("tests/web");
+    let folder = root().join("tests/web");
     step(
         "browser tests' driver",
         command("npm").args(["ci", "--silent", "--no-fund", "--no-audit"]).current_dir(&folder),
@@ -68,11 +68,13 @@ fn browser_tests() -> Result<()> {
         command.args(["--test", file]).current_dir(&folder).env("CHROMIUM", &chromium);
         command
     };
-    let dist = web::pack()?;
+    let dist = web::pack_for_tests()?;
     step("browser test of the page", test("replay.test.mjs").env("DIST", &dist))?;
     step("browser test of a large search", test("tree.test.mjs").env("DIST", &dist))?;
-    // Set-up has built it, and it reads the page that was just packed.
-    step("browser test of proving", test("prove.test.mjs").env("STEPWISE", built("stepwise")))?;
+    step(
+        "browser test of proving",
+        test("prove.test.mjs").env("STEPWISE", built("stepwise")).env("STEPWISE_PAGE", &dist),
+    )?;
     step("browser test of language models", test("inference.test.mjs").env("INFERENCE", dist.join("inference")))?;
     step(
         "browser test of the models that ship",
@@ -82,7 +84,5 @@ fn browser_tests() -> Result<()> {
 
 /// A program that set-up or `cargo test` has built.
 fn built(name: &str) -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    crate::shell::root().join(target).join("debug").join(file)
+    target().join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }

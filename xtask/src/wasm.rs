@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use anyhow::{Result, bail};
 
-use crate::shell::{cargo, command, output, root, step, succeeds};
+use crate::shell::{cargo, command, output, step, succeeds, target};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 const DISTRIBUTION_CARGO: &str = "/usr/bin/cargo";
@@ -22,6 +22,8 @@ pub(crate) enum Module {
     Page,
     /// The language model for the page's worker: fast code.
     Inference,
+    /// The same for tests, by the development profile: as the native tests have it, and built in half the time.
+    TestedInference,
 }
 
 /// Which toolchain is wanted.
@@ -72,7 +74,7 @@ impl Module {
     fn package(self) -> &'static str {
         match self {
             Self::Page => "stepwise-web",
-            Self::Inference => "stepwise-inference",
+            Self::Inference | Self::TestedInference => "stepwise-inference",
         }
     }
 
@@ -80,6 +82,15 @@ impl Module {
         match self {
             Self::Page => "web",
             Self::Inference => "inference",
+            Self::TestedInference => "dev",
+        }
+    }
+
+    /// cargo's folder for what this profile makes.
+    fn folder(self) -> &'static str {
+        match self.profile() {
+            "dev" => "debug",
+            profile => profile,
         }
     }
 
@@ -87,7 +98,7 @@ impl Module {
     fn file(self) -> &'static str {
         match self {
             Self::Page => "stepwise-web.wasm",
-            Self::Inference => "stepwise_inference.wasm",
+            Self::Inference | Self::TestedInference => "stepwise_inference.wasm",
         }
     }
 }
@@ -95,7 +106,7 @@ impl Module {
 impl Toolchain {
     /// The module's wasm file, once built.
     pub(crate) fn file(self, module: Module) -> PathBuf {
-        self.target_folder().join(TARGET).join(module.profile()).join(module.file())
+        self.target_folder().join(TARGET).join(module.folder()).join(module.file())
     }
 
     /// Lints the code that exists on wasm32 only. The distribution's toolchain has no clippy.
@@ -135,7 +146,7 @@ impl Toolchain {
         };
         command.arg(verb).args(["--quiet", "--target", TARGET, "--profile", module.profile()]);
         command.args(["--package", module.package()]);
-        if module == Module::Inference {
+        if module != Module::Page {
             // Every browser that has WebGPU has these, and matrix products on the CPU need them.
             command.args(["--config", &format!("target.{TARGET}.rustflags = ['-Ctarget-feature=+simd128']")]);
         }
@@ -149,8 +160,8 @@ impl Toolchain {
     /// Each toolchain keeps its own folder: sharing one would rebuild everything at every change of toolchain.
     fn target_folder(self) -> PathBuf {
         match self {
-            Self::Rustup => root().join("target"),
-            Self::Distribution => root().join("target/distribution"),
+            Self::Rustup => target(),
+            Self::Distribution => target().join("distribution"),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::assets::{self, Size};
-use crate::shell::{cargo, command, root, step};
+use crate::shell::{cargo, command, root, step, target};
 use crate::wasm::{self, Module};
 
 /// The version of the `wasm-bindgen` command must be exactly that of the crate in the lock file.
@@ -29,18 +29,40 @@ const PAGE: [(&str, &str); 5] = [
 /// The models that ship, as the page finds them.
 const MODELS: [&str; 2] = ["tiny/policy", "tiny/critic"];
 
+/// Where the page is packed for who uses it.
+fn dist() -> PathBuf {
+    root().join("dist")
+}
+
 /// Packs everything, and returns the folder.
 pub(crate) fn pack() -> Result<PathBuf> {
     pack_inference()?;
-    pack_models()?;
-    pack_page()
+    pack_all_but_inference(&dist())
+}
+
+/// Packs everything for tests, apart from what users are served, and returns the folder.
+pub(crate) fn pack_for_tests() -> Result<PathBuf> {
+    let dist = target().join("tested-page");
+    let inference = dist.join("inference");
+    empty(&inference)?;
+    build_module(Module::TestedInference, &inference, "stepwise-inference")?;
+    assets::write_manifest(&inference)?;
+    pack_all_but_inference(&dist)
 }
 
 /// Builds and packs the page alone, and returns the folder. The language model and the models of an earlier packing stay.
 pub(crate) fn pack_page() -> Result<PathBuf> {
-    let dist = root().join("dist");
-    empty_of_files(&dist)?;
-    build_module(Module::Page, &dist, "stepwise-web")?;
+    pack_page_into(&dist())
+}
+
+fn pack_all_but_inference(dist: &Path) -> Result<PathBuf> {
+    pack_models_into(dist)?;
+    pack_page_into(dist)
+}
+
+fn pack_page_into(dist: &Path) -> Result<PathBuf> {
+    empty_of_files(dist)?;
+    build_module(Module::Page, dist, "stepwise-web")?;
     for (from, to) in PAGE {
         fs::copy(root().join(from), dist.join(to)).with_context(|| format!("cannot copy {from} into dist/"))?;
     }
@@ -52,18 +74,18 @@ pub(crate) fn pack_page() -> Result<PathBuf> {
             wasm.sent
         );
     }
-    let files: Vec<PathBuf> = fs::read_dir(&dist)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let files: Vec<PathBuf> = fs::read_dir(dist)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
     let beside = |file: &PathBuf| {
         file.is_file() && !assets::is_twin(file) && file.extension().is_some_and(|kind| kind != "wasm")
     };
     finish("the page's other files", &files.into_iter().filter(beside).collect::<Vec<_>>())?;
     eprintln!("the page is in {}", dist.display());
-    Ok(dist)
+    Ok(dist.to_path_buf())
 }
 
 /// Builds and packs the language model for a page's worker, and returns the folder.
 pub(crate) fn pack_inference() -> Result<PathBuf> {
-    let dist = root().join("dist/inference");
+    let dist = dist().join("inference");
     empty(&dist)?;
     build_module(Module::Inference, &dist, "stepwise-inference")?;
     assets::write_manifest(&dist)?;
@@ -73,8 +95,8 @@ pub(crate) fn pack_inference() -> Result<PathBuf> {
 }
 
 /// Packs the models that ship.
-fn pack_models() -> Result<()> {
-    let dist = root().join("dist/models");
+fn pack_models_into(dist: &Path) -> Result<()> {
+    let dist = dist.join("models");
     empty(&dist)?;
     for model in MODELS {
         let (from, to) = (root().join("models").join(model), dist.join(model));
@@ -137,7 +159,7 @@ fn wasm_bindgen() -> Result<PathBuf> {
     if has_version(&on_path) {
         return Ok(on_path);
     }
-    let tools = root().join("target/tools");
+    let tools = target().join("tools");
     let ours = tools.join("bin").join(format!("wasm-bindgen{}", std::env::consts::EXE_SUFFIX));
     if !has_version(&ours) {
         // Without optimisation it builds in half the time, and it runs for a second only. `--locked` does not build.
