@@ -2,7 +2,7 @@
 
 use super::arith::{Op, Prop, Rel, Term};
 use super::draft::Drafts;
-use super::view::{Hyp, Kind, View, find_top_level, split_exists, telescope};
+use super::view::{Hyp, Kind, View, find_connective, find_top_level, split_exists, telescope};
 
 pub(super) fn draft(view: &View, drafts: &mut Drafts) {
     introduce(view, drafts);
@@ -25,10 +25,10 @@ fn introduce(view: &View, drafts: &mut Drafts) {
         let name = view.fresh(&base, &names);
         names.push(name);
     }
-    let negation =
-        rest.starts_with('¬') && find_top_level(rest, " ∧ ").is_none() && find_top_level(rest, " ∨ ").is_none();
-    let negation = (negation && find_top_level(rest, " ↔ ").is_none())
-        || matches!(Prop::parse(rest), Some(Prop::Rel(Rel::Ne, _, _) | Prop::Not(_)));
+    let negated = rest
+        .strip_prefix('¬')
+        .filter(|_| [" ∧ ", " ∨ ", " ↔ "].into_iter().all(|symbol| find_connective(rest, symbol).is_none()));
+    let is_negation = negated.is_some() || matches!(Prop::parse(rest), Some(Prop::Rel(Rel::Ne, _, _)));
     if !names.is_empty() {
         drafts.add(16.0, format!("intro {}", names.join(" ")));
         // A premise that is a conjunction or an existential can be taken apart on the way in.
@@ -38,8 +38,13 @@ fn introduce(view: &View, drafts: &mut Drafts) {
             drafts.add(5.0, format!("rintro {}", patterns.join(" ")));
         }
     }
-    if negation {
-        names.push(view.fresh("h", &names));
+    if is_negation {
+        let name = view.fresh("h", &names);
+        let pattern = negated.map_or_else(|| name.clone(), |inner| pattern(view, inner, &name));
+        if pattern != name {
+            drafts.add(5.0, format!("rintro {}", [names.as_slice(), &[pattern]].concat().join(" ")));
+        }
+        names.push(name);
         drafts.add(if binders.is_empty() { 9.0 } else { 6.0 }, format!("intro {}", names.join(" ")));
     }
 }
@@ -48,12 +53,12 @@ fn introduce(view: &View, drafts: &mut Drafts) {
 fn pattern(view: &View, ty: &str, name: &str) -> String {
     let bracketed = ty.starts_with('(') && find_top_level(ty, ") ").is_none() && ty.ends_with(')');
     let ty = if bracketed { &ty[1..ty.len() - 1] } else { ty };
-    if let Some((binders, _)) = split_exists(ty) {
+    if let Some((binders, body)) = split_exists(ty) {
         let mut parts: Vec<String> = Vec::new();
         for binder in &binders {
             parts.push(view.fresh(binder.name.as_deref().unwrap_or("x"), &parts));
         }
-        parts.push(format!("{name}x"));
+        parts.push(pattern(view, body, &format!("{name}x")));
         return format!("⟨{}⟩", parts.join(", "));
     }
     let n_parts = conjuncts(ty);
@@ -70,12 +75,11 @@ fn letter(idx: usize) -> char {
 
 /// How many conjuncts stand side by side at the top of a type; 1 when another connective is on top.
 fn conjuncts(ty: &str) -> usize {
-    if ty.starts_with(['∃', '∀']) || [" → ", " ↔ ", " ∨ "].iter().any(|symbol| find_top_level(ty, symbol).is_some())
-    {
+    if [" → ", " ↔ ", " ∨ "].into_iter().any(|symbol| find_connective(ty, symbol).is_some()) {
         return 1;
     }
     let (mut n, mut rest) = (1, ty);
-    while let Some(at) = find_top_level(rest, " ∧ ") {
+    while let Some(at) = find_connective(rest, " ∧ ") {
         n += 1;
         rest = &rest[at + " ∧ ".len()..];
     }
@@ -88,21 +92,21 @@ fn split_target(view: &View, drafts: &mut Drafts) {
     {
         return;
     }
-    if find_top_level(target, " ↔ ").is_some() {
+    if find_connective(target, " ↔ ").is_some() {
         let name = view.fresh("h", &[]);
         drafts.add(8.0, format!("constructor <;> intro {name}"));
         drafts.add(5.0, "constructor");
-    } else if find_top_level(target, " ∨ ").is_some() {
+    } else if find_connective(target, " ∨ ").is_some() {
         drafts.add(3.0, "left");
         drafts.add(3.0, "right");
         if let Some(Prop::Or(first, _)) = &view.target_prop
             && matches!(**first, Prop::Rel(..) | Prop::Not(_))
         {
-            let at = find_top_level(target, " ∨ ").unwrap_or(0);
+            let at = find_connective(target, " ∨ ").unwrap_or(0);
             let name = view.fresh("h", &[]);
             drafts.add(2.0, format!("by_cases {name} : {}", &target[..at]));
         }
-    } else if find_top_level(target, " ∧ ").is_some() {
+    } else if find_connective(target, " ∧ ").is_some() {
         drafts.add(11.0, "constructor");
         drafts.add(3.0, "refine ⟨?_, ?_⟩ <;> simp_all");
     } else if let Some((Rel::Eq, ..)) = view.target_relation() {
@@ -217,9 +221,9 @@ fn take_apart(view: &View, drafts: &mut Drafts) {
             let parts: Vec<String> =
                 (0..n_parts).map(|idx| view.fresh(&format!("{name}{}", letter(idx)), &[])).collect();
             drafts.add(2.5, format!("obtain ⟨{}⟩ := {name}", parts.join(", ")));
-        } else if find_top_level(&hyp.ty, " ↔ ").is_some() {
+        } else if find_connective(&hyp.ty, " ↔ ").is_some() {
             drafts.add(0.8, format!("rw [{name}]"));
-        } else if find_top_level(&hyp.ty, " ∨ ").is_some() {
+        } else if find_connective(&hyp.ty, " ∨ ").is_some() {
             drafts.add(5.0, format!("rcases {name} with {name} | {name}"));
         } else if let Some(Prop::Rel(Rel::Dvd, left, right)) = &hyp.prop {
             // A divisor gives a cofactor; a variable on the right can then be replaced everywhere.
@@ -271,8 +275,8 @@ fn propositions(view: &View, drafts: &mut Drafts) {
 /// Equality of functions, lists and propositions.
 fn extensionality(view: &View, drafts: &mut Drafts) {
     let target = view.target.as_str();
-    let Some(equals) = find_top_level(target, " = ") else { return };
-    if target.starts_with(['∀', '∃', '¬']) {
+    let Some(equals) = find_connective(target, " = ") else { return };
+    if target.starts_with('¬') {
         return;
     }
     let sides = [target[..equals].trim(), target[equals + 3..].trim()];

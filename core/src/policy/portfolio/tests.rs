@@ -89,6 +89,23 @@ fn splits_connectives() {
 }
 
 #[test]
+fn a_quantifier_takes_the_connectives_behind_it() {
+    offers("⊢ ¬∃ n, n * n = 2 ∧ n < 5", 1, "intro h");
+    offers("⊢ ¬∃ n, n * n = 2 ∧ n < 5", 6, "rintro ⟨n, hxa, hxb⟩");
+    offers("p : Prop\nP : ℕ → Prop\n⊢ p → ¬∃ x y, P x ∨ P y", 8, "rintro h ⟨x, y, h1x⟩");
+    for state in [
+        "⊢ ¬∃ n, n * n = 2 ∧ n < 5",
+        "⊢ ¬∀ n, n * n = 2 ∨ n < 5",
+        "P : ℕ → Prop\nh : ¬∃ n, P n ∧ P (n + 1)\n⊢ False",
+        "P : ℕ → Prop\nh : ¬∀ n, P n ∨ P (n + 1)\n⊢ False",
+    ] {
+        let wrong = ["constructor", "refine ⟨?_, ?_⟩", "left", "obtain ⟨ha, hb⟩", "rcases h with h | h"];
+        let offered = tactics(state);
+        assert!(!offered.iter().any(|tactic| wrong.iter().any(|wrong| tactic.starts_with(wrong))), "{offered:#?}");
+    }
+}
+
+#[test]
 fn uses_the_hypotheses() {
     offers("p q : Prop\nhp : p\nhq : q\n⊢ q", 1, "exact hq");
     offers("a b : ℤ\nh : a = b\n⊢ b = a", 1, "exact h.symm");

@@ -228,6 +228,15 @@ pub(super) fn find_top_level(text: &str, needle: &str) -> Option<usize> {
     None
 }
 
+/// The byte offset of a connective or relation at the top of a proposition: outside all brackets, and not in what a
+/// quantifier or `fun` takes, which is everything to its right: `¬∃ n, p n ∧ q n` is no conjunction.
+pub(super) fn find_connective(text: &str, symbol: &str) -> Option<usize> {
+    let at = find_top_level(text, symbol)?;
+    let takes_all = |binder: &str| find_top_level(&text[..at], binder);
+    let is_taken = text.starts_with("fun ") || ["∃", "∀", " fun "].into_iter().find_map(takes_all).is_some();
+    (!is_taken).then_some(at)
+}
+
 /// Splits `∃ x y, body` or `∃ (x : T), body` into binder names and body.
 pub(super) fn split_exists(text: &str) -> Option<(Vec<Binder>, &str)> {
     let rest = text.strip_prefix("∃ ")?;
