@@ -58,7 +58,9 @@ fn pattern(view: &View, ty: &str, name: &str) -> String {
         for binder in &binders {
             parts.push(view.fresh(binder.name.as_deref().unwrap_or("x"), &parts));
         }
-        parts.push(pattern(view, body, &format!("{name}x")));
+        let inner = pattern(view, body, &format!("{name}x"));
+        let unbracketed = inner.strip_prefix('⟨').and_then(|parts| parts.strip_suffix('⟩'));
+        parts.push(unbracketed.unwrap_or(&inner).to_owned());
         return format!("⟨{}⟩", parts.join(", "));
     }
     let n_parts = conjuncts(ty);

@@ -45,7 +45,7 @@ fn introduces_all_binders_under_names_that_are_free() {
     offers("p q : Prop\n⊢ p → q → p", 1, "intro h h1");
     offers("a : ℕ\n⊢ ¬a < a", 6, "intro h");
     offers("l : List ℕ\n⊢ ∀ x ∈ l, x = x", 1, "intro x h");
-    offers("p q : ℕ → Prop\n⊢ (∃ x, p x ∧ q x) → ∃ x, p x", 5, "rintro ⟨x, hx⟩");
+    offers("p q : ℕ → Prop\n⊢ (∃ x, p x ∧ q x) → ∃ x, p x", 5, "rintro ⟨x, hxa, hxb⟩");
 }
 
 #[test]
