@@ -1,8 +1,8 @@
 // Proves theorems in a real Chromium on a real `stepwise serve` with real Lean: with clicks, with keys only, by search, with
 // the models in the browser; and goes on when connections, hosts and servers are lost.
 //
-// Run by `cargo xtask test`, which sets CHROMIUM (the browser's path), STEPWISE (the program) and STEPWISE_PAGE (the packed
-// page; without it, the one in dist/). SHOTS names a folder for screenshots.
+// Run by `cargo xtask test`, which sets CHROMIUM (the browser's path) and STEPWISE (the program, built in a workspace whose
+// page is packed). SHOTS names a folder for screenshots.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { readFile } from "node:fs/promises";

@@ -68,13 +68,11 @@ fn browser_tests() -> Result<()> {
         command.args(["--test", file]).current_dir(&folder).env("CHROMIUM", &chromium);
         command
     };
-    let dist = web::pack_for_tests()?;
+    let dist = web::pack()?;
     step("browser test of the page", test("replay.test.mjs").env("DIST", &dist))?;
     step("browser test of a large search", test("tree.test.mjs").env("DIST", &dist))?;
-    step(
-        "browser test of proving",
-        test("prove.test.mjs").env("STEPWISE", built("stepwise")).env("STEPWISE_PAGE", &dist),
-    )?;
+    // Set-up has built it, and it reads the page that was just packed.
+    step("browser test of proving", test("prove.test.mjs").env("STEPWISE", built("stepwise")))?;
     step("browser test of language models", test("inference.test.mjs").env("INFERENCE", dist.join("inference")))?;
     step(
         "browser test of the models that ship",

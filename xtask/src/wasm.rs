@@ -22,8 +22,6 @@ pub(crate) enum Module {
     Page,
     /// The language model for the page's worker: fast code.
     Inference,
-    /// The same for tests, by the development profile: as the native tests have it, and built in half the time.
-    TestedInference,
 }
 
 /// Which toolchain is wanted.
@@ -74,7 +72,7 @@ impl Module {
     fn package(self) -> &'static str {
         match self {
             Self::Page => "stepwise-web",
-            Self::Inference | Self::TestedInference => "stepwise-inference",
+            Self::Inference => "stepwise-inference",
         }
     }
 
@@ -82,15 +80,6 @@ impl Module {
         match self {
             Self::Page => "web",
             Self::Inference => "inference",
-            Self::TestedInference => "dev",
-        }
-    }
-
-    /// cargo's folder for what this profile makes.
-    fn folder(self) -> &'static str {
-        match self.profile() {
-            "dev" => "debug",
-            profile => profile,
         }
     }
 
@@ -98,7 +87,7 @@ impl Module {
     fn file(self) -> &'static str {
         match self {
             Self::Page => "stepwise-web.wasm",
-            Self::Inference | Self::TestedInference => "stepwise_inference.wasm",
+            Self::Inference => "stepwise_inference.wasm",
         }
     }
 }
@@ -106,7 +95,7 @@ impl Module {
 impl Toolchain {
     /// The module's wasm file, once built.
     pub(crate) fn file(self, module: Module) -> PathBuf {
-        self.target_folder().join(TARGET).join(module.folder()).join(module.file())
+        self.target_folder().join(TARGET).join(module.profile()).join(module.file())
     }
 
     /// Lints the code that exists on wasm32 only. The distribution's toolchain has no clippy.
@@ -146,7 +135,7 @@ impl Toolchain {
         };
         command.arg(verb).args(["--quiet", "--target", TARGET, "--profile", module.profile()]);
         command.args(["--package", module.package()]);
-        if module != Module::Page {
+        if module == Module::Inference {
             // Every browser that has WebGPU has these, and matrix products on the CPU need them.
             command.args(["--config", &format!("target.{TARGET}.rustflags = ['-Ctarget-feature=+simd128']")]);
         }

@@ -29,40 +29,18 @@ const PAGE: [(&str, &str); 5] = [
 /// The models that ship, as the page finds them.
 const MODELS: [&str; 2] = ["tiny/policy", "tiny/critic"];
 
-/// Where the page is packed for who uses it.
-fn dist() -> PathBuf {
-    root().join("dist")
-}
-
 /// Packs everything, and returns the folder.
 pub(crate) fn pack() -> Result<PathBuf> {
     pack_inference()?;
-    pack_all_but_inference(&dist())
-}
-
-/// Packs everything for tests, apart from what users are served, and returns the folder.
-pub(crate) fn pack_for_tests() -> Result<PathBuf> {
-    let dist = target().join("tested-page");
-    let inference = dist.join("inference");
-    empty(&inference)?;
-    build_module(Module::TestedInference, &inference, "stepwise-inference")?;
-    assets::write_manifest(&inference)?;
-    pack_all_but_inference(&dist)
+    pack_models()?;
+    pack_page()
 }
 
 /// Builds and packs the page alone, and returns the folder. The language model and the models of an earlier packing stay.
 pub(crate) fn pack_page() -> Result<PathBuf> {
-    pack_page_into(&dist())
-}
-
-fn pack_all_but_inference(dist: &Path) -> Result<PathBuf> {
-    pack_models_into(dist)?;
-    pack_page_into(dist)
-}
-
-fn pack_page_into(dist: &Path) -> Result<PathBuf> {
-    empty_of_files(dist)?;
-    build_module(Module::Page, dist, "stepwise-web")?;
+    let dist = root().join("dist");
+    empty_of_files(&dist)?;
+    build_module(Module::Page, &dist, "stepwise-web")?;
     for (from, to) in PAGE {
         fs::copy(root().join(from), dist.join(to)).with_context(|| format!("cannot copy {from} into dist/"))?;
     }
@@ -74,18 +52,18 @@ fn pack_page_into(dist: &Path) -> Result<PathBuf> {
             wasm.sent
         );
     }
-    let files: Vec<PathBuf> = fs::read_dir(dist)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let files: Vec<PathBuf> = fs::read_dir(&dist)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
     let beside = |file: &PathBuf| {
         file.is_file() && !assets::is_twin(file) && file.extension().is_some_and(|kind| kind != "wasm")
     };
     finish("the page's other files", &files.into_iter().filter(beside).collect::<Vec<_>>())?;
     eprintln!("the page is in {}", dist.display());
-    Ok(dist.to_path_buf())
+    Ok(dist)
 }
 
 /// Builds and packs the language model for a page's worker, and returns the folder.
 pub(crate) fn pack_inference() -> Result<PathBuf> {
-    let dist = dist().join("inference");
+    let dist = root().join("dist/inference");
     empty(&dist)?;
     build_module(Module::Inference, &dist, "stepwise-inference")?;
     assets::write_manifest(&dist)?;
@@ -95,8 +73,8 @@ pub(crate) fn pack_inference() -> Result<PathBuf> {
 }
 
 /// Packs the models that ship.
-fn pack_models_into(dist: &Path) -> Result<()> {
-    let dist = dist.join("models");
+fn pack_models() -> Result<()> {
+    let dist = root().join("dist/models");
     empty(&dist)?;
     for model in MODELS {
         let (from, to) = (root().join("models").join(model), dist.join(model));

@@ -1,11 +1,10 @@
 //! The files of the page: its wasm, scripts and styles, and the models that it can load.
 //!
-//! A development build reads them from `dist/`, where `cargo xtask web` packs them, or from the folder that
-//! `STEPWISE_PAGE` names; a release carries them inside.
+//! A development build reads them from `dist/`, where `cargo xtask web` packs them; a release carries them inside.
 
 use std::collections::HashMap;
 use std::io::Read;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use axum::body::{Body, Bytes};
@@ -21,10 +20,7 @@ use crate::models::shipped;
 static CARRIED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
 /// Where a development build finds the page.
-static DIST: LazyLock<PathBuf> = LazyLock::new(|| {
-    let packed = || concat!(env!("CARGO_MANIFEST_DIR"), "/../dist").into();
-    std::env::var_os("STEPWISE_PAGE").map_or_else(packed, PathBuf::from)
-});
+const DIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../dist");
 
 /// Where the models' files begin.
 const MODELS: &str = "models/";
@@ -131,7 +127,7 @@ fn page_file(path: &str) -> Option<Bytes> {
     }
     let path = Path::new(path);
     let is_inside = path.components().all(|part| matches!(part, Component::Normal(_)));
-    is_inside.then(|| std::fs::read(DIST.join(path)).ok()).flatten().map(Bytes::from)
+    is_inside.then(|| std::fs::read(Path::new(DIST).join(path)).ok()).flatten().map(Bytes::from)
 }
 
 fn unzipped(bytes: &[u8]) -> Option<Bytes> {
