@@ -379,8 +379,10 @@ test("the way back from the tree keeps the proof that was found meanwhile", asyn
 });
 
 for (const [place, name] of [["in this browser, on WebGPU", "WebGPU"], ["in this browser, on the CPU", "the CPU"]]) {
-  test(`the models on ${name} suggest what the server's do`, async () => {
-    const { page, context, close } = await visit();
+  test(`the models on ${name} suggest what the server's do`, async (t) => {
+    const modelled = await serve("--port", "0", "--policy", "tiny", "--critic", "tiny");
+    t.after(() => modelled.stop());
+    const { page, context, close } = await visit({ url: modelled.url });
     // A GPU that is a program on the CPU takes minutes where a real one takes a moment.
     context.setDefaultTimeout(5 * PATIENCE);
     const isGpu = name === "WebGPU";
@@ -415,7 +417,7 @@ for (const [place, name] of [["in this browser, on WebGPU", "WebGPU"], ["in this
       const again = await context.newPage();
       const fetched = [];
       again.on("request", (request) => fetched.push(request.url()));
-      await again.goto(server.url);
+      await again.goto(modelled.url);
       await again.getByText(/^Ready on /).waitFor();
       assert.deepEqual(fetched.filter((url) => url.endsWith(".safetensors")), [], "weights are kept");
     }

@@ -2,20 +2,20 @@
 
 use super::arith::{Prop, Rel, Term};
 use super::draft::Drafts;
-use super::view::{Binder, Hyp, Kind, View, find_top_level, mentions, telescope};
+use super::view::{Binder, Hyp, Kind, View, find_connective, mentions, telescope};
 
 pub(super) fn draft(view: &View, drafts: &mut Drafts) {
     let mut n_equations = 0;
     for hyp in view.proofs() {
         let (binders, conclusion) = telescope(&hyp.ty);
-        if let Some(at) = find_top_level(conclusion, " = ")
-            && [" ∧ ", " ∨ ", " ↔ "].iter().all(|symbol| find_top_level(conclusion, symbol).is_none())
-            && !conclusion.starts_with(['∃', '¬'])
+        if let Some(at) = find_connective(conclusion, " = ")
+            && [" ∧ ", " ∨ ", " ↔ "].iter().all(|symbol| find_connective(conclusion, symbol).is_none())
+            && !conclusion.starts_with('¬')
         {
             let sides = (conclusion[..at].trim(), conclusion[at + 3..].trim());
             equation(view, hyp, &binders, sides, n_equations, drafts);
             n_equations += 1;
-        } else if binders.is_empty() && find_top_level(&hyp.ty, " ↔ ").is_some() {
+        } else if binders.is_empty() && find_connective(&hyp.ty, " ↔ ").is_some() {
             drafts.add(2.0, format!("rw [{}]", hyp.name));
             drafts.add(1.5, format!("simp [{}]", hyp.name));
         }

@@ -98,8 +98,10 @@ fn a_quantifier_takes_the_connectives_behind_it() {
         "⊢ ¬∀ n, n * n = 2 ∨ n < 5",
         "P : ℕ → Prop\nh : ¬∃ n, P n ∧ P (n + 1)\n⊢ False",
         "P : ℕ → Prop\nh : ¬∀ n, P n ∨ P (n + 1)\n⊢ False",
+        "P Q : ℕ → Prop\nh : ¬∃ n, P n ↔ Q n\n⊢ False",
+        "P Q : ℕ → Prop\nh : ∃ n, P n ↔ Q n\n⊢ P 0 → False",
     ] {
-        let wrong = ["constructor", "refine ⟨?_, ?_⟩", "left", "obtain ⟨ha, hb⟩", "rcases h with h | h"];
+        let wrong = ["constructor", "refine ⟨?_, ?_⟩", "left", "obtain ⟨ha, hb⟩", "rcases h with h | h", "rw [h]"];
         let offered = tactics(state);
         assert!(!offered.iter().any(|tactic| wrong.iter().any(|wrong| tactic.starts_with(wrong))), "{offered:#?}");
     }

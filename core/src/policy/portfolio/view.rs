@@ -232,8 +232,8 @@ pub(super) fn find_top_level(text: &str, needle: &str) -> Option<usize> {
 /// quantifier or `fun` takes, which is everything to its right: `¬∃ n, p n ∧ q n` is no conjunction.
 pub(super) fn find_connective(text: &str, symbol: &str) -> Option<usize> {
     let at = find_top_level(text, symbol)?;
-    let takes_all = |binder: &str| find_top_level(&text[..at], binder);
-    let is_taken = text.starts_with("fun ") || ["∃", "∀", " fun "].into_iter().find_map(takes_all).is_some();
+    let takes_all = |binder: &&str| find_top_level(&text[..at], binder).is_some();
+    let is_taken = text.starts_with("fun ") || ["∃", "∀", " fun "].iter().any(takes_all);
     (!is_taken).then_some(at)
 }
 
