@@ -54,7 +54,7 @@ export async function serveModels() {
 /** The program that answers as `stepwise prove` with these flags would be answered, one question at a time. */
 export function startNative(...flags) {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("STEPWISE_")));
-  const child = spawn(SUGGESTIONS, ["--critic", "tiny", "--search", "bf+cg", ...flags], { env, stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(SUGGESTIONS, ["--policy", "tiny", "--critic", "tiny", "--search", "bf+cg", ...flags], { env, stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   const ask = async (question) => {
     child.stdin.write(`${question}\n`);
