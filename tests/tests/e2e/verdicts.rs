@@ -122,12 +122,21 @@ async fn tricks_with_types_of_ones_own_are_refused() {
     let pool = lean::pool(1, Duration::from_secs(20));
     const COLOUR: &str = "inductive Colour | red | green deriving DecidableEq\n";
     let with = |text: &str| format!("{COLOUR}{text}");
-    // The kernel is told to look away while `decide` trusts it alone.
+    // The kernel is told to look away while `decide` trusts it alone. What is written behind is judged for itself.
     check(
         &pool,
-        &with("set_option debug.skipKernelTC true\ntheorem forged : Colour.red = Colour.green := by decide +kernel"),
+        &with(
+            "set_option debug.skipKernelTC true in\ntheorem forged : Colour.red = Colour.green := by decide +kernel\n\
+             theorem honest (c : Colour) : c = .red ∨ c = .green := by cases c <;> simp\n\
+             theorem built_on_it : Colour.green = Colour.red := forged.symm\n\
+             inductive Shade | light | dark\n\
+             theorem later (s : Shade) : s = .light ∨ s = .dark := by cases s <;> simp",
+        ),
         expect![[r#"
             theorem forged: the kernel refuses forged._proof_1 when it is checked again
+            theorem honest: accepted
+            theorem built_on_it: the kernel refuses forged._proof_1 when it is checked again
+            theorem later: accepted
             => refused"#]],
     )
     .await;

@@ -62,19 +62,18 @@ fn push_lemmas(integers: bool) -> &'static str {
     }
 }
 
+/// Names of the proofs that say what something leaves.
+fn known_residues<'a>(view: &'a View) -> Vec<&'a str> {
+    let says = |fact: &Prop| matches!(fact, Prop::Rel(Rel::Eq, Term::Bin(Op::Mod, ..), Term::Num(_)));
+    view.proofs()
+        .filter(|hyp| hyp.prop.as_ref().is_some_and(|prop| prop.conjuncts().into_iter().any(says)))
+        .map(|hyp| hyp.name.as_str())
+        .collect()
+}
+
 /// Known residues, pushed into the target.
 fn residue_facts(view: &View, drafts: &mut Drafts) {
-    let known: Vec<&str> = view
-        .proofs()
-        .filter(|hyp| {
-            hyp.prop.as_ref().is_some_and(|prop| {
-                prop.conjuncts()
-                    .iter()
-                    .any(|fact| matches!(fact, Prop::Rel(Rel::Eq, Term::Bin(Op::Mod, ..), Term::Num(_))))
-            })
-        })
-        .map(|hyp| hyp.name.as_str())
-        .collect();
+    let known = known_residues(view);
     if known.is_empty() || !(view.target.contains('%') || view.target.contains('∣')) {
         return;
     }
@@ -233,6 +232,8 @@ fn powers(view: &View, moduli: &[i128], drafts: &mut Drafts) {
         let mut script = String::new();
         let mut closing = String::new();
         let mut taken: Vec<String> = Vec::new();
+        // What is known besides, so that `simp` can push it through the products that `omega` does not read.
+        let mut facts: Vec<String> = known_residues(view).into_iter().map(str::to_owned).collect();
         let mut n_facts = 0;
         for (base, exponents) in bases.iter().take(3) {
             let Some(orbit) = Orbit::new(*base, modulus) else { continue };
@@ -243,6 +244,7 @@ fn powers(view: &View, moduli: &[i128], drafts: &mut Drafts) {
             for exponent in exponents.iter().take(3) {
                 let fact = view.fresh("hk", &taken);
                 taken.push(fact.clone());
+                facts.push(fact.clone());
                 n_facts += 1;
                 script.push_str(&format!("have {fact} := {name} ({exponent})\n"));
                 let alternatives = vec![fact.clone(); orbit.residues.len()].join(" | ");
@@ -260,7 +262,8 @@ fn powers(view: &View, moduli: &[i128], drafts: &mut Drafts) {
         let weight = if known_power(view) { 0.1 } else { 1.0 } * if nth == 0 { 1.0 } else { 0.8 };
         drafts.add(9.0 * weight, format!("{script}omega"));
         if n_facts <= 2 {
-            drafts.add(5.0 * weight, format!("{script}{closing} <;> try omega"));
+            let simp = format!("simp [{}, {}]; done", push_lemmas(speaks_of_integers(view)), facts.join(", "));
+            drafts.add(5.0 * weight, format!("{script}{closing} <;> try first | omega | ({simp})"));
         }
     }
 }

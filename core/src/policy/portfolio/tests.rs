@@ -195,6 +195,14 @@ fn proves_the_cycle_of_a_power() {
     .assert_eq(all.iter().find(|tactic| tactic.starts_with("have key")).expect("a lemma about powers"));
 }
 
+/// `omega` does not read the square, and `simp` needs what the power leaves and what the number leaves.
+#[test]
+fn a_power_is_put_together_with_residues_that_are_known() {
+    let all = tactics("k : ℕ\ne : k % 4 = 0 ∧ k % 10 = 0 ∧ 16 ≤ k\n⊢ (k ^ 2 + 2 ^ k) % 10 = 6");
+    let closing = "<;> try first | omega | (simp [Nat.dvd_iff_mod_eq_zero, Nat.pow_mod, Nat.mul_mod, Nat.add_mod, e, hk]; done)";
+    assert!(all.iter().take(8).any(|tactic| tactic.ends_with(closing)), "{all:#?}");
+}
+
 #[test]
 fn bounds_a_variable_by_products_before_trying_its_values() {
     let all = tactics("x y : ℤ\nh₀ : 0 < y\nh₁ : y < x\nh₂ : x + y + x * y = 80\n⊢ x = 26");

@@ -80,9 +80,13 @@ StepwiseLean.createReplay = (abi, driver) => {
 
     const addDeclaration = (declaration, shown) => {
       const noHeartbeatLimit = construct(0, [], 4);
-      const result = call("Lean_Kernel_Environment_addDeclCore", kernel, noHeartbeatLimit, declaration, box(0));
+      // A refusal gives an exception and no environment: what comes after it is checked in the one before.
+      const result = call("Lean_Kernel_Environment_addDeclCore", retain(kernel), noHeartbeatLimit, declaration, box(0));
       const accepted = tag(result) === 1;
-      kernel = retain(field(result, 0));
+      if (accepted) {
+        release(kernel);
+        kernel = retain(field(result, 0));
+      }
       release(result);
       return accepted ? null : `the kernel refuses ${shown} when it is checked again`;
     };
