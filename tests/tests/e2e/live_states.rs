@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::StepOutcome;
-use stepwise_worker::lean::host::StepLimits;
+use stepwise_core::problem::Theorem;
+use stepwise_worker::lean::host::{Opened, StepLimits};
 use stepwise_worker::lean::pool::{Pool, PoolConfig, PoolStats, StateId};
 
 use crate::lean;
@@ -138,4 +139,19 @@ async fn evicted_states_come_back_by_replay() {
     let (n_compared, stats) = grow(2, 25, 4).await;
     assert!(stats.replayed > 0, "the budget was small enough to evict");
     println!("{n_compared} answers compared, {} tactics replayed", stats.replayed);
+}
+
+/// What was cut short is not what the next one begins with.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preamble_that_took_too_long_is_elaborated_again() {
+    let preamble = "theorem slow : (List.range 60).foldl (· * 2 + ·) 1 % 7 = (List.range 60).foldl (· * 2 + ·) 1 % 7 := by\n  \
+                    iterate 40 (first | (have : ∀ a b c : Fin 9, (a + b) + c = a + (b + c) := by decide) | skip)\n  rfl\n\
+                    def f (n : Nat) : Nat := n";
+    let theorem = Theorem { preamble: preamble.to_owned(), ..lean::theorem("theorem t (n : Nat) : f n = n") };
+    let mut host = lean::launcher(1536 << 20).launch().await.expect("Lean runs");
+    let mut open = async |wall| host.open(&theorem, StepLimits { wall }).await.expect("Lean lives").value;
+    assert_eq!(open(Duration::from_millis(300)).await, Opened::Timeout);
+    let again = open(Duration::from_secs(60)).await;
+    assert!(matches!(again, Opened::Root { .. }), "{again:?}");
+    host.shutdown().await;
 }

@@ -71,6 +71,9 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
   if (word(tokenWord) !== TOKEN_FALSE) throw new Error("IO.CancelToken is not a reference to false: this driver does not fit this Lean");
   const someToken = () => abi.some(retain(token));
 
+  /** Whether what runs was told to stop. */
+  const isTold = () => word(tokenWord) !== TOKEN_FALSE;
+
   /** Runs `work` for at most `limitMs`; `fired` tells whether it was told to stop. */
   const timed = (limitMs, work) => {
     abi.setWord(tokenWord, TOKEN_FALSE);
@@ -81,7 +84,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     } finally {
       watchdog.disarm();
     }
-    const fired = word(tokenWord) !== TOKEN_FALSE;
+    const fired = isTold();
     abi.setWord(tokenWord, TOKEN_FALSE);
     return { value, fired };
   };
@@ -386,6 +389,11 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
     let known = preambles.get(text);
     if (known === undefined) {
       const { state, messages, kinds } = runCommands(text, commandState(retain(env)));
+      if (isTold() && kinds.length > 0) {
+        // It was cut short, and Lean does not always say so: whoever asks again with more time gets all of it.
+        release(state);
+        return { text, state: null, errors: ["it takes too long"], kinds };
+      }
       known = { text, state, errors: errorsOf(messages), kinds };
       if (preambles.size >= MAX_PREAMBLES) {
         const [oldest] = preambles.keys();
