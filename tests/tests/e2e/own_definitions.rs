@@ -104,6 +104,15 @@ async fn a_tree_and_its_functions_are_told() {
     assert!(after.constants.contains(&"Tree.leaf".to_owned()), "{after:?}");
 }
 
+/// The target comes first, and what a hypothesis says of the same call does not take it out of there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_in_target_and_hypothesis_stands_in_the_target() {
+    let statement = "theorem t (t : Tree Nat) (h : t.flip = .leaf) (k : t.flip.flip = t) : t.flip = t.flip.flip";
+    let (_, goal, _) = facts(TREE, statement, "rw [k]").await;
+    let told: Vec<_> = goal.calls.iter().map(|call| (call.args.join(" "), call.in_target)).collect();
+    assert_eq!(told, [("t".to_owned(), true), ("(Tree.flip t)".to_owned(), true)]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn predicates_structures_classes_and_other_recursions_are_told() {
     let statement = "theorem o (n : Nat) (h : Ev n) (p q : Pt) : p + q = q + p ∧ ev n = true ∧ half n ≤ n";

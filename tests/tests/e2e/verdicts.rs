@@ -114,6 +114,14 @@ async fn a_file_is_accepted_for_what_it_proves_and_refused_for_what_it_does_not(
     )
     .await;
     check(&pool, "def f (n : Nat) : Nat := n", expect!["=> refused"]).await;
+    check(
+        &pool,
+        "example : 1 + 1 = 2 :=\n  rfl\n",
+        expect![[r#"
+            example example at line 1: accepted
+            => accepted"#]],
+    )
+    .await;
 }
 
 /// The exploit classes of a verifier's threat model, over types of one's own.

@@ -273,7 +273,7 @@ StepwiseLean.createDriver = (abi, env, watchdog) => {
         const position = abi.unbox(field(info, 1)); // SourceInfo.original: {leading, pos, trailing, endPos}
         const bytes = new TextEncoder().encode(text);
         const line = 1 + bytes.subarray(0, position).filter((byte) => byte === 10).length;
-        const name = abi.name(`${EXAMPLE}${line}${bytes.lastIndexOf(10, position - 1) + 1 === position ? "" : `, byte ${position}`}`);
+        const name = abi.name(`${EXAMPLE}${line}${position === 0 || bytes[position - 1] === 10 ? "" : `, byte ${position}`}`);
         const ident = construct(SYNTAX.ident, [retain(info), construct(0, [abi.toLean(""), box(0), box(0)]), name, box(0)]);
         const declId = node(noInfo(), kindName("Command", "declId"), [ident, none()]);
         const atom = construct(SYNTAX.atom, [retain(info), abi.toLean("def")]);

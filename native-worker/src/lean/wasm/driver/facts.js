@@ -390,7 +390,9 @@ StepwiseLean.createFacts = (abi, tools) => {
           const given = args.filter((_, i) => explicit[i] ?? true);
           if (given.length < known.args.length) return true;
           const shown = given.map((arg) => print(env, arg, nameOfLocal) ?? "");
-          calls.set(JSON.stringify([text, shown]), { of: text, args: shown, ...(isTarget ? { in_target: true } : {}) });
+          const key = JSON.stringify([text, shown]);
+          // A proof that speaks of it too does not take it out of the target.
+          if (!calls.has(key)) calls.set(key, { of: text, args: shown, ...(isTarget ? { in_target: true } : {}) });
         }
         return true;
       });
