@@ -199,7 +199,8 @@ fn proves_the_cycle_of_a_power() {
 #[test]
 fn a_power_is_put_together_with_residues_that_are_known() {
     let all = tactics("k : ℕ\ne : k % 4 = 0 ∧ k % 10 = 0 ∧ 16 ≤ k\n⊢ (k ^ 2 + 2 ^ k) % 10 = 6");
-    let closing = "<;> try first | omega | (simp [Nat.dvd_iff_mod_eq_zero, Nat.pow_mod, Nat.mul_mod, Nat.add_mod, e, hk]; done)";
+    let closing =
+        "<;> try first | omega | (simp [Nat.dvd_iff_mod_eq_zero, Nat.pow_mod, Nat.mul_mod, Nat.add_mod, e, hk]; done)";
     assert!(all.iter().take(8).any(|tactic| tactic.ends_with(closing)), "{all:#?}");
 }
 
