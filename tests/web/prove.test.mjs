@@ -279,6 +279,8 @@ test("a false statement is told with the values and the file that show it", asyn
   // It belongs to its statement.
   await open(page, SWAP);
   await pane.waitFor({ state: "detached" });
+  // Until the new statement is open, a search would be the old one's, and end with it.
+  await page.locator(".goals").filter({ hasText: "q ∧ p" }).waitFor();
   await page.getByRole("button", { name: "Search for a proof" }).click();
   await accepted(page);
   assert.equal(await page.locator("#disproved-title").count(), 0);
