@@ -130,7 +130,16 @@ async fn tricks_with_types_of_ones_own_are_refused() {
     let pool = lean::pool(1, Duration::from_secs(20));
     const COLOUR: &str = "inductive Colour | red | green deriving DecidableEq\n";
     let with = |text: &str| format!("{COLOUR}{text}");
-    // The kernel is told to look away while `decide` trusts it alone. What is written behind is judged for itself.
+    // The kernel is told to look away while `decide` trusts it alone.
+    check(
+        &pool,
+        &with("set_option debug.skipKernelTC true\ntheorem forged : Colour.red = Colour.green := by decide +kernel"),
+        expect![[r#"
+            theorem forged: the kernel refuses forged._proof_1 when it is checked again
+            => refused"#]],
+    )
+    .await;
+    // What is written behind is judged for itself.
     check(
         &pool,
         &with(
