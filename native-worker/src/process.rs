@@ -37,10 +37,9 @@ pub struct Spec {
     pub cwd: Option<PathBuf>,
     /// The longest line that is taken from standard output, in bytes without the line end.
     pub max_line: usize,
-    /// Resident memory that ends the child while we wait for a line, in bytes. Only watched where it can be read.
+    /// [Memory of its own](Child::memory) that ends the child while we wait for a line, in bytes. Only watched where it
+    /// can be read.
     pub memory_limit: Option<u64>,
-    /// Whether pages that are shared with files and other processes count towards that limit.
-    pub limit_shared: bool,
 }
 
 impl Spec {
@@ -54,7 +53,6 @@ impl Spec {
             cwd: None,
             max_line: 16 << 20,
             memory_limit: None,
-            limit_shared: true,
         }
     }
 
@@ -155,18 +153,6 @@ pub async fn run_to_end(spec: &Spec, deadline: Instant) -> Result<Finished, Proc
     }
 }
 
-/// Runs a short program to its end for a caller that is not asynchronous, or whose thread belongs to a runtime.
-pub fn run_blocking(spec: &Spec, limit: Duration) -> Result<Finished, ProcessError> {
-    // A thread of its own, because runtimes cannot be nested.
-    let run = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(run_to_end(spec, Instant::now() + limit))
-    };
-    std::thread::scope(|scope| {
-        scope.spawn(run).join().unwrap_or_else(|_| Err(io::Error::other("the waiting thread broke down").into()))
-    })
-}
-
 /// A running child that is spoken with line by line.
 ///
 /// Every method may be dropped half-way: a read loses nothing (the buffer lives here), and a torn write is remembered
@@ -188,7 +174,6 @@ pub struct Child {
     torn: bool,
     max_line: usize,
     memory_limit: Option<u64>,
-    limit_shared: bool,
 }
 
 impl Child {
@@ -219,7 +204,6 @@ impl Child {
             torn: false,
             max_line: spec.max_line,
             memory_limit: spec.memory_limit,
-            limit_shared: spec.limit_shared,
         })
     }
 
@@ -271,8 +255,7 @@ impl Child {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => return Err(error.into()),
                 Err(_) => {
-                    let used = if self.limit_shared { self.memory() } else { self.private_memory() };
-                    if let (Some(limit), Some(used)) = (self.memory_limit, used)
+                    if let (Some(limit), Some(used)) = (self.memory_limit, self.memory())
                         && used > limit
                     {
                         self.kill().await;
@@ -302,16 +285,10 @@ impl Child {
         self.pid
     }
 
-    /// Resident memory in bytes, file-backed pages included; `None` where it cannot be read.
-    #[must_use]
-    pub fn memory(&self) -> Option<u64> {
-        measure::resident(self.pid).map(|(resident, _)| resident)
-    }
-
     /// Resident memory without the pages that are shared with files and other processes (mapped `.olean` files, the
     /// program's own text), in bytes; `None` where it cannot be read.
     #[must_use]
-    pub fn private_memory(&self) -> Option<u64> {
+    pub fn memory(&self) -> Option<u64> {
         measure::resident(self.pid).map(|(resident, shared)| resident.saturating_sub(shared))
     }
 

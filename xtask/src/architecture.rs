@@ -14,13 +14,18 @@ use serde_json::Value;
 use crate::shell::{cargo, output, root};
 
 /// What each crate of the workspace may depend on, dev- and build-dependencies included.
-const MAY_DEPEND_ON: [(&str, &[&str]); 7] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 9] = [
     ("stepwise-shaders", &[]),
     ("stepwise-core", &["stepwise-shaders"]),
-    ("stepwise-worker", &["stepwise-core", "stepwise-shaders"]),
+    ("stepwise-lean", &["stepwise-core"]),
+    ("stepwise-lean-wasmtime", &["stepwise-lean"]),
+    ("stepwise-worker", &["stepwise-core", "stepwise-lean", "stepwise-lean-wasmtime", "stepwise-shaders"]),
     ("stepwise-web", &["stepwise-core", "stepwise-shaders"]),
     ("stepwise-inference", &["stepwise-core"]),
-    ("stepwise-tests", &["stepwise-core", "stepwise-shaders", "stepwise-web", "stepwise-worker"]),
+    (
+        "stepwise-tests",
+        &["stepwise-core", "stepwise-lean-wasmtime", "stepwise-shaders", "stepwise-web", "stepwise-worker"],
+    ),
     ("xtask", &[]),
 ];
 
@@ -37,11 +42,11 @@ struct Confined {
     reason: &'static str,
 }
 
-const CONFINED: [Confined; 6] = [
+const CONFINED: [Confined; 8] = [
     Confined {
         word: "Command::new",
         only_with: &["std::process", "tokio::process"],
-        applies: &["core/", "shaders/", "native-worker/", "web/"],
+        applies: &["core/", "lean/", "shaders/", "native-worker/", "web/"],
         except: &["native-worker/src/process.rs", "native-worker/tests/"],
         reason: "one file spawns processes, so that every child has an owner that kills it",
     },
@@ -53,32 +58,46 @@ const CONFINED: [Confined; 6] = [
         reason: "only core/src/model/ names burn, so that it can be replaced",
     },
     Confined {
+        word: "unsafe_code)]",
+        only_with: &[""],
+        applies: &[""],
+        except: &["lean/wasmtime/src/mapped.rs", "lean/wasmtime/src/code.rs", "xtask/"],
+        reason: "wasmtime asks for unsafe code in two places, and nothing else does",
+    },
+    Confined {
+        word: "use wasmtime::",
+        only_with: &[""],
+        applies: &[""],
+        except: &["lean/wasmtime/src/", "xtask/"],
+        reason: "one crate names wasmtime, so that another engine can run Lean's module",
+    },
+    Confined {
         word: "std::fs",
         only_with: &[""],
-        applies: &["core/src/"],
+        applies: &["core/src/", "lean/src/"],
         except: &[],
-        reason: "the core does no I/O",
+        reason: "the core and the driver do no I/O",
     },
     Confined {
         word: "std::net",
         only_with: &[""],
-        applies: &["core/src/"],
+        applies: &["core/src/", "lean/src/"],
         except: &[],
-        reason: "the core does no I/O",
+        reason: "the core and the driver do no I/O",
     },
     Confined {
         word: "std::thread",
         only_with: &[""],
-        applies: &["core/src/"],
+        applies: &["core/src/", "lean/src/"],
         except: &[],
-        reason: "the core has no threads",
+        reason: "the core and the driver have no threads",
     },
     Confined {
         word: "Instant::now",
         only_with: &[""],
-        applies: &["core/src/"],
+        applies: &["core/src/", "lean/src/"],
         except: &[],
-        reason: "time is an input of the core",
+        reason: "time is an input of the core and of the driver",
     },
 ];
 
@@ -159,7 +178,7 @@ fn read_graph() -> Result<Graph> {
 }
 
 fn read_sources() -> Result<Vec<Source>> {
-    let listed = ["core", "shaders", "native-worker", "web", "tests", "xtask"];
+    let listed = ["core", "lean", "shaders", "native-worker", "web", "tests", "xtask"];
     let mut found = Vec::new();
     for folder in listed {
         collect(&root().join(folder), folder, &mut found)?;
@@ -260,7 +279,7 @@ mod tests {
             "//! Search.\nuse burn::Tensor;\nuse std::fs;",
             expect![[r#"
                 core/src/search/mod.rs:2: `burn::` does not belong here: only core/src/model/ names burn, so that it can be replaced
-                core/src/search/mod.rs:3: `std::fs` does not belong here: the core does no I/O"#]],
+                core/src/search/mod.rs:3: `std::fs` does not belong here: the core and the driver do no I/O"#]],
         );
         check_source("core/src/a.rs", "//! A.\n#[cfg(test)]\nmod tests { use std::fs; }", expect![""]);
         check_source(

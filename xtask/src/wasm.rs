@@ -62,7 +62,8 @@ pub(crate) fn build(module: Module, choice: Choice) -> Result<Toolchain> {
     let toolchain = find(choice)?;
     let mut cargo = toolchain.cargo("build", module);
     if module == Module::Page {
-        cargo.args(["--package", "stepwise-core"]);
+        // The page will drive Lean itself one day: what it needs for that must build already.
+        cargo.args(["--package", "stepwise-core", "--package", "stepwise-lean"]);
     }
     step(&format!("wasm build of {} ({})", module.package(), toolchain.name()), &mut cargo)?;
     Ok(toolchain)

@@ -7,17 +7,17 @@ use super::args::{DoctorArgs, SetupArgs};
 use super::lean;
 use super::output::{self, BAD, FAINT, GOOD, styled};
 use crate::lean::repl::REPL_VARIABLE;
-use crate::setup::{self, Options};
+use crate::setup::{self, Code, Options};
 
 pub(super) async fn setup(args: &SetupArgs) -> anyhow::Result<Outcome> {
-    let options = Options { check_contents: args.force, ..Options::from_env() };
+    let code = args.code.clone().zip(args.sha256.clone()).map(|(path, sha256)| Code { path, sha256 });
+    let options = Options { check_contents: args.force, code, ..Options::from_env() };
     let installed = lean::ensure_setup(options).await?;
     output::print(&format!(
-        "ready: {} in {}, Node {} in {}\n",
+        "ready: {} in {} and {}\n",
         installed.lean_package,
-        installed.runtime.display(),
-        installed.node.version,
-        installed.node.path.display()
+        installed.code.display(),
+        installed.library.display()
     ))?;
     Ok(Outcome::Proved)
 }
@@ -36,18 +36,8 @@ pub(super) async fn doctor(args: &DoctorArgs) -> anyhow::Result<Outcome> {
         tokio::task::spawn_blocking(|| setup::inspect(&Options::from_env())).await.context("doctor died")??;
     let mut findings = vec![
         Finding { what: "cache", is_good: true, is_needed: true, text: report.cache.display().to_string() },
-        Finding {
-            what: "Lean (WebAssembly)",
-            is_good: report.lean.is_ready(),
-            is_needed: args.lean.lean_project.is_none(),
-            text: report.lean.to_string(),
-        },
-        Finding {
-            what: "Node",
-            is_good: report.is_ready() || !report.lean.is_ready() && node_is_ready(&report.node),
-            is_needed: args.lean.lean_project.is_none(),
-            text: report.node.to_string(),
-        },
+        code(&report, args),
+        part("Lean's library", &report.library, args),
         memory(lean::n_hosts(&args.lean)),
         native(args).await,
     ];
@@ -81,12 +71,17 @@ pub(super) async fn doctor(args: &DoctorArgs) -> anyhow::Result<Outcome> {
     Ok(if is_ready { Outcome::Proved } else { Outcome::NotProved })
 }
 
-fn node_is_ready(node: &setup::NodeReport) -> bool {
-    match node {
-        setup::NodeReport::Own(_) => true,
-        setup::NodeReport::Brought(part, _) => part.is_ready(),
-        setup::NodeReport::Unusable(_) => false,
+fn code(report: &setup::Report, args: &DoctorArgs) -> Finding {
+    let mut finding = part("Lean's code", &report.code, args);
+    if let (true, Some(sha256)) = (finding.is_good, &report.code_sha256) {
+        finding.text.push_str(&format!(", SHA-256 {sha256}"));
     }
+    finding
+}
+
+fn part(what: &'static str, part: &setup::Part, args: &DoctorArgs) -> Finding {
+    let is_needed = args.lean.lean_project.is_none();
+    Finding { what, is_good: part.is_ready(), is_needed, text: part.to_string() }
 }
 
 /// Too little memory is the most common reason for hosts that die for no visible cause.
@@ -118,7 +113,7 @@ async fn native(args: &DoctorArgs) -> Finding {
         return Finding { what, is_good: false, is_needed: false, text };
     }
     let started = async {
-        let mut host = lean::launcher(&args.lean).await?.launch().await?;
+        let mut host = lean::launcher(&args.lean).await?.host().await?;
         let info = host.info();
         host.shutdown().await;
         anyhow::Ok(info)

@@ -87,7 +87,8 @@ pub(super) async fn launcher(args: &LeanArgs) -> anyhow::Result<Arc<dyn Launch>>
 async fn wasm(args: &LeanArgs) -> anyhow::Result<Arc<dyn Launch>> {
     let installed =
         ensure_setup(setup::Options { modules: args.modules.choice(), ..setup::Options::from_env() }).await?;
-    Ok(Arc::new(WasmLauncher::new(WasmSettings::new(&installed, WASM_MEMORY_LIMIT))))
+    let program = std::env::current_exe().context("cannot find this program's own file, which runs Lean")?;
+    Ok(Arc::new(WasmLauncher::new(WasmSettings::new(program, &installed, WASM_MEMORY_LIMIT))))
 }
 
 /// Brings what is missing, with a progress bar; a few milliseconds when nothing is.

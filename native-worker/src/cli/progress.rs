@@ -55,9 +55,9 @@ impl Progress {
     }
 }
 
-/// How a phase is shown that counts bytes, and one that counts steps.
+/// How a phase is shown that counts bytes, and one that counts nothing.
 const IN_BYTES: &str = "{msg} {wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
-const IN_STEPS: &str = "{msg} {wide_bar} step {pos} of {len}, {elapsed}";
+const UNCOUNTED: &str = "{spinner} {msg}, {elapsed}";
 
 /// Set-up's progress: a bar per phase.
 pub(super) struct SetupProgress {
@@ -89,10 +89,10 @@ impl setup::Progress for SetupProgress {
         if phase.as_ref() != Some(&now) {
             let message = format!("{} {}", step.phase, step.package);
             if self.is_live {
-                self.bar.set_style(style(if step.phase == setup::Phase::Preparing { IN_STEPS } else { IN_BYTES }));
+                self.bar.set_style(style(if step.total == 0 { UNCOUNTED } else { IN_BYTES }));
                 self.bar.set_message(message.trim_end().to_owned());
                 self.bar.reset();
-            } else if step.total > 0 && step.phase != setup::Phase::Preparing {
+            } else if step.total > 0 {
                 output::eprint(&format!("{message} ({} MB)", step.total.div_ceil(1_000_000)));
             } else {
                 output::eprint(message.trim_end());

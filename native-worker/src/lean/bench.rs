@@ -9,7 +9,7 @@ use anyhow::bail;
 use stepwise_core::outcome::StepOutcome;
 use stepwise_core::problem::Theorem;
 
-use super::host::{HostState, Launch, LeanHost, Opened, StepLimits};
+use super::host::{HostState, Launch, LeanHost, LeanProcess, Opened, StepLimits};
 use super::pool::{Pool, PoolConfig, Session, SessionStart, StateId};
 use crate::measured::Row;
 
@@ -104,7 +104,7 @@ impl Bench<'_> {
         let (mut ready, mut memory) = (Vec::new(), Vec::new());
         for _ in 0..self.plan.runs.min(MAX_STARTS) {
             let begun = Instant::now();
-            let mut host = launch.launch().await?;
+            let mut host = launch.host().await?;
             ready.push(begun.elapsed().as_secs_f64());
             memory.extend(mebibytes(host.as_ref()));
             host.shutdown().await;
@@ -117,7 +117,7 @@ impl Bench<'_> {
     /// What queueing, bookkeeping and crash safety cost on top of the process itself.
     async fn pool_against_host(&mut self, launch: &Arc<dyn Launch>) -> anyhow::Result<()> {
         let pool = Pool::start(Arc::clone(launch), PoolConfig { hosts: 1, ..self.plan.pool.clone() });
-        let mut host = launch.launch().await?;
+        let mut host = launch.host().await?;
         for step in &STRUCTURAL {
             let name = format!("`{}`", step.tactic);
             if !self.wants(&name) {
@@ -151,7 +151,7 @@ impl Bench<'_> {
             ("depth 10", |_| "revert k\nintro k".to_owned()),
             ("depth 10 with 9 more hypotheses", |i| format!("have e{i} : a + {i} ≤ b + {i} := by omega")),
         ];
-        let mut host = launch.launch().await?;
+        let mut host = launch.host().await?;
         for step in &STRUCTURAL {
             let name = format!("`{}`", step.tactic);
             if !self.wants(&name) {
@@ -191,7 +191,8 @@ impl Bench<'_> {
         }
         let tactic = |i: usize| format!("have e{i} : (a + b + {i}) * c = c * (b + a + {i}) := by grind");
         let theorem = theorem("theorem bench (a b c : Nat) (h : a ≤ b) : a + c ≤ b + c");
-        let mut host = launch.launch().await?;
+        let mut host = launch.host().await?;
+        let mut judge = launch.judge().await?;
         let mut at = host_open(host.as_mut(), &theorem, self.limits()).await?;
         let mut whole = Vec::new();
         for i in 1..DEPTH {
@@ -207,7 +208,7 @@ impl Bench<'_> {
             let (new, took) = host_step(host.as_mut(), at, &tactic(DEPTH), self.limits()).await?;
             host.free(&new.into_iter().collect::<Vec<_>>()).await?;
             let begun = Instant::now();
-            let errors = host.elaborate(&theorem, &whole, self.limits()).await?.value;
+            let errors = judge.elaborate(&theorem, &whole, self.limits()).await?.value;
             let took_fresh = ms(begun.elapsed());
             if !matches!(errors.as_slice(), [only] if only.contains("unsolved goals")) {
                 bail!("the whole text gave {errors:?}");
@@ -218,6 +219,7 @@ impl Bench<'_> {
             }
         }
         host.shutdown().await;
+        judge.shutdown().await;
         self.pair(NAME, ("fresh", &fresh), ("live", &live));
         Ok(())
     }
@@ -267,7 +269,7 @@ async fn host_step(
     }
 }
 
-fn mebibytes(host: &dyn LeanHost) -> Vec<f64> {
+fn mebibytes(host: &(impl LeanProcess + ?Sized)) -> Vec<f64> {
     host.memory().map(|bytes| bytes as f64 / f64::from(1 << 20)).into_iter().collect()
 }
 

@@ -1,4 +1,4 @@
-//! The trait that both Lean backends implement: one process, one request at a time.
+//! The traits that Lean's backends implement: one process, one request at a time.
 //!
 //! A host is driven by the pool, which owns queueing, replay after a crash and recycling; a backend only speaks to
 //! its process. Everything that Lean does to itself (time-outs, crashes, exhausted memory) is a value or `HostDown`.
@@ -56,10 +56,10 @@ pub struct Costed<T> {
     pub cost: LeanCost,
 }
 
-/// The process is gone or can no longer be trusted; every state in it is lost. The pool restarts and replays.
+/// A request has no answer, and states are lost: which, [`LeanProcess::is_alive`] tells. The pool restarts and replays.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HostDown {
-    /// It did not answer within the limit and its grace, and was killed.
+    /// It did not answer within the limit and its grace, and was cut off.
     #[error("Lean did not answer in time and was stopped")]
     Timeout,
     /// It died.
@@ -89,7 +89,7 @@ pub struct Applied {
     pub outcomes: Vec<StepOutcome<HostState>>,
     /// What they cost, the unfinished one included.
     pub cost: LeanCost,
-    /// Set when the process went down under tactic number `outcomes.len()`: every state in it is lost.
+    /// Set when Lean went down under tactic number `outcomes.len()`, and states with it.
     pub down: Option<HostDown>,
 }
 
@@ -156,12 +156,33 @@ pub struct HostInfo {
     pub pid: Option<u32>,
 }
 
-/// One Lean process.
+/// One process with Lean in it.
 #[async_trait]
-pub trait LeanHost: Send {
+pub trait LeanProcess: Send {
     /// What runs.
     fn info(&self) -> HostInfo;
 
+    /// Memory that the process has to itself, in bytes, if it can be read.
+    fn memory(&self) -> Option<u64>;
+
+    /// Whether it can be asked on after a request that failed. If so, only the states of the statement that was asked
+    /// about are lost, and otherwise all states in it.
+    fn is_alive(&self) -> bool;
+
+    /// Ends a request whose future was dropped before it gave its answer.
+    ///
+    /// # Errors
+    ///
+    /// States are lost as after a request that failed.
+    async fn withdraw(&mut self) -> Result<(), HostDown>;
+
+    /// Ends the process.
+    async fn shutdown(&mut self);
+}
+
+/// Runs tactics from states that it keeps.
+#[async_trait]
+pub trait LeanHost: LeanProcess {
     /// Elaborates the preamble and the statement, and keeps the root state. A tactic that ends the proof fails when the
     /// proof uses what the theorem does without; a backend that cannot see that rejects such a theorem.
     async fn open(&mut self, theorem: &Theorem, limits: StepLimits) -> Result<Costed<Opened>, HostDown>;
@@ -171,7 +192,11 @@ pub trait LeanHost: Send {
 
     /// Lets states go. Unknown ones are ignored.
     async fn free(&mut self, states: &[HostState]) -> Result<(), HostDown>;
+}
 
+/// Judges whole texts, each from nothing.
+#[async_trait]
+pub trait Judge: LeanProcess {
     /// Elaborates `theorem` with this proof as a whole file, and judges it.
     async fn recheck(
         &mut self,
@@ -196,35 +221,32 @@ pub trait LeanHost: Send {
         text: &str,
         limits: StepLimits,
     ) -> Result<Costed<FileVerdict>, HostDown>;
-
-    /// Every theorem of the library that the host has imported, in the library's order.
-    async fn library(&mut self, limits: StepLimits) -> Result<Costed<Vec<LibraryTheorem>>, HostDown> {
-        let _ = limits;
-        Err(no_library(self.info().backend))
-    }
-
-    /// States a theorem anew, which [`LeanHost::library`] of a host with the same imports has listed.
-    async fn state(&mut self, question: &Question, limits: StepLimits) -> Result<Costed<Stated>, HostDown> {
-        let _ = (question, limits);
-        Err(no_library(self.info().backend))
-    }
-
-    /// Resident memory of the process, in bytes, if it can be read.
-    fn memory(&self) -> Option<u64>;
-
-    /// Ends the process.
-    async fn shutdown(&mut self);
 }
 
-fn no_library(backend: &str) -> HostDown {
-    HostDown::CannotStart {
-        message: format!("{backend} cannot list its library; leave out --lean-project, the built-in Lean can"),
-    }
+/// Knows the library that Lean has imported.
+#[async_trait]
+pub trait Library: LeanProcess {
+    /// Every theorem of the library, in the library's order.
+    async fn theorems(&mut self, limits: StepLimits) -> Result<Costed<Vec<LibraryTheorem>>, HostDown>;
+
+    /// States a theorem anew, which [`Library::theorems`] of a process with the same imports has listed.
+    async fn state(&mut self, question: &Question, limits: StepLimits) -> Result<Costed<Stated>, HostDown>;
 }
 
-/// Starts hosts of one kind.
+/// Starts processes of one kind, each of which is ready when it is given.
 #[async_trait]
 pub trait Launch: Send + Sync {
-    /// Starts a process and waits until it is ready.
-    async fn launch(&self) -> Result<Box<dyn LeanHost>, HostDown>;
+    /// Whether a process costs so little that it is started before anybody needs it.
+    fn is_quick(&self) -> bool {
+        false
+    }
+
+    /// One for searches.
+    async fn host(&self) -> Result<Box<dyn LeanHost>, HostDown>;
+
+    /// One that judges.
+    async fn judge(&self) -> Result<Box<dyn Judge>, HostDown>;
+
+    /// One that knows its library; [`HostDown::CannotStart`] where the backend has none.
+    async fn library(&self) -> Result<Box<dyn Library>, HostDown>;
 }

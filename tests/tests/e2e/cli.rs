@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The binary, built by the cargo that runs the tests: another package's binary is not built for us.
-fn binary() -> &'static Path {
+pub(crate) fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let mut build = Command::new(env!("CARGO"));
@@ -44,7 +44,7 @@ pub(crate) fn stepwise(dir: &Path, args: &[&str]) -> Command {
     for (name, _) in std::env::vars_os() {
         let is_setting = name.to_str().is_some_and(|n| n.starts_with("STEPWISE_"));
         // Where Lean lies is no setting of a search.
-        if is_setting && name != "STEPWISE_CACHE_DIR" && name != "STEPWISE_NODE" {
+        if is_setting && name != "STEPWISE_CACHE_DIR" {
             command.env_remove(name);
         }
     }

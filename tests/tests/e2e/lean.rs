@@ -9,12 +9,17 @@ use stepwise_worker::lean::pool::{Pool, PoolConfig, Session, SessionStart};
 use stepwise_worker::lean::wasm::{WasmLauncher, WasmSettings};
 use stepwise_worker::setup::{self, Installed, Options, Silent};
 
+use crate::cli::binary;
+
+/// What set-up has laid down.
+pub(crate) fn installed() -> &'static Installed {
+    static INSTALLED: OnceLock<Installed> = OnceLock::new();
+    INSTALLED.get_or_init(|| setup::ensure(&Silent, &Options::from_env()).unwrap_or_else(|error| panic!("{error}")))
+}
+
 /// A launcher for hosts whose processes may use `memory_limit` bytes.
 pub(crate) fn launcher(memory_limit: u64) -> Arc<dyn Launch> {
-    static INSTALLED: OnceLock<Installed> = OnceLock::new();
-    let installed = INSTALLED
-        .get_or_init(|| setup::ensure(&Silent, &Options::from_env()).unwrap_or_else(|error| panic!("{error}")));
-    Arc::new(WasmLauncher::new(WasmSettings::new(installed, memory_limit)))
+    Arc::new(WasmLauncher::new(WasmSettings::new(binary().to_owned(), installed(), memory_limit)))
 }
 
 /// A pool of `hosts` processes with this limit per tactic.

@@ -97,7 +97,7 @@ async fn grow(seed: u64, steps: usize, live_states: usize) -> (usize, PoolStats)
     let launch = lean::launcher(1536 << 20);
     let config = PoolConfig { hosts: 1, step_limit: Duration::from_secs(20), live_states, ..PoolConfig::default() };
     let pool = Pool::start(launch.clone(), config);
-    let mut fresh = launch.launch().await.expect("Lean runs");
+    let mut fresh = launch.judge().await.expect("Lean runs");
     let limits = StepLimits { wall: Duration::from_secs(60) };
     let mut random = Random(seed);
     let mut n_compared = 0;
@@ -148,7 +148,7 @@ async fn a_preamble_that_took_too_long_is_elaborated_again() {
                     iterate 40 (first | (have : ∀ a b c : Fin 9, (a + b) + c = a + (b + c) := by decide) | skip)\n  rfl\n\
                     def f (n : Nat) : Nat := n";
     let theorem = Theorem { preamble: preamble.to_owned(), ..lean::theorem("theorem t (n : Nat) : f n = n") };
-    let mut host = lean::launcher(1536 << 20).launch().await.expect("Lean runs");
+    let mut host = lean::launcher(1536 << 20).host().await.expect("Lean runs");
     let mut open = async |wall| host.open(&theorem, StepLimits { wall }).await.expect("Lean lives").value;
     assert_eq!(open(Duration::from_millis(300)).await, Opened::Timeout);
     let again = open(Duration::from_secs(60)).await;

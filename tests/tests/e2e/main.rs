@@ -8,6 +8,7 @@ mod disprove;
 mod endpoint;
 mod guided;
 mod inputs;
+mod isolation;
 mod kills;
 mod lean;
 mod learn;

@@ -26,7 +26,7 @@ async fn host(name: &str, fault: Option<(&str, usize)>) -> Option<Box<dyn LeanHo
     }
     spec.max_line = 1 << 16;
     let launcher = ReplLauncher::with_command(spec, Some("of the recording".into()));
-    Some(launcher.launch().await.unwrap())
+    Some(launcher.host().await.unwrap())
 }
 
 fn theorem(statement: &str) -> Theorem {

@@ -5,22 +5,25 @@ use std::time::Duration;
 
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::problem::Theorem;
-use stepwise_worker::lean::host::{HostDown, HostState, Launch, LeanHost, Opened, StepLimits};
+use stepwise_worker::lean::host::{HostDown, HostState, Judge, Launch, LeanHost, Opened, StepLimits};
 use stepwise_worker::lean::repl::{REPL_VARIABLE, ReplLauncher};
 use stepwise_worker::process::Spec;
 
 const LIMITS: StepLimits = StepLimits { wall: Duration::from_secs(60) };
 
-async fn live() -> Option<Box<dyn LeanHost>> {
+fn launcher() -> Option<ReplLauncher> {
     let Some(repl) = std::env::var_os(REPL_VARIABLE) else {
         stepwise_tests::say_skipped("live repl", "STEPWISE_REPL names none");
         return None;
     };
-    let launcher = match std::env::var_os("STEPWISE_LEAN_PROJECT") {
+    Some(match std::env::var_os("STEPWISE_LEAN_PROJECT") {
         Some(project) => ReplLauncher::in_project(project, Some(repl.into())),
         None => ReplLauncher::with_command(Spec::new(repl), None),
-    };
-    Some(launcher.launch().await.unwrap())
+    })
+}
+
+async fn live() -> Option<Box<dyn LeanHost>> {
+    Some(launcher()?.host().await.unwrap())
 }
 
 fn theorem(preamble: &str, name: &str, rest: &str) -> Theorem {
@@ -39,9 +42,9 @@ async fn root(host: &mut dyn LeanHost, theorem: &Theorem) -> HostState {
     }
 }
 
-async fn recheck(host: &mut dyn LeanHost, theorem: &Theorem, proof: &[&str]) -> Verdict {
+async fn recheck(judge: &mut dyn Judge, theorem: &Theorem, proof: &[&str]) -> Verdict {
     let proof: Vec<String> = proof.iter().map(|&tactic| tactic.to_owned()).collect();
-    host.recheck(theorem, &proof, LIMITS).await.unwrap().value
+    judge.recheck(theorem, &proof, LIMITS).await.unwrap().value
 }
 
 #[tokio::test]
@@ -89,24 +92,26 @@ async fn an_endless_tactic_costs_the_process_and_no_more() {
 
 #[tokio::test]
 async fn the_recheck_accepts_proofs_and_nothing_else() {
-    let Some(mut host) = live().await else { return };
+    let Some(launcher) = launcher() else { return };
+    let mut judge = launcher.judge().await.unwrap();
     let t = theorem("namespace A\nvariable (n : Nat)", "t", ": n + 0 = n ∧ (True ∨ False)");
-    let verdict = recheck(&mut *host, &t, &["constructor", "· rfl", "· exact Or.inl trivial"]).await;
+    let verdict = recheck(&mut *judge, &t, &["constructor", "· rfl", "· exact Or.inl trivial"]).await;
     assert!(verdict.accepted, "{verdict:?}");
     assert!(verdict.axioms.is_empty());
-    let verdict = recheck(&mut *host, &theorem("", "t", "(p : Prop) : p ∨ ¬p"), &["exact Classical.em p"]).await;
+    let verdict = recheck(&mut *judge, &theorem("", "t", "(p : Prop) : p ∨ ¬p"), &["exact Classical.em p"]).await;
     assert!(verdict.accepted && verdict.axioms.contains(&"Classical.choice".to_owned()), "{verdict:?}");
     for proof in [&["sorry"][..], &["native_decide"], &["exact rfl", "trivial"], &["decide", "", "#exit"]] {
-        let verdict = recheck(&mut *host, &theorem("", "t", ": 2 + 2 = 5"), proof).await;
+        let verdict = recheck(&mut *judge, &theorem("", "t", ": 2 + 2 = 5"), proof).await;
         assert!(!verdict.accepted && !verdict.reasons.is_empty(), "{verdict:?}");
     }
 }
 
 #[tokio::test]
 async fn a_file_is_judged_theorem_by_theorem() {
-    let Some(mut host) = live().await else { return };
+    let Some(launcher) = launcher() else { return };
+    let mut judge = launcher.judge().await.unwrap();
     let file = "namespace A\ntheorem t : 1 = 1 := rfl\nend A\ntheorem u : 1 = 2 := sorry\n";
-    let verdict = host.check_file(&[], file, LIMITS).await.unwrap().value;
+    let verdict = judge.check_file(&[], file, LIMITS).await.unwrap().value;
     assert!(verdict.errors.is_empty(), "{verdict:?}");
     let judged: Vec<(&str, bool)> =
         verdict.declarations.iter().map(|t| (t.name.as_str(), t.verdict.accepted)).collect();

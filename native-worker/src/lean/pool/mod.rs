@@ -3,7 +3,7 @@
 //! A [`Session`] is one opened theorem. Its states are named by [`StateId`], which outlives any process: the pool knows
 //! the tactics that lead to each state and replays them when the live state was evicted or its process died.
 
-mod judge;
+mod rechecks;
 mod schedule;
 mod worker;
 
@@ -17,7 +17,7 @@ use stepwise_core::problem::Theorem;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use self::judge::Judge;
+use self::rechecks::Rechecks;
 use self::schedule::{Job, Schedule, SessionId};
 use super::host::{Costed, FileVerdict, HostDown, HostInfo, Launch};
 
@@ -41,7 +41,8 @@ pub struct PoolConfig {
     pub open_limit: Duration,
     /// Wall clock for one recheck.
     pub recheck_limit: Duration,
-    /// A process past this resident size is replaced when it is idle next, in bytes.
+    /// A process past this size, in bytes of its own, lets live states go, of the session first that has not used any for
+    /// longest; they are rebuilt by replay.
     pub host_memory: u64,
     /// A process is replaced after this many requests.
     pub recycle_after: u64,
@@ -105,7 +106,7 @@ pub enum SessionStart {
 pub struct PoolStats {
     /// Processes started.
     pub started: u64,
-    /// Processes that died or were killed while they worked.
+    /// Processes, or single statements' Leans in them, that died or were stopped while they worked.
     pub lost: u64,
     /// Processes replaced because of age or size.
     pub recycled: u64,
@@ -122,7 +123,7 @@ pub struct Pool {
 #[derive(Debug)]
 struct Shared {
     schedule: Arc<Schedule>,
-    judge: Judge,
+    rechecks: Rechecks,
 }
 
 impl Drop for Shared {
@@ -133,15 +134,15 @@ impl Drop for Shared {
 
 impl Pool {
     /// Starts a pool; processes are launched as they are needed. The recheck process is one more, launched at the first
-    /// recheck. Needs a Tokio runtime.
+    /// recheck, or with the first statement where that costs little. Needs a Tokio runtime.
     #[must_use]
     pub fn start(launch: Arc<dyn Launch>, config: PoolConfig) -> Self {
         let schedule = Arc::new(Schedule::new(config.hosts.max(1)));
         for index in 0..config.hosts.max(1) {
             tokio::spawn(worker::run(index, Arc::clone(&launch), config.clone(), Arc::clone(&schedule)));
         }
-        let judge = Judge::new(launch, &config);
-        Self { shared: Arc::new(Shared { schedule, judge }) }
+        let rechecks = Rechecks::new(launch, &config);
+        Self { shared: Arc::new(Shared { schedule, rechecks }) }
     }
 
     /// Opens a theorem. The cost is the Lean CPU and wall time of elaborating the statement.
@@ -151,6 +152,7 @@ impl Pool {
         let session = Session { id, schedule: Arc::clone(&self.shared.schedule) };
         let (reply, answer) = oneshot::channel();
         self.shared.schedule.submit(id, Job::Open { reply });
+        self.shared.rechecks.start_early();
         let Costed { value, cost } = answer.await.map_err(|_| PoolError::Closed)??;
         let value = match value {
             worker::RootOutcome::Open { goals, notes, declarations } => {
@@ -164,12 +166,12 @@ impl Pool {
 
     /// Elaborates the whole file in a process that runs no search, and judges it.
     pub async fn recheck(&self, theorem: &Theorem, proof: &[String]) -> Result<Costed<Verdict>, PoolError> {
-        self.shared.judge.recheck(theorem, proof).await
+        self.shared.rechecks.recheck(theorem, proof).await
     }
 
     /// Elaborates a file that somebody else wrote in the recheck process, and judges each of its theorems.
     pub async fn check_file(&self, imports: &[String], text: &str) -> Result<Costed<FileVerdict>, PoolError> {
-        self.shared.judge.check_file(imports, text).await
+        self.shared.rechecks.check_file(imports, text).await
     }
 
     /// What runs: the backend and the Lean version; starts a process when none has run yet.
@@ -213,7 +215,7 @@ impl Pool {
     #[must_use]
     pub fn process_ids(&self) -> Vec<u32> {
         let mut ids = self.shared.schedule.process_ids();
-        ids.extend(self.shared.judge.process_id());
+        ids.extend(self.shared.rechecks.process_id());
         ids
     }
 
@@ -221,7 +223,7 @@ impl Pool {
     pub async fn shutdown(&self) {
         self.shared.schedule.close();
         self.shared.schedule.all_workers_gone().await;
-        self.shared.judge.shutdown().await;
+        self.shared.rechecks.shutdown().await;
     }
 }
 

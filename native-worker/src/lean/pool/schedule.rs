@@ -98,6 +98,8 @@ struct Inner {
     garbage: Vec<Vec<HostState>>,
     n_live: Vec<usize>,
     pids: Vec<Option<u32>>,
+    /// Workers that wait for work.
+    waits: Vec<bool>,
     next_session: u64,
     clock: u64,
     closed: bool,
@@ -113,6 +115,57 @@ impl Inner {
             self.n_live[worker] -= live.len();
             self.garbage[worker].extend(live.drain().map(|(_, l)| l.host));
         }
+    }
+
+    /// What worker `index` is to do next.
+    fn pick(&mut self, index: usize) -> Pick {
+        if self.closed {
+            return Pick::Task(Task::Closed);
+        }
+        while let Some(job) = self.anywhere.pop_front() {
+            if !job.withdrawn() {
+                return Pick::Task(Task::Work(None, job));
+            }
+        }
+        let mut best: Option<(u64, SessionId)> = None;
+        let mut wait = None;
+        let patience = if self.has_idle_process_besides(index) { PATIENCE } else { Duration::ZERO };
+        for (&id, session) in &mut self.sessions {
+            session.queue.retain(|(_, job)| !job.withdrawn());
+            let Some((since, job)) = session.queue.front() else { continue };
+            let state = job.state();
+            let mine = session.live[index].contains_key(&state);
+            let held_elsewhere = !mine && session.live.iter().any(|live| live.contains_key(&state));
+            let waited = since.elapsed();
+            let patience = if held_elsewhere { PATIENCE } else { patience };
+            if waited < patience {
+                let left = patience - waited;
+                wait = Some(wait.map_or(left, |w: Duration| w.min(left)));
+                continue;
+            }
+            if best.is_none_or(|(served, _)| session.served < served) {
+                best = Some((session.served, id));
+            }
+        }
+        let Some((_, id)) = best else {
+            if !self.garbage[index].is_empty() {
+                return Pick::Task(Task::Tidy);
+            }
+            return wait.map_or(Pick::Nothing, Pick::NotYet);
+        };
+        self.clock += 1;
+        let clock = self.clock;
+        let Some(session) = self.sessions.get_mut(&id) else { return Pick::Nothing };
+        session.served = clock;
+        match session.queue.pop_front() {
+            Some((_, job)) => Pick::Task(Task::Work(Some(id), job)),
+            None => Pick::Nothing,
+        }
+    }
+
+    /// Whether worker `index` would have to start a process while another one has an idle one.
+    fn has_idle_process_besides(&self, index: usize) -> bool {
+        self.pids[index].is_none() && self.pids.iter().zip(&self.waits).any(|(pid, waits)| pid.is_some() && *waits)
     }
 }
 
@@ -156,6 +209,7 @@ impl Schedule {
             garbage: vec![Vec::new(); n_workers],
             n_live: vec![0; n_workers],
             pids: vec![None; n_workers],
+            waits: vec![false; n_workers],
             n_workers,
             ..Inner::default()
         };
@@ -277,46 +331,9 @@ impl Schedule {
     fn pick(&self, index: usize) -> Pick {
         let mut inner = self.lock();
         let inner = &mut *inner;
-        if inner.closed {
-            return Pick::Task(Task::Closed);
-        }
-        while let Some(job) = inner.anywhere.pop_front() {
-            if !job.withdrawn() {
-                return Pick::Task(Task::Work(None, job));
-            }
-        }
-        let mut best: Option<(u64, SessionId)> = None;
-        let mut wait = None;
-        for (&id, session) in &mut inner.sessions {
-            session.queue.retain(|(_, job)| !job.withdrawn());
-            let Some((since, job)) = session.queue.front() else { continue };
-            let state = job.state();
-            let mine = session.live[index].contains_key(&state);
-            let held_elsewhere = !mine && session.live.iter().any(|live| live.contains_key(&state));
-            let waited = since.elapsed();
-            if held_elsewhere && waited < PATIENCE {
-                let left = PATIENCE - waited;
-                wait = Some(wait.map_or(left, |w: Duration| w.min(left)));
-                continue;
-            }
-            if best.is_none_or(|(served, _)| session.served < served) {
-                best = Some((session.served, id));
-            }
-        }
-        let Some((_, id)) = best else {
-            if !inner.garbage[index].is_empty() {
-                return Pick::Task(Task::Tidy);
-            }
-            return wait.map_or(Pick::Nothing, Pick::NotYet);
-        };
-        inner.clock += 1;
-        let clock = inner.clock;
-        let Some(session) = inner.sessions.get_mut(&id) else { return Pick::Nothing };
-        session.served = clock;
-        match session.queue.pop_front() {
-            Some((_, job)) => Pick::Task(Task::Work(Some(id), job)),
-            None => Pick::Nothing,
-        }
+        let picked = inner.pick(index);
+        inner.waits[index] = !matches!(picked, Pick::Task(_));
+        picked
     }
 
     /// How worker `index` gets to `state`; `None` when the session is gone.
@@ -400,6 +417,33 @@ impl Schedule {
         for session in inner.sessions.values_mut() {
             session.live[index].clear();
         }
+    }
+
+    /// Lean went down under a request of this session, in a process that lives on: what the session has live there is gone,
+    /// or may as well go.
+    pub(super) fn lost_session(&self, index: usize, id: SessionId) {
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        let Some(session) = inner.sessions.get_mut(&id) else { return };
+        inner.n_live[index] -= session.live[index].len();
+        inner.garbage[index].extend(session.live[index].drain().map(|(_, live)| live.host));
+    }
+
+    /// Lets go what the session has live in worker `index` that has not been used there for longest, unless it is the only
+    /// one.
+    pub(super) fn shed(&self, index: usize) -> bool {
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        let used = |session: &SessionState| session.live[index].values().map(|live| live.used).max();
+        let mut lives: Vec<_> = inner.sessions.values_mut().filter_map(|s| used(s).map(|used| (used, s))).collect();
+        lives.sort_unstable_by_key(|(used, _)| *used);
+        if lives.len() < 2 {
+            return false;
+        }
+        let (_, oldest) = lives.swap_remove(0);
+        inner.n_live[index] -= oldest.live[index].len();
+        inner.garbage[index].extend(oldest.live[index].drain().map(|(_, live)| live.host));
+        true
     }
 
     /// Host states that worker `index` is to free: what nobody needs, and the least recently used above `keep`.

@@ -19,9 +19,8 @@ const MAX_KILLS: u32 = 50;
 const MAX_REBUILDS: u32 = 2;
 /// How old the last look at a process's size may be.
 const MEMORY_PERIOD: Duration = Duration::from_millis(100);
-/// How long a request goes on that nobody waits for any more. Most end within it, and leave the process and the states of
-/// others in it alone; Lean itself cannot be told to stop.
-const ABANDONED: Duration = Duration::from_secs(1);
+/// How long a request goes on that nobody waits for any more. Most end within it by themselves.
+const ABANDONED: Duration = Duration::from_millis(50);
 /// Attempts to start a process.
 const MAX_STARTS: u32 = 3;
 /// A replay may take this many times the limit that its tactics met the first time, because the machine may be busier.
@@ -33,6 +32,16 @@ pub(super) enum RootOutcome {
     Open { goals: Vec<Goal>, notes: Vec<String>, declarations: Declarations },
     Rejected(String),
     Failed(String),
+}
+
+/// Where a route has led.
+enum Reached {
+    /// To the state, which is live.
+    Live(HostState),
+    /// Nowhere: the state cannot be had again.
+    Lost(String),
+    /// To the end of what it led through.
+    Down(HostDown),
 }
 
 /// Serves requests until the schedule closes.
@@ -78,15 +87,20 @@ struct Memory {
 }
 
 impl Worker {
-    /// Between two requests: frees what nobody needs, and replaces a process that is too old or too large.
+    /// Between two requests: frees what nobody needs, what has not been used for long in a process that is too large, and
+    /// replaces a process that is too old, or that this does not help.
     async fn tidy(&mut self) {
-        let garbage = self.schedule.collect(self.index, self.config.live_states);
-        let Some(host) = self.host.as_mut() else { return };
+        let Some(host) = self.host.as_mut() else {
+            self.schedule.collect(self.index, self.config.live_states);
+            return;
+        };
         if self.memory.read.is_none_or(|read| read.elapsed() > MEMORY_PERIOD) {
             self.memory = Memory { bytes: host.memory().unwrap_or(0), read: Some(Instant::now()) };
         }
-        let worn = self.served >= self.config.recycle_after || self.memory.bytes > self.config.host_memory;
-        if worn {
+        let is_full = self.memory.bytes > self.config.host_memory;
+        let is_shed = is_full && self.schedule.shed(self.index);
+        let garbage = self.schedule.collect(self.index, self.config.live_states);
+        if self.served >= self.config.recycle_after || is_full && !is_shed {
             self.schedule.count(|s| s.recycled += 1);
             self.drop_host().await;
         } else if !garbage.is_empty() && host.free(&garbage).await.is_err() {
@@ -103,12 +117,12 @@ impl Worker {
             }
             (Job::Open { reply }, Some(id)) => {
                 if !answer(reply, self.open(id)).await {
-                    self.lose_host().await;
+                    self.withdraw(id).await;
                 }
             }
             (Job::Apply { state, tactics, limit, reply }, Some(id)) => {
                 if !answer(reply, self.apply(id, state, &tactics, limit)).await {
-                    self.lose_host().await;
+                    self.withdraw(id).await;
                 }
             }
             (Job::Open { .. } | Job::Apply { .. }, None) => {}
@@ -118,7 +132,7 @@ impl Worker {
     /// The process, started if there is none.
     async fn host(&mut self) -> Result<&mut Box<dyn LeanHost>, PoolError> {
         if self.host.is_none() {
-            let host = start(self.launch.as_ref()).await?;
+            let host = start(|| self.launch.host()).await?;
             self.schedule.started(self.index, host.info().pid);
             self.served = 0;
             self.memory = Memory::default();
@@ -134,7 +148,26 @@ impl Worker {
         self.schedule.lost(self.index);
     }
 
-    /// The process went down under a request.
+    /// A request of this session was dropped in the middle.
+    async fn withdraw(&mut self, id: SessionId) {
+        if let Some(host) = self.host.as_mut()
+            && host.withdraw().await.is_err()
+        {
+            self.lose(id).await;
+        }
+    }
+
+    /// Lean went down under a request of this session: with its states only, or with the whole process.
+    async fn lose(&mut self, id: SessionId) {
+        if self.host.as_ref().is_some_and(|host| host.is_alive()) {
+            self.schedule.count(|s| s.lost += 1);
+            self.schedule.lost_session(self.index, id);
+        } else {
+            self.lose_host().await;
+        }
+    }
+
+    /// The process went down.
     async fn lose_host(&mut self) {
         self.schedule.count(|s| s.lost += 1);
         self.drop_host().await;
@@ -163,7 +196,7 @@ impl Worker {
                     return Ok(Costed { value, cost });
                 }
                 Err(down) => {
-                    self.lose_host().await;
+                    self.lose(id).await;
                     if down != HostDown::Killed {
                         let value = RootOutcome::Failed(down.to_string());
                         return Ok(Costed { value, cost: LeanCost::default() });
@@ -209,7 +242,7 @@ impl Worker {
                 outcomes.push(self.adopt(id, state, tactic, outcome, applied.down.is_none()));
             }
             let Some(down) = applied.down else { continue };
-            self.lose_host().await;
+            self.lose(id).await;
             match down {
                 // Nobody's fault: the same tactic again.
                 HostDown::Killed if kills < MAX_KILLS => kills += 1,
@@ -252,7 +285,7 @@ impl Worker {
         }
     }
 
-    /// The host state of `state`, rebuilt if need be. The inner error says why it cannot be.
+    /// The host state of `state`, rebuilt if need be; or why it cannot be.
     async fn make_live(
         &mut self,
         id: SessionId,
@@ -263,10 +296,11 @@ impl Worker {
         loop {
             let Some(route) = self.schedule.route(self.index, id, state) else { return Err(PoolError::Closed) };
             let down = match self.travel(id, route, cost).await? {
-                Ok(end) => return Ok(end),
-                Err(down) => down,
+                Reached::Live(state) => return Ok(Ok(state)),
+                Reached::Lost(reason) => return Ok(Err(reason)),
+                Reached::Down(down) => down,
             };
-            self.lose_host().await;
+            self.lose(id).await;
             match down {
                 HostDown::CannotStart { message } => return Err(PoolError::CannotStart(message)),
                 HostDown::Killed if kills < MAX_KILLS => kills += 1,
@@ -278,13 +312,8 @@ impl Worker {
         }
     }
 
-    /// Walks a route. The inner results: the process's death, and then a state that cannot be reached again.
-    async fn travel(
-        &mut self,
-        id: SessionId,
-        route: Route,
-        cost: &mut LeanCost,
-    ) -> Result<Result<Result<HostState, String>, HostDown>, PoolError> {
+    /// Walks a route.
+    async fn travel(&mut self, id: SessionId, route: Route, cost: &mut LeanCost) -> Result<Reached, PoolError> {
         let index = self.index;
         let open_limits = StepLimits { wall: self.config.open_limit };
         let limits = StepLimits { wall: self.config.step_limit * REPLAY_PATIENCE };
@@ -293,13 +322,13 @@ impl Worker {
         let mut at = match route.from {
             From::Live(live) => live,
             From::Closed(theorem) => match host.open(&theorem, open_limits).await {
-                Err(down) => return Ok(Err(down)),
+                Err(down) => return Ok(Reached::Down(down)),
                 Ok(Costed { value: Opened::Root { state, .. }, cost: spent }) => {
                     *cost += spent;
                     schedule.made_live(index, id, StateId::ROOT, state);
                     state
                 }
-                Ok(_) => return Ok(Ok(Err("the statement does not elaborate a second time".to_owned()))),
+                Ok(_) => return Ok(Reached::Lost("the statement does not elaborate a second time".to_owned())),
             },
         };
         for (tactic, state) in route.steps {
@@ -307,26 +336,26 @@ impl Worker {
             *cost += applied.cost;
             schedule.count(|s| s.replayed += 1);
             if let Some(down) = applied.down {
-                return Ok(Err(down));
+                return Ok(Reached::Down(down));
             }
             match applied.outcomes.pop() {
                 Some(StepOutcome::Open { state: host_state, .. }) => {
                     schedule.made_live(index, id, state, host_state);
                     at = host_state;
                 }
-                other => return Ok(Ok(Err(format!("`{tactic}` gave {other:?} when it was run again")))),
+                other => return Ok(Reached::Lost(format!("`{tactic}` gave {other:?} when it was run again"))),
             }
         }
-        Ok(Ok(Ok(at)))
+        Ok(Reached::Live(at))
     }
 }
 
 /// Starts a process, trying again when it dies on the way.
-pub(super) async fn start(launch: &dyn Launch) -> Result<Box<dyn LeanHost>, PoolError> {
+pub(super) async fn start<P, F: Future<Output = Result<P, HostDown>>>(launch: impl Fn() -> F) -> Result<P, PoolError> {
     let (mut tries, mut kills) = (0, 0);
     loop {
-        match launch.launch().await {
-            Ok(host) => return Ok(host),
+        match launch().await {
+            Ok(process) => return Ok(process),
             Err(HostDown::CannotStart { message }) => return Err(PoolError::CannotStart(message)),
             Err(HostDown::Killed) if kills < MAX_KILLS => kills += 1,
             Err(down) if tries + 1 >= MAX_STARTS => return Err(cannot_start(&down)),
@@ -335,8 +364,8 @@ pub(super) async fn start(launch: &dyn Launch) -> Result<Box<dyn LeanHost>, Pool
     }
 }
 
-/// Works an answer out and gives it. False if whoever asked went away and the work did not end soon after, so that the
-/// process is left in the middle of it.
+/// Works an answer out and gives it. False if whoever asked went away and the work did not end soon after, so that it
+/// has to be withdrawn.
 pub(super) async fn answer<T>(mut reply: Reply<T>, work: impl Future<Output = Result<T, PoolError>>) -> bool {
     let worked_out = {
         let abandoned = async {

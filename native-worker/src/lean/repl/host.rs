@@ -1,7 +1,7 @@
 //! A repl process as a [`LeanHost`].
 //!
 //! The program keeps every state and environment that it ever made and cannot interrupt a tactic: freeing does nothing,
-//! a late tactic costs the process, and the pool recycles by [`LeanHost::memory`].
+//! a late tactic costs the process, and the pool recycles by [`LeanProcess::memory`].
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,7 +18,9 @@ use super::conversation::Conversation;
 use super::protocol::Request;
 use super::reading::{self, CommandFailure, Root, Step};
 use super::recheck;
-use crate::lean::host::{Applied, Costed, FileVerdict, HostDown, HostInfo, HostState, LeanHost, Opened, StepLimits};
+use crate::lean::host::{
+    Applied, Costed, FileVerdict, HostDown, HostInfo, HostState, Judge, LeanHost, LeanProcess, Opened, StepLimits,
+};
 use crate::process::Spec;
 
 /// What a host needs to know besides its process.
@@ -152,7 +154,7 @@ impl Checker<'_> {
 }
 
 #[async_trait]
-impl LeanHost for ReplHost {
+impl LeanProcess for ReplHost {
     fn info(&self) -> HostInfo {
         HostInfo {
             backend: "lean-repl",
@@ -161,6 +163,27 @@ impl LeanHost for ReplHost {
         }
     }
 
+    /// Without the pages of mapped `.olean` files: those of Mathlib are gigabytes that all hosts share.
+    fn memory(&self) -> Option<u64> {
+        self.process.child().memory()
+    }
+
+    fn is_alive(&self) -> bool {
+        false
+    }
+
+    /// It cannot be told to stop.
+    async fn withdraw(&mut self) -> Result<(), HostDown> {
+        Err(HostDown::Timeout)
+    }
+
+    async fn shutdown(&mut self) {
+        self.process.give_up(HostDown::Crashed { detail: "it was shut down".into() }).await;
+    }
+}
+
+#[async_trait]
+impl LeanHost for ReplHost {
     async fn open(&mut self, theorem: &Theorem, limits: StepLimits) -> Result<Costed<Opened>, HostDown> {
         self.used_for = Use::Search;
         let mut cost = LeanCost::default();
@@ -226,7 +249,10 @@ impl LeanHost for ReplHost {
     async fn free(&mut self, _states: &[HostState]) -> Result<(), HostDown> {
         Ok(())
     }
+}
 
+#[async_trait]
+impl Judge for ReplHost {
     /// Judges in a process that has run nothing else: what one proof does to its process cannot help another.
     async fn recheck(
         &mut self,
@@ -271,15 +297,6 @@ impl LeanHost for ReplHost {
         let config = self.config.clone();
         let imports = effective_imports(imports, &config.imports);
         recheck::judge_file(self.checker().await?.get(), imports, text, &config, limits).await
-    }
-
-    /// Without the pages of mapped `.olean` files: those of Mathlib are gigabytes that all hosts share.
-    fn memory(&self) -> Option<u64> {
-        self.process.child().private_memory()
-    }
-
-    async fn shutdown(&mut self) {
-        self.process.give_up(HostDown::Crashed { detail: "it was shut down".into() }).await;
     }
 }
 

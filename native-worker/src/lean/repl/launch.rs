@@ -16,7 +16,7 @@ use super::conversation::Conversation;
 use super::host::{HostConfig, ReplHost};
 use super::protocol::Request;
 use super::reading::{self, CommandFailure};
-use crate::lean::host::{HostDown, Launch, LeanHost};
+use crate::lean::host::{HostDown, Judge, Launch, LeanHost, Library};
 use crate::process::{ProcessError, Spec, run_to_end};
 
 /// The environment variable that names the repl's binary.
@@ -97,14 +97,10 @@ impl ReplLauncher {
             Source::Project { dir, repl } => in_lake_project(dir, repl.as_deref()).await.map_err(cannot_start)?,
         };
         spec.memory_limit = self.memory_limit.or(spec.memory_limit);
-        spec.limit_shared = false;
         Ok(spec)
     }
-}
 
-#[async_trait]
-impl Launch for ReplLauncher {
-    async fn launch(&self) -> Result<Box<dyn LeanHost>, HostDown> {
+    async fn start(&self) -> Result<ReplHost, HostDown> {
         let spec = self.command.get_or_try_init(|| self.resolve()).await?.clone();
         let mut process = Conversation::start(&spec)?;
         let lean_version = match &self.source {
@@ -114,7 +110,7 @@ impl Launch for ReplLauncher {
         let config = HostConfig { spec, imports: self.imports.clone(), import_limit: self.import_limit, lean_version };
         let mut host = ReplHost::new(config, process);
         match host.import_defaults().await {
-            Ok(Ok(())) => Ok(Box::new(host)),
+            Ok(Ok(())) => Ok(host),
             Ok(Err(message)) => Err(cannot_start(format!(
                 "the project cannot import {}: {message}; run `lake build` in it (for Mathlib also `lake exe cache get`), \
                  with the toolchain that the repl was built with",
@@ -127,6 +123,22 @@ impl Launch for ReplLauncher {
             ))),
             Err(down) => Err(down),
         }
+    }
+}
+
+#[async_trait]
+impl Launch for ReplLauncher {
+    async fn host(&self) -> Result<Box<dyn LeanHost>, HostDown> {
+        Ok(Box::new(self.start().await?))
+    }
+
+    async fn judge(&self) -> Result<Box<dyn Judge>, HostDown> {
+        Ok(Box::new(self.start().await?))
+    }
+
+    async fn library(&self) -> Result<Box<dyn Library>, HostDown> {
+        let message = "lean-repl cannot list its library; leave out --lean-project, the built-in Lean can";
+        Err(cannot_start(message.to_owned()))
     }
 }
 
@@ -244,7 +256,7 @@ mod tests {
     async fn messages_say_what_to_do() {
         let message = |dir: &Path, repl: Option<&str>| {
             let launcher = ReplLauncher::in_project(dir, repl.map(PathBuf::from));
-            async move { launcher.launch().await.err().unwrap().to_string() }
+            async move { launcher.host().await.err().unwrap().to_string() }
         };
         let dir = tempfile::tempdir().unwrap();
         let missing = dir.path().join("missing");

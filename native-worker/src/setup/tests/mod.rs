@@ -9,18 +9,16 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
-use std::time::Duration;
 
 use expect_test::{Expect, expect};
-use nix::errno::Errno;
-use nix::sys::signal::kill;
-use nix::unistd::Pid;
 use tar::EntryType;
 
 use self::fixture::{Fixture, Member, archive, file, lean_tarball};
 use self::server::Answer;
-use super::{NodeReport, Part, Phase, Progress, SetupError, Silent, Step, inspect};
-use crate::lean::wasm::driver;
+use stepwise_lean::machine::Fault;
+use stepwise_lean_wasmtime::FolderError;
+
+use super::{Code, Modules, Part, Phase, Progress, SetupError, Silent, Step, inspect};
 
 fn check(actual: impl std::fmt::Debug, expected: Expect) {
     expected.assert_debug_eq(&actual);
@@ -42,7 +40,6 @@ fn the_first_run_brings_everything_and_the_second_needs_no_network() {
         fixture.server.requests(),
         expect![[r#"
             [
-                "/node-test/-/node-test-1.0.0.tgz",
                 "/lean-test/-/lean-test-1.0.0.tgz",
             ]
         "#]],
@@ -52,50 +49,52 @@ fn the_first_run_brings_everything_and_the_second_needs_no_network() {
         expect![[r#"
             [
                 "downloads/lean-test-1.0.0.tgz",
-                "downloads/node-test-1.0.0.tgz",
-                "lean-test-1.0.0-r1/Init.snapshot",
-                "lean-test-1.0.0-r1/lean.wasm",
+                "lean-test-1.0.0-r1-Init-s1/library.snapshot",
+                "lean-test-1.0.0-r1-Init-s1/manifest.json",
+                "lean-test-1.0.0-r1/lean.code",
                 "lean-test-1.0.0-r1/manifest.json",
-                "lean-test-1.0.0-r1/package",
                 "lock",
-                "node-test-1.0.0/LICENSE",
-                "node-test-1.0.0/bin/node",
-                "node-test-1.0.0/manifest.json",
-                "node-versions.json",
             ]
         "#]],
     );
-    assert_eq!(first.runtime, fixture.cache().join("lean-test-1.0.0-r1"));
-    assert_eq!(first.node.version, "26.10.0");
-    let given = |name: &str| fs::read_to_string(first.runtime.join(name)).unwrap();
+    assert_eq!(first.code, fixture.cache().join("lean-test-1.0.0-r1"));
+    assert_eq!(first.library, fixture.cache().join("lean-test-1.0.0-r1-Init-s1"));
     expect![[r#"
-        ./lean.wasm
-        ./Init.olean
-        ./Init/Core.olean
-        ./Std/Data/Map.olean
+        ["Init"]
+        Init.olean
+        Init/Core.olean
+        Std/Data/Map.olean
     "#]]
-    .assert_eq(&(given("package") + &given("Init.snapshot")));
-    for (name, text) in driver::FILES {
-        assert_eq!(fs::read_to_string(first.entry.with_file_name(name)).unwrap(), text);
-    }
-    assert!(first.entry.is_file(), "{}", first.entry.display());
+    .assert_eq(&fs::read_to_string(first.library.join("library.snapshot")).unwrap());
 
     fixture.options.registry = Some("http://127.0.0.1:1/".to_owned());
     assert_eq!(fixture.ensure().unwrap(), first);
     fixture.options.check_contents = true;
     assert_eq!(fixture.ensure().unwrap(), first);
+    assert_eq!(*fixture.stand_in.calls.lock().unwrap(), [1, 1]);
+}
+
+#[test]
+fn other_modules_share_the_code() {
+    let mut fixture = Fixture::new();
+    let first = fixture.ensure().unwrap();
+    fixture.options.modules = Modules::Std;
+    let second = fixture.ensure().unwrap();
+    assert_eq!(second.code, first.code);
+    assert_eq!(second.library, fixture.cache().join("lean-test-1.0.0-r1-Init+Std-s1"));
+    assert_eq!(*fixture.stand_in.calls.lock().unwrap(), [1, 2]);
+    check(fixture.setup().inspect().unused, expect!["[]\n"]);
 }
 
 #[test]
 fn a_cut_connection_is_taken_up_where_it_broke() {
     let fixture = Fixture::new();
-    fixture.server.script(&[Answer::Well, Answer::CutAfter(100_000), Answer::CutAfter(7), Answer::Status(503)]);
+    fixture.server.script(&[Answer::CutAfter(100_000), Answer::CutAfter(7), Answer::Status(503)]);
     fixture.ensure().unwrap();
     check(
         fixture.server.requests(),
         expect![[r#"
         [
-            "/node-test/-/node-test-1.0.0.tgz",
             "/lean-test/-/lean-test-1.0.0.tgz",
             "/lean-test/-/lean-test-1.0.0.tgz from 100000",
             "/lean-test/-/lean-test-1.0.0.tgz from 100007",
@@ -108,7 +107,7 @@ fn a_cut_connection_is_taken_up_where_it_broke() {
 #[test]
 fn a_killed_download_is_taken_up_by_the_next_run() {
     let fixture = Fixture::new();
-    fixture.server.script(&[Answer::Well, Answer::CutAfter(50_000), Answer::Status(403)]);
+    fixture.server.script(&[Answer::CutAfter(50_000), Answer::Status(403)]);
     check_error(
         &fixture,
         expect![
@@ -132,13 +131,12 @@ fn a_killed_download_is_taken_up_by_the_next_run() {
 fn a_server_without_ranges_starts_over() {
     let fixture = Fixture::new();
     leave(&fixture, LEAN_PART, &[b'x'; 1000]);
-    fixture.server.script(&[Answer::Well, Answer::WithoutRanges]);
+    fixture.server.script(&[Answer::WithoutRanges]);
     fixture.ensure().unwrap();
     check(
         fixture.server.requests(),
         expect![[r#"
         [
-            "/node-test/-/node-test-1.0.0.tgz",
             "/lean-test/-/lean-test-1.0.0.tgz from 1000",
         ]
     "#]],
@@ -154,7 +152,6 @@ fn a_partial_file_that_does_not_belong_is_thrown_away_once() {
         fixture.server.requests(),
         expect![[r#"
         [
-            "/node-test/-/node-test-1.0.0.tgz",
             "/lean-test/-/lean-test-1.0.0.tgz from 1000",
             "/lean-test/-/lean-test-1.0.0.tgz",
         ]
@@ -163,14 +160,14 @@ fn a_partial_file_that_does_not_belong_is_thrown_away_once() {
 
     let fixture = Fixture::new();
     leave(&fixture, LEAN_PART, &vec![b'x'; 1 << 20]);
-    fixture.server.script(&[Answer::Well, Answer::Status(416)]);
+    fixture.server.script(&[Answer::Status(416)]);
     fixture.ensure().unwrap();
 }
 
 #[test]
 fn wrong_bytes_are_never_used() {
     let fixture = Fixture::new();
-    fixture.server.script(&[Answer::Well, Answer::Wrong]);
+    fixture.server.script(&[Answer::Wrong]);
     check_error(
         &fixture,
         expect![
@@ -181,12 +178,7 @@ fn wrong_bytes_are_never_used() {
         fixture.files(),
         expect![[r#"
             [
-                "downloads/node-test-1.0.0.tgz",
                 "lock",
-                "node-test-1.0.0/LICENSE",
-                "node-test-1.0.0/bin/node",
-                "node-test-1.0.0/manifest.json",
-                "node-versions.json",
             ]
         "#]],
     );
@@ -200,7 +192,7 @@ fn an_answer_that_will_not_change_is_not_asked_for_again() {
     check_error(
         &fixture,
         expect![
-            "REGISTRY answered 401 for node-test@1.0.0; check that `registry` in .npmrc names a complete mirror and that its token is valid, then run `stepwise setup` again"
+            "REGISTRY answered 401 for lean-test@1.0.0; check that `registry` in .npmrc names a complete mirror and that its token is valid, then run `stepwise setup` again"
         ],
     );
     assert_eq!(fixture.server.requests().len(), 1);
@@ -215,7 +207,7 @@ fn without_network_it_says_so() {
     let line = fixture.line(&fixture.ensure().unwrap_err()).replace(&address.to_string(), "ADDRESS");
     // The number of the error is the system's.
     let line = line.replace(|digit: char| digit.is_ascii_digit(), "");
-    expect!["cannot download node-test@.. from http://ADDRESS (io: Connection refused (os error )); check the network, the proxy (HTTPS_PROXY) and `registry` in .npmrc, then run `stepwise setup` again, which goes on where it stopped"].assert_eq(&line);
+    expect!["cannot download lean-test@.. from http://ADDRESS (io: Connection refused (os error )); check the network, the proxy (HTTPS_PROXY) and `registry` in .npmrc, then run `stepwise setup` again, which goes on where it stopped"].assert_eq(&line);
 }
 
 #[test]
@@ -231,7 +223,6 @@ fn the_registry_and_its_token_come_from_npmrc() {
         fixture.server.requests(),
         expect![[r#"
         [
-            "/node-test/-/node-test-1.0.0.tgz as Bearer secret",
             "/lean-test/-/lean-test-1.0.0.tgz as Bearer secret",
         ]
     "#]],
@@ -245,10 +236,10 @@ fn several_at_once_download_once() {
     thread::scope(|scope| {
         let runs: Vec<_> = (0..4).map(|_| scope.spawn(|| fixture.setup().ensure(&Silent).unwrap())).collect();
         for run in runs {
-            assert_eq!(run.join().unwrap().node.version, "26.10.0");
+            assert_eq!(run.join().unwrap().modules, Modules::Init);
         }
     });
-    assert_eq!(fixture.server.requests().len(), 2);
+    assert_eq!(fixture.server.requests().len(), 1);
 
     // One that finds the lock taken says that it waits.
     fs::remove_dir_all(fixture.cache().join("lean-test-1.0.0-r1")).unwrap();
@@ -269,10 +260,33 @@ fn several_at_once_download_once() {
             "waiting for another stepwise that is setting up",
             "verifying lean-test@1.0.0: all",
             "unpacking lean-test@1.0.0: all",
-            "preparing lean-test@1.0.0: all",
+            "rewriting lean-test@1.0.0: all",
+            "compiling for this machine lean-test@1.0.0: all",
+            "importing the library of lean-test@1.0.0: all",
+            "testing lean-test@1.0.0: all",
         ]
     "#]],
     );
+}
+
+#[test]
+fn ready_code_is_taken_when_its_hash_is_the_expected_one() {
+    let mut fixture = Fixture::new();
+    let path = fixture.folder.path().join("from-elsewhere");
+    fs::write(&path, "ready").unwrap();
+    fixture.options.code = Some(Code { path: path.clone(), sha256: "00".repeat(32) });
+    check_error(
+        &fixture,
+        expect![
+            "FOLDER/from-elsewhere has the SHA-256 b24d6d33736ecd5604a4b17bc9c6481039fac362bb7df044ef1c10a2bfd21db6, which is not the one of --sha256; copy it again, or leave out --code to compile it"
+        ],
+    );
+    assert_eq!(*fixture.stand_in.calls.lock().unwrap(), [0, 0]);
+    let sha256 = super::cache::hash_file(&path).unwrap().to_uppercase();
+    fixture.options.code = Some(Code { path, sha256: sha256.clone() });
+    let installed = fixture.ensure().unwrap();
+    assert_eq!(fs::read_to_string(installed.code.join("lean.code")).unwrap(), "ready");
+    assert_eq!(inspect_fixture(&fixture).code_sha256.map(|hash| hash.to_uppercase()), Some(sha256));
 }
 
 #[test]
@@ -294,35 +308,49 @@ fn a_damaged_folder_is_repaired_without_network() {
     let mut fixture = Fixture::new();
     let installed = fixture.ensure().unwrap();
     fixture.options.registry = Some("http://127.0.0.1:1/".to_owned());
-    let snapshot = installed.runtime.join("Init.snapshot");
+    let snapshot = installed.library.join("library.snapshot");
     let whole = fs::read_to_string(&snapshot).unwrap();
     for damage in [None, Some("another length"), Some("")] {
         match damage {
             None => fs::remove_file(&snapshot).unwrap(),
             Some(text) => fs::write(&snapshot, text).unwrap(),
         }
-        assert!(!inspect_fixture(&fixture).lean.is_ready());
+        assert!(!inspect_fixture(&fixture).library.is_ready());
         fixture.ensure().unwrap();
         assert_eq!(fs::read_to_string(&snapshot).unwrap(), whole);
     }
-    // The same size: only the contents tell.
+    // The same size: its time tells that it may have changed, and its contents that it has.
     fs::write(&snapshot, whole.to_uppercase()).unwrap();
-    fixture.ensure().unwrap();
-    assert_eq!(fs::read_to_string(&snapshot).unwrap(), whole.to_uppercase());
-    fixture.options.check_contents = true;
     let report = inspect_fixture(&fixture);
     expect![
-        "damaged in FOLDER/cache/lean-test-1.0.0-r1 (Init.snapshot has changed); run `stepwise setup` to repair it"
+        "damaged in FOLDER/cache/lean-test-1.0.0-r1-Init-s1 (library.snapshot has changed); run `stepwise setup` to repair it"
     ]
-    .assert_eq(&report.lean.to_string().replace(&fixture.folder.path().display().to_string(), "FOLDER"));
+    .assert_eq(&report.library.to_string().replace(&fixture.folder.path().display().to_string(), "FOLDER"));
+    fixture.ensure().unwrap();
+    assert_eq!(fs::read_to_string(&snapshot).unwrap(), whole);
+    // Another time and the same contents, as in a cache that was copied.
+    fs::write(&snapshot, &whole).unwrap();
+    let calls = *fixture.stand_in.calls.lock().unwrap();
+    fixture.ensure().unwrap();
+    assert_eq!(*fixture.stand_in.calls.lock().unwrap(), calls);
+    // The same time and other contents, as after a fault of the disk: only reading everything tells.
+    fs::remove_dir_all(&installed.library).unwrap();
+    fixture.ensure().unwrap();
+    let time = fs::metadata(&snapshot).unwrap().modified().unwrap();
+    fs::write(&snapshot, whole.to_uppercase()).unwrap();
+    fs::File::options().write(true).open(&snapshot).unwrap().set_modified(time).unwrap();
+    assert!(inspect_fixture(&fixture).is_ready());
+    fixture.options.check_contents = true;
     fixture.ensure().unwrap();
     assert_eq!(fs::read_to_string(&snapshot).unwrap(), whole);
 
-    fs::write(installed.runtime.join("manifest.json"), "{").unwrap();
+    fs::write(installed.library.join("manifest.json"), "{").unwrap();
     fixture.ensure().unwrap();
-    fs::remove_file(installed.entry.with_file_name("abi.js")).unwrap();
+    // Damaged code is made anew, and what was made with it is not.
+    fs::write(installed.code.join("lean.code"), "foreign").unwrap();
+    assert!(!inspect_fixture(&fixture).is_ready());
     fixture.ensure().unwrap();
-    assert!(installed.entry.with_file_name("abi.js").exists());
+    assert_ne!(fs::read(installed.code.join("lean.code")).unwrap(), b"foreign");
 }
 
 #[test]
@@ -331,55 +359,50 @@ fn a_new_recipe_prepares_again_from_the_kept_tarball() {
     let first = fixture.ensure().unwrap();
     fixture.options.registry = Some("http://127.0.0.1:1/".to_owned());
     let mut setup = fixture.setup();
-    setup.recipe = "r2".to_owned();
+    setup.code_recipe = "r2".to_owned();
     let second = setup.ensure(&Silent).unwrap();
-    assert_eq!(second.runtime, fixture.cache().join("lean-test-1.0.0-r2"));
-    assert_eq!((second.node, second.entry), (first.node, first.entry));
+    assert_eq!(second.code, fixture.cache().join("lean-test-1.0.0-r2"));
+    assert_ne!(second.library, first.library);
+    // Another way to the memory leaves the code as it is.
+    let mut setup = fixture.setup();
+    setup.library_recipe = "s2".to_owned();
+    let third = setup.ensure(&Silent).unwrap();
+    assert_eq!((&third.code, third.library), (&first.code, fixture.cache().join("lean-test-1.0.0-r1-Init-s2")));
+    assert_eq!(*fixture.stand_in.calls.lock().unwrap(), [2, 3]);
 }
 
 #[test]
 fn a_failed_preparation_says_why_and_leaves_nothing() {
-    let failures = [
-        "echo '(node:1) Warning: something' >&2; echo 'cannot prepare Lean: omega does not prove it' >&2; exit 1",
-        "echo >&2; echo 'FATAL ERROR: out of memory' >&2; exit 134",
-        "mkdir \"$out\"; echo half > \"$out/lean.wasm\"; exit 3",
-        "kill -9 $$",
-        "echo 'cannot prepare Lean: ENOSPC: no space left on device, write' >&2; exit 1",
-        "exit 0",
+    let full = || FolderError::Io { path: "/cache/lean.code".into(), source: io::ErrorKind::StorageFull.into() };
+    let failures: [[Option<FolderError>; 2]; 4] = [
+        [Some(Fault::Crashed("the module is none".to_owned()).into()), None],
+        [None, Some(Fault::Unfit("omega does not prove it".to_owned()).into())],
+        [Some(full()), None],
+        [None, Some(full())],
     ];
     let mut lines = Vec::new();
     for failure in failures {
-        let fixture = Fixture::with_prepare(failure);
+        let fixture = Fixture::new();
+        let is_compiled = failure[0].is_none();
+        *fixture.stand_in.failures.lock().unwrap() = failure;
         lines.push(fixture.line(&fixture.ensure().unwrap_err()));
-        assert!(!inspect_fixture(&fixture).lean.is_ready());
+        assert!(!inspect_fixture(&fixture).is_ready());
         assert_eq!(leftovers(&fixture), Vec::<String>::new());
+        // The next run goes on where this one stopped.
+        fixture.ensure().unwrap();
+        assert_eq!(*fixture.stand_in.calls.lock().unwrap(), if is_compiled { [1, 2] } else { [2, 1] });
     }
     check(
         lines,
         expect![[r#"
         [
-            "cannot prepare lean-test@1.0.0: omega does not prove it; run `stepwise setup` again with 2 GB of memory free, and if that does not help name another Node 24 or newer in STEPWISE_NODE",
-            "cannot prepare lean-test@1.0.0: FATAL ERROR: out of memory; run `stepwise setup` again with 2 GB of memory free, and if that does not help name another Node 24 or newer in STEPWISE_NODE",
-            "cannot prepare lean-test@1.0.0: exit status: 3; run `stepwise setup` again with 2 GB of memory free, and if that does not help name another Node 24 or newer in STEPWISE_NODE",
-            "cannot prepare lean-test@1.0.0: signal: 9 (SIGKILL); run `stepwise setup` again with 2 GB of memory free, and if that does not help name another Node 24 or newer in STEPWISE_NODE",
-            "no room left on the disk of FOLDER/cache/.new-scratch; free about 600 MB and run `stepwise setup` again, which goes on where it stopped, or set STEPWISE_CACHE_DIR to a larger disk",
-            "cannot prepare lean-test@1.0.0: it wrote nothing; run `stepwise setup` again with 2 GB of memory free, and if that does not help name another Node 24 or newer in STEPWISE_NODE",
+            "cannot prepare lean-test@1.0.0: the module is none; run `stepwise setup --force` with 4 GB of memory free",
+            "cannot prepare lean-test@1.0.0: omega does not prove it: this driver does not fit this Lean; run `stepwise setup --force` with 4 GB of memory free",
+            "no room left on the disk of /cache/lean.code; free about 900 MB and run `stepwise setup` again, which goes on where it stopped, or set STEPWISE_CACHE_DIR to a larger disk",
+            "no room left on the disk of /cache/lean.code; free about 900 MB and run `stepwise setup` again, which goes on where it stopped, or set STEPWISE_CACHE_DIR to a larger disk",
         ]
     "#]],
     );
-}
-
-#[test]
-fn a_preparation_that_hangs_is_stopped() {
-    let fixture = Fixture::with_prepare("echo $$ > \"$library/../../../pid\"; sleep 600");
-    let mut setup = fixture.setup();
-    setup.preparation_limit = Duration::from_secs(2);
-    let error = setup.ensure(&Silent).unwrap_err();
-    expect!["cannot prepare lean-test@1.0.0: it did not end within 2 s; run `stepwise setup` again with 2 GB of memory free, and if that does not help name another Node 24 or newer in STEPWISE_NODE"].assert_eq(&fixture.line(&error));
-    assert_eq!(leftovers(&fixture), Vec::<String>::new());
-    let pid = fs::read_to_string(fixture.folder.path().join("pid")).unwrap();
-    let pid = Pid::from_raw(pid.trim().parse().unwrap());
-    assert_eq!(kill(pid, None), Err(Errno::ESRCH), "{pid} still runs");
 }
 
 #[test]
@@ -387,7 +410,7 @@ fn a_kept_tarball_is_verified_before_it_is_used_again() {
     let fixture = Fixture::new();
     let installed = fixture.ensure().unwrap();
     fixture.server.requests();
-    fs::remove_dir_all(&installed.runtime).unwrap();
+    fs::remove_dir_all(&installed.library).unwrap();
     fs::write(fixture.cache().join(LEAN_TARBALL), "gone bad").unwrap();
     fixture.ensure().unwrap();
     check(
@@ -416,7 +439,7 @@ fn archives_that_reach_outside_are_refused() {
         let fixture = Fixture::with_lean(lean_tarball(&library));
         lines.push(fixture.line(&fixture.ensure().unwrap_err()));
         let files = fixture.files();
-        assert!(files.iter().all(|file| file.starts_with("downloads/") || file.starts_with("node") || file == "lock"));
+        assert!(files.iter().all(|file| file.starts_with("downloads/") || file == "lock"));
         assert!(!fs::exists(fixture.folder.path().join("evil")).unwrap());
     }
     check(
@@ -451,77 +474,21 @@ fn another_package_fails_loudly() {
 }
 
 #[test]
-fn a_recent_node_of_the_machine_is_used() {
-    let mut fixture = Fixture::new();
-    let old = fixture.install_node("20.20.2");
-    let recent = fixture.install_node("24.0.1");
-    fixture.options.search_path = Some(recent.clone().into());
-    let installed = fixture.ensure().unwrap();
-    assert_eq!((installed.node.path, installed.node.version.as_str()), (recent.join("node"), "24.0.1"));
-    assert_eq!(fixture.server.requests().len(), 1, "only Lean is downloaded");
-
-    // An old one on PATH gives way to the one that is brought; an old one that the user names is an error.
-    fixture.options.search_path = Some(old.clone().into());
-    assert_eq!(fixture.ensure().unwrap().node.version, "26.10.0");
-    fixture.options.node = Some(old.join("node"));
-    check_error(
-        &fixture,
-        expect![
-            "STEPWISE_NODE names FOLDER/node-20.20.2/node, which is Node 20.20.2; name Node 24 or newer there, or unset it to let stepwise bring its own"
-        ],
-    );
-    fixture.options.node = Some(fixture.folder.path().join("absent"));
-    check_error(
-        &fixture,
-        expect![
-            "STEPWISE_NODE names FOLDER/absent, which cannot be read: No such file or directory (os error 2); name Node 24 or newer there, or unset it to let stepwise bring its own"
-        ],
-    );
-
-    // The memory of versions notices a new program in the old place.
-    fs::copy(recent.join("node"), old.join("node")).unwrap();
-    fixture.options.node = Some(old.join("node"));
-    assert_eq!(fixture.ensure().unwrap().node.version, "24.0.1");
-}
-
-#[test]
-fn a_brought_node_that_does_not_run_is_found_out_first() {
-    let fixture = Fixture::with_node(&archive(&[file("package/bin/node", "#!/bin/sh\nexit 127\n")]));
-    check_error(
-        &fixture,
-        expect![
-            "stepwise brought FOLDER/cache/node-test-1.0.0/bin/node, which does not answer as Node does (exit status: 127); install Node 24 or newer and put it on PATH, or name it in STEPWISE_NODE"
-        ],
-    );
-    assert_eq!(fixture.server.requests().len(), 1, "Lean is not downloaded for it");
-}
-
-#[test]
-fn a_platform_without_a_node_says_what_to_install() {
-    let fixture = Fixture::new();
-    let mut setup = fixture.setup();
-    setup.node = None;
-    let line = setup.ensure(&Silent).unwrap_err().to_string();
-    assert!(line.starts_with("stepwise has no Node to bring for ") && line.contains("install Node 24"), "{line}");
-}
-
-#[test]
 fn inspect_tells_what_is_there() {
     let fixture = Fixture::new();
     let report = inspect_fixture(&fixture);
     assert!(!report.is_ready());
-    assert!(matches!(report.lean, Part::Missing { to_download } if to_download == fixture.lean.bytes));
+    assert!(matches!(report.code, Part::Missing { to_download } if to_download == fixture.lean.bytes));
     assert!(!fixture.cache().exists(), "looking changes nothing");
 
     leave(&fixture, LEAN_PART, &[b'x'; 1000]);
     leave(&fixture, "lean-test-0.9.0-r1/lean.wasm", b"older");
     let report = inspect_fixture(&fixture);
-    assert!(matches!(report.lean, Part::Missing { to_download } if to_download == fixture.lean.bytes - 1000));
+    assert!(matches!(report.code, Part::Missing { to_download } if to_download == fixture.lean.bytes - 1000));
 
     fixture.ensure().unwrap();
     let report = inspect_fixture(&fixture);
     assert!(report.is_ready());
-    assert!(matches!(&report.node, NodeReport::Brought(Part::Ready { .. }, None)));
     let names = |list: &[(std::path::PathBuf, u64)]| -> Vec<String> {
         list.iter().map(|(path, _)| Path::new(path).file_name().unwrap().to_string_lossy().into_owned()).collect()
     };
@@ -531,7 +498,6 @@ fn inspect_tells_what_is_there() {
         (
             [
                 "lean-test-1.0.0.tgz",
-                "node-test-1.0.0.tgz",
             ],
             [
                 "lean-test-0.9.0-r1",
@@ -551,13 +517,13 @@ fn progress_reaches_the_total_of_every_phase() {
         phases.seen(),
         expect![[r#"
         [
-            "downloading node-test@1.0.0: all",
-            "verifying node-test@1.0.0: all",
-            "unpacking node-test@1.0.0: all",
             "downloading lean-test@1.0.0: all",
             "verifying lean-test@1.0.0: all",
             "unpacking lean-test@1.0.0: all",
-            "preparing lean-test@1.0.0: all",
+            "rewriting lean-test@1.0.0: all",
+            "compiling for this machine lean-test@1.0.0: all",
+            "importing the library of lean-test@1.0.0: all",
+            "testing lean-test@1.0.0: all",
         ]
     "#]],
     );

@@ -1,0 +1,118 @@
+//! The rewriting of a small module.
+
+mod package;
+
+use wasmparser::{Parser, Payload, Validator};
+
+use self::package::{ADDRESS, Package};
+use super::throwing::Signature;
+use super::*;
+use crate::hooks::{Hook, ORIGINAL_TRACE_STATE};
+
+#[test]
+fn the_module_is_valid_and_imports_functions_only() {
+    let package = Package::new().bytes();
+    Validator::new().validate_all(&package).unwrap();
+    let rewritten = rewrite(&package).unwrap();
+    Validator::new().validate_all(&rewritten.module).unwrap();
+
+    let mut imports = Vec::new();
+    let mut exports = Vec::new();
+    for payload in Parser::new(0).parse_all(&rewritten.module) {
+        match payload.unwrap() {
+            Payload::ImportSection(section) => imports.extend(section.into_imports().map(|import| {
+                let import = import.unwrap();
+                format!("{}.{}", import.module, import.name)
+            })),
+            Payload::ExportSection(section) => {
+                exports.extend(section.into_iter().map(|export| export.unwrap().name.to_owned()));
+            }
+            Payload::TableSection(section) => {
+                let table = section.into_iter().next().unwrap().unwrap().ty;
+                assert_eq!(Some(table.initial), table.maximum);
+            }
+            Payload::MemorySection(section) => {
+                let memory = section.into_iter().next().unwrap().unwrap();
+                assert_eq!((memory.shared, memory.initial, memory.maximum), (false, 256, Some(32768)));
+            }
+            Payload::CustomSection(section) => panic!("a section {}", section.name()),
+            _ => {}
+        }
+    }
+    let mut known = vec!["env.emscripten_get_now".to_owned()];
+    known.extend(THROWING.map(|(name, _)| format!("stepwise.{name}")));
+    known.extend(Hook::ALL.map(|hook| format!("stepwise.{}", hook.name())));
+    assert_eq!(imports, known);
+    let globals = (0..global::COUNT).map(|number| format!("global{number}"));
+    let known: Vec<_> = ["memory", "table", "tag"].map(str::to_owned).into_iter().chain(globals).collect();
+    assert_eq!(exports, known);
+}
+
+#[test]
+fn symbols_tell_slots_and_addresses() {
+    let symbols = rewrite(&Package::new().bytes()).unwrap().symbols;
+    assert_eq!(symbols.slot("caller"), Some(1));
+    assert_eq!(symbols.slot(HOOKED), Some(2));
+    assert_eq!(symbols.slot(Hook::TraceState.name()), Some(2));
+    assert_eq!(symbols.slot("lean_task_spawn_core"), Some(3));
+    // `start` is the first exported function without a slot.
+    assert_eq!(symbols.slot("start"), Some(4));
+    assert_eq!(symbols.address("l_constant"), Some(ADDRESS.cast_unsigned()));
+    let last = [ORIGINAL_TRACE_STATE, Hook::CommandContext.name(), Hook::IsSorry.name()].map(|name| symbols.slot(name));
+    // Two functions of the table and the imported entry of the GOT have slots besides the exported ones.
+    let n = Package::new().functions.len() as u32 + 1;
+    assert_eq!(last, [Some(n + 1), Some(n + 2), Some(n + 3)]);
+}
+
+#[test]
+fn every_difference_is_named() {
+    type Edit = fn(&mut Package);
+    let cases: [(Edit, &str); 12] = [
+        (|p| p.n_custom_sections = 2, "its sections are [0, 0, 1, 2, 3, 4, 6, 7, 8, 9, 12, 10, 11]"),
+        (|p| p.is_shared = false, "its memory is Some(MemoryType { memory64: false, shared: false"),
+        (|p| p.n_mutable = 11, "global 11 is not mutable"),
+        (|p| p.function("pthread_self").code[2] = 0x91, "the body of pthread_self is 002391020b"),
+        (|p| p.function("setThrew").name = "set_threw", "it has no function setThrew"),
+        (|p| p.function("start").code[20] = 3, "its start function is 000240024002404180"),
+        (|p| p.elements.push(HOOKED), "stands 2 times in the table, not once"),
+        (|p| p.elements.retain(|name| *name != HOOKED), "stands 0 times in the table, not once"),
+        (|p| _ = p.function(HOOKED).parameters.pop(), "evalTraceState___boxed has the type (func (param i32"),
+        (
+            |p| p.function("lean_task_map_core").code[1] = 0x42,
+            "the patch of lean_task_map_core (every task runs at once, on the thread that makes it) does not match",
+        ),
+        (|p| p.imports[3].name = "invoke_jx", "invoke_jx has a type that is not known"),
+        (|p| p.imports[3].name = "invoke_ii", "the import invoke_ii does not have the type (func (param i32 i32)"),
+    ];
+    for (edit, difference) in cases {
+        let mut package = Package::new();
+        edit(&mut package);
+        let error = rewrite(&package.bytes()).unwrap_err().to_string();
+        assert!(error.starts_with("lean.wasm is not the module that this program knows: "), "{error}");
+        assert!(error.contains(difference), "{error}\n does not tell that {difference}");
+    }
+}
+
+#[test]
+fn what_is_no_module_is_refused() {
+    assert!(rewrite(b"").is_err());
+    assert!(rewrite(b"<!DOCTYPE html>").is_err());
+    let package = Package::new().bytes();
+    assert!(rewrite(&package[..package.len() / 2]).is_err());
+}
+
+#[test]
+fn names_of_invoke_tell_the_type() {
+    use wasmparser::ValType::{F32, F64, I32, I64};
+    let signature = |parameters: &[_], result| Ok(Some(Signature { parameters: parameters.to_vec(), result }));
+    assert_eq!(Signature::parse("invoke_v"), signature(&[], None));
+    assert_eq!(Signature::parse("invoke_ijfd"), signature(&[I64, F32, F64], Some(I32)));
+    assert_eq!(Signature::parse("exit"), Ok(None));
+    assert!(Signature::parse("invoke_").is_err());
+    assert!(Signature::parse("invoke_vp").is_err());
+}
+
+#[test]
+fn hooks_are_imported_in_the_order_of_their_numbers() {
+    assert_eq!(Hook::ALL.map(|hook| hook as usize), [0, 1, 2]);
+}

@@ -1,0 +1,46 @@
+//! This program as a host: `stepwise lean-host CODE LIBRARY BYTES`, which nobody types.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{BufReader, stdin, stdout};
+use std::path::Path;
+use std::process::ExitCode;
+
+use stepwise_lean::protocol::Hello;
+use stepwise_lean_wasmtime::{Limits, open, serve};
+
+/// The word that makes this program a host.
+const WORD: &str = "lean-host";
+/// What a host's exit tells when its owner has gone wrong.
+const BROKEN: u8 = 70;
+
+/// The arguments with which this program serves a Lean with at most `memory_limit` bytes.
+pub(super) fn arguments(code: &Path, library: &Path, memory_limit: u64) -> Vec<OsString> {
+    vec![WORD.into(), code.into(), library.into(), memory_limit.to_string().into()]
+}
+
+/// Serves Lean over standard input and output if the command line (the program's name first) asks for that; `None` if
+/// it is anything else.
+pub fn serve_if_asked(line: &[OsString]) -> Option<ExitCode> {
+    let [_, word, code, library, bytes] = line else { return None };
+    if word != WORD {
+        return None;
+    }
+    let memory_bytes = bytes.to_str().and_then(|bytes| bytes.parse().ok())?;
+    Some(run(code, library, Limits { memory_bytes }))
+}
+
+fn run(code: &OsStr, library: &OsStr, limits: Limits) -> ExitCode {
+    let runtime = match open(Path::new(code), Path::new(library)) {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let hello = Hello { fatal: Some(error.to_string()), ..Hello::default() };
+            println!("{}", serde_json::to_string(&hello).unwrap_or_default());
+            return ExitCode::from(BROKEN);
+        }
+    };
+    // Its owner reads all that it says, or is gone.
+    match serve(&runtime, limits, BufReader::new(stdin()), &mut stdout()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(BROKEN),
+    }
+}
