@@ -152,3 +152,39 @@ impl Drop for TickerHandle {
         self.count(false);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn a_call_is_told_at_its_deadline_and_cut_off_after_the_grace() {
+        let begun = Instant::now();
+        let mut clock = Clock::new(8, LIMIT, Interrupt::default());
+        assert_eq!(clock.due(begun), Due::Nothing);
+        let late = begun + LIMIT + Duration::from_secs(1);
+        assert_eq!(
+            [late, late + GRACE / 2, late + GRACE].map(|now| clock.due(now)),
+            [Due::Tell, Due::Nothing, Due::Stop]
+        );
+    }
+
+    #[test]
+    fn a_call_that_nobody_waits_for_is_told_at_once() {
+        let interrupt = Interrupt::default();
+        let mut clock = Clock::new(8, LIMIT, interrupt.clone());
+        let now = Instant::now();
+        interrupt.begin(7);
+        interrupt.stop(6);
+        assert_eq!(clock.due(now), Due::Nothing, "another request is meant");
+        interrupt.stop(7);
+        assert_eq!([now, now + GRACE].map(|now| clock.due(now)), [Due::Tell, Due::Stop]);
+        // Neither one that is not numbered nor the next one is meant.
+        for next in [0, 8] {
+            interrupt.begin(next);
+            assert_eq!(Clock::new(8, LIMIT, interrupt.clone()).due(now), Due::Nothing);
+        }
+    }
+}

@@ -87,3 +87,29 @@ fn written(base: usize, bytes: u64) -> Option<Vec<(u32, u32)>> {
     }
     Some(parts)
 }
+
+#[cfg(test)]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_that_were_written_are_told_apart() {
+        const PAGE: usize = 4096;
+        // Large enough for a mapping of its own, of which nothing is there before it is written.
+        let mut memory = vec![0_u8; 64 << 20];
+        let base = (memory.as_ptr() as usize).next_multiple_of(PAGE);
+        let first = base - memory.as_ptr() as usize;
+        for page in [10, 11, 4000] {
+            memory[first + page * PAGE + 17] = 1;
+        }
+        let found = written(base, 5000 * PAGE as u64).unwrap();
+        let is_found = |page: usize| {
+            let address = (page * PAGE) as u32;
+            found.iter().any(|(first, length)| (*first..first + length).contains(&address))
+        };
+        assert!([10, 11, 4000].into_iter().all(is_found), "{found:?}");
+        // Where the system gives larger pages, their neighbours are told too.
+        assert!(!is_found(2000), "{found:?}");
+    }
+}

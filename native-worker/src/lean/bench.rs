@@ -17,9 +17,11 @@ use crate::measured::Row;
 const WARM_UP: u32 = 20;
 /// How deep the deep rows go.
 const DEPTH: usize = 10;
-/// Starting a process takes seconds, so these rows are repeated less.
+/// Starting a process and waiting for what does not end take long, so these rows are repeated less.
 const MAX_STARTS: u32 = 5;
-/// A whole text takes about a second, so it is repeated less.
+/// Statements that are open at once.
+const MANY: u32 = 64;
+/// A whole text takes longer than a step, so it is repeated less.
 const MAX_FRESH: u32 = 20;
 
 /// What to measure.
@@ -40,6 +42,8 @@ pub struct Plan {
 pub async fn run(launch: Arc<dyn Launch>, plan: &Plan, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Vec<Row>> {
     let mut bench = Bench { plan, say, rows: Vec::new() };
     bench.starts(launch.as_ref()).await?;
+    bench.statements(launch.as_ref()).await?;
+    bench.abandoned(&launch).await?;
     bench.pool_against_host(&launch).await?;
     bench.depths(launch.as_ref()).await?;
     bench.live_against_fresh(launch.as_ref()).await?;
@@ -111,6 +115,65 @@ impl Bench<'_> {
         }
         self.row(READY, "s", 0, &ready);
         self.row(MEMORY, "MiB", 0, &memory);
+        Ok(())
+    }
+
+    /// Opening a statement and letting it go, and what one more that is open and worked on takes.
+    async fn statements(&mut self, launch: &dyn Launch) -> anyhow::Result<()> {
+        const OPENED: &str = "statement opened";
+        const MEMORY: &str = "memory of an open statement";
+        if !self.wants(OPENED) && !self.wants(MEMORY) {
+            return Ok(());
+        }
+        let statement = STRUCTURAL[0].theorem();
+        let mut host = launch.host().await?;
+        let mut opened = Vec::new();
+        for run in 0..WARM_UP + self.plan.runs {
+            let begun = Instant::now();
+            let root = host_open(host.as_mut(), &statement, self.limits()).await?;
+            if run >= WARM_UP {
+                opened.push(ms(begun.elapsed()));
+            }
+            host.free(&[root]).await?;
+        }
+        let mut memory = Vec::new();
+        let mut before = mebibytes(host.as_ref());
+        for _ in 0..MANY {
+            let root = host_open(host.as_mut(), &statement, self.limits()).await?;
+            host_step(host.as_mut(), root, "simp_all", self.limits()).await?;
+            let now = mebibytes(host.as_ref());
+            memory.extend(now.iter().zip(&before).map(|(now, before)| now - before));
+            before = now;
+        }
+        host.shutdown().await;
+        self.row(OPENED, "ms", WARM_UP, &opened);
+        self.row(MEMORY, "MiB", 0, &memory);
+        Ok(())
+    }
+
+    /// How long after its caller has gone a tactic without end keeps the process from others.
+    async fn abandoned(&mut self, launch: &Arc<dyn Launch>) -> anyhow::Result<()> {
+        const TACTICS: [&str; 2] = ["repeat' (first | skip | done)", "sleep 1700000"];
+        let pool = Pool::start(Arc::clone(launch), PoolConfig { hosts: 1, ..self.plan.pool.clone() });
+        for tactic in TACTICS {
+            let name = format!("given up: `{tactic}`");
+            if !self.wants(&name) {
+                continue;
+            }
+            let calm = pool_open(&pool, STRUCTURAL[2].theorem()).await?;
+            let mut waited = Vec::new();
+            for _ in 0..self.plan.runs.min(MAX_STARTS) {
+                let restless = pool_open(&pool, STRUCTURAL[0].theorem()).await?;
+                let tactics = [tactic.to_owned()];
+                let work = restless.apply_within(StateId::ROOT, &tactics, Some(Duration::from_secs(60)));
+                if tokio::time::timeout(Duration::from_millis(200), work).await.is_ok() {
+                    bail!("`{tactic}` has ended");
+                }
+                waited.push(pool_step(&calm, STRUCTURAL[2].tactic).await?);
+            }
+            self.row(&name, "ms", 0, &waited);
+        }
+        pool.shutdown().await;
         Ok(())
     }
 
