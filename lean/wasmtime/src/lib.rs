@@ -19,3 +19,6 @@ pub use folder::{CODE, Code, FolderError, Stage, compile, import, open};
 pub use host::serve;
 pub use instance::{Instance, Limits};
 pub use mapped::SnapshotFile;
+
+/// The source of how the memory is made that Leans begin with: part of what [`stepwise_lean::MEMORY_RECIPE`] is for.
+pub const MEMORY_RECIPE: &str = include_str!("folder.rs");

@@ -15,8 +15,7 @@ use crate::lean::repl::ReplLauncher;
 use crate::lean::wasm::{WasmLauncher, WasmSettings};
 use crate::setup;
 
-/// Resident memory that a WebAssembly host may use. The pool replaces idle ones before they are full; this stops a
-/// tactic that eats memory while it runs.
+/// Memory that one statement's Lean may have: this stops a tactic that eats memory while it runs.
 const WASM_MEMORY_LIMIT: u64 = 1536 << 20;
 
 /// Resident memory past which a native host is replaced: Mathlib takes most of a gigabyte, and `repl` never frees a state.

@@ -61,7 +61,7 @@ pub(super) fn code_recipe() -> Result<String, SetupError> {
 
 /// The same for the memory that hosts begin with, beside the code.
 pub(super) fn library_recipe() -> String {
-    hash(stepwise_lean::MEMORY_RECIPE.into_iter().chain([CORE_NOTATION]))
+    hash(stepwise_lean::MEMORY_RECIPE.into_iter().chain([stepwise_lean_wasmtime::MEMORY_RECIPE, CORE_NOTATION]))
 }
 
 /// Twelve hexadecimal digits: short enough for a path, and nobody makes them collide.

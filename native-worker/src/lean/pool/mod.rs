@@ -57,7 +57,7 @@ impl Default for PoolConfig {
             step_limit: Duration::from_secs(10),
             open_limit: Duration::from_secs(60),
             recheck_limit: Duration::from_secs(120),
-            host_memory: 1 << 30,
+            host_memory: 2 << 30,
             recycle_after: 20_000,
             live_states: 4096,
         }

@@ -35,6 +35,10 @@ const GRACE: Duration = Duration::from_millis(1500);
 /// How long a process may take to become ready, on a machine that is busy with other things.
 const START: Duration = Duration::from_secs(120);
 
+/// What the statements that are open in a process may take besides the one that is worked on. The pool lets some go before
+/// that, at [`PoolConfig::host_memory`](crate::lean::pool::PoolConfig::host_memory).
+const STATEMENTS_BYTES: u64 = 2 << 30;
+
 /// What is needed to start a host.
 #[derive(Clone, Debug)]
 pub struct WasmSettings {
@@ -46,8 +50,7 @@ pub struct WasmSettings {
     pub library: PathBuf,
     /// What Lean has imported in it.
     pub modules: Vec<String>,
-    /// Private memory that a process may use, in bytes. Each statement's Lean may have as much, and stops by itself when
-    /// it is used up.
+    /// Memory that a statement's Lean may have, in bytes. It stops by itself when that is used up.
     pub memory_limit: u64,
 }
 
@@ -82,7 +85,7 @@ impl WasmLauncher {
         let settings = &self.settings;
         Spec {
             args: child::arguments(&settings.code, &settings.library, settings.memory_limit),
-            memory_limit: Some(settings.memory_limit),
+            memory_limit: Some(settings.memory_limit + STATEMENTS_BYTES),
             ..Spec::new(&settings.program)
         }
     }
