@@ -24,13 +24,18 @@ pub(crate) type Key = Vec<Part>;
 pub(crate) fn find(lean: &mut dyn Machine, environment: Object, name: Object) -> Result<Option<Object>> {
     let arguments = lean.retain_all(&[environment, name])?;
     let found = lean.call("Lean_Environment_find_x3f", &[arguments[0], arguments[1], NIL])?;
-    if is_boxed(found) {
+    in_option(lean, found)
+}
+
+/// What an `Option` (owned) holds, owned.
+pub(crate) fn in_option(lean: &mut dyn Machine, option: Object) -> Result<Option<Object>> {
+    if is_boxed(option) {
         return Ok(None);
     }
-    let info = lean.field(found, 0)?;
-    lean.retain(info)?;
-    lean.release(found)?;
-    Ok(Some(info))
+    let value = lean.field(option, 0)?;
+    lean.retain(value)?;
+    lean.release(option)?;
+    Ok(Some(value))
 }
 
 /// What `look` sees of a name's `ConstantInfo`; `None` where there is no such constant.

@@ -10,10 +10,10 @@ use std::collections::{HashMap, HashSet};
 use std::{iter, vec};
 
 use crate::driver::constants::{
-    Key, body_of, constants_in, find, is_imported, key_of, kind, signature, type_of, user_name, with_info,
+    Key, body_of, constants_in, find, in_option, is_imported, key_of, kind, signature, type_of, user_name, with_info,
 };
 use crate::machine::{Machine, Result};
-use crate::object::{NIL, Object, is_boxed};
+use crate::object::{NIL, Object};
 
 /// `Lean.Declaration`'s constructor for inductive types. Those of axiom, definition, theorem and opaque are the ones of
 /// `Lean.ConstantInfo`.
@@ -479,13 +479,7 @@ impl Kernel {
     fn added(&self, lean: &mut dyn Machine, name: Object) -> Result<Option<Object>> {
         let arguments = lean.retain_all(&[self.kernel, name])?;
         let found = lean.runtime("lean_environment_find", &arguments)?;
-        if is_boxed(found) {
-            return Ok(None);
-        }
-        let info = lean.field(found, 0)?;
-        lean.retain(info)?;
-        lean.release(found)?;
-        Ok(Some(info))
+        in_option(lean, found)
     }
 
     /// Whether the kernel made of its own what the file has under this name (borrowed).

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use stepwise_lean::imports::System;
 use stepwise_lean::machine::Fault;
-use stepwise_lean::protocol::{Envelope, Hello, Request};
+use stepwise_lean::protocol::{ApplyAnswer, Envelope, Hello, Request};
 use stepwise_lean::serve::{Cost, Host, Line};
+use stepwise_lean::snapshot::Start;
 
 use crate::clock::Interrupt;
 use crate::engine::{Runtime, on_deep_stack};
@@ -73,9 +74,10 @@ struct Lean {
 
 impl Lean {
     fn start(runtime: &Runtime, limits: Limits) -> Result<Self, Fault> {
-        let start = runtime.snapshot.as_ref().map(|file| file.snapshot().start.clone()).unwrap_or_default();
+        let nothing = Start::default();
+        let start = runtime.snapshot.as_ref().map_or(&nothing, |file| &file.snapshot().start);
         let mut instance = Instance::start(runtime, system(), limits)?;
-        let host = instance.run(|lean| Host::new(lean, &start))?;
+        let host = instance.run(|lean| Host::new(lean, start))?;
         Ok(Self { instance, host })
     }
 
@@ -265,8 +267,6 @@ fn renumber(mut line: Line, session: u64) -> Line {
 
 /// The answer to tactics in a state that is gone.
 fn say_lost(id: u64, n_tactics: usize, say: &mut dyn FnMut(Line)) -> Result<(), Fault> {
-    use stepwise_lean::protocol::ApplyAnswer;
-
     let line = |answer| Line::Apply(Envelope { id, answer, ..Envelope::default() });
     for _ in 0..n_tactics {
         say(line(ApplyAnswer { lost: true, ..ApplyAnswer::default() }));

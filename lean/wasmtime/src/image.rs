@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
 use stepwise_lean::hooks::Hooks;
-use stepwise_lean::machine::{Fault, Machine, Result};
+use stepwise_lean::machine::{Machine, Result};
 use stepwise_lean::module::global;
 
 use crate::instance::Running;
@@ -41,15 +41,9 @@ impl Image {
 
     /// Changes a Lean that has just started from the same snapshot.
     pub(crate) fn lay_into(&self, lean: &mut Running<'_>) -> Result<()> {
-        if !lean.grow_exactly(self.memory_bytes) {
-            let detail = "what stands before the statement".to_owned();
-            return Err(Fault::OutOfMemory { mebibytes: self.memory_bytes >> 20, detail });
-        }
+        lean.begin_at(self.memory_bytes, &self.globals, "what stands before the statement")?;
         for (address, bytes) in &self.changed {
             lean.write(*address, bytes)?;
-        }
-        for (number, value) in self.globals.iter().enumerate() {
-            lean.set_global(number, *value);
         }
         *lean.hooks() = self.hooks.fork();
         Ok(())

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use stepwise_lean::hooks::Hooks;
 use stepwise_lean::imports::{Process, System, describe_exception};
 use stepwise_lean::machine::{Fault, Machine, Result};
+use stepwise_lean::module::global;
 use stepwise_lean::symbols::Symbols;
 use wasmtime::{
     AsContext, AsContextMut, Caller, Func, Global, Memory, Store, StoreContextMut, Table, ThrownException, Trap,
@@ -17,11 +18,9 @@ use crate::clock::{Clock, Due, Interrupt, TickerHandle};
 use crate::engine::{Runtime, function_of};
 use crate::image::Image;
 
-pub(crate) const PAGE_BYTES: u64 = 1 << 16;
+const PAGE_BYTES: u64 = stepwise_lean::snapshot::PAGE_BYTES as u64;
 /// Lean asks for little at a time; a memory grows by at least this much.
 const GROWTH_BYTES: u64 = 16 << 20;
-/// The module's first mutable globals, exported as `global0` and so on.
-const MUTABLE_GLOBALS: usize = 12;
 /// Lean's boxed `true`.
 const TRUE: u32 = 3;
 
@@ -133,7 +132,7 @@ impl Instance {
         let memory = instance.get_memory(&mut store, "memory").ok_or_else(|| missing("memory"))?;
         let table = instance.get_table(&mut store, "table").ok_or_else(|| missing("table"))?;
         let globals: Option<Vec<Global>> =
-            (0..MUTABLE_GLOBALS).map(|i| instance.get_global(&mut store, &format!("global{i}"))).collect();
+            (0..global::COUNT).map(|i| instance.get_global(&mut store, &format!("global{i}"))).collect();
         let globals = globals.ok_or_else(|| missing("globals"))?;
         store.data_mut().parts = Some(Parts { memory, table, globals });
         Ok(Self { store })
@@ -141,17 +140,10 @@ impl Instance {
 
     fn resume(&mut self, file: &crate::mapped::SnapshotFile) -> Result<()> {
         let snapshot = file.snapshot();
-        let wanted = u64::from(snapshot.pages) * PAGE_BYTES;
         let mut running = Running(self.store.as_context_mut());
-        if wanted > running.most_memory_bytes() || !running.grow_exactly(wanted) {
-            let detail = format!("its library alone takes {} MiB", wanted >> 20);
-            return Err(Fault::OutOfMemory { mebibytes: running.most_memory_bytes() >> 20, detail });
-        }
+        running.begin_at(u64::from(snapshot.pages) * PAGE_BYTES, &snapshot.globals, "its library alone")?;
         #[cfg(not(unix))]
         running.fill(file)?;
-        for (number, value) in snapshot.globals.iter().enumerate() {
-            running.set_global(number, *value);
-        }
         Ok(())
     }
 
@@ -238,7 +230,19 @@ impl<'a> Running<'a> {
         Ok(callee)
     }
 
-    pub(crate) fn grow_exactly(&mut self, bytes: u64) -> bool {
+    /// Gives a Lean that has just started so much memory, and the mutable globals of one that has run. `what` takes it.
+    pub(crate) fn begin_at(&mut self, bytes: u64, globals: &[u32; global::COUNT], what: &str) -> Result<()> {
+        if bytes > self.most_memory_bytes() || !self.grow_exactly(bytes) {
+            let detail = format!("{what} takes {} MiB", bytes >> 20);
+            return Err(Fault::OutOfMemory { mebibytes: self.most_memory_bytes() >> 20, detail });
+        }
+        for (number, value) in globals.iter().enumerate() {
+            self.set_global(number, *value);
+        }
+        Ok(())
+    }
+
+    fn grow_exactly(&mut self, bytes: u64) -> bool {
         let Some(memory) = self.parts().map(|parts| parts.memory) else { return false };
         let pages = bytes.div_ceil(PAGE_BYTES);
         match pages.checked_sub(memory.size(&self.0)) {
@@ -250,13 +254,14 @@ impl<'a> Running<'a> {
     /// Copies a snapshot into the memory, where it cannot be mapped.
     #[cfg(not(unix))]
     fn fill(&mut self, file: &crate::mapped::SnapshotFile) -> Result<()> {
-        use std::io::Read as _;
+        use std::io::{Read as _, Seek as _};
 
         let Some(memory) = self.parts().map(|parts| parts.memory) else { return Ok(()) };
         let data = memory.data_mut(&mut self.0);
         data.fill(0);
-        let failed = |error: std::io::Error| Fault::Crashed(format!("{}: {error}", file.path.display()));
-        let mut source = std::fs::File::open(&file.path).map_err(failed)?;
+        let failed = |error: std::io::Error| Fault::Crashed(format!("its library's memory cannot be read: {error}"));
+        let mut source = &file.file;
+        source.rewind().map_err(failed)?;
         for &(address, length) in &file.snapshot().runs {
             let run = data.get_mut(address as usize..).and_then(|rest| rest.get_mut(..length as usize));
             source.read_exact(run.ok_or(Fault::OutOfBounds(address))?).map_err(failed)?;

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use stepwise_lean::snapshot::Snapshot;
@@ -12,10 +12,7 @@ use wasmtime::Config;
 #[derive(Debug)]
 pub struct SnapshotFile {
     pub(crate) snapshot: Snapshot,
-    #[cfg_attr(not(unix), expect(dead_code, reason = "it is read by its name there"))]
     pub(crate) file: File,
-    #[cfg_attr(unix, expect(dead_code, reason = "the file is open"))]
-    pub(crate) path: PathBuf,
 }
 
 impl SnapshotFile {
@@ -30,7 +27,7 @@ impl SnapshotFile {
         if file.metadata()?.len() != wanted {
             return Err(std::io::Error::other(format!("{} does not have {wanted} bytes", path.display())));
         }
-        Ok(Self { snapshot, file, path: path.to_owned() })
+        Ok(Self { snapshot, file })
     }
 
     /// What it says besides the bytes.

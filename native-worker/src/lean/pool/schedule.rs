@@ -110,11 +110,17 @@ struct Inner {
 impl Inner {
     /// Has the workers free what a session holds live.
     fn release(&mut self, id: SessionId) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        for (worker, live) in session.live.iter_mut().enumerate() {
-            self.n_live[worker] -= live.len();
-            self.garbage[worker].extend(live.drain().map(|(_, l)| l.host));
+        for worker in 0..self.garbage.len() {
+            self.release_from(worker, id);
         }
+    }
+
+    /// Has one worker free what a session holds live in it.
+    fn release_from(&mut self, worker: usize, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let live = &mut session.live[worker];
+        self.n_live[worker] -= live.len();
+        self.garbage[worker].extend(live.drain().map(|(_, live)| live.host));
     }
 
     /// What worker `index` is to do next.
@@ -422,27 +428,20 @@ impl Schedule {
     /// Lean went down under a request of this session, in a process that lives on: what the session has live there is gone,
     /// or may as well go.
     pub(super) fn lost_session(&self, index: usize, id: SessionId) {
-        let mut inner = self.lock();
-        let inner = &mut *inner;
-        let Some(session) = inner.sessions.get_mut(&id) else { return };
-        inner.n_live[index] -= session.live[index].len();
-        inner.garbage[index].extend(session.live[index].drain().map(|(_, live)| live.host));
+        self.lock().release_from(index, id);
     }
 
     /// Lets go what the session has live in worker `index` that has not been used there for longest, unless it is the only
     /// one.
     pub(super) fn shed(&self, index: usize) -> bool {
         let mut inner = self.lock();
-        let inner = &mut *inner;
         let used = |session: &SessionState| session.live[index].values().map(|live| live.used).max();
-        let mut lives: Vec<_> = inner.sessions.values_mut().filter_map(|s| used(s).map(|used| (used, s))).collect();
-        lives.sort_unstable_by_key(|(used, _)| *used);
+        let mut lives: Vec<_> = inner.sessions.iter().filter_map(|(id, session)| Some((used(session)?, *id))).collect();
         if lives.len() < 2 {
             return false;
         }
-        let (_, oldest) = lives.swap_remove(0);
-        inner.n_live[index] -= oldest.live[index].len();
-        inner.garbage[index].extend(oldest.live[index].drain().map(|(_, live)| live.host));
+        lives.sort_unstable();
+        inner.release_from(index, lives[0].1);
         true
     }
 
