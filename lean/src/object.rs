@@ -184,6 +184,14 @@ impl dyn Machine + '_ {
 
     /// A new Lean string. It may hold NUL characters: Lean strings carry their length.
     pub fn string(&mut self, text: &str) -> Result<Object> {
+        let address = self.c_string(text)?;
+        let string = self.runtime("lean_mk_string_from_bytes", &[address, text.len() as u32])?;
+        self.runtime("free", &[address])?;
+        Ok(string)
+    }
+
+    /// The address of a new C string, to be given to `free`.
+    pub fn c_string(&mut self, text: &str) -> Result<u32> {
         let n = u32::try_from(text.len()).map_err(|_| Fault::Crashed("a text of 4 GiB".to_owned()))?;
         let address = self.runtime("malloc", &[n + 1])?;
         if address == 0 {
@@ -192,9 +200,7 @@ impl dyn Machine + '_ {
         }
         self.write(address, text.as_bytes())?;
         self.set_byte(address + n, 0)?;
-        let string = self.runtime("lean_mk_string_from_bytes", &[address, n])?;
-        self.runtime("free", &[address])?;
-        Ok(string)
+        Ok(address)
     }
 
     /// Whether this is a string.

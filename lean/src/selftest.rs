@@ -62,7 +62,11 @@ fn prove(lean: &mut dyn Machine, driver: &mut Driver, statement: &str, tactic: &
     if !matches!(&outcome, Limited::Done(answer) if answer.proved) {
         return Err(Fault::Unfit(format!("{tactic} does not prove `{statement}`: {outcome:?}")));
     }
-    let verdict = driver.recheck(lean, "", statement, &[], &format!("  {tactic}"), LIMIT)?;
+    let claim = driver.claim(lean, "", statement, &format!("  {tactic}"), LIMIT)?;
+    let Limited::Done(Ok(claim)) = claim else {
+        return Err(Fault::Unfit(format!("Lean does not elaborate `{statement}`: {claim:?}")));
+    };
+    let verdict = driver.judge(lean, "", &claim, &[], LIMIT)?;
     if !matches!(&verdict, Limited::Done(answer) if answer.accepted) {
         return Err(Fault::Unfit(format!("the kernel does not accept `{statement}`: {verdict:?}")));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::driver::{Driver, Limited};
-use crate::machine::{Machine, Result};
+use crate::machine::{Fault, Machine, Result};
 use crate::protocol::{
     ApplyAnswer, Envelope, FileAnswer, Hello, JudgeAnswer, LibraryAnswer, OpenAnswer, Request, StateAnswer,
 };
@@ -79,6 +79,11 @@ impl Host {
         self.driver.prepare(lean, preamble, limit)
     }
 
+    /// The driver.
+    pub fn driver(&mut self) -> &mut Driver {
+        &mut self.driver
+    }
+
     /// How many states it keeps.
     #[must_use]
     pub fn n_live_states(&self) -> usize {
@@ -116,17 +121,11 @@ impl Host {
             Request::Free { states } => return driver.free(lean, &states),
             // It is for whoever reads the requests while this one runs.
             Request::Stop { .. } => return Ok(()),
-            Request::Recheck { id, preamble, statement, without, body, limit_ms } => {
-                let limit = ms(limit_ms);
-                let answer = driver.recheck(lean, &preamble, &statement, &without, &body, limit)?;
-                Line::Judge(envelope(id, answer, cost()))
+            Request::Recheck { .. } | Request::CheckFile { .. } => {
+                return Err(Fault::Unfit("one Lean elaborates, and another judges".to_owned()));
             }
             Request::Elaborate { id, preamble, statement, body, limit_ms } => {
                 let answer = driver.elaborate(lean, &preamble, &statement, &body, ms(limit_ms))?;
-                Line::File(envelope(id, answer, cost()))
-            }
-            Request::CheckFile { id, text, limit_ms } => {
-                let answer = driver.check_file(lean, &text, ms(limit_ms))?;
                 Line::File(envelope(id, answer, cost()))
             }
             Request::Library { id, limit_ms } => {
@@ -143,7 +142,82 @@ impl Host {
     }
 }
 
-fn envelope<T: Default>(id: u64, answer: Limited<T>, cost: Cost) -> Envelope<T> {
+/// Gives Leans.
+pub trait Leans {
+    /// What a Lean does that has elaborated `preamble` and nothing else, and that goes when it is done.
+    ///
+    /// # Errors
+    ///
+    /// Whatever cuts Lean's code off.
+    fn with_fresh<T>(
+        &mut self,
+        preamble: &str,
+        limit: Duration,
+        work: impl FnOnce(&mut Driver, &mut dyn Machine) -> Result<T>,
+    ) -> Result<T>;
+}
+
+/// Judges a statement with this proof: what one Lean has elaborated is judged by another, which has seen nothing of it
+/// but the declarations. `spent` tells what was used up of the limit.
+///
+/// # Errors
+///
+/// Whatever cuts Lean's code off.
+pub fn recheck(
+    leans: &mut impl Leans,
+    proof: Proof<'_>,
+    limit: Duration,
+    spent: &mut dyn FnMut() -> Duration,
+) -> Result<Limited<JudgeAnswer>> {
+    let Proof { preamble, statement, without, body } = proof;
+    let claim =
+        leans.with_fresh(preamble, limit, |driver, lean| driver.claim(lean, preamble, statement, body, limit))?;
+    match claim {
+        Limited::Timeout => Ok(Limited::Timeout),
+        Limited::Done(Err(refused)) => Ok(Limited::Done(refused)),
+        Limited::Done(Ok(claim)) => {
+            let limit = limit.saturating_sub(spent());
+            leans.with_fresh(preamble, limit, |driver, lean| driver.judge(lean, preamble, &claim, without, limit))
+        }
+    }
+}
+
+/// A statement and its proof.
+#[derive(Clone, Copy, Debug)]
+pub struct Proof<'a> {
+    /// The commands before the statement.
+    pub preamble: &'a str,
+    /// The statement, up to before `:=`.
+    pub statement: &'a str,
+    /// Names that the proof may not rest on.
+    pub without: &'a [String],
+    /// The lines behind `by`.
+    pub body: &'a str,
+}
+
+/// Judges every declaration of a file, as [`recheck`] does a proof.
+///
+/// # Errors
+///
+/// Whatever cuts Lean's code off.
+pub fn check_file(
+    leans: &mut impl Leans,
+    text: &str,
+    limit: Duration,
+    spent: &mut dyn FnMut() -> Duration,
+) -> Result<Limited<FileAnswer>> {
+    match leans.with_fresh("", limit, |driver, lean| driver.claim_file(lean, text, limit))? {
+        Limited::Timeout => Ok(Limited::Timeout),
+        Limited::Done(claim) => {
+            let limit = limit.saturating_sub(spent());
+            leans.with_fresh("", limit, |driver, lean| driver.judge_file(lean, claim, limit))
+        }
+    }
+}
+
+/// An answer under its number, with what it has cost.
+#[must_use]
+pub fn envelope<T: Default>(id: u64, answer: Limited<T>, cost: Cost) -> Envelope<T> {
     let Cost { cpu_us, wall_us } = cost;
     let (timeout, answer) = match answer {
         Limited::Done(answer) => (false, answer),

@@ -38,6 +38,24 @@ pub struct Start {
     pub preambles: Vec<(String, Object)>,
 }
 
+/// Prepares a Lean for being copied many times: what its copies share is to stay as it is in all of them.
+///
+/// What can be reached from `start` is counted no more, because a count that goes up and down is a page of its own in
+/// every copy. And whatever is allocated from here on gets pages of its own: between what stays there are small holes on
+/// thousands of pages, and allocating in them would take thousands of copies.
+///
+/// # Errors
+///
+/// Whatever cuts Lean's code off.
+pub fn settle(lean: &mut dyn Machine, start: &Start) -> Result<()> {
+    for object in start.preambles.iter().map(|(_, state)| *state).chain([start.env]) {
+        lean.runtime("lean_mark_persistent", &[object])?;
+    }
+    let heap = lean.runtime("mi_heap_new", &[])?;
+    lean.runtime("mi_heap_set_default", &[heap])?;
+    Ok(())
+}
+
 impl Snapshot {
     /// Describes the memory of a Lean that has these objects.
     ///

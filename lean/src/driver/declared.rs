@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 
 use crate::driver::commands::scope;
 use crate::driver::constants::{Key, key_of, kind, type_of, user_name};
+use crate::driver::export::{Id, Reader};
 use crate::driver::is_word;
 use crate::driver::syntax::{EXAMPLE, children, is_ident, kind_of};
 use crate::machine::{Machine, Result};
@@ -23,10 +24,8 @@ pub(crate) struct Unbound {
 /// A constant that a text declares.
 #[derive(Clone, Debug)]
 pub(crate) struct Declared {
-    /// Its name, owned.
-    pub(crate) name: Object,
-    /// Its `ConstantInfo`, owned.
-    pub(crate) info: Object,
+    /// Itself among what was read; `None` where it could not be.
+    pub(crate) constant: Option<Id>,
     pub(crate) key: Key,
     /// Its name as its author sees it.
     pub(crate) shown: String,
@@ -238,31 +237,32 @@ pub(crate) const fn kind_text(tag: u8) -> &'static str {
 }
 
 /// What an environment declares that is not among the keys `before`, in the order of the text; what nobody wrote comes
-/// last.
+/// last. `reader` reads it.
 pub(crate) fn declarations(
     lean: &mut dyn Machine,
     environment: Object,
     before: &HashSet<Key>,
+    reader: &mut Reader,
 ) -> Result<Vec<Declared>> {
     let mut declared = Vec::new();
     for (name, info, key) in local_constants(lean, environment)? {
-        if before.contains(&key) {
-            lean.release_all(&[name, info])?;
-        } else {
-            declared.push(declaration(lean, environment, name, info, key)?);
+        if !before.contains(&key) {
+            let declaration = declaration(lean, environment, [name, info], key)?;
+            declared.push(Declared { constant: reader.constant(lean, info)?, ..declaration });
         }
+        lean.release_all(&[name, info])?;
     }
     declared.sort_by(in_order_of_text);
     Ok(declared)
 }
 
-fn declaration(lean: &mut dyn Machine, environment: Object, name: Object, info: Object, key: Key) -> Result<Declared> {
+fn declaration(lean: &mut dyn Machine, environment: Object, [name, info]: [Object; 2], key: Key) -> Result<Declared> {
     let lines = lines_of(lean, environment, name)?;
     let tag = lean.tag(info)?;
     let is_authored = lines.is_some() && !is_projection(lean, environment, name)? && tag != kind::CONSTRUCTOR;
     let shown = user_name(&lean.name_text(name)?).to_owned();
     let kind = if shown.starts_with(EXAMPLE) { "example" } else { kind_text(tag) };
-    Ok(Declared { name, info, key, shown, kind: kind.to_owned(), is_authored, lines })
+    Ok(Declared { constant: None, key, shown, kind: kind.to_owned(), is_authored, lines })
 }
 
 fn in_order_of_text(a: &Declared, b: &Declared) -> Ordering {
@@ -333,7 +333,7 @@ mod tests {
     fn declared(shown: &str, line: Option<u32>) -> Declared {
         let lines = line.map(|line| line..=line);
         let (is_authored, kind) = (line.is_some(), kind_text(kind::THEOREM).to_owned());
-        Declared { name: 1, info: 1, key: Vec::new(), shown: shown.to_owned(), kind, is_authored, lines }
+        Declared { constant: None, key: Vec::new(), shown: shown.to_owned(), kind, is_authored, lines }
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub(crate) mod axioms;
 pub(crate) mod commands;
 pub(crate) mod constants;
 pub(crate) mod declared;
+pub(crate) mod export;
 pub(crate) mod facts;
 pub(crate) mod library;
 pub(crate) mod messages;
@@ -29,6 +30,7 @@ pub(crate) mod statement;
 pub(crate) mod step;
 pub(crate) mod syntax;
 
+pub use recheck::{Claim, FileClaim};
 pub(crate) use statement::Elaborated;
 
 /// Preambles that are remembered.

@@ -1,24 +1,50 @@
-//! Judges whole proofs and whole files: they are elaborated from the preamble on, a statement is compared with one
-//! elaborated apart from the proof, every declaration is added once more to a kernel environment, and axioms are
-//! collected.
+//! Judges whole proofs and whole files. One Lean elaborates them from the preamble on ([`Driver::claim`]); what it made
+//! leaves it as data, and another one, which has elaborated nothing of it, judges it ([`Driver::judge`]): a statement is
+//! compared with one that was elaborated before the proof, every declaration is added to a kernel environment, and axioms
+//! are collected.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use crate::driver::axioms::{self, RestsOn};
-use crate::driver::commands::{self, Ran, environment_of, is_one_declaration, run_commands};
+use crate::driver::commands::{self, environment_of, is_one_declaration, run_commands};
 use crate::driver::constants::{Key, body_of, find, key_of, kind, signature, type_of, used_of, user_name, with_info};
 use crate::driver::declared::{self, Declared};
-use crate::driver::messages::{Message, errors_of};
-use crate::driver::replay::{self, Kernel};
+use crate::driver::export::{Built, Export, Id, Reader};
+use crate::driver::messages::errors_of;
+use crate::driver::replay::{self, Kernel, refusal};
 use crate::driver::step::uses_what_it_may_not;
-use crate::driver::{Driver, Elaborated, Limited, Preamble};
+use crate::driver::{Driver, Limited};
 use crate::machine::{Machine, Result};
 use crate::object::{Object, is_boxed};
 use crate::protocol::{FileAnswer, FileTheorem, JudgeAnswer};
 
 /// Examples are kept, so that there is something to judge.
 const JUDGED: commands::Options = commands::Options { examples_are_kept: true, first_is_kept: false };
+
+/// A proof that was elaborated, and what was asked for.
+#[derive(Debug)]
+pub struct Claim {
+    /// The statement, elaborated before the proof.
+    asked: Export,
+    /// Its constant.
+    theorem: Id,
+    /// What the statement with its proof declares.
+    given: Export,
+    notes: Vec<String>,
+}
+
+/// A file that was elaborated.
+#[derive(Debug)]
+pub struct FileClaim {
+    errors: Vec<String>,
+    notes: Vec<String>,
+    /// The lines where Lean warned of `sorry`.
+    sorries: Vec<u32>,
+    /// In the order of the text.
+    declared: Vec<Declared>,
+    export: Export,
+}
 
 fn refused(reasons: Vec<String>) -> JudgeAnswer {
     JudgeAnswer { reasons, ..JudgeAnswer::default() }
@@ -36,22 +62,42 @@ fn with_proof(statement: &str, body: &str) -> String {
 }
 
 impl Driver {
-    /// Judges a statement with this proof after `preamble`. What is accepted when time is up stands.
+    /// Elaborates a statement with this proof after `preamble`: what is claimed, or why nothing is.
     ///
     /// # Errors
     ///
     /// Whatever cuts Lean's code off.
-    pub fn recheck(
+    pub fn claim(
         &mut self,
         lean: &mut dyn Machine,
         preamble: &str,
         statement: &str,
-        without: &[String],
         body: &str,
+        limit: Duration,
+    ) -> Result<Limited<std::result::Result<Claim, JudgeAnswer>>> {
+        let (claim, fired) =
+            self.timed(lean, limit, |driver, lean| driver.elaborate_claim(lean, preamble, statement, body))?;
+        Ok(match claim {
+            Err(_) if fired => Limited::Timeout,
+            claim => Limited::Done(claim.map_err(refused)),
+        })
+    }
+
+    /// Judges what another Lean has elaborated after `preamble`. What is accepted when time is up stands.
+    ///
+    /// # Errors
+    ///
+    /// Whatever cuts Lean's code off.
+    pub fn judge(
+        &mut self,
+        lean: &mut dyn Machine,
+        preamble: &str,
+        claim: &Claim,
+        without: &[String],
         limit: Duration,
     ) -> Result<Limited<JudgeAnswer>> {
         let (judged, fired) =
-            self.timed(lean, limit, |driver, lean| driver.judge(lean, preamble, statement, without, body))?;
+            self.timed(lean, limit, |driver, lean| driver.judge_claim(lean, preamble, claim, without))?;
         Ok(if fired && !judged.accepted { Limited::Timeout } else { Limited::Done(judged) })
     }
 
@@ -81,82 +127,138 @@ impl Driver {
         Ok(if fired { Limited::Timeout } else { Limited::Done(FileAnswer { errors, ..FileAnswer::default() }) })
     }
 
-    /// Elaborates a whole file and judges what it declares: every theorem and example, and whatever else is not proved,
-    /// is not checked, or is taken for granted.
+    /// Elaborates a whole file.
     ///
     /// # Errors
     ///
     /// Whatever cuts Lean's code off.
-    pub fn check_file(&mut self, lean: &mut dyn Machine, text: &str, limit: Duration) -> Result<Limited<FileAnswer>> {
-        let (answer, fired) = self.timed(lean, limit, |driver, lean| {
+    pub fn claim_file(&mut self, lean: &mut dyn Machine, text: &str, limit: Duration) -> Result<Limited<FileClaim>> {
+        let (claim, fired) = self.timed(lean, limit, |driver, lean| {
             let base = driver.preamble(lean, "")?;
             let state = lean.retain(base.state)?;
             let whole = run_commands(lean, text, state, JUDGED)?;
-            let environments = (environment_of(lean, whole.state)?, environment_of(lean, base.state)?);
-            let theorems = driver.judge_file(lean, environments.0, environments.1, &whole.messages)?;
+            let [before, after] = [environment_of(lean, base.state)?, environment_of(lean, whole.state)?];
+            let before = local_keys(lean, before)?;
+            let mut reader = Reader::default();
+            let declared = declared::declarations(lean, after, &before, &mut reader)?;
             lean.release(whole.state)?;
-            Ok(FileAnswer { errors: errors_of(&whole.messages), notes: whole.notes, theorems })
+            let sorries = whole.messages.iter().filter(|message| message.is_sorry).map(|message| message.line);
+            Ok(FileClaim {
+                errors: errors_of(&whole.messages),
+                notes: whole.notes,
+                sorries: sorries.collect(),
+                declared,
+                export: reader.finish(),
+            })
         })?;
-        Ok(if fired { Limited::Timeout } else { Limited::Done(answer) })
+        Ok(if fired { Limited::Timeout } else { Limited::Done(claim) })
+    }
+
+    /// Judges what a file declares, which another Lean has elaborated: every theorem and example, and whatever else is not
+    /// proved, is not checked, or is taken for granted.
+    ///
+    /// # Errors
+    ///
+    /// Whatever cuts Lean's code off.
+    pub fn judge_file(
+        &mut self,
+        lean: &mut dyn Machine,
+        claim: FileClaim,
+        limit: Duration,
+    ) -> Result<Limited<FileAnswer>> {
+        let (theorems, fired) = self.timed(lean, limit, |driver, lean| {
+            let base = driver.preamble(lean, "")?;
+            let base = environment_of(lean, base.state)?;
+            let built = claim.export.build(lean, base)?;
+            let theorems = driver.judge_declarations(lean, &claim, &built, base)?;
+            built.release(lean)?;
+            Ok(theorems)
+        })?;
+        let FileClaim { errors, notes, .. } = claim;
+        Ok(if fired { Limited::Timeout } else { Limited::Done(FileAnswer { errors, notes, theorems }) })
     }
 
     // One proof.
 
-    fn judge(
+    fn elaborate_claim(
         &mut self,
         lean: &mut dyn Machine,
         preamble: &str,
         statement: &str,
-        without: &[String],
         body: &str,
+    ) -> Result<std::result::Result<Claim, Vec<String>>> {
+        let before = self.preamble(lean, preamble)?;
+        if !before.errors.is_empty() {
+            return Ok(Err(before.errors.iter().map(|e| format!("the preamble is refused: {e}")).collect()));
+        }
+        let alone = self.elaborate_statement(lean, statement, &before, false, true)?;
+        // What was asked for leaves this Lean before the proof can touch it.
+        let mut asked = Reader::default();
+        let mut theorem = None;
+        if let Some(name) = alone.name.filter(|&name| !is_boxed(name)) {
+            let environment = environment_of(lean, alone.ran.state)?;
+            theorem = with_info(lean, environment, name, |lean, info| asked.constant(lean, info))?.flatten();
+            lean.release(name)?;
+        }
+        lean.release(alone.ran.state)?;
+
+        let state = lean.retain(before.state)?;
+        let whole = run_commands(lean, &with_proof(statement, body), state, JUDGED)?;
+        let mut given = Reader::default();
+        let [before, after] = [environment_of(lean, before.state)?, environment_of(lean, whole.state)?];
+        let known = local_keys(lean, before)?;
+        for (name, info, key) in declared::local_constants(lean, after)? {
+            if !known.contains(&key) {
+                given.constant(lean, info)?;
+            }
+            lean.release_all(&[name, info])?;
+        }
+        lean.release(whole.state)?;
+
+        let errors = errors_of(&whole.messages);
+        if !errors.is_empty() {
+            return Ok(Err(errors));
+        }
+        if !is_one_declaration(&whole.kinds) {
+            let n = whole.kinds.len();
+            return Ok(Err(vec![format!("the file holds {n} commands where one declaration was expected")]));
+        }
+        let Some(theorem) = theorem else {
+            return Ok(Err(vec!["the statement opens no tactic proof".to_owned()]));
+        };
+        if !alone.unbound.refused.is_empty() {
+            return Ok(Err(alone.unbound.refused));
+        }
+        let notes = alone.unbound.notes;
+        Ok(Ok(Claim { asked: asked.finish(), theorem, given: given.finish(), notes }))
+    }
+
+    fn judge_claim(
+        &mut self,
+        lean: &mut dyn Machine,
+        preamble: &str,
+        claim: &Claim,
+        without: &[String],
     ) -> Result<JudgeAnswer> {
         let before = self.preamble(lean, preamble)?;
         if !before.errors.is_empty() {
             return Ok(refused(before.errors.iter().map(|e| format!("the preamble is refused: {e}")).collect()));
         }
-        let alone = self.elaborate_statement(lean, statement, &before, false, true)?;
-        let state = lean.retain(before.state)?;
-        let whole = run_commands(lean, &with_proof(statement, body), state, JUDGED)?;
-        let without = without.iter().cloned().collect();
-        let judged = self.judge_elaborated(lean, &before, &alone, &whole, &without)?;
-        lean.release_all(&[alone.ran.state, whole.state])?;
-        if let Some(name) = alone.name {
-            lean.release(name)?;
-        }
-        Ok(judged)
-    }
-
-    /// Judges what was proved, `whole`, by what was asked for: `alone`.
-    fn judge_elaborated(
-        &mut self,
-        lean: &mut dyn Machine,
-        before: &Preamble,
-        alone: &Elaborated,
-        whole: &Ran,
-        without: &BTreeSet<String>,
-    ) -> Result<JudgeAnswer> {
-        let errors = errors_of(&whole.messages);
-        if !errors.is_empty() {
-            return Ok(refused(errors));
-        }
-        if !is_one_declaration(&whole.kinds) {
-            let n = whole.kinds.len();
-            return Ok(refused(vec![format!("the file holds {n} commands where one declaration was expected")]));
-        }
-        let Some(name) = alone.name.filter(|&name| !is_boxed(name)) else {
-            return Ok(refused(vec!["the statement opens no tactic proof".to_owned()]));
-        };
-        if !alone.unbound.refused.is_empty() {
-            return Ok(refused(alone.unbound.refused.clone()));
-        }
-        let asked = environment_of(lean, alone.ran.state)?;
-        let given = environment_of(lean, whole.state)?;
-        if let Some(difference) = difference(lean, asked, given, name)? {
-            return Ok(refused(vec![difference]));
-        }
         let base = environment_of(lean, before.state)?;
-        let judged = self.judge_constant(lean, given, base, name, without)?;
-        Ok(JudgeAnswer { notes: alone.unbound.notes.clone(), ..judged })
+        let asked = claim.asked.build(lean, base)?;
+        let given = claim.given.build(lean, base)?;
+        let [name, info] = asked.constant(&claim.asked, claim.theorem);
+        let judged = match difference(lean, [name, info], given.environment, base)? {
+            Some(difference) => refused(vec![difference]),
+            None => {
+                let without = without.iter().cloned().collect();
+                let judged = self.judge_constant(lean, given.environment, base, name, &without)?;
+                JudgeAnswer { notes: claim.notes.clone(), ..judged }
+            }
+        };
+        asked.release(lean)?;
+        given.release(lean)?;
+        Ok(judged)
     }
 
     fn judge_constant(
@@ -180,29 +282,25 @@ impl Driver {
 
     // Whole files.
 
-    fn judge_file(
+    fn judge_declarations(
         &mut self,
         lean: &mut dyn Machine,
-        environment: Object,
+        claim: &FileClaim,
+        built: &Built,
         base: Object,
-        messages: &[Message],
     ) -> Result<Vec<FileTheorem>> {
-        let before = local_keys(lean, base)?;
-        let all = declared::declarations(lean, environment, &before)?;
         let mut reasons = Reasons::default();
-        for declaration in &all {
-            reasons.tell_of_own(lean, environment, &all, declaration)?;
+        for declaration in &claim.declared {
+            reasons.tell_of_own(lean, claim, built, declaration)?;
         }
-        let mut kernel = Kernel::start(lean, environment, base)?;
+        let kernel = Kernel::start(lean, built.environment, base)?;
+        let mut file = File { claim, built, kernel, reasons };
         let mut theorems = Vec::new();
-        for declaration in &all {
-            theorems.extend(self.judge_declaration(lean, environment, declaration, &mut kernel, &mut reasons)?);
+        for declaration in &claim.declared {
+            theorems.extend(self.judge_declaration(lean, &mut file, declaration)?);
         }
-        kernel.end(lean)?;
-        theorems.extend(reasons.untold(messages, &all));
-        for declaration in &all {
-            lean.release_all(&[declaration.name, declaration.info])?;
-        }
+        file.kernel.end(lean)?;
+        theorems.extend(file.reasons.untold(&claim.sorries, &claim.declared));
         Ok(theorems)
     }
 
@@ -210,29 +308,34 @@ impl Driver {
     fn judge_declaration(
         &mut self,
         lean: &mut dyn Machine,
-        environment: Object,
+        file: &mut File<'_>,
         declaration: &Declared,
-        kernel: &mut Kernel,
-        reasons: &mut Reasons,
     ) -> Result<Option<FileTheorem>> {
-        let Declared { name, info, key, .. } = declaration;
+        let File { claim, built, kernel, reasons } = file;
+        let key = &declaration.key;
+        let constant = declaration.constant.map(|constant| built.constant(&claim.export, constant));
         let mut found = None;
-        if is_statement(declaration) {
-            found = Some(self.axioms.rests_on(lean, environment, *name)?);
-        }
-        found.iter().flat_map(RestsOn::complaints).for_each(|reason| reasons.tell(key, reason));
-        let must_hold = declaration.is_authored && !replay::is_unsafe(lean, *info)?;
-        if must_hold
-            && reasons.of(key).is_empty()
-            && let Some(complaint) = kernel.add(lean, *name)?
-        {
-            reasons.tell(key, complaint);
+        match constant {
+            None => reasons.tell(key, refusal(&declaration.shown)),
+            Some([name, info]) => {
+                if is_statement(declaration) {
+                    found = Some(self.axioms.rests_on(lean, built.environment, name)?);
+                }
+                found.iter().flat_map(RestsOn::complaints).for_each(|reason| reasons.tell(key, reason));
+                let must_hold = declaration.is_authored && !replay::is_unsafe(lean, info)?;
+                if must_hold
+                    && reasons.of(key).is_empty()
+                    && let Some(complaint) = kernel.add(lean, name)?
+                {
+                    reasons.tell(key, complaint);
+                }
+            }
         }
         let reasons = reasons.of(key).to_vec();
-        let found = match found {
-            Some(found) => found,
-            None if reasons.is_empty() => return Ok(None),
-            None => self.axioms.rests_on(lean, environment, *name)?,
+        let found = match (found, constant) {
+            (None, _) if reasons.is_empty() => return Ok(None),
+            (None, Some([name, _])) => self.axioms.rests_on(lean, built.environment, name)?,
+            (found, _) => found.unwrap_or_default(),
         };
         Ok(Some(FileTheorem {
             name: declaration.shown.clone(),
@@ -241,6 +344,14 @@ impl Driver {
             judge: judged(found, reasons),
         }))
     }
+}
+
+/// A file that is judged.
+struct File<'a> {
+    claim: &'a FileClaim,
+    built: &'a Built,
+    kernel: Kernel,
+    reasons: Reasons,
 }
 
 fn is_statement(declaration: &Declared) -> bool {
@@ -261,24 +372,24 @@ fn used_by(
     Ok(used.flatten())
 }
 
-/// How what was proved differs from what was asked for. Environments and the name are borrowed.
+/// How what was proved differs from what was asked for: a constant that `base` does not have. All are borrowed.
 fn difference(
     lean: &mut dyn Machine,
-    asked_environment: Object,
+    [name, asked]: [Object; 2],
     given_environment: Object,
-    name: Object,
+    base: Object,
 ) -> Result<Option<String>> {
     let text = lean.name_text(name)?;
     let shown = user_name(&text);
-    let asked = find(lean, asked_environment, name)?;
-    let given = find(lean, given_environment, name)?;
-    let difference = match (asked, given) {
-        (Some(asked), Some(given)) => difference_of(lean, asked, given, shown)?,
-        _ => Some(format!("the file does not declare {shown}")),
-    };
-    for info in asked.into_iter().chain(given) {
-        lean.release(info)?;
+    if with_info(lean, base, name, |_, _| Ok(()))?.is_some() {
+        return Ok(Some(format!("{shown} is declared before the statement")));
     }
+    let given = find(lean, given_environment, name)?;
+    let difference = match given {
+        Some(given) => difference_of(lean, asked, given, shown)?,
+        None => Some(format!("the file does not declare {shown}")),
+    };
+    lean.release_all(given.as_slice())?;
     Ok(difference)
 }
 
@@ -330,41 +441,40 @@ impl Reasons {
     fn tell_of_own(
         &mut self,
         lean: &mut dyn Machine,
-        environment: Object,
-        all: &[Declared],
+        claim: &FileClaim,
+        built: &Built,
         declaration: &Declared,
     ) -> Result<()> {
-        let owner = declared::owner_of(all, declaration);
-        if lean.tag(declaration.info)? == kind::AXIOM {
+        let Some(constant) = declaration.constant else { return Ok(()) };
+        let [_, info] = built.constant(&claim.export, constant);
+        let owner = declared::owner_of(&claim.declared, declaration);
+        if lean.tag(info)? == kind::AXIOM {
             self.tell(&owner.key, axioms::declares(&declaration.shown));
         }
-        for axiom in axioms::names_refused(lean, environment, declaration.info)? {
+        for axiom in axioms::names_refused(lean, built.environment, info)? {
             self.tell(&owner.key, axioms::complaint(&axiom));
         }
         Ok(())
     }
 
-    /// Uses of `sorry` that Lean warned of and no declaration is blamed for: a macro may make an example, which leaves
-    /// nothing behind but Lean's own warning.
-    fn untold(&self, messages: &[Message], all: &[Declared]) -> Vec<FileTheorem> {
+    /// Uses of `sorry` that Lean warned of, by their lines, and no declaration is blamed for: a macro may make an example,
+    /// which leaves nothing behind but Lean's own warning.
+    fn untold(&self, sorries: &[u32], all: &[Declared]) -> Vec<FileTheorem> {
         let covers = |declaration: &Declared, line| {
             declaration.lines.as_ref().is_some_and(|lines| lines.contains(&line))
                 && !self.of(&declaration.key).is_empty()
         };
         let is_covered = |line| all.iter().any(|declaration| covers(declaration, line));
-        messages
-            .iter()
-            .filter(|message| message.is_sorry && !is_covered(message.line))
-            .map(|message| FileTheorem {
-                name: format!("line {}", message.line),
-                kind: "declaration".to_owned(),
-                line: Some(message.line),
-                judge: JudgeAnswer {
-                    axioms: vec![axioms::SORRY.to_owned()],
-                    ..refused(vec![axioms::complaint(axioms::SORRY)])
-                },
-            })
-            .collect()
+        let untold = sorries.iter().filter(|&&line| !is_covered(line)).map(|&line| FileTheorem {
+            name: format!("line {line}"),
+            kind: "declaration".to_owned(),
+            line: Some(line),
+            judge: JudgeAnswer {
+                axioms: vec![axioms::SORRY.to_owned()],
+                ..refused(vec![axioms::complaint(axioms::SORRY)])
+            },
+        });
+        untold.collect()
     }
 }
 

@@ -165,7 +165,7 @@ fn shown(lean: &dyn Machine, name: Object) -> Result<String> {
     Ok(user_name(&lean.name_text(name)?).to_owned())
 }
 
-fn refusal(shown: &str) -> String {
+pub(crate) fn refusal(shown: &str) -> String {
     format!("the kernel refuses {shown} when it is checked again")
 }
 

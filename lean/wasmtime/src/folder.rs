@@ -20,7 +20,7 @@ use stepwise_lean::imports::{FixedSources, System};
 use stepwise_lean::machine::Fault;
 use stepwise_lean::module::rewrite;
 use stepwise_lean::selftest::{self_test, warm_up};
-use stepwise_lean::snapshot::{Snapshot, Start};
+use stepwise_lean::snapshot::{Snapshot, Start, settle};
 use stepwise_lean::symbols::Symbols;
 
 use crate::code::{self, CodeError};
@@ -172,7 +172,9 @@ pub fn import(
                     return Err(Fault::Unfit(format!("Lean refuses the preamble {preamble}")).into());
                 }
             }
-            let snapshot = Snapshot::take(lean, driver.start())?;
+            let start = driver.start();
+            settle(lean, &start)?;
+            let snapshot = Snapshot::take(lean, start)?;
             let mut target = BufWriter::new(fs::File::create(&path).map_err(io(&path))?);
             for &(address, length) in &snapshot.runs {
                 target.write_all(&lean.bytes(address, length)?).map_err(io(&path))?;

@@ -1,8 +1,9 @@
 //! A process that is Lean: requests as JSON lines on one side, answers as JSON lines on the other.
 //!
-//! Every statement that is opened gets an instance of its own, which goes with its last state; every text that is judged
-//! gets one that nothing else has used. A preamble is elaborated once, and those behind it begin with a copy. What brings an instance down is told in the answer to its request, and the others
-//! notice nothing.
+//! Every statement that is opened gets an instance of its own, which goes with its last state. A text that is judged gets
+//! two that nothing else has used: one elaborates it, the other judges what the first has made of it. A preamble is
+//! elaborated once, and those behind it begin with a copy. What brings an instance down is told in the answer to its
+//! request, and the others notice nothing.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, Write};
@@ -10,10 +11,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
+use stepwise_lean::driver::Driver;
 use stepwise_lean::imports::System;
-use stepwise_lean::machine::Fault;
+use stepwise_lean::machine::{Fault, Machine};
 use stepwise_lean::protocol::{ApplyAnswer, Envelope, Hello, Request};
-use stepwise_lean::serve::{Cost, Host, Line};
+use stepwise_lean::serve::{self, Cost, Host, Leans, Line, Proof, envelope};
 use stepwise_lean::snapshot::Start;
 
 use crate::clock::Interrupt;
@@ -141,7 +143,7 @@ impl Hosts<'_> {
     }
 
     /// A Lean that nothing has used but this preamble.
-    fn start(&mut self, preamble: &str, limit_ms: u64) -> Result<Lean, Fault> {
+    fn start(&mut self, preamble: &str, limit: Duration) -> Result<Lean, Fault> {
         let is_at_hand =
             |file: &Arc<SnapshotFile>| file.snapshot().start.preambles.iter().any(|(text, _)| text == preamble);
         if self.runtime.snapshot.as_ref().is_some_and(is_at_hand) {
@@ -156,7 +158,7 @@ impl Hosts<'_> {
         }
         let mut lean = Lean::start(self.runtime, self.limits)?;
         let Lean { instance, host } = &mut lean;
-        if instance.run(|lean| host.prepare(lean, preamble, Duration::from_millis(limit_ms)))?
+        if instance.run(|lean| host.prepare(lean, preamble, limit))?
             && let Some(image) = instance.image()
             && image.n_bytes() <= PREPARED_BYTES
         {
@@ -198,7 +200,7 @@ impl Hosts<'_> {
     ) -> Result<(), Fault> {
         match request {
             Request::Open { ref preamble, limit_ms, .. } => {
-                let mut lean = self.start(preamble, limit_ms)?;
+                let mut lean = self.start(preamble, Duration::from_millis(limit_ms))?;
                 self.n_opened += 1;
                 let session = self.n_opened;
                 lean.answer(request, cost, &mut |line| say(renumber(line, session)))?;
@@ -239,10 +241,20 @@ impl Hosts<'_> {
                 Ok(())
             }
             Request::Stop { .. } => Ok(()),
-            Request::Recheck { ref preamble, limit_ms, .. } | Request::Elaborate { ref preamble, limit_ms, .. } => {
-                self.start(preamble, limit_ms)?.answer(request, cost, say)
+            Request::Elaborate { ref preamble, limit_ms, .. } => {
+                self.start(preamble, Duration::from_millis(limit_ms))?.answer(request, cost, say)
             }
-            Request::CheckFile { .. } => Lean::start(self.runtime, self.limits)?.answer(request, cost, say),
+            Request::Recheck { id, preamble, statement, without, body, limit_ms } => {
+                let proof = Proof { preamble: &preamble, statement: &statement, without: &without, body: &body };
+                let answer = serve::recheck(self, proof, Duration::from_millis(limit_ms), &mut || spent(cost()))?;
+                say(Line::Judge(envelope(id, answer, cost())));
+                Ok(())
+            }
+            Request::CheckFile { id, text, limit_ms } => {
+                let answer = serve::check_file(self, &text, Duration::from_millis(limit_ms), &mut || spent(cost()))?;
+                say(Line::File(envelope(id, answer, cost())));
+                Ok(())
+            }
         }
     }
 
@@ -252,6 +264,22 @@ impl Hosts<'_> {
             self.sessions.insert(session, lean);
         }
     }
+}
+
+impl Leans for Hosts<'_> {
+    fn with_fresh<T>(
+        &mut self,
+        preamble: &str,
+        limit: Duration,
+        work: impl FnOnce(&mut Driver, &mut dyn Machine) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let Lean { mut instance, mut host } = self.start(preamble, limit)?;
+        instance.run(|lean| work(host.driver(), lean))
+    }
+}
+
+fn spent(cost: Cost) -> Duration {
+    Duration::from_micros(cost.wall_us)
 }
 
 /// The states that a line tells, as whoever reads it knows them.

@@ -124,6 +124,60 @@ async fn a_file_is_accepted_for_what_it_proves_and_refused_for_what_it_does_not(
     .await;
 }
 
+/// One Lean elaborates and another judges: what passes between them has every kind of declaration, literal and name.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_declaration_reaches_the_lean_that_judges() {
+    let pool = lean::pool(1, Duration::from_secs(20));
+    let text = r#"universe u v
+mutual
+inductive Even : Nat → Prop | zero : Even 0 | succ : Odd n → Even (n + 1)
+inductive Odd : Nat → Prop | succ : Even n → Odd (n + 1)
+end
+inductive Rose (α : Type u) | node : α → List (Rose α) → Rose α
+structure Both (α : Type u) (β : Type v) where
+  one : α
+  other : β
+deriving DecidableEq
+abbrev Count := Nat
+opaque secret : Count
+def collatz (n : Nat) : Nat := if h : n ≤ 1 then 0 else 1 + collatz (n / 2)
+def parity : Setoid Nat := ⟨fun a b => a % 2 = b % 2, ⟨fun _ => rfl, fun h => h.symm, fun h g => h.trans g⟩⟩
+theorem mutual_types : ∀ n, Even n ∨ Odd n := by
+  intro n
+  induction n with
+  | zero => exact .inl .zero
+  | succ n ih => exact ih.elim (.inr ∘ .succ) (.inl ∘ .succ)
+theorem nested_type (a b : Nat) (h : Rose.node a [] = .node b []) : a = b := by injection h
+theorem projections (p : Both Nat Nat) : p = ⟨p.1, p.2⟩ := rfl
+theorem opaque_value : secret = secret := rfl
+theorem recursive_function : collatz 1 = 0 := by simp [collatz]
+theorem quotient : Quotient.mk parity 1 = Quotient.mk parity 3 := Quotient.sound rfl
+theorem large_number : 2 ^ 100 = 1267650600228229401496703205376 := by decide
+theorem text : "ab" ++ "√" = "ab√" := by decide
+theorem binding : let x := 5; x + x = 10 := by intro x; rfl
+theorem universes (α : Sort u) (a b : α) (h : a = b) : b = a := h ▸ rfl
+theorem «a name in quotes» : True := trivial
+"#;
+    check(
+        &pool,
+        text,
+        expect![[r#"
+        theorem mutual_types: accepted
+        theorem nested_type: accepted
+        theorem projections: accepted
+        theorem opaque_value: accepted
+        theorem recursive_function: accepted
+        theorem quotient: accepted
+        theorem large_number: accepted
+        theorem text: accepted
+        theorem binding: accepted
+        theorem universes: accepted
+        theorem a name in quotes: accepted
+        => accepted"#]],
+    )
+    .await;
+}
+
 /// The exploit classes of a verifier's threat model, over types of one's own.
 #[tokio::test(flavor = "multi_thread")]
 async fn tricks_with_types_of_ones_own_are_refused() {
