@@ -32,7 +32,7 @@ pub fn boot(lean: &mut dyn Machine, root: &str, modules: &[String]) -> Result<Ob
     set_guard(lean)?;
 
     let root = lean.string(root)?;
-    let found = lean.runtime("l_Lean_initSearchPath", &[root, NIL])?;
+    let found = lean.call("Lean_initSearchPath", &[root, NIL])?;
     lean.io(found, "the search path")?;
     let enabled = lean.runtime("lean_enable_initializer_execution", &[])?;
     lean.io(enabled, "initialisers")?;
@@ -107,16 +107,14 @@ fn import(lean: &mut dyn Machine, modules: &[String]) -> Result<Object> {
 
 /// Runs `Lean.Elab.processHeader` on what `Lean.Parser.parseHeader` gave (borrowed) of the input (owned).
 fn process_header(lean: &mut dyn Machine, parsed: Object, input: Object) -> Result<Object> {
-    const TRUST_LEVEL: u32 = 0;
-    const LEAK_ENVIRONMENT: u32 = 0;
+    const LEAK_ENVIRONMENT: Object = boxed(0);
     let syntax = lean.field(parsed, 0)?;
     lean.retain(syntax)?;
     let state = lean.field(parsed, 1)?;
     let messages = lean.field(state, 1)?;
     lean.retain(messages)?;
+    let trust_level = lean.construct(0, &[], 4)?; // 32 bits are too many for a boxed word
     let plugins = lean.empty_array()?;
-    lean.runtime(
-        "l_Lean_Elab_processHeader",
-        &[syntax, NIL, messages, input, TRUST_LEVEL, plugins, LEAK_ENVIRONMENT, NIL],
-    )
+    let arguments = [syntax, NIL, messages, input, trust_level, plugins, LEAK_ENVIRONMENT, NIL];
+    lean.call("Lean_Elab_processHeader", &arguments)
 }

@@ -1,6 +1,6 @@
 //! The function table: a slot for every function that somebody outside may call.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use wasmparser::{Export, ExternalKind};
 
@@ -27,12 +27,15 @@ pub(super) struct Slots {
     pub(super) got: Vec<u32>,
 }
 
-/// Gives every exported function a slot, and every hook.
+/// Gives every exported function a slot that somebody may look for, and every hook. An engine makes something for each.
 pub(super) fn assign(module: &Parsed<'_>) -> Result<Slots, Mismatch> {
     let mut table = Table::new(&module.elements);
     let mut places = Vec::with_capacity(module.exports.len() + Hook::ALL.len() + 1);
+    let functions: HashSet<&str> =
+        module.exports.iter().filter(|export| export.kind == ExternalKind::Func).map(|export| export.name).collect();
     for &Export { name, kind, index } in &module.exports {
         match kind {
+            ExternalKind::Func if !is_wanted(name, &functions) => {}
             ExternalKind::Func => places.push((name, Place::Slot(table.slot_of(index)))),
             ExternalKind::Global => places.push((name, Place::Address(address(module, name, index)?))),
             _ => {}
@@ -42,6 +45,12 @@ pub(super) fn assign(module: &Parsed<'_>) -> Result<Slots, Mismatch> {
     places.extend(table.add_hooks(module.function(HOOKED)?));
     let symbols = Symbols::new(places).map_err(Mismatch)?;
     Ok(Slots { table: table.occupants, symbols, got })
+}
+
+/// Whether anybody looks for a function: Lean's interpreter (`lookup_symbol` in its `ir_interpreter.cpp`) and the driver
+/// take the twin that works on objects only, where a function has one, and nobody knows a name that C++ has mangled.
+fn is_wanted(name: &str, functions: &HashSet<&str>) -> bool {
+    !name.starts_with("_Z") && !functions.contains(format!("{name}___boxed").as_str())
 }
 
 /// The value of an exported global, which is where a constant lies.

@@ -65,6 +65,20 @@ fn symbols_tell_slots_and_addresses() {
 }
 
 #[test]
+fn what_nobody_looks_for_has_no_slot() {
+    let symbols = |name| {
+        let mut package = Package::new();
+        package.function("three").name = name;
+        rewrite(&package.bytes()).unwrap().symbols
+    };
+    let mangled = "_ZN4lean5threeEv";
+    assert_eq!(symbols(mangled).slot(mangled), None);
+    let with_twin = symbols("start___boxed");
+    assert!(with_twin.slot("start___boxed").is_some());
+    assert_eq!(with_twin.slot("start"), None);
+}
+
+#[test]
 fn every_difference_is_named() {
     type Edit = fn(&mut Package);
     let cases: [(Edit, &str); 12] = [

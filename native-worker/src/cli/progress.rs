@@ -87,9 +87,15 @@ impl setup::Progress for SetupProgress {
         let Ok(mut phase) = self.phase.lock() else { return };
         let now = (step.phase, step.package.clone());
         if phase.as_ref() != Some(&now) {
-            let message = format!("{} {}", step.phase, step.package);
+            let message = format!("{} {}{}", step.phase, step.package, patience(step.phase));
             if self.is_live {
-                self.bar.set_style(style(if step.total == 0 { UNCOUNTED } else { IN_BYTES }));
+                if step.total == 0 {
+                    self.bar.set_style(style(UNCOUNTED));
+                    self.bar.enable_steady_tick(Duration::from_millis(120));
+                } else {
+                    self.bar.disable_steady_tick();
+                    self.bar.set_style(style(IN_BYTES));
+                }
                 self.bar.set_message(message.trim_end().to_owned());
                 self.bar.reset();
             } else if step.total > 0 {
@@ -102,6 +108,11 @@ impl setup::Progress for SetupProgress {
         self.bar.set_length(step.total);
         self.bar.set_position(step.done);
     }
+}
+
+/// What to expect of a phase that takes long and cannot be counted.
+fn patience(phase: setup::Phase) -> &'static str {
+    if phase == setup::Phase::Compiling { " (one to four minutes, and 3 GB of memory)" } else { "" }
 }
 
 fn style(template: &str) -> ProgressStyle {

@@ -93,14 +93,30 @@ fn agrees(outcome: &StepOutcome<StateId>, errors: &[String]) -> bool {
     }
 }
 
-async fn grow(seed: u64, steps: usize, live_states: usize) -> (usize, PoolStats) {
+/// Answers that agreed, by what they were.
+#[derive(Debug, Default)]
+struct Agreed {
+    proved: usize,
+    open: usize,
+    failed: usize,
+}
+
+impl Agreed {
+    /// Each kind of answer was among them: a tree in which everything fails compares nothing but error messages.
+    fn assert_all_kinds(&self) {
+        assert!(self.proved > 0 && self.open > 0 && self.failed > 0, "{self:?}");
+        println!("{} answers compared: {self:?}", self.proved + self.open + self.failed);
+    }
+}
+
+async fn grow(seed: u64, steps: usize, live_states: usize) -> (Agreed, PoolStats) {
     let launch = lean::launcher(1536 << 20);
     let config = PoolConfig { hosts: 1, step_limit: Duration::from_secs(20), live_states, ..PoolConfig::default() };
     let pool = Pool::start(launch.clone(), config);
     let mut fresh = launch.judge().await.expect("Lean runs");
     let limits = StepLimits { wall: Duration::from_secs(60) };
     let mut random = Random(seed);
-    let mut n_compared = 0;
+    let mut agreed = Agreed::default();
     for statement in STATEMENTS {
         let theorem = lean::theorem(statement);
         let session = lean::open(&pool, statement).await;
@@ -114,9 +130,13 @@ async fn grow(seed: u64, steps: usize, live_states: usize) -> (usize, PoolStats)
                 whole.push(tactic);
                 let errors = fresh.elaborate(&theorem, &whole, limits).await.expect("Lean lives").value;
                 assert!(agrees(&outcome, &errors), "{}\nlive:  {outcome:?}\nfresh: {errors:?}", theorem.file(&whole));
-                n_compared += 1;
-                if let StepOutcome::Open { state, .. } = outcome {
-                    states.push((state, whole));
+                match outcome {
+                    StepOutcome::Proved => agreed.proved += 1,
+                    StepOutcome::Open { state, .. } => {
+                        agreed.open += 1;
+                        states.push((state, whole));
+                    }
+                    _ => agreed.failed += 1,
                 }
             }
         }
@@ -124,21 +144,22 @@ async fn grow(seed: u64, steps: usize, live_states: usize) -> (usize, PoolStats)
     fresh.shutdown().await;
     let stats = pool.stats();
     pool.shutdown().await;
-    (n_compared, stats)
+    (agreed, stats)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn live_states_answer_as_fresh_texts_do() {
-    let (n_compared, stats) = grow(1, 40, 4096).await;
+    let (agreed, stats) = grow(1, 40, 4096).await;
     assert_eq!(stats.replayed, 0, "everything stayed live");
-    println!("{n_compared} answers compared");
+    agreed.assert_all_kinds();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn evicted_states_come_back_by_replay() {
-    let (n_compared, stats) = grow(2, 25, 4).await;
+    let (agreed, stats) = grow(2, 25, 4).await;
     assert!(stats.replayed > 0, "the budget was small enough to evict");
-    println!("{n_compared} answers compared, {} tactics replayed", stats.replayed);
+    agreed.assert_all_kinds();
+    println!("{} tactics replayed", stats.replayed);
 }
 
 /// What was cut short is not what the next one begins with.
