@@ -97,7 +97,7 @@ impl Tidy {
         };
         let mut known: HashSet<String> = refuted.into_iter().map(|tactics| joined(&tactics)).collect();
         known.insert(text.clone());
-        Self {
+        let mut tidy = Self {
             found: proof.to_vec(),
             earlier: Vec::new(),
             // White space inside strings is not ours to move; such a proof stays as it is.
@@ -108,7 +108,18 @@ impl Tidy {
             trace: None,
             waiting: VecDeque::new(),
             n_questions: 0,
+        };
+        if tidy.stage == Stage::Look && tidy.is_settled() {
+            tidy.stage = Stage::Done;
         }
+        tidy
+    }
+
+    /// Whether nothing can come of asking: a single tactic without a shorter or better laid out form, such as `omega`.
+    fn is_settled(&self) -> bool {
+        let stages = [Stage::Cut, Stage::Guess, Stage::Reduce, Stage::Join, Stage::LayOut];
+        Script::parse(&self.text).block.items.len() == 1
+            && stages.into_iter().flat_map(|stage| self.candidates(stage)).all(|text| self.known.contains(&text))
     }
 
     /// The next question; `None` when nothing is left to try.
@@ -200,10 +211,13 @@ impl Tidy {
         self.fill();
     }
 
-    /// The candidates of the stage for the text as it is now.
     fn fill(&mut self) {
-        self.waiting.clear();
-        let candidates = match self.stage {
+        self.waiting = self.candidates(self.stage).into();
+    }
+
+    /// The candidates of a stage for the text as it is now.
+    fn candidates(&self, stage: Stage) -> Vec<String> {
+        match stage {
             Stage::Structure => self.structured(),
             Stage::Guess => {
                 let edits = structure::guessed(&Script::parse(&self.text));
@@ -228,8 +242,7 @@ impl Tidy {
             Stage::Join => self.shorter([cuts::joins(&Script::parse(&self.text))]),
             Stage::LayOut => layout::laid_out(&self.text).into_iter().collect(),
             Stage::Look | Stage::LookAgain | Stage::Done => Vec::new(),
-        };
-        self.waiting.extend(candidates);
+        }
     }
 
     /// Whether an edit begins at a tactic of the outermost block before which one goal is open, as far as is known: no

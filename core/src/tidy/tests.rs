@@ -483,3 +483,11 @@ fn notation_stands_only_where_it_is_used() {
     check("open Nat", "theorem t : 1 = 1", "rfl", expect!["as it was"]);
     check(&format!("{CORE_NOTATION}\nopen Nat"), "theorem t : 1 = 1", "rfl", expect!["as it was"]);
 }
+
+#[test]
+fn nothing_is_asked_about_what_cannot_be_shorter() {
+    assert_eq!(Tidy::new(&["omega".to_owned()], []).ask(), None);
+    for proof in ["exact?", "simp [h]", "constructor <;> omega"] {
+        assert!(Tidy::new(&[proof.to_owned()], []).ask().is_some(), "{proof}");
+    }
+}

@@ -152,18 +152,20 @@ struct Known {
 impl Work<'_> {
     /// Asks until nothing is left to ask; or says why not.
     async fn ask(&mut self, machine: &mut Tidy) -> Option<String> {
-        let mut known = match self.open().await {
-            Ok(known) => known,
-            Err(reason) => return Some(reason),
-        };
+        let mut opened = None;
         while let Some(question) = machine.ask() {
+            let known = match &mut opened {
+                Some(known) => known,
+                None => match self.open().await {
+                    Ok(known) => opened.insert(known),
+                    Err(reason) => return Some(reason),
+                },
+            };
             let Some(left) = self.left() else { return Some("the time for it is used up".to_owned()) };
             let answered = match question {
-                Question::Trace(tactics) => {
-                    self.trace(&mut known, &tactics, left).await.map(|goals| machine.traced(goals))
-                }
+                Question::Trace(tactics) => self.trace(known, &tactics, left).await.map(|goals| machine.traced(goals)),
                 Question::Check(tactics) => {
-                    self.check(&known, &tactics, left).await.map(|is_proof| machine.judged(is_proof))
+                    self.check(known, &tactics, left).await.map(|is_proof| machine.judged(is_proof))
                 }
             };
             if let Err(error) = answered {
