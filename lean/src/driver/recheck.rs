@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use crate::driver::axioms::{self, RestsOn};
-use crate::driver::commands::{self, environment_of, is_one_declaration, run_commands};
+use crate::driver::commands::{self, Ran, environment_of, is_one_declaration, run_commands};
 use crate::driver::constants::{Key, body_of, find, key_of, kind, signature, type_of, used_of, user_name, with_info};
 use crate::driver::declared::{self, Declared};
 use crate::driver::export::{Built, Export, Id, Reader};
@@ -204,33 +204,18 @@ impl Driver {
 
         let state = lean.retain(before.state)?;
         let whole = run_commands(lean, &with_proof(statement, body), state, JUDGED)?;
-        let mut given = Reader::default();
-        let [before, after] = [environment_of(lean, before.state)?, environment_of(lean, whole.state)?];
-        let known = local_keys(lean, before)?;
-        for (name, info, key) in declared::local_constants(lean, after)? {
-            if !known.contains(&key) {
-                given.constant(lean, info)?;
+        let reasons = refusals(&whole, &alone.unbound.refused);
+        let claim = match theorem {
+            _ if !reasons.is_empty() => Err(reasons),
+            None => Err(vec!["the statement opens no tactic proof".to_owned()]),
+            Some(theorem) => {
+                let [before, after] = [environment_of(lean, before.state)?, environment_of(lean, whole.state)?];
+                let given = new_constants(lean, before, after)?;
+                Ok(Claim { asked: asked.finish(), theorem, given, notes: alone.unbound.notes })
             }
-            lean.release_all(&[name, info])?;
-        }
-        lean.release(whole.state)?;
-
-        let errors = errors_of(&whole.messages);
-        if !errors.is_empty() {
-            return Ok(Err(errors));
-        }
-        if !is_one_declaration(&whole.kinds) {
-            let n = whole.kinds.len();
-            return Ok(Err(vec![format!("the file holds {n} commands where one declaration was expected")]));
-        }
-        let Some(theorem) = theorem else {
-            return Ok(Err(vec!["the statement opens no tactic proof".to_owned()]));
         };
-        if !alone.unbound.refused.is_empty() {
-            return Ok(Err(alone.unbound.refused));
-        }
-        let notes = alone.unbound.notes;
-        Ok(Ok(Claim { asked: asked.finish(), theorem, given: given.finish(), notes }))
+        lean.release(whole.state)?;
+        Ok(claim)
     }
 
     fn judge_claim(
@@ -352,6 +337,31 @@ struct File<'a> {
     built: &'a Built,
     kernel: Kernel,
     reasons: Reasons,
+}
+
+/// Why a statement that was elaborated with a proof is not judged at all.
+fn refusals(whole: &Ran, unbound: &[String]) -> Vec<String> {
+    let errors = errors_of(&whole.messages);
+    if !errors.is_empty() {
+        errors
+    } else if !is_one_declaration(&whole.kinds) {
+        vec![format!("the file holds {} commands where one declaration was expected", whole.kinds.len())]
+    } else {
+        unbound.to_vec()
+    }
+}
+
+/// What an environment declares besides what another one does.
+fn new_constants(lean: &mut dyn Machine, before: Object, after: Object) -> Result<Export> {
+    let known = local_keys(lean, before)?;
+    let mut reader = Reader::default();
+    for (name, info, key) in declared::local_constants(lean, after)? {
+        if !known.contains(&key) {
+            reader.constant(lean, info)?;
+        }
+        lean.release_all(&[name, info])?;
+    }
+    Ok(reader.finish())
 }
 
 fn is_statement(declaration: &Declared) -> bool {

@@ -19,12 +19,7 @@ impl Built {
     /// A constant's name and info (both borrowed).
     pub(crate) fn constant(&self, export: &Export, id: Id) -> [Object; 2] {
         let at = id as usize;
-        [self.name(export.constants[at].name), self.constants[at]]
-    }
-
-    /// A name (borrowed).
-    pub(crate) fn name(&self, id: Id) -> Object {
-        self.names[id as usize]
+        [self.names[export.constants[at].name as usize], self.constants[at]]
     }
 
     /// Lets go of it.
