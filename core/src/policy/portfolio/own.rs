@@ -23,7 +23,7 @@ pub(super) fn draft(view: &View, drafts: &mut Drafts) {
     if names.is_empty() {
         return;
     }
-    drafts.scale_if(|tactic| is_plain_closer(tactic), WITHOUT_NAMES);
+    drafts.scale_if(is_plain_closer, WITHOUT_NAMES);
     direct(view, &names, drafts);
     recursion::draft(view, facts, &names, drafts);
     cases::draft(view, facts, &names, drafts);

@@ -1,6 +1,7 @@
 //! Reading declarations from a Lean that nobody believes.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::{Binder, Constant, Export, Expression, Field, Hints, Id, Level, Name, SHAPES, Shape, tag};
 use crate::driver::constants::signature;
@@ -162,8 +163,8 @@ impl Reader {
             if has_parts {
                 let id = self.read_node(lean, expression)?;
                 self.expressions.insert(expression, id);
-            } else if !self.expressions.contains_key(&expression) {
-                self.expressions.insert(expression, hole);
+            } else if let Entry::Vacant(place) = self.expressions.entry(expression) {
+                place.insert(hole);
                 if !is_boxed(expression) {
                     waiting.push((expression, true));
                     for i in parts_of(lean.tag(expression)?) {
