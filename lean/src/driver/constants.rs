@@ -51,6 +51,11 @@ pub(crate) fn with_info<T>(
     Ok(Some(seen))
 }
 
+/// Whether an environment has a constant of this name, imported or not.
+pub(crate) fn is_declared(lean: &mut dyn Machine, environment: Object, name: Object) -> Result<bool> {
+    Ok(with_info(lean, environment, name, |_, _| Ok(()))?.is_some())
+}
+
 /// Whether a constant comes from an imported module.
 pub(crate) fn is_imported(lean: &mut dyn Machine, environment: Object, name: Object) -> Result<bool> {
     let arguments = lean.retain_all(&[environment, name])?;

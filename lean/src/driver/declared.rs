@@ -236,20 +236,40 @@ pub(crate) const fn kind_text(tag: u8) -> &'static str {
     }
 }
 
-/// What an environment declares that is not among the keys `before`, in the order of the text; what nobody wrote comes
-/// last. `reader` reads it.
+/// The [`local_constants`] of an environment that `before` does not have.
+pub(crate) fn new_constants(
+    lean: &mut dyn Machine,
+    before: Object,
+    environment: Object,
+) -> Result<Vec<(Object, Object, Key)>> {
+    let mut known = HashSet::new();
+    for (name, info, key) in local_constants(lean, before)? {
+        lean.release_all(&[name, info])?;
+        known.insert(key);
+    }
+    let mut constants = Vec::new();
+    for (name, info, key) in local_constants(lean, environment)? {
+        if known.contains(&key) {
+            lean.release_all(&[name, info])?;
+        } else {
+            constants.push((name, info, key));
+        }
+    }
+    Ok(constants)
+}
+
+/// What an environment declares that `before` does not, in the order of the text; what nobody wrote comes last. `reader`
+/// reads it.
 pub(crate) fn declarations(
     lean: &mut dyn Machine,
+    before: Object,
     environment: Object,
-    before: &HashSet<Key>,
     reader: &mut Reader,
 ) -> Result<Vec<Declared>> {
     let mut declared = Vec::new();
-    for (name, info, key) in local_constants(lean, environment)? {
-        if !before.contains(&key) {
-            let declaration = declaration(lean, environment, [name, info], key)?;
-            declared.push(Declared { constant: reader.constant(lean, info)?, ..declaration });
-        }
+    for (name, info, key) in new_constants(lean, before, environment)? {
+        let declaration = declaration(lean, environment, [name, info], key)?;
+        declared.push(Declared { constant: reader.constant(lean, info)?, ..declaration });
         lean.release_all(&[name, info])?;
     }
     declared.sort_by(in_order_of_text);

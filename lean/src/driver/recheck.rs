@@ -3,18 +3,20 @@
 //! compared with one that was elaborated before the proof, every declaration is added to a kernel environment, and axioms
 //! are collected.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use crate::driver::axioms::{self, RestsOn};
 use crate::driver::commands::{self, Ran, environment_of, is_one_declaration, run_commands};
-use crate::driver::constants::{Key, body_of, find, key_of, kind, signature, type_of, used_of, user_name, with_info};
+use crate::driver::constants::{
+    Key, body_of, find, is_declared, key_of, kind, signature, type_of, used_of, user_name, with_info,
+};
 use crate::driver::declared::{self, Declared};
 use crate::driver::export::{Built, Export, Id, Reader};
 use crate::driver::messages::errors_of;
 use crate::driver::replay::{self, Kernel, refusal};
 use crate::driver::step::uses_what_it_may_not;
-use crate::driver::{Driver, Limited};
+use crate::driver::{Driver, Limited, Preamble};
 use crate::machine::{Machine, Result};
 use crate::object::{Object, is_boxed};
 use crate::protocol::{FileAnswer, FileTheorem, JudgeAnswer};
@@ -138,9 +140,8 @@ impl Driver {
             let state = lean.retain(base.state)?;
             let whole = run_commands(lean, text, state, JUDGED)?;
             let [before, after] = [environment_of(lean, base.state)?, environment_of(lean, whole.state)?];
-            let before = local_keys(lean, before)?;
             let mut reader = Reader::default();
-            let declared = declared::declarations(lean, after, &before, &mut reader)?;
+            let declared = declared::declarations(lean, before, after, &mut reader)?;
             lean.release(whole.state)?;
             let sorries = whole.messages.iter().filter(|message| message.is_sorry).map(|message| message.line);
             Ok(FileClaim {
@@ -169,8 +170,10 @@ impl Driver {
         let (theorems, fired) = self.timed(lean, limit, |driver, lean| {
             let base = driver.preamble(lean, "")?;
             let base = environment_of(lean, base.state)?;
-            let built = claim.export.build(lean, base)?;
-            let theorems = driver.judge_declarations(lean, &claim, &built, base)?;
+            let built = claim.export.build(lean)?;
+            let environment = built.environment(lean, base)?;
+            let theorems = driver.judge_declarations(lean, &claim, &built, [environment, base])?;
+            lean.release(environment)?;
             built.release(lean)?;
             Ok(theorems)
         })?;
@@ -189,7 +192,7 @@ impl Driver {
     ) -> Result<std::result::Result<Claim, Vec<String>>> {
         let before = self.preamble(lean, preamble)?;
         if !before.errors.is_empty() {
-            return Ok(Err(before.errors.iter().map(|e| format!("the preamble is refused: {e}")).collect()));
+            return Ok(Err(refusals_of_preamble(&before)));
         }
         let alone = self.elaborate_statement(lean, statement, &before, false, true)?;
         // What was asked for leaves this Lean before the proof can touch it.
@@ -210,8 +213,13 @@ impl Driver {
             None => Err(vec!["the statement opens no tactic proof".to_owned()]),
             Some(theorem) => {
                 let [before, after] = [environment_of(lean, before.state)?, environment_of(lean, whole.state)?];
-                let given = new_constants(lean, before, after)?;
-                Ok(Claim { asked: asked.finish(), theorem, given, notes: alone.unbound.notes })
+                let mut given = Reader::default();
+                for (name, info, _) in declared::new_constants(lean, before, after)? {
+                    given.constant(lean, info)?;
+                    lean.release_all(&[name, info])?;
+                }
+                let notes = alone.unbound.notes;
+                Ok(Claim { asked: asked.finish(), theorem, given: given.finish(), notes })
             }
         };
         lean.release(whole.state)?;
@@ -227,20 +235,21 @@ impl Driver {
     ) -> Result<JudgeAnswer> {
         let before = self.preamble(lean, preamble)?;
         if !before.errors.is_empty() {
-            return Ok(refused(before.errors.iter().map(|e| format!("the preamble is refused: {e}")).collect()));
+            return Ok(refused(refusals_of_preamble(&before)));
         }
         let base = environment_of(lean, before.state)?;
-        let asked = claim.asked.build(lean, base)?;
-        let given = claim.given.build(lean, base)?;
-        let [name, info] = asked.constant(&claim.asked, claim.theorem);
-        let judged = match difference(lean, [name, info], given.environment, base)? {
+        let (asked, given) = (claim.asked.build(lean)?, claim.given.build(lean)?);
+        let environment = given.environment(lean, base)?;
+        let [name, info] = asked.constant(claim.theorem);
+        let judged = match difference(lean, [name, info], environment, base)? {
             Some(difference) => refused(vec![difference]),
             None => {
                 let without = without.iter().cloned().collect();
-                let judged = self.judge_constant(lean, given.environment, base, name, &without)?;
+                let judged = self.judge_constant(lean, environment, base, name, &without)?;
                 JudgeAnswer { notes: claim.notes.clone(), ..judged }
             }
         };
+        lean.release(environment)?;
         asked.release(lean)?;
         given.release(lean)?;
         Ok(judged)
@@ -272,14 +281,17 @@ impl Driver {
         lean: &mut dyn Machine,
         claim: &FileClaim,
         built: &Built,
-        base: Object,
+        [environment, base]: [Object; 2],
     ) -> Result<Vec<FileTheorem>> {
         let mut reasons = Reasons::default();
         for declaration in &claim.declared {
-            reasons.tell_of_own(lean, claim, built, declaration)?;
+            if let Some(constant) = declaration.constant {
+                let [_, info] = built.constant(constant);
+                reasons.tell_of_own(lean, environment, &claim.declared, declaration, info)?;
+            }
         }
-        let kernel = Kernel::start(lean, built.environment, base)?;
-        let mut file = File { claim, built, kernel, reasons };
+        let kernel = Kernel::start(lean, environment, base)?;
+        let mut file = File { environment, built, kernel, reasons };
         let mut theorems = Vec::new();
         for declaration in &claim.declared {
             theorems.extend(self.judge_declaration(lean, &mut file, declaration)?);
@@ -296,15 +308,15 @@ impl Driver {
         file: &mut File<'_>,
         declaration: &Declared,
     ) -> Result<Option<FileTheorem>> {
-        let File { claim, built, kernel, reasons } = file;
+        let File { environment, built, kernel, reasons } = file;
         let key = &declaration.key;
-        let constant = declaration.constant.map(|constant| built.constant(&claim.export, constant));
+        let constant = declaration.constant.map(|constant| built.constant(constant));
         let mut found = None;
         match constant {
             None => reasons.tell(key, refusal(&declaration.shown)),
             Some([name, info]) => {
                 if is_statement(declaration) {
-                    found = Some(self.axioms.rests_on(lean, built.environment, name)?);
+                    found = Some(self.axioms.rests_on(lean, *environment, name)?);
                 }
                 found.iter().flat_map(RestsOn::complaints).for_each(|reason| reasons.tell(key, reason));
                 let must_hold = declaration.is_authored && !replay::is_unsafe(lean, info)?;
@@ -319,7 +331,7 @@ impl Driver {
         let reasons = reasons.of(key).to_vec();
         let found = match (found, constant) {
             (None, _) if reasons.is_empty() => return Ok(None),
-            (None, Some([name, _])) => self.axioms.rests_on(lean, built.environment, name)?,
+            (None, Some([name, _])) => self.axioms.rests_on(lean, *environment, name)?,
             (found, _) => found.unwrap_or_default(),
         };
         Ok(Some(FileTheorem {
@@ -333,7 +345,7 @@ impl Driver {
 
 /// A file that is judged.
 struct File<'a> {
-    claim: &'a FileClaim,
+    environment: Object,
     built: &'a Built,
     kernel: Kernel,
     reasons: Reasons,
@@ -351,17 +363,9 @@ fn refusals(whole: &Ran, unbound: &[String]) -> Vec<String> {
     }
 }
 
-/// What an environment declares besides what another one does.
-fn new_constants(lean: &mut dyn Machine, before: Object, after: Object) -> Result<Export> {
-    let known = local_keys(lean, before)?;
-    let mut reader = Reader::default();
-    for (name, info, key) in declared::local_constants(lean, after)? {
-        if !known.contains(&key) {
-            reader.constant(lean, info)?;
-        }
-        lean.release_all(&[name, info])?;
-    }
-    Ok(reader.finish())
+/// Why nothing behind a preamble is judged.
+fn refusals_of_preamble(preamble: &Preamble) -> Vec<String> {
+    preamble.errors.iter().map(|error| format!("the preamble is refused: {error}")).collect()
 }
 
 fn is_statement(declaration: &Declared) -> bool {
@@ -391,7 +395,7 @@ fn difference(
 ) -> Result<Option<String>> {
     let text = lean.name_text(name)?;
     let shown = user_name(&text);
-    if with_info(lean, base, name, |_, _| Ok(()))?.is_some() {
+    if is_declared(lean, base, name)? {
         return Ok(Some(format!("{shown} is declared before the statement")));
     }
     let given = find(lean, given_environment, name)?;
@@ -421,16 +425,6 @@ fn levels(lean: &dyn Machine, info: Object) -> Result<Vec<Key>> {
     names.into_iter().map(|name| key_of(lean, name)).collect()
 }
 
-/// What tells the constants that an environment (borrowed) declares itself from others.
-fn local_keys(lean: &mut dyn Machine, environment: Object) -> Result<HashSet<Key>> {
-    let mut keys = HashSet::new();
-    for (name, info, key) in declared::local_constants(lean, environment)? {
-        lean.release_all(&[name, info])?;
-        keys.insert(key);
-    }
-    Ok(keys)
-}
-
 /// What is wrong with the declarations of a file, each thing once.
 #[derive(Debug, Default)]
 struct Reasons(HashMap<Key, Vec<String>>);
@@ -451,17 +445,16 @@ impl Reasons {
     fn tell_of_own(
         &mut self,
         lean: &mut dyn Machine,
-        claim: &FileClaim,
-        built: &Built,
+        environment: Object,
+        all: &[Declared],
         declaration: &Declared,
+        info: Object,
     ) -> Result<()> {
-        let Some(constant) = declaration.constant else { return Ok(()) };
-        let [_, info] = built.constant(&claim.export, constant);
-        let owner = declared::owner_of(&claim.declared, declaration);
+        let owner = declared::owner_of(all, declaration);
         if lean.tag(info)? == kind::AXIOM {
             self.tell(&owner.key, axioms::declares(&declaration.shown));
         }
-        for axiom in axioms::names_refused(lean, built.environment, info)? {
+        for axiom in axioms::names_refused(lean, environment, info)? {
             self.tell(&owner.key, axioms::complaint(&axiom));
         }
         Ok(())

@@ -10,7 +10,8 @@ use std::collections::{HashMap, HashSet};
 use std::{iter, vec};
 
 use crate::driver::constants::{
-    Key, body_of, constants_in, find, in_option, is_imported, key_of, kind, signature, type_of, user_name, with_info,
+    Key, body_of, constants_in, find, in_option, is_declared, is_imported, key_of, kind, signature, type_of, user_name,
+    with_info,
 };
 use crate::machine::{Machine, Result};
 use crate::object::{NIL, Object};
@@ -363,7 +364,7 @@ impl Kernel {
             return Ok(known.clone());
         }
         self.answers.insert(key.clone(), None);
-        if is_imported(lean, self.environment, name)? || with_info(lean, self.base, name, |_, _| Ok(()))?.is_some() {
+        if is_imported(lean, self.environment, name)? || is_declared(lean, self.base, name)? {
             return Ok(None);
         }
         if let Some(info) = find(lean, self.environment, name)? {

@@ -1,39 +1,45 @@
 //! Making what was read anew, by Lean's own constructors.
 
 use super::{Binder, Constant, Export, Expression, Field, Hints, Id, Level, Name};
-use crate::driver::constants::find;
+use crate::driver::constants::is_declared;
 use crate::machine::{Machine, Result};
 use crate::object::{NIL, Object, boxed};
 
 /// What was made in a Lean.
 #[derive(Debug)]
 pub(crate) struct Built {
-    names: Vec<Object>,
-    /// The `ConstantInfo`s, owned.
-    constants: Vec<Object>,
-    /// An environment (owned) that has the constants as they stand: nobody has looked at them.
-    pub(crate) environment: Object,
+    /// Name and `ConstantInfo` of each constant, both owned.
+    constants: Vec<[Object; 2]>,
 }
 
 impl Built {
     /// A constant's name and info (both borrowed).
-    pub(crate) fn constant(&self, export: &Export, id: Id) -> [Object; 2] {
-        let at = id as usize;
-        [self.names[export.constants[at].name as usize], self.constants[at]]
+    pub(crate) fn constant(&self, id: Id) -> [Object; 2] {
+        self.constants[id as usize]
+    }
+
+    /// An environment (owned) with the constants on top of `base` (borrowed), as they stand: nobody has looked at them.
+    /// Names that `base` has stay what they are there.
+    pub(crate) fn environment(&self, lean: &mut dyn Machine, base: Object) -> Result<Object> {
+        let mut environment = lean.retain(base)?;
+        for &[name, info] in &self.constants {
+            if !is_declared(lean, environment, name)? {
+                lean.retain(info)?;
+                environment = lean.runtime("lake_environment_add", &[environment, info])?;
+            }
+        }
+        Ok(environment)
     }
 
     /// Lets go of it.
     pub(crate) fn release(self, lean: &mut dyn Machine) -> Result<()> {
-        lean.release_all(&self.names)?;
-        lean.release_all(&self.constants)?;
-        lean.release(self.environment)
+        lean.release_all(self.constants.as_flattened())
     }
 }
 
 impl Export {
-    /// Makes the constants, and an environment with them on top of `base` (borrowed). Names that `base` has stay what they
-    /// are there.
-    pub(crate) fn build(&self, lean: &mut dyn Machine, base: Object) -> Result<Built> {
+    /// Makes the constants.
+    pub(crate) fn build(&self, lean: &mut dyn Machine) -> Result<Built> {
         let mut builder = Builder::default();
         for name in &self.names.values {
             let name = builder.build_name(lean, name)?;
@@ -49,22 +55,13 @@ impl Export {
         }
         let mut constants = Vec::with_capacity(self.constants.len());
         for constant in &self.constants {
-            constants.push(builder.build_constant(lean, constant)?);
+            let name = take(lean, &builder.names, constant.name)?;
+            constants.push([name, builder.build_constant(lean, constant)?]);
         }
+        lean.release_all(&builder.names)?;
         lean.release_all(&builder.levels)?;
         lean.release_all(&builder.expressions)?;
-
-        let mut environment = lean.retain(base)?;
-        for (constant, &info) in self.constants.iter().zip(&constants) {
-            match find(lean, environment, builder.names[constant.name as usize])? {
-                Some(known) => lean.release(known)?,
-                None => {
-                    lean.retain(info)?;
-                    environment = lean.runtime("lake_environment_add", &[environment, info])?;
-                }
-            }
-        }
-        Ok(Built { names: builder.names, constants, environment })
+        Ok(Built { constants })
     }
 }
 
