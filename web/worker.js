@@ -60,11 +60,10 @@ function fail(error) {
   post({ type: "failed", reason });
 }
 
-/** One line for people; a page has no command line. */
+/** One line for people. */
 function said(error) {
   const text = error instanceof Error ? error.message : String(error);
-  const [line] = text.replaceAll(/\s*\n\s*/g, " ").split(" Backtrace:");
-  return line.replace(/(;|, or) (run|try) [^;]*`--device cpu`$/, "");
+  return text.replaceAll(/\s*\n\s*/g, " ").split(" Backtrace:")[0];
 }
 
 /** Opens the models on a device, or on the CPU when the GPU cannot be used. */

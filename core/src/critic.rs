@@ -16,6 +16,5 @@ pub struct Scores {
     /// One score per state, in the order of the request; only differences within one search tree mean anything
     /// (arXiv 2410.15700, section 2.3).
     pub scores: Vec<f64>,
-    /// What it cost.
     pub cost: ModelCost,
 }

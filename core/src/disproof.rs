@@ -10,7 +10,6 @@ use crate::search::{Search, SearchEnd};
 pub struct Disproof {
     /// The name of the negation in the file.
     pub name: String,
-    /// The negation.
     pub statement: String,
     /// Values of the statement's variables that make it false, where the proof uses such.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

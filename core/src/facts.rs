@@ -30,9 +30,7 @@ pub enum Kind {
     Inductive,
     /// An inductive proposition.
     Predicate,
-    /// A structure.
     Structure,
-    /// A type class.
     Class,
 }
 
@@ -50,7 +48,6 @@ pub enum Recursion {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Constructor {
-    /// Its full name.
     pub name: String,
     /// Its explicit arguments without the type's parameters.
     pub fields: Vec<Field>,
@@ -71,9 +68,7 @@ pub struct Field {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Declaration {
-    /// Its full name.
     pub name: String,
-    /// What it is.
     pub kind: Kind,
     /// The heads of its explicit arguments' types; empty for those that are no constant.
     pub args: Vec<String>,
@@ -132,7 +127,6 @@ pub struct GoalFacts {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Local {
-    /// Its name.
     pub name: String,
     /// The head of its type, or of its conclusion; empty where that is no constant.
     pub head: String,
@@ -151,7 +145,6 @@ pub struct Local {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Call {
-    /// The function.
     pub of: String,
     /// The explicit arguments as a tactic may write them; empty for one that has no short text.
     pub args: Vec<String>,

@@ -3,19 +3,13 @@
 //! The same code runs natively and in the browser (wasm32). Lean is never called from here: the search machine
 //! asks for work with [`search::Command`] values and is told what happened with [`search::Event`] values.
 
-pub mod comparison;
-pub mod corpus;
 pub mod cost;
 pub mod critic;
+pub mod digest;
 pub mod disproof;
 pub mod facts;
 pub mod goal;
-pub mod learn;
-pub mod lexer;
-#[cfg(feature = "model")]
-pub mod model;
 pub mod outcome;
-pub mod plot;
 pub mod policy;
 pub mod problem;
 pub mod prompt;
@@ -23,6 +17,7 @@ pub mod random;
 pub mod record;
 pub mod search;
 pub mod stats;
+pub mod syntax;
 pub mod tidy;
 pub mod wire;
 pub mod words;

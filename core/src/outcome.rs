@@ -7,18 +7,13 @@ use crate::goal::Goal;
 pub enum StepOutcome<S> {
     /// No goal is left; the proof still has to pass the recheck before it is called proved.
     Proved,
-    /// Goals remain.
     Open {
-        /// The new state.
         state: S,
         /// The goals, the one that the next tactic works on first.
         goals: Vec<Goal>,
     },
     /// Lean refused the tactic.
-    Failed {
-        /// Lean's own message.
-        message: String,
-    },
+    Failed { message: String },
     /// The tactic outran its time limit and was stopped.
     Timeout,
     /// The Lean process died under the tactic.

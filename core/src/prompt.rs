@@ -17,11 +17,9 @@ const CRITIC_QUESTION: &str = "Which state is closer to 'no goals'?";
 /// Who speaks in a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Instructions.
     System,
     /// The one who asks.
     User,
-    /// The model.
     Assistant,
 }
 
@@ -40,7 +38,6 @@ impl Role {
 /// One turn of a chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Who speaks.
     pub role: Role,
     /// What is said; never trusted to hold a model's markers.
     pub content: String,

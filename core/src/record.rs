@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use crate::digest::sha256_of_parts;
 use crate::disproof::Disproof;
 use crate::outcome::Verdict;
 use crate::problem::{Problem, Theorem};
@@ -56,7 +56,6 @@ pub struct ProblemRecord {
     pub statement_sha256: String,
     /// [`Run::hash`] of what proved it.
     pub config_sha256: String,
-    /// How it ended.
     pub status: Status,
     /// More about the end: the budget, or a message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,7 +69,6 @@ pub struct ProblemRecord {
     /// The complete Lean file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// The recheck's judgement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
     /// What shows that the statement is false.
@@ -83,11 +81,9 @@ pub struct ProblemRecord {
     /// what they cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tidy: Option<TidyReport>,
-    /// What it cost.
     pub ledger: CostLedger,
     /// Wall time of the search, in seconds.
     pub seconds: f64,
-    /// What ran.
     pub run: Run,
 }
 
@@ -101,7 +97,6 @@ pub struct Run {
     /// The critic's name and version, where the search's rule needs one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub critic: Option<String>,
-    /// The Lean.
     pub lean: String,
     /// Whether negations were searched too.
     #[serde(default, skip_serializing_if = "is_never")]
@@ -126,7 +121,6 @@ pub enum RecordError {
     Version {
         /// 1-based.
         line: usize,
-        /// Its version.
         found: u32,
     },
 }
@@ -185,7 +179,6 @@ pub struct EvalSummary {
     pub median_solved_s: Option<f64>,
     /// States expanded.
     pub expansions: u64,
-    /// Tactics run.
     pub tactics: u64,
     /// Tokens generated.
     pub tokens: u64,
@@ -202,7 +195,6 @@ pub struct EvalSummary {
     pub timeouts: u64,
     /// Tactics that crashed Lean.
     pub crashes: u64,
-    /// Rechecks made.
     pub rechecks: u64,
     /// Rechecks that refused what looked like a proof.
     #[serde(default)]
@@ -227,7 +219,6 @@ pub struct EvalSummary {
 pub struct TidyTotals {
     /// Proofs that were tidied.
     pub n_proofs: u64,
-    /// Those of them that it changed.
     pub n_changed: u64,
     /// Those whose tidying ended before nothing was left to try.
     pub n_cut_short: u64,
@@ -502,16 +493,6 @@ impl TidyTotals {
         self.lean_cpu_s += report.lean_cpu_us as f64 / 1e6;
         self.wall_s += report.wall_ms as f64 / 1e3;
     }
-}
-
-/// SHA-256, in hexadecimal, over texts each preceded by its length, so that no two lists of texts collide.
-pub(crate) fn sha256_of_parts<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
-    let mut hasher = Sha256::new();
-    for part in parts {
-        hasher.update((part.len() as u64).to_le_bytes());
-        hasher.update(part.as_bytes());
-    }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

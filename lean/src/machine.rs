@@ -13,7 +13,6 @@ pub enum Fault {
     /// The memory that it may have did not suffice.
     #[error("out of memory: Lean has {mebibytes} MiB and may not have more ({detail})")]
     OutOfMemory {
-        /// What it had.
         mebibytes: u64,
         /// What it ended with.
         detail: String,

@@ -435,9 +435,7 @@ impl dyn Machine + '_ {
 /// A component of a [`name`](trait.Machine.html). Numbers are told apart by their object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Part {
-    /// A text.
     Text(String),
-    /// A number: its object.
     Number(Object),
 }
 

@@ -26,7 +26,6 @@ pub enum Request {
     Apply {
         /// The request's number.
         id: u64,
-        /// The state.
         state: u64,
         /// Tactic sequences, each run from `state`.
         tactics: Vec<String>,
@@ -147,7 +146,6 @@ pub struct Envelope<T> {
     pub fatal: Option<Fatal>,
     /// The limit passed and Lean stopped by itself.
     pub timeout: bool,
-    /// The answer.
     #[serde(flatten)]
     pub answer: T,
 }
@@ -157,7 +155,6 @@ pub struct Envelope<T> {
 pub struct Fatal {
     /// Of which kind it was.
     pub cause: Cause,
-    /// In words.
     pub detail: String,
 }
 
@@ -230,7 +227,6 @@ pub struct ApplyAnswer {
 pub struct JudgeAnswer {
     /// Whether it is a proof.
     pub accepted: bool,
-    /// Why not.
     pub reasons: Vec<String>,
     /// The axioms that it rests on, as far as they can be seen.
     pub axioms: Vec<String>,
@@ -244,7 +240,6 @@ pub struct JudgeAnswer {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FileAnswer {
-    /// Lean's errors.
     pub errors: Vec<String>,
     /// What this build of Lean left out.
     pub notes: Vec<String>,
@@ -255,13 +250,11 @@ pub struct FileAnswer {
 /// The judgement of one declaration of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileTheorem {
-    /// Its full name.
     pub name: String,
     /// What it is: `theorem`, `example`, `definition` and the like.
     pub kind: String,
     /// The 1-based line at which it begins.
     pub line: Option<u32>,
-    /// The judgement.
     #[serde(flatten)]
     pub judge: JudgeAnswer,
 }
@@ -270,7 +263,6 @@ pub struct FileTheorem {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LibraryAnswer {
-    /// Its modules.
     pub modules: Vec<String>,
     /// Its theorems, in its order.
     pub theorems: Vec<LibraryRow>,
@@ -284,7 +276,6 @@ pub struct LibraryRow(pub String, pub usize, pub Option<u32>, pub u32);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StateAnswer {
-    /// The statement.
     pub statement: Option<String>,
     /// Commands before it.
     pub header: String,

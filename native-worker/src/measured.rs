@@ -3,17 +3,14 @@
 /// One row of the report.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Row {
-    /// What was measured.
     pub name: String,
     /// The unit of the numbers.
     pub unit: &'static str,
-    /// The median.
     pub median: f64,
     /// The 10% quantile.
     pub low: f64,
     /// The 90% quantile.
     pub high: f64,
-    /// Measured runs.
     pub n: usize,
     /// Runs before them that do not count.
     pub warm_up: u32,

@@ -29,7 +29,6 @@ const REAP: Duration = Duration::from_millis(500);
 pub struct Spec {
     /// The program: a path, or a name to be found on `PATH`.
     pub program: OsString,
-    /// Its arguments.
     pub args: Vec<OsString>,
     /// Variables set on top of the inherited environment.
     pub env: Vec<(OsString, OsString)>,
@@ -78,7 +77,6 @@ pub enum ProcessError {
     /// The program could not be started.
     #[error("cannot start {program}: {source}")]
     Spawn {
-        /// The program.
         program: String,
         /// The system's reason.
         source: io::Error,
@@ -96,16 +94,12 @@ pub enum ProcessError {
     },
     /// A line was longer than [`Spec::max_line`]; the rest of it is skipped, so that the next line can be read.
     #[error("a line of more than {limit} bytes")]
-    LineTooLong {
-        /// The limit.
-        limit: usize,
-    },
+    LineTooLong { limit: usize },
     /// It went past [`Spec::memory_limit`] and was killed.
     #[error("the process used {used} bytes of memory, more than its limit of {limit}, and was stopped")]
     OutOfMemory {
         /// Bytes in use when it was caught.
         used: u64,
-        /// The limit.
         limit: u64,
     },
     /// A write was abandoned half-way, so the child has read a torn line; it has to be killed.
@@ -123,7 +117,6 @@ fn said(last_words: &str) -> String {
 /// What a program that ran to its end left behind.
 #[derive(Clone, Debug)]
 pub struct Finished {
-    /// How it ended.
     pub status: ExitStatus,
     /// Its standard output.
     pub stdout: String,

@@ -7,7 +7,6 @@ use wgpu::{Buffer, BufferDescriptor, BufferUsages, Device, ErrorFilter, Queue};
 pub struct Gpu {
     /// The logical device.
     pub device: Device,
-    /// Its queue.
     pub queue: Queue,
     /// What it is called and which driver runs it.
     pub info: wgpu::AdapterInfo,
@@ -21,32 +20,18 @@ pub enum GpuError {
     NoAdapter(#[from] wgpu::RequestAdapterError),
     /// The adapter does not have WebGPU's default limits, or is in use.
     #[error("the adapter {adapter} gave no device with WebGPU's default limits: {source}")]
-    NoDevice {
-        /// Its name.
-        adapter: String,
-        /// What wgpu said.
-        source: wgpu::RequestDeviceError,
-    },
+    NoDevice { adapter: String, source: wgpu::RequestDeviceError },
     /// The buffers do not fit into the device's memory.
     #[error("{op} needs {bytes} bytes on {adapter}, which has not that much left; send fewer rows at a time")]
     OutOfMemory {
-        /// The operation.
         op: &'static str,
         /// What its buffers hold together.
         bytes: u64,
-        /// The adapter's name.
         adapter: String,
     },
     /// The result could not be read, because the device was lost.
     #[error("{op} on {adapter} gave no result: the device was lost ({detail})")]
-    Lost {
-        /// The operation.
-        op: &'static str,
-        /// The adapter's name.
-        adapter: String,
-        /// What wgpu said.
-        detail: String,
-    },
+    Lost { op: &'static str, adapter: String, detail: String },
 }
 
 impl Gpu {

@@ -1,6 +1,6 @@
 """Models that need no download: every weight follows from a seed, the tensor's name and the weight's place in it.
 
-README.md spells the rule out; core/src/model/weights/random.rs is its other implementation.
+README.md spells the rule out; inference/src/weights/random.rs is its other implementation.
 """
 
 import math

@@ -12,8 +12,8 @@ use std::path::Path;
 
 use half::{bf16, f16};
 use serde_json::{Map, Value, json};
-use stepwise_core::model::config::ModelConfig;
-use stepwise_core::model::weights::{Dtype, RandomWeights, TensorInfo, TensorSource};
+use stepwise_inference::config::ModelConfig;
+use stepwise_inference::weights::{Dtype, RandomWeights, TensorInfo, TensorSource};
 
 /// tests/reference/vectors.json: models, tokens and what llama.cpp computes for them.
 pub const VECTORS: &str = include_str!("../reference/vectors.json");
@@ -21,7 +21,6 @@ pub const VECTORS: &str = include_str!("../reference/vectors.json");
 /// A model: config.json and where its weights come from.
 #[derive(Clone, Debug)]
 pub struct RandomModel {
-    /// config.json.
     pub config: Value,
     /// Of the weights.
     pub seed: u64,

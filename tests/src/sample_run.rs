@@ -7,13 +7,13 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde_json::json;
-use stepwise_core::learn::report::SearchLine;
-use stepwise_core::learn::run::{Manifest, PassRate, Round, Side, Stage, StageCost, TrainingLine, VERSION};
 use stepwise_core::outcome::Verdict;
 use stepwise_core::problem::{Problem, Theorem};
 use stepwise_core::random::SplitMix64;
 use stepwise_core::record::{self, ProblemRecord, Run, Status};
 use stepwise_core::search::{Budget, CostLedger, PriorityRule, SearchConfig, SearchRule};
+use stepwise_learn::report::SearchLine;
+use stepwise_learn::run::{Manifest, PassRate, Round, Side, Stage, StageCost, TrainingLine, VERSION};
 
 /// Statements of the training split and of each evaluation set.
 const N_STATEMENTS: usize = 320;

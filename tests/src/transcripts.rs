@@ -1,10 +1,10 @@
-//! Recorded sessions of leanprover-community/repl: requests in `NAME.in`, what the real program answered in
-//! `NAME.expected.out`. They lie beside the repository and not in it.
+//! Sessions in the protocol of leanprover-community/repl: requests in `NAME.in`, answers in `NAME.expected.out`. Those of
+//! the tests' own are fixtures; recordings of the real program lie beside the repository, where they are there at all.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// One recorded session.
+/// One session.
 #[derive(Clone, Debug)]
 pub struct Transcript {
     /// The file's name without its ending.
@@ -22,14 +22,20 @@ pub struct Exchange {
     pub answer: String,
 }
 
-/// Where the recordings are, if they are here.
+/// The tests' own sessions.
 #[must_use]
-pub fn folder() -> Option<PathBuf> {
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/repl")
+}
+
+/// Recordings of the real program, if they are here.
+#[must_use]
+pub fn recordings() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/repl-transcripts");
     folder.is_dir().then_some(folder)
 }
 
-/// All recordings, sorted by name.
+/// All sessions of a folder, sorted by name.
 pub fn load_all(folder: &Path) -> io::Result<Vec<Transcript>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -41,7 +47,7 @@ pub fn load_all(folder: &Path) -> io::Result<Vec<Transcript>> {
     names.iter().map(|name| load(folder, name)).collect()
 }
 
-/// One recording. Fails when it has not as many answers as requests.
+/// One session. Fails when it has not as many answers as requests.
 pub fn load(folder: &Path, name: &str) -> io::Result<Transcript> {
     let read = |ending: &str| std::fs::read_to_string(folder.join(format!("{name}.{ending}")));
     let requests: Vec<String> = blocks(&read("in")?).iter().map(|lines| joined(lines)).collect();
@@ -55,7 +61,7 @@ pub fn load(folder: &Path, name: &str) -> io::Result<Transcript> {
 }
 
 /// Joins the lines of a request as the program does (`getLines` in its `REPL/Main.lean`): their ends are trimmed and no
-/// line break is put between them, which is why a string may be broken over lines in the recordings.
+/// line break is put between them, which is why a string may be broken over lines in the files.
 #[must_use]
 pub fn joined(lines: &[&str]) -> String {
     lines.iter().map(|line| line.trim_ascii_end()).collect()

@@ -43,7 +43,6 @@ struct Pending {
 pub enum Heard {
     /// The greeting was answered.
     Welcome {
-        /// What the server is.
         info: Box<Info>,
         /// True when a session of this page is gone: its statement has to be opened again.
         renewed: bool,
@@ -55,12 +54,7 @@ pub enum Heard {
     /// The server wants nothing to do with the page.
     Refused(Problem),
     /// An answer, or a part of one.
-    Answer {
-        /// To what.
-        ask: Ask,
-        /// The answer.
-        body: Box<Body>,
-    },
+    Answer { ask: Ask, body: Box<Body> },
     /// Part of what was missed; this text asks for the next part.
     More(String),
     /// Something that was heard before, or that answers nothing.

@@ -20,31 +20,22 @@ use stepwise_core::words;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Task {
     /// Ask the policy; answered by [`Driver::proposed`].
-    Propose {
-        /// For this node.
-        node: NodeId,
-        /// The question.
-        request: ProposalRequest,
-    },
+    Propose { node: NodeId, request: ProposalRequest },
     /// Have Lean run tactics until one closes the last goal; answered by [`Driver::checked`].
     Check {
-        /// For this node.
         node: NodeId,
         /// The session's state.
         state: u32,
-        /// The tactics.
         tactics: Vec<String>,
     },
     /// Ask the critic; answered by [`Driver::scored`].
     Score {
         /// For the children of this node.
         node: NodeId,
-        /// The question.
         request: ScoreRequest,
     },
     /// Have a whole proof judged; answered by [`Driver::rechecked`].
     Recheck {
-        /// For this node.
         node: NodeId,
         /// The tactics from the statement on.
         proof: Vec<String>,

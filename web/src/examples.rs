@@ -3,9 +3,7 @@
 /// A statement and the name that the visitor chooses it by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Example {
-    /// A few words.
     pub name: &'static str,
-    /// The statement.
     pub statement: &'static str,
 }
 

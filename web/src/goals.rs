@@ -5,7 +5,6 @@ use stepwise_core::goal::{Goal, Hypothesis};
 /// How something stands to the state before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mark {
-    /// It was there.
     #[default]
     Same,
     /// It was there under the same name, with another type or value.
@@ -51,7 +50,6 @@ impl Mark {
 pub struct Marks {
     /// One per hypothesis line.
     pub hypotheses: Vec<Mark>,
-    /// The target's.
     pub target: Mark,
     /// Names of hypotheses that are gone.
     pub gone: Vec<String>,

@@ -42,18 +42,13 @@ pub enum ModelStatus {
     },
     /// They are being held against what they are known to compute.
     Testing,
-    /// They answer.
     Ready {
-        /// What they run on.
         device: String,
         /// How far their outputs are from those that are known, as a share of the outputs' range.
         self_test_error: f32,
     },
     /// They will not answer.
-    Failed {
-        /// Why, in one line.
-        reason: String,
-    },
+    Failed { reason: String },
 }
 
 /// What the page tells the worker.
@@ -67,14 +62,11 @@ pub enum ToWorker {
     },
     /// Propose tactics.
     Propose {
-        /// The question's number.
         id: u32,
         /// A [`ProposalRequest`](stepwise_core::wire::ProposalRequest) as JSON.
         request: String,
     },
-    /// Score states.
     Score {
-        /// The question's number.
         id: u32,
         /// A [`ScoreRequest`](stepwise_core::wire::ScoreRequest) as JSON.
         request: String,
@@ -96,35 +88,22 @@ pub enum FromWorker {
     Testing,
     /// See [`ModelStatus::Ready`].
     Ready {
-        /// What they run on.
         device: String,
         /// How far from what is known.
         error: f32,
     },
     /// The GPU is not used any more, and the CPU is tested next.
-    Fallback {
-        /// Why, in one line.
-        reason: String,
-    },
+    Fallback { reason: String },
     /// See [`ModelStatus::Failed`].
-    Failed {
-        /// Why, in one line.
-        reason: String,
-    },
+    Failed { reason: String },
     /// The answer to a question.
     Answer {
-        /// The question's number.
         id: u32,
         /// [`Proposals`](stepwise_core::wire::Proposals) or [`Scores`](stepwise_core::wire::Scores) as JSON.
         answer: String,
     },
     /// A question has no answer.
-    Refused {
-        /// The question's number.
-        id: u32,
-        /// Why, in one line.
-        reason: String,
-    },
+    Refused { id: u32, reason: String },
 }
 
 impl FromWorker {

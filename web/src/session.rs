@@ -19,9 +19,7 @@ use crate::socket::{self, Happening, Reply, Socket};
 /// How the connection stands.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Connection {
-    /// On its way.
     Connecting,
-    /// There.
     Connected,
     /// Lost; the next try comes in so many seconds.
     Waiting(u32),
@@ -37,7 +35,6 @@ pub(crate) struct Session {
     inner: StoredValue<Inner, LocalStorage>,
     /// How the connection stands.
     pub(crate) connection: RwSignal<Connection>,
-    /// What the server is.
     pub(crate) info: RwSignal<Option<Info>>,
     /// How often the session had to begin anew, its states gone.
     pub(crate) n_renewals: RwSignal<u32>,

@@ -9,9 +9,7 @@ use web_sys::{Headers, MessageEvent, RequestInit, Response, WebSocket};
 
 /// What happens to a connection.
 pub(crate) enum Happening {
-    /// It is there.
     Opened,
-    /// A text came.
     Text(String),
     /// It is gone, or could not be made.
     Closed,
@@ -75,7 +73,6 @@ impl Drop for Socket {
 pub(crate) enum Reply {
     /// The server answered with this status and body.
     Answer(u16, String),
-    /// Nobody did.
     Unreachable,
 }
 

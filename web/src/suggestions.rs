@@ -8,7 +8,6 @@ use stepwise_core::policy::Candidate;
 pub struct Suggestion {
     /// Its place among the policy's candidates.
     pub idx: usize,
-    /// Its text.
     pub tactic: String,
     /// The policy's log-probability, where it is a number.
     pub logprob: Option<f64>,

@@ -73,7 +73,7 @@ impl Module {
     fn package(self) -> &'static str {
         match self {
             Self::Page => "stepwise-web",
-            Self::Inference => "stepwise-inference",
+            Self::Inference => "stepwise-web-worker",
         }
     }
 
@@ -88,7 +88,7 @@ impl Module {
     fn file(self) -> &'static str {
         match self {
             Self::Page => "stepwise-web.wasm",
-            Self::Inference => "stepwise_inference.wasm",
+            Self::Inference => "stepwise_web_worker.wasm",
         }
     }
 }

@@ -52,6 +52,5 @@ pub struct Candidate {
 pub struct Proposals {
     /// The candidates, most promising first.
     pub candidates: Vec<Candidate>,
-    /// What they cost.
     pub cost: ModelCost,
 }

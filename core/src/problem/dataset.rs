@@ -15,7 +15,6 @@ use super::{Defaults, StatementError, Theorem};
 pub struct Problem {
     /// The file's name for it, which need not be the theorem's.
     pub name: String,
-    /// What is to be proved.
     pub theorem: Theorem,
     /// The split it belongs to (`test`, `valid`), when the file says so.
     pub split: Option<String>,
@@ -47,7 +46,6 @@ pub struct Dataset {
 /// A problem that got another name than its file has for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Renamed {
-    /// Where it stands.
     pub place: Place,
     /// Where the name was given first.
     pub first: Place,
@@ -81,7 +79,6 @@ pub enum DatasetError {
     /// Not a JSON object.
     #[error("{place}: expected one JSON object per line: {source}")]
     NotJson {
-        /// Where.
         place: Place,
         /// What the JSON reader said.
         source: serde_json::Error,
@@ -89,36 +86,24 @@ pub enum DatasetError {
     /// JSON, but no object.
     #[error("{place}: expected a JSON object with a statement, found {found}")]
     NotAnObject {
-        /// Where.
         place: Place,
         /// What kind of value it is.
         found: &'static str,
     },
     /// No field with a statement.
     #[error("{place}: no statement: expected one of the fields {}", STATEMENT.join(", "))]
-    NoStatement {
-        /// Where.
-        place: Place,
-    },
+    NoStatement { place: Place },
     /// The statement or its header cannot be split.
     #[error("{place}: {source}")]
-    Statement {
-        /// Where.
-        place: Place,
-        /// What is wrong with it.
-        source: StatementError,
-    },
+    Statement { place: Place, source: StatementError },
     /// Two problems of one name: their records could not be told apart.
     #[error("{place}: the name {name} is taken by {first}: give each problem its own")]
     DuplicateName {
-        /// Where.
         place: Place,
         /// Where it is taken.
         first: Place,
-        /// The name.
         name: String,
     },
-    /// Nothing in it.
     #[error("{file}: no problem in it: expected one JSON object per line, or a JSON array of them")]
     Empty {
         /// The file as the caller names it.

@@ -77,7 +77,6 @@ pub struct Sorries {
 /// Why a `.lean` file cannot be worked on. The caller knows its name and adds it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LeanFileError {
-    /// Nothing to do.
     #[error("no `sorry` in it: write `:= by sorry` where a proof is wanted")]
     NoSorry,
     /// The text cannot be split.

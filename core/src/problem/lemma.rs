@@ -1,7 +1,7 @@
 //! `lemma`, which is Mathlib's word for `theorem`: found where it is a command, and replaced where nobody knows it.
 
 use super::statement::Source;
-use crate::lexer::TokenKind;
+use crate::syntax::TokenKind;
 
 /// Packages that come with Lean; none of them has `lemma`.
 const WITHOUT_LEMMA: [&str; 4] = ["Init", "Std", "Lean", "Lake"];

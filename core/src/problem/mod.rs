@@ -86,7 +86,7 @@ impl Theorem {
     #[must_use]
     pub fn hash(&self) -> String {
         let parts = self.imports.iter().chain([&self.preamble, &self.statement]).chain(&self.without);
-        crate::record::sha256_of_parts(parts.map(String::as_str))
+        crate::digest::sha256_of_parts(parts.map(String::as_str))
     }
 }
 

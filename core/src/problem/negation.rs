@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::Theorem;
 use super::statement::{Declaration, Source, join};
-use crate::lexer::TokenKind;
+use crate::syntax::TokenKind;
 
 /// What the negation's name ends with.
 const SUFFIX: &str = "_negation";

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::lemma::{knows_lemma, lemmas_as_theorems};
 use super::{BARE_NAME, Theorem};
-use crate::lexer::{Token, TokenKind, tokens};
+use crate::syntax::{Token, TokenKind, tokens};
 
 /// What a theorem gets that comes without a header of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

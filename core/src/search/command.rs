@@ -23,7 +23,6 @@ pub enum Command {
     Check {
         /// The state's node.
         node: NodeId,
-        /// The tactics.
         tactics: Vec<String>,
     },
     /// Ask the critic for scores of the states that a check opened; answered by `Scored` with one score per state, in
@@ -44,15 +43,9 @@ pub enum Command {
         proof: Vec<String>,
     },
     /// The node's live state is no longer needed (a duplicate, or expanded); no answer.
-    Forget {
-        /// The node.
-        node: NodeId,
-    },
+    Forget { node: NodeId },
     /// The search is over; no answer, and no command follows.
-    Finish {
-        /// How it ended.
-        end: SearchEnd,
-    },
+    Finish { end: SearchEnd },
 }
 
 /// What Lean work cost.
@@ -83,21 +76,17 @@ pub enum Event {
         outcome: StepOutcome<()>,
         /// The file's own declarations before the statement, where Lean tells them.
         declarations: Declarations,
-        /// What it cost.
         cost: LeanCost,
     },
     /// The policy answered.
     Proposed {
-        /// The node.
         node: NodeId,
         /// Candidates, best first.
         candidates: Vec<Candidate>,
-        /// What they cost.
         cost: ModelCost,
     },
     /// Lean ran the tactics. The executor gives the children live states in the order of the outcomes.
     Checked {
-        /// The node.
         node: NodeId,
         /// One per tactic asked for.
         outcomes: Vec<StepOutcome<()>>,
@@ -110,18 +99,10 @@ pub enum Event {
         node: NodeId,
         /// One per state asked for, the higher the closer to done. States without a finite one are expanded last.
         scores: Vec<f64>,
-        /// What they cost.
         cost: ModelCost,
     },
     /// The recheck judged.
-    Rechecked {
-        /// The node.
-        node: NodeId,
-        /// Its judgement.
-        verdict: Verdict,
-        /// What it cost.
-        cost: LeanCost,
-    },
+    Rechecked { node: NodeId, verdict: Verdict, cost: LeanCost },
     /// Another search spent this on the same budget: that of the statement's negation, or of the statement itself.
     Charged {
         /// What it spent; its wall time is not counted, as both searches have one clock.
@@ -138,7 +119,6 @@ pub enum Event {
 pub struct TimedEvent {
     /// Milliseconds since the search began; after a resume it goes on from where the log ended.
     pub at_ms: u64,
-    /// The event.
     pub event: Event,
 }
 
@@ -146,12 +126,7 @@ pub struct TimedEvent {
 #[derive(Clone, Debug, PartialEq)]
 pub enum SearchEnd {
     /// A proof passed the recheck.
-    Proved {
-        /// Its tactics.
-        proof: Vec<String>,
-        /// The recheck's judgement.
-        verdict: Verdict,
-    },
+    Proved { proof: Vec<String>, verdict: Verdict },
     /// No open state is left in any pass.
     Exhausted,
     /// A budget ran out.
@@ -160,15 +135,9 @@ pub enum SearchEnd {
         what: &'static str,
     },
     /// The statement does not elaborate.
-    BadStatement {
-        /// Lean's message.
-        message: String,
-    },
+    BadStatement { message: String },
     /// Lean could not open the statement in time or memory.
-    HostFailed {
-        /// What happened.
-        message: String,
-    },
+    HostFailed { message: String },
     /// The caller cancelled.
     Cancelled,
 }

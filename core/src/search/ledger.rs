@@ -30,7 +30,6 @@ pub struct CostLedger {
     pub timeouts: u64,
     /// Tactics that crashed Lean or ran out of memory.
     pub crashes: u64,
-    /// Rechecks made.
     pub rechecks: u64,
     /// Rechecks that refused what looked like a proof.
     #[serde(default)]

@@ -16,7 +16,6 @@ pub const VERSION: u32 = 1;
 /// The first line of a log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogHeader {
-    /// What is to be proved.
     pub theorem: Theorem,
     /// The tactics that were run before the search began; empty for a search from the statement.
     pub prefix: Vec<String>,

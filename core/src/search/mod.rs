@@ -17,6 +17,7 @@ mod pass;
 mod priority;
 mod rule;
 pub mod sides;
+pub mod simulated;
 mod tree;
 
 pub use budget::Budget;
@@ -53,7 +54,5 @@ impl SearchConfig {
     }
 }
 
-#[cfg(test)]
-pub(crate) mod simulated;
 #[cfg(test)]
 mod tests;

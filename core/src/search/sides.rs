@@ -23,9 +23,7 @@ pub enum Disprove {
 /// One of the two searches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
-    /// The statement's.
     Statement,
-    /// Its negation's.
     Negation,
 }
 

@@ -11,25 +11,27 @@ use crate::policy::Candidate;
 
 /// Answers commands first in, first out. Its answers depend on the seed and the command alone, so that two executors
 /// with one seed agree whatever happened to them before.
-pub(crate) struct SimulatedExecutor {
+pub struct SimulatedExecutor {
     pub(super) seed: u64,
     /// How many different states there are: few make duplicates common.
-    pub(crate) n_states: u64,
+    pub n_states: u64,
     /// One outcome in this many closes the last goal; 0 never.
-    pub(crate) proved_every: u64,
+    pub proved_every: u64,
     /// One recheck in this many is refused; 0 never.
-    pub(crate) refuse_every: u64,
+    pub refuse_every: u64,
     pub(super) queue: VecDeque<Command>,
     pub(super) at_ms: u64,
 }
 
 impl SimulatedExecutor {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// One that invents 200 states, closes every 97th, and refuses half of the proofs.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
         Self { seed, n_states: 200, proved_every: 97, refuse_every: 2, queue: VecDeque::new(), at_ms: 0 }
     }
 
     /// Runs the search to its end from where it stands. Returns every event with the commands that it led to.
-    pub(crate) fn run(&mut self, search: &mut Search) -> Vec<(TimedEvent, Vec<Command>)> {
+    pub fn run(&mut self, search: &mut Search) -> Vec<(TimedEvent, Vec<Command>)> {
         let mut trace = Vec::new();
         if search.tree().nodes().is_empty() && self.queue.is_empty() && search.end().is_none() {
             self.feed(search, Event::Started, &mut trace);

@@ -32,7 +32,6 @@ pub struct Node {
     pub score: Option<f64>,
     /// The open goals, the one to work on first.
     pub goals: Vec<Goal>,
-    /// Where it stands.
     pub status: NodeStatus,
     /// The edges that its last check made.
     checked: Range<u32>,
@@ -58,9 +57,7 @@ pub struct Edge {
     pub pass: u32,
     /// What chose to expand the state that it was run in.
     pub guide: Guide,
-    /// That state.
     pub parent: NodeId,
-    /// Its text.
     pub tactic: String,
     /// The policy's log-probability as the search reckons with it (finite, at most 0).
     pub logprob: f64,
@@ -81,10 +78,8 @@ pub enum EdgeOutcome {
     Proved(RecheckState),
     /// Lean refused it.
     Failed {
-        /// Lean's message.
         message: String,
     },
-    /// It ran out of time.
     Timeout,
     /// It crashed Lean.
     Crashed {
@@ -102,7 +97,6 @@ pub enum RecheckState {
     Waiting,
     /// Accepted: the proof is one.
     Accepted,
-    /// Refused.
     Refused {
         /// The recheck's reasons.
         reasons: Vec<String>,

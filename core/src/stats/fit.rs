@@ -9,7 +9,6 @@ pub struct Fit {
     pub intercept: f64,
     /// The share of the variance of y that the line explains, from 0 to 1; 1 where y does not vary.
     pub r2: f64,
-    /// Points.
     pub n: u64,
 }
 

@@ -19,7 +19,6 @@ pub struct PairedCounts {
 /// An estimate with its 95% interval.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Estimate {
-    /// The estimate.
     pub value: f64,
     /// Lower bound of the interval.
     pub low: f64,

@@ -1,7 +1,7 @@
 //! The default notation in front of a theorem, only as far as it is used.
 
-use crate::lexer::{TokenKind, tokens};
 use crate::problem::{CORE_NOTATION, Theorem};
+use crate::syntax::{TokenKind, tokens};
 
 /// The theorem without those lines of the default notation that neither it nor the proof uses. `None` when nothing is left
 /// out: all lines are used, or the preamble does not begin with them.

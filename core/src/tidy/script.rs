@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::lexer::{Token, TokenKind, tokens};
+use crate::syntax::{Token, TokenKind, tokens};
 
 /// A text with the block that it is.
 #[derive(Clone, Debug)]
@@ -28,7 +28,6 @@ pub(super) struct Block {
 pub(super) struct Item {
     /// Its place, in bytes.
     pub(super) span: Range<usize>,
-    /// Its tokens.
     pub(super) tokens: Range<usize>,
     pub(super) kind: Kind,
     /// The blocks inside it: bodies, alternatives, the parts of a chain, or what stands behind a `by`.

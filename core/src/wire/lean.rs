@@ -26,9 +26,7 @@ pub struct Goal {
 /// Hypotheses of one type.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hypothesis {
-    /// Their names.
     pub names: Vec<String>,
-    /// Their type.
     pub ty: String,
     /// The value of a `let` hypothesis.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,9 +39,7 @@ pub struct Hypothesis {
 pub enum Outcome {
     /// No goal is left.
     Proved,
-    /// These goals are.
     Open(Vec<Goal>),
-    /// Lean's message.
     Failed(String),
     /// It outran its time limit.
     Timeout,
@@ -56,7 +52,6 @@ pub enum Outcome {
 /// A proposed tactic.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
-    /// Its text.
     pub tactic: String,
     /// Its log-probability; `null` where it is not a finite number.
     pub logprob: Option<f64>,
@@ -68,16 +63,13 @@ pub struct Candidate {
 /// What Lean spent, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
-    /// CPU time.
     pub cpu_us: u64,
-    /// Wall time.
     pub wall_us: u64,
 }
 
 /// What a model spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelCost {
-    /// Tokens read.
     pub prompt_tokens: u64,
     /// Tokens written.
     pub generated_tokens: u64,

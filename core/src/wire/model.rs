@@ -9,7 +9,6 @@ use crate::{critic, policy};
 /// What a policy is told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProposalRequest {
-    /// The theorem's name.
     pub theorem: String,
     /// The open goals.
     pub goals: Vec<Goal>,
@@ -44,7 +43,6 @@ fn is_zero(n: &u32) -> bool {
 pub struct Proposals {
     /// The candidates, most promising first.
     pub candidates: Vec<Candidate>,
-    /// What they cost.
     pub cost: ModelCost,
 }
 
@@ -60,7 +58,6 @@ pub struct ScoreRequest {
 pub struct Scores {
     /// One per state; `null` where it is not a finite number.
     pub scores: Vec<Option<f64>>,
-    /// What they cost.
     pub cost: ModelCost,
 }
 

@@ -42,9 +42,7 @@ pub struct Hello {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resume {
-    /// The session's name.
     pub session: String,
-    /// Its key.
     pub key: String,
     /// The last sequence number that the client has seen; 0 when it has seen none.
     pub after: u64,
@@ -76,7 +74,6 @@ pub struct Welcome {
     /// Whether messages after the client's number are lost, because the server keeps only so many. The states are
     /// still there; requests that have not ended are to be repeated under new ids.
     pub missed: bool,
-    /// What the server is.
     #[serde(flatten)]
     pub info: Info,
 }
@@ -125,7 +122,6 @@ pub struct Limits {
 pub struct Request {
     /// Greater than that of every request before it in this session; at least 1.
     pub id: u64,
-    /// What.
     #[serde(flatten)]
     pub op: Op,
 }
@@ -144,14 +140,11 @@ pub enum Op {
     Apply {
         /// The state; 0 is the statement's.
         state: u32,
-        /// The tactic.
         tactic: String,
     },
     /// Run sibling tactics. One `tried` for each, as they are done, then `done`.
     Try {
-        /// The state.
         state: u32,
-        /// The tactics.
         tactics: Vec<String>,
         /// Stop at the first that closes the last goal.
         #[serde(default)]
@@ -160,7 +153,6 @@ pub enum Op {
     /// Ask the server's policy, run what it proposes, and have the critic score the states that this opens: `proposed`,
     /// one `tried` for each, `scored` if there is a critic, then `done`.
     Suggest {
-        /// The state.
         state: u32,
         /// How many candidates.
         samples: u32,
@@ -169,18 +161,10 @@ pub enum Op {
         seed: u64,
     },
     /// Search for a proof from a state on the server: `search_started`, `searched` again and again, then `search_ended`.
-    Search {
-        /// The state.
-        state: u32,
-        /// How.
-        plan: SearchPlan,
-    },
+    Search { state: u32, plan: SearchPlan },
     /// Search for a proof of the statement's negation, from values that make the statement false on. Ends with `disproved`
     /// or `not_disproved`.
-    Disprove {
-        /// How.
-        plan: SearchPlan,
-    },
+    Disprove { plan: SearchPlan },
     /// Tell the events of the session's last search from this number on, in messages `searched`, as many as the server
     /// tells at once; ends with `done`. For a client that missed some, which asks on until nothing comes.
     SearchLog {
@@ -188,10 +172,7 @@ pub enum Op {
         from: usize,
     },
     /// Give up a request: it ends with what it has. Ends with `done`, also when there was nothing to give up.
-    Cancel {
-        /// Its id.
-        request: u64,
-    },
+    Cancel { request: u64 },
     /// Judge a whole proof of the session's statement in a process that runs no search. Ends with `verdict`.
     Recheck {
         /// All tactics from the statement on.
@@ -215,11 +196,9 @@ pub struct SearchPlan {
     pub order: SearchOrder,
     /// Candidates per expansion.
     pub samples: u32,
-    /// Expansions.
     pub expansions: u32,
     /// Wall time, in milliseconds.
     pub wall_ms: u64,
-    /// The seed.
     #[serde(default)]
     pub seed: u64,
 }
@@ -262,7 +241,6 @@ pub struct Message {
     pub seq: u64,
     /// The request that it answers.
     pub re: u64,
-    /// What.
     #[serde(flatten)]
     pub body: Body,
 }
@@ -275,12 +253,10 @@ pub enum Body {
     Opened {
         /// The statement as it was read, with the preamble that the server put before it.
         theorem: Theorem,
-        /// Its goals.
         goals: Vec<Goal>,
         /// The file's own declarations before the statement, for policies; left out where there are none.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         declarations: Vec<Declaration>,
-        /// What it cost.
         cost: Cost,
     },
     /// The statement does not elaborate.
@@ -289,10 +265,7 @@ pub enum Body {
         message: String,
     },
     /// What became of the one tactic.
-    Applied {
-        /// It and its outcome.
-        step: Step,
-    },
+    Applied { step: Step },
     /// What the policy proposed.
     Proposed {
         /// The candidates, most promising first.
@@ -304,7 +277,6 @@ pub enum Body {
     Tried {
         /// Its place in the request, or among the candidates, 0-based.
         idx: usize,
-        /// It and its outcome.
         step: Step,
     },
     /// The critic's scores of the states that a `suggest` opened.
@@ -314,7 +286,6 @@ pub enum Body {
         /// Wall time, in microseconds.
         wall_us: u64,
     },
-    /// The search has begun.
     SearchStarted {
         /// What it is: the first line of its log.
         header: Header,
@@ -334,31 +305,22 @@ pub enum Body {
         cancelled: bool,
     },
     /// The statement is false: its negation is proved.
-    Disproved {
-        /// What shows it.
-        disproof: Disproof,
-    },
+    Disproved { disproof: Disproof },
     /// No proof of the negation was found.
-    NotDisproved {
-        /// Why not, in words.
-        why: String,
-    },
+    NotDisproved { why: String },
     /// The judgement of a whole proof.
     Verdict {
-        /// The judgement.
         verdict: Verdict,
         /// The file that was judged.
         file: String,
     },
     /// A proof in place of the one that was to be tidied: the same where nothing could be left out.
     Tidied {
-        /// Its tactics.
         proof: Vec<String>,
         /// The recheck's judgement of it.
         verdict: Verdict,
         /// The file that was judged, without lines of the default notation that nothing uses.
         file: String,
-        /// What was done.
         report: TidyReport,
     },
     /// The request is done, or was given up.
@@ -397,14 +359,11 @@ impl Body {
 /// A tactic and what became of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// Its text.
     pub tactic: String,
     /// The state that it opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<u32>,
-    /// Its outcome.
     pub outcome: Outcome,
-    /// What it cost.
     pub cost: Cost,
 }
 

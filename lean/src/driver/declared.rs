@@ -29,7 +29,6 @@ pub(crate) struct Declared {
     pub(crate) key: Key,
     /// Its name as its author sees it.
     pub(crate) shown: String,
-    /// In words.
     pub(crate) kind: String,
     /// Whether somebody wrote it, rather than Lean made it of what somebody wrote.
     pub(crate) is_authored: bool,

@@ -408,7 +408,6 @@ fn instances(text: &str) -> impl Iterator<Item = &str> {
 struct MadeUp<'a> {
     /// What stands between it and the one before.
     before: &'a str,
-    /// All of it.
     whole: &'a str,
     /// What it is based on, as `a`.
     base: &'a str,

@@ -42,7 +42,6 @@ const GOES_ON: Object = boxed(0);
 /// What was done in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Limited<T> {
-    /// It was.
     Done(T),
     /// It was not, and Lean stopped by itself.
     Timeout,

@@ -29,7 +29,6 @@ const JUDGED: commands::Options = commands::Options { examples_are_kept: true, f
 pub struct Claim {
     /// The statement, elaborated before the proof.
     asked: Export,
-    /// Its constant.
     theorem: Id,
     /// What the statement with its proof declares.
     given: Export,

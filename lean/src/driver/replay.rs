@@ -306,7 +306,6 @@ enum Subject {
 /// What is added as soon as all that it needs is there.
 struct Waiting {
     subject: Subject,
-    /// Names (owned).
     needs: vec::IntoIter<Object>,
 }
 

@@ -46,7 +46,6 @@ pub enum FolderError {
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
     Io {
-        /// The file.
         path: PathBuf,
         /// The system's reason.
         source: std::io::Error,

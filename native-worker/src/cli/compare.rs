@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use clap::{Command, FromArgMatches};
-use stepwise_core::comparison::{self, Against, Comparison, Configuration, PairedCost, Results};
 use stepwise_core::record::{self, ProblemRecord};
 use stepwise_core::search::Search;
 use stepwise_core::search::sides::Disprove;
 use stepwise_core::stats::Estimate;
+use stepwise_learn::comparison::{self, Against, Comparison, Configuration, PairedCost, Results};
 
 use super::Outcome;
 use super::args::{self, Cli, CompareArgs, NamedFlags, RunArgs};

@@ -22,7 +22,6 @@ pub enum Origin {
     Environment(String),
     /// The configuration file.
     File(PathBuf),
-    /// Built in.
     Default,
 }
 

@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use regex_lite::Regex;
-use stepwise_core::corpus::library::{self, LibraryTheorem, Question};
-use stepwise_core::corpus::synthetic::generate;
 use stepwise_core::problem::Problem;
 use stepwise_core::random::SplitMix64;
+use stepwise_learn::corpus::library::{self, LibraryTheorem, Question};
+use stepwise_learn::corpus::synthetic::generate;
 
 use super::Outcome;
 use super::args::{CorpusLibraryArgs, CorpusOutputArgs, CorpusSyntheticArgs};

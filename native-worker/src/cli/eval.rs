@@ -12,7 +12,8 @@ use stepwise_core::problem::{Defaults, Problem, read_dataset};
 use stepwise_core::record::{EvalSummary, ProblemRecord, Resumption, Run, Status, TidyTotals, resume};
 use stepwise_core::search::Search;
 use stepwise_core::search::sides::Disprove;
-use stepwise_core::{stats, words};
+use stepwise_core::stats;
+use stepwise_core::words;
 
 use super::Outcome;
 use super::args::{EvalArgs, ModelSource, RunArgs};

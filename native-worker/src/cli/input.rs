@@ -20,7 +20,6 @@ pub(super) enum Wanted {
     Statement(Box<stepwise_core::problem::Theorem>),
     /// Every `sorry` of a file.
     File {
-        /// Its text.
         text: String,
         /// Its `sorry`s, in order.
         sorries: Sorries,
@@ -33,7 +32,6 @@ pub(super) struct Given {
     pub(super) wanted: Wanted,
     /// Whether the notation in front of a statement is there by default.
     pub(super) has_default_notation: bool,
-    /// One line each.
     pub(super) notes: Vec<String>,
 }
 

@@ -27,9 +27,13 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{ArgMatches, FromArgMatches, ValueEnum};
+use stepwise_inference::ModelError;
+use stepwise_inference::device::DeviceError;
+use stepwise_inference::train::TrainError;
 
 use self::args::{BenchCommand, Cli, ColorWhen, Command, ConfigCommand, ConfigShowArgs, CorpusCommand};
 use self::config::ConfigFile;
+use crate::run::policy::ModelFailure;
 
 /// How a command ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,9 +117,31 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> anyhow::Result<Outcome> 
     }
 }
 
-/// Tells the user what went wrong, in one line.
+/// Tells the user what went wrong and what to do about it, in one line.
 pub fn report(error: &anyhow::Error) {
-    output::eprint(&format!("{}: {}", output::styled(output::BAD, "error"), one_line(error)));
+    let advice = advice(error).map_or(String::new(), |advice| format!("; {advice}"));
+    output::eprint(&format!("{}: {}{advice}", output::styled(output::BAD, "error"), one_line(error)));
+}
+
+/// What helps on the command line against errors of rooms that know nothing of it.
+fn advice(error: &anyhow::Error) -> Option<&'static str> {
+    error.chain().find_map(|cause| {
+        // What a device has shown once is kept for good, so that its error comes by reference.
+        let device = cause.downcast_ref::<DeviceError>().or(cause.downcast_ref::<&'static DeviceError>().copied());
+        if let Some(error) = device {
+            return Some(match error {
+                DeviceError::NoGpu(_) => {
+                    "install its Vulkan, Metal or DirectX 12 driver, or run on the CPU with `--device cpu`"
+                }
+                DeviceError::Failed { .. } => "run on the CPU with `--device cpu`",
+                DeviceError::Wrong { .. } => "update its driver, or run on the CPU with `--device cpu`",
+            });
+        }
+        let is_devices = cause.downcast_ref::<ModelFailure>().is_some_and(ModelFailure::blames_device)
+            || cause.downcast_ref::<ModelError>().is_some_and(ModelError::blames_device)
+            || matches!(cause.downcast_ref::<TrainError>(), Some(TrainError::Device(_)));
+        is_devices.then_some("try the CPU with `--device cpu`")
+    })
 }
 
 /// The error and its causes, outermost first. Many errors name their cause in their own text already; it is not said
@@ -192,4 +218,33 @@ fn show_config(file: &ConfigFile, matches: &ArgMatches, args: &ConfigShowArgs) -
         output::print(&output::table(&rows, &[]))?;
     }
     Ok(Outcome::Proved)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::run::executor::RunError;
+    use crate::run::policy::PolicyError;
+
+    #[test]
+    fn what_a_device_did_is_told_with_what_helps() {
+        let told = |cause: ModelFailure| {
+            let error = PolicyError { policy: "tiny".to_owned(), message: cause.to_string(), cause: Some(cause) };
+            let error = anyhow::Error::from(RunError::from(error)).context("theorem t");
+            (one_line(&error), advice(&error))
+        };
+        let (line, help) = told(ModelFailure::Model(Arc::new(ModelError::Device("lost".to_owned()))));
+        assert_eq!(line, "theorem t: the policy tiny did not answer: the device failed (lost)");
+        assert_eq!(help, Some("try the CPU with `--device cpu`"));
+        assert_eq!(told(ModelFailure::Model(Arc::new(ModelError::Unsuited("no".to_owned())))).1, None);
+
+        let train = crate::learn::training::ApprenticeError::from(TrainError::Device("lost".to_owned()));
+        assert_eq!(advice(&train.into()), Some("try the CPU with `--device cpu`"));
+        static WRONG: std::sync::LazyLock<DeviceError> =
+            std::sync::LazyLock::new(|| DeviceError::Wrong { name: "GPU".to_owned(), error: 1.0 });
+        let by_reference: &'static DeviceError = &WRONG;
+        assert!(advice(&by_reference.into()).is_some_and(|help| help.starts_with("update its driver")));
+    }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::Parser;
 use stepwise_core::goal::Goal;
-use stepwise_core::model::Sampling;
-use stepwise_core::model::chat::ChatTemplate;
-use stepwise_core::model::tokenizer::Segment;
 use stepwise_core::policy::portfolio;
 use stepwise_core::prompt::{Message, Prompt, PromptFormat, clean_tactic, critic_prompt, policy_prompt, state_text};
 use stepwise_core::search::SearchConfig;
+use stepwise_inference::Sampling;
+use stepwise_inference::chat::ChatTemplate;
+use stepwise_inference::tokenizer::Segment;
 
 use super::args::{Cli, Command, LeanArgs, ModelArgs, ModelSource};
 use super::lean::has_mathlib;

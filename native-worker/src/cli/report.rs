@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use stepwise_core::learn::report::Report;
+use stepwise_learn::report::Report;
 
 use super::Outcome;
 use super::args::ReportArgs;

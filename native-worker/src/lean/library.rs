@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use stepwise_core::corpus::library::{LibraryTheorem, Question};
+use stepwise_learn::corpus::library::{LibraryTheorem, Question};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -21,7 +21,6 @@ const HOST_MEMORY: u64 = 1 << 30;
 /// What became of one question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Lean's answer.
     Stated(Stated),
     /// It ended the process that was asked.
     Down(HostDown),

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use stepwise_core::comparison;
-use stepwise_core::learn::run::{PassRate, StageCost};
 use stepwise_core::problem::Problem;
 use stepwise_core::record::{ProblemRecord, Status, resume};
 use stepwise_core::search::Search;
+use stepwise_learn::comparison;
+use stepwise_learn::run::{PassRate, StageCost};
 
 use super::LearnError;
 use crate::run::eval::{Eval, Step, Turn, run_turns};
@@ -16,7 +16,6 @@ use crate::run::results::ResultsFile;
 
 /// A configuration under evaluation, and the file that has its results.
 pub struct Candidate {
-    /// Its name.
     pub name: String,
     /// What it searches with.
     pub eval: Eval,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use stepwise_core::learn::run::{Manifest, Round, VERSION};
+use stepwise_learn::run::{Manifest, Round, VERSION};
 
 /// Why a run's folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -16,13 +16,11 @@ pub enum FolderError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
         source: io::Error,
     },
     /// A file holds something else.
     #[error("{} line {line} is damaged ({source}); put back a good copy of the file, or cut it before this line to keep what precedes it", .path.display())]
     Damaged {
-        /// The file.
         path: PathBuf,
         /// 1-based.
         line: usize,
@@ -31,12 +29,7 @@ pub enum FolderError {
     },
     /// Another version of the format.
     #[error("{} was written by another stepwise (format {found}, and this one reads {VERSION}); name another folder", .path.display())]
-    Version {
-        /// The manifest.
-        path: PathBuf,
-        /// Its version.
-        found: u32,
-    },
+    Version { path: PathBuf, found: u32 },
     /// Two processes would write the same files.
     #[error("another stepwise works in {}", .0.display())]
     Busy(PathBuf),

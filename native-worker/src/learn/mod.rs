@@ -13,10 +13,10 @@ pub mod training;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use stepwise_core::model::Sampling;
-use stepwise_core::model::train::TrainConfig;
 use stepwise_core::problem::Problem;
 use stepwise_core::search::Budget;
+use stepwise_inference::Sampling;
+use stepwise_inference::train::TrainConfig;
 
 pub use self::rounds::Learn;
 use crate::lean::pool::Pool;
@@ -73,7 +73,6 @@ pub struct LearnOptions {
 /// What a model begins as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Beginning {
-    /// New, and of this shape.
     New(Shape),
     /// The model of this folder.
     Folder(PathBuf),
@@ -84,7 +83,6 @@ pub enum Beginning {
 pub struct EvalSet {
     /// Its name, which is also a folder's.
     pub name: String,
-    /// The problems.
     pub problems: Vec<Problem>,
 }
 
@@ -118,10 +116,8 @@ pub enum LearnError {
     /// The run's folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// A search.
     #[error(transparent)]
     Search(#[from] EvalError),
-    /// A training.
     #[error(transparent)]
     Training(#[from] ApprenticeError),
     /// A trained model that cannot be opened.
@@ -132,23 +128,12 @@ pub enum LearnError {
     Critic(#[from] CriticError),
     /// The tokenizer could not be made.
     #[error("cannot make a tokenizer: {0}")]
-    Tokenizer(#[from] stepwise_core::model::tokenizer::TokenizerError),
-    /// A file.
+    Tokenizer(#[from] stepwise_inference::tokenizer::TokenizerError),
     #[error("{}: {source}", .path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    Io { path: PathBuf, source: std::io::Error },
     /// A results file that belongs to something else.
     #[error("{} does not belong to this run ({reason}); move it away", .path.display())]
-    Results {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        reason: String,
-    },
+    Results { path: PathBuf, reason: String },
     /// A part of this program died; its message is on standard error.
     #[error("a part of the run died: {0}")]
     Task(#[from] tokio::task::JoinError),

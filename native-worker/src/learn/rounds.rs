@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use stepwise_core::critic::ScoreRequest;
-use stepwise_core::learn::lessons::{Lessons, goal};
-use stepwise_core::learn::progress::{Progress, best};
-use stepwise_core::learn::run::{PassRate, Round, Side, Stage, StageCost, Trial};
-use stepwise_core::model::tokenizer::train_byte_level_bpe;
 use stepwise_core::random::SplitMix64;
 use stepwise_core::record::Status;
 use stepwise_core::search::sides::Disprove;
 use stepwise_core::search::{Budget, SearchConfig, SearchRule};
+use stepwise_inference::tokenizer::train_byte_level_bpe;
+use stepwise_learn::lessons::{Lessons, goal};
+use stepwise_learn::progress::{Progress, best};
+use stepwise_learn::run::{PassRate, Round, Side, Stage, StageCost, Trial};
 
 use super::evaluation::{Candidate, PassRates, cost_of, evaluate};
 use super::folder::{Lines, RunFolder, read_json, write_json, write_whole};
@@ -35,17 +35,14 @@ const RANKED_AT_ONCE: usize = 32;
 
 /// A run: its folder, its statements, what it is evaluated on, and what it works with.
 pub struct Learn {
-    /// The folder.
     pub folder: RunFolder,
     /// The statements that are trained on.
     pub statements: Statements,
     /// The sets of problems that are not.
     pub sets: Vec<EvalSet>,
-    /// The settings.
     pub options: LearnOptions,
     /// What it works with.
     pub workshop: Workshop,
-    /// Whom it tells.
     pub told: Arc<dyn Told>,
 }
 

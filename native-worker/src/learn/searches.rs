@@ -4,14 +4,14 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use stepwise_core::corpus::is_known_to_hold;
-use stepwise_core::learn::mining;
-use stepwise_core::learn::progress::Progress;
-use stepwise_core::learn::run::{Side, Stage, Trial};
 use stepwise_core::problem::Problem;
 use stepwise_core::prompt::state_text;
 use stepwise_core::record::ProblemRecord;
 use stepwise_core::search::Search;
+use stepwise_learn::corpus::is_known_to_hold;
+use stepwise_learn::mining;
+use stepwise_learn::progress::Progress;
+use stepwise_learn::run::{Side, Stage, Trial};
 
 use super::folder::Lines;
 use crate::run::eval::{Eval, EvalError, Step, Turn, run_turns};
@@ -28,7 +28,6 @@ pub struct Statements {
 
 /// One stage of a round.
 pub struct StageRun<'a> {
-    /// Which one.
     pub stage: Stage,
     /// The statements to search, by index, in this order; then their negations, but for what is solved.
     pub order: Vec<usize>,

@@ -6,19 +6,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use stepwise_core::learn::lessons::{Lessons, request};
-use stepwise_core::learn::run::{Preference, StageCost, Step, TrainingLine};
-use stepwise_core::model::config::{Head, ModelConfig};
-use stepwise_core::model::tokenizer::{Tokenizer, TokenizerError};
-use stepwise_core::model::train::{
-    Evaluation, Example, Pair, StepReport, Task, TrainConfig, TrainError, Training, initial_weights, small_config,
-};
-use stepwise_core::model::weights::{Checkpoint, Dtype, ModelWeights, WeightsError};
-use stepwise_core::model::{ModelError, Reader};
 use stepwise_core::policy::ProposalRequest;
 use stepwise_core::policy::pointers::Pointers;
 use stepwise_core::policy::premises::Premises;
 use stepwise_core::prompt::{PromptFormat, critic_text, policy_prompt};
+use stepwise_inference::config::{Head, ModelConfig};
+use stepwise_inference::tokenizer::{Tokenizer, TokenizerError};
+use stepwise_inference::train::{
+    Evaluation, Example, Pair, StepReport, Task, TrainConfig, TrainError, Training, initial_weights, small_config,
+};
+use stepwise_inference::weights::{Checkpoint, Dtype, ModelWeights, WeightsError};
+use stepwise_inference::{ModelError, Reader};
+use stepwise_learn::lessons::{Lessons, request};
+use stepwise_learn::run::{Preference, StageCost, Step, TrainingLine};
 
 use super::folder::{FolderError as RunFolderError, Lines, write_whole};
 use crate::models::save::{new_side_files, save_folder, side_files_of};
@@ -43,7 +43,6 @@ pub struct Shape {
     pub hidden: usize,
     /// Transformer blocks.
     pub n_layers: usize,
-    /// Positions.
     pub n_positions: usize,
 }
 
@@ -52,7 +51,6 @@ pub struct Shape {
 pub enum Start {
     /// With a new model.
     New {
-        /// Its shape.
         shape: Shape,
         /// The bytes of its tokenizer.json.
         tokenizer_json: Vec<u8>,
@@ -78,7 +76,6 @@ pub struct Apprenticeship {
     pub validation: Lessons,
     /// What each theorem does without, by its name in Lean; of those only that do.
     pub without: BTreeMap<String, Vec<String>>,
-    /// How it learns.
     pub options: TrainConfig,
     /// The model folder that it makes.
     pub folder: PathBuf,
@@ -113,7 +110,6 @@ pub struct Measured {
     pub loss: f64,
     /// For a policy the share of tactics whose every token is its first choice, for a critic the share of pairs in order.
     pub accuracy: f64,
-    /// Lessons.
     pub n: u64,
 }
 
@@ -133,7 +129,6 @@ pub struct Trained {
 /// Why a model cannot be trained.
 #[derive(Debug, thiserror::Error)]
 pub enum ApprenticeError {
-    /// The run's folder.
     #[error(transparent)]
     Run(#[from] RunFolderError),
     /// The model folder that it begins with.
@@ -142,36 +137,25 @@ pub enum ApprenticeError {
     /// The model folder that it begins with.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// Its weights.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    /// The tokenizer.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
-    /// A prompt.
-    #[error(transparent)]
+    #[error("{0}")]
     Prompt(#[from] ModelError),
     /// The training itself.
-    #[error(transparent)]
+    #[error("{0}")]
     Train(#[from] TrainError),
-    /// The result.
     #[error(transparent)]
     Save(#[from] SaveError),
-    /// A file of it.
     #[error("{}: {source}", .path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    Io { path: PathBuf, source: std::io::Error },
     /// There is nothing to learn.
     #[error("no search has taught anything for the {0} yet: give the searches more to spend, or easier problems")]
     NothingToLearn(&'static str),
     /// The folder's model is of the other kind, or lacks what training needs.
     #[error("{}: {message}", .folder.display())]
     Unsuited {
-        /// The folder.
         folder: PathBuf,
         /// What is missing, and what to do.
         message: String,

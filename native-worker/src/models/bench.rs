@@ -6,13 +6,13 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::bail;
-use stepwise_core::model::ModelError;
-use stepwise_core::model::config::Head;
-use stepwise_core::model::generate::rows;
-use stepwise_core::model::network::{Network, Prefix};
-use stepwise_core::model::reward_model::rewards;
-use stepwise_core::model::sampling::{self, Sampling};
-use stepwise_core::model::weights::Checkpoint;
+use stepwise_inference::ModelError;
+use stepwise_inference::config::Head;
+use stepwise_inference::generate::rows;
+use stepwise_inference::network::{Network, Prefix};
+use stepwise_inference::reward_model::rewards;
+use stepwise_inference::sampling::{self, Sampling};
+use stepwise_inference::weights::Checkpoint;
 
 use super::shipped::{self, Role};
 use super::{ModelDevice, ModelFolder};
@@ -34,7 +34,6 @@ pub struct Plan {
     pub n_states: u32,
     /// Tokens of each state.
     pub n_state_tokens: u32,
-    /// Measured runs.
     pub runs: u32,
 }
 

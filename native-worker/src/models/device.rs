@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use stepwise_core::model::device::{DeviceError, Gpu};
-use stepwise_core::model::network::Compute;
+use stepwise_inference::device::{DeviceError, Gpu};
+use stepwise_inference::network::Compute;
 use tokio::sync::OnceCell;
 
 /// What the user wants.
@@ -12,7 +12,6 @@ use tokio::sync::OnceCell;
 pub enum DeviceChoice {
     /// A GPU where there is one that can be trusted, else the CPU.
     Auto,
-    /// The CPU.
     Cpu,
     /// The GPU, or a software adapter that stands in for one, or an error.
     Gpu,

@@ -13,8 +13,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use stepwise_core::model::config::{ConfigError, ModelConfig};
-use stepwise_core::model::weights::{Dtype, Header, HeaderError, TensorInfo, TensorSource, WeightsError, settle_head};
+use stepwise_inference::config::{ConfigError, ModelConfig};
+use stepwise_inference::weights::{Dtype, Header, HeaderError, TensorInfo, TensorSource, WeightsError, settle_head};
 
 /// An opened folder: headers are read and checked, tensors are read when they are asked for.
 #[derive(Debug)]
@@ -39,7 +39,6 @@ pub struct ModelFolder {
     pub path: PathBuf,
     /// What the user should know about how it is read, in one line.
     pub notice: Option<String>,
-    /// Of all shards.
     tensors: Vec<TensorInfo>,
     shards: Vec<Shard>,
     /// Index into `shards`.
@@ -79,12 +78,7 @@ pub enum FolderError {
     NoConfig(PathBuf),
     /// config.json describes no model that can be run.
     #[error("{}: {source}", folder.display())]
-    Config {
-        /// The folder.
-        folder: PathBuf,
-        /// What is wrong with it.
-        source: ConfigError,
-    },
+    Config { folder: PathBuf, source: ConfigError },
     /// Neither model.safetensors nor an index of shards.
     #[error(
         "{} has no weights; download model.safetensors, or model.safetensors.index.json with its shards, into it",
@@ -97,20 +91,10 @@ pub enum FolderError {
          safe_serialization=True)` of Hugging Face's transformers",
         folder.display()
     )]
-    OnlyPickle {
-        /// The folder.
-        folder: PathBuf,
-        /// The file.
-        pickle: &'static str,
-    },
+    OnlyPickle { folder: PathBuf, pickle: &'static str },
     /// model.safetensors.index.json cannot be understood.
     #[error("{} is not an index of shards ({detail}); download it again", path.display())]
-    Index {
-        /// The index.
-        path: PathBuf,
-        /// What is wrong with it.
-        detail: String,
-    },
+    Index { path: PathBuf, detail: String },
     /// A file that the index names is not there.
     #[error("{} is missing, though the index names it; download the model's remaining files", .0.display())]
     MissingShard(PathBuf),
@@ -120,28 +104,13 @@ pub enum FolderError {
          from one revision",
         shard.display()
     )]
-    NotInShard {
-        /// The shard.
-        shard: PathBuf,
-        /// The tensor.
-        tensor: String,
-    },
+    NotInShard { shard: PathBuf, tensor: String },
     /// A file of weights is something else, or incomplete.
     #[error("{} {source}", path.display())]
-    Header {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: HeaderError,
-    },
+    Header { path: PathBuf, source: HeaderError },
     /// A file is there and cannot be read.
     #[error("cannot read {} ({source}); check its permissions", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    Read { path: PathBuf, source: io::Error },
 }
 
 /// The file of a folder's lemmas.
@@ -151,7 +120,7 @@ const INDEX: &str = "model.safetensors.index.json";
 
 impl ModelFolder {
     /// Reads all of a folder but its tensors. Whether they fit the configuration is for
-    /// [`Checkpoint::new`](stepwise_core::model::weights::Checkpoint::new) to say.
+    /// [`Checkpoint::new`](stepwise_inference::weights::Checkpoint::new) to say.
     ///
     /// # Errors
     /// A file is missing, incomplete or something else than its name says.

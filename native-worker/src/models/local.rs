@@ -9,17 +9,17 @@ use flate2::read::GzDecoder;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use stepwise_core::critic::{ScoreRequest, Scores};
-use stepwise_core::model::chat::ChatError;
-use stepwise_core::model::config::Head;
-use stepwise_core::model::network::Network;
-use stepwise_core::model::tokenizer::{Tokenizer, TokenizerError};
-use stepwise_core::model::weights::{Checkpoint, TensorSource, WeightsError};
-use stepwise_core::model::{
-    LanguageModel, ModelError, PolicyOptions, Reader, ReaderError, RewardModel, Sampling, Settings,
-};
 use stepwise_core::policy::premises::Premises;
 use stepwise_core::policy::{ProposalRequest, Proposals};
 use stepwise_core::prompt::PromptFormat;
+use stepwise_inference::chat::ChatError;
+use stepwise_inference::config::Head;
+use stepwise_inference::network::Network;
+use stepwise_inference::tokenizer::{Tokenizer, TokenizerError};
+use stepwise_inference::weights::{Checkpoint, TensorSource, WeightsError};
+use stepwise_inference::{
+    LanguageModel, ModelError, PolicyOptions, Reader, ReaderError, RewardModel, Sampling, Settings,
+};
 use tokio::sync::{mpsc, oneshot};
 
 use super::folder::LEMMAS;
@@ -27,7 +27,7 @@ use super::shipped::{self, Role};
 use super::{FolderError, ModelDevice, ModelFolder};
 use crate::run::critic::{Critic, CriticError};
 use crate::run::policy::premises::LemmaPolicy;
-use crate::run::policy::{Policy, PolicyError};
+use crate::run::policy::{ModelFailure, Policy, PolicyError};
 
 /// Memory for the keys and values of prompts that later prompts may share.
 const PREFIX_BYTES: usize = 512 << 20;
@@ -46,40 +46,19 @@ pub enum LocalError {
     NoTokenizer(PathBuf),
     /// The weights are not as config.json says.
     #[error("{}: {source}", .folder.display())]
-    Weights {
-        /// The folder.
-        folder: PathBuf,
-        /// What is wrong.
-        source: WeightsError,
-    },
+    Weights { folder: PathBuf, source: WeightsError },
     /// The tokenizer is broken, or not this model's.
     #[error("{}: {source}", .folder.display())]
-    Tokenizer {
-        /// The folder.
-        folder: PathBuf,
-        /// What is wrong.
-        source: TokenizerError,
-    },
+    Tokenizer { folder: PathBuf, source: TokenizerError },
     /// The chat template is broken.
     #[error("{}: {source}", .folder.display())]
-    Chat {
-        /// The folder.
-        folder: PathBuf,
-        /// What is wrong.
-        source: ChatError,
-    },
+    Chat { folder: PathBuf, source: ChatError },
     /// `stepwise.json`, generation_config.json or lemmas.jsonl.gz is broken.
     #[error("{}: {message}", .path.display())]
-    Settings {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        message: String,
-    },
+    Settings { path: PathBuf, message: String },
     /// It is the other kind of model.
     #[error("{}: {message}", .folder.display())]
     Unsuited {
-        /// The folder.
         folder: PathBuf,
         /// What kind it is, and what to name instead.
         message: String,
@@ -91,16 +70,13 @@ pub enum LocalError {
 pub enum PromptChoice {
     /// What the folder's stepwise.json names, else StepProver's for InternLM2 and BFS-Prover's for others.
     Auto,
-    /// This one.
     Format(PromptFormat),
 }
 
 /// How a folder's policy is used.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PolicyUse {
-    /// Its prompt.
     pub prompt: PromptChoice,
-    /// How tokens are chosen.
     pub sampling: Sampling,
     /// The temperature that the folder's stepwise.json names, if it does, goes before that of `sampling`.
     pub own_temperature: bool,
@@ -237,7 +213,7 @@ impl Policy for LocalPolicy {
 
     async fn propose(&self, request: &ProposalRequest) -> Result<Proposals, PolicyError> {
         let answer = self.thread.ask(request.clone()).await;
-        answer.map_err(|message| PolicyError { policy: self.name.clone(), message })
+        answer.map_err(|e| PolicyError { policy: self.name.clone(), message: e.to_string(), cause: Some(e) })
     }
 }
 
@@ -249,7 +225,7 @@ impl Critic for LocalCritic {
 
     async fn score(&self, request: &ScoreRequest) -> Result<Scores, CriticError> {
         let answer = self.thread.ask(request.clone()).await;
-        answer.map_err(|message| CriticError { critic: self.name.clone(), message })
+        answer.map_err(|e| CriticError { critic: self.name.clone(), message: e.to_string(), cause: Some(e) })
     }
 }
 
@@ -276,11 +252,10 @@ impl<Q: Send + 'static, A: Send + 'static> ModelThread<Q, A> {
         Self { questions }
     }
 
-    async fn ask(&self, question: Q) -> Result<A, String> {
-        const DIED: &str = "its thread died, which its message on standard error explains; try `--device cpu`";
+    async fn ask(&self, question: Q) -> Result<A, ModelFailure> {
         let (answered, answer) = oneshot::channel();
-        self.questions.send((question, answered)).await.map_err(|_| DIED.to_owned())?;
-        answer.await.map_err(|_| DIED.to_owned())?.map_err(|e| e.to_string())
+        self.questions.send((question, answered)).await.map_err(|_| ModelFailure::Died)?;
+        answer.await.map_err(|_| ModelFailure::Died)?.map_err(|e| ModelFailure::Model(Arc::new(e)))
     }
 }
 

@@ -4,11 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use stepwise_core::model::Scoring;
-use stepwise_core::model::config::ModelConfig;
-use stepwise_core::model::tokenizer::{Tokenizer, TokenizerError};
-use stepwise_core::model::weights::{Dtype, ModelWeights, WeightsError};
 use stepwise_core::prompt::PromptFormat;
+use stepwise_inference::Scoring;
+use stepwise_inference::config::ModelConfig;
+use stepwise_inference::tokenizer::{Tokenizer, TokenizerError};
+use stepwise_inference::weights::{Dtype, ModelWeights, WeightsError};
 
 use super::ModelFolder;
 use super::folder::LEMMAS;
@@ -27,7 +27,6 @@ pub enum SaveError {
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
         source: io::Error,
     },
 }

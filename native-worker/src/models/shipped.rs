@@ -36,7 +36,6 @@ impl Role {
 pub struct Shipped {
     /// What people call it.
     pub name: &'static str,
-    /// What it does.
     pub role: Role,
     files: CarriedFiles,
 }

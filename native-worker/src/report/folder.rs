@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use stepwise_core::learn::report::{Lines, LinesError, RoundData, RunData, read_lines, read_records, read_searches};
-use stepwise_core::learn::run::VERSION;
 use stepwise_core::problem::{self, Defaults, Problem};
+use stepwise_learn::report::{Lines, LinesError, RoundData, RunData, read_lines, read_records, read_searches};
+use stepwise_learn::run::VERSION;
 
 /// Why a folder cannot be reported on.
 #[derive(Debug, thiserror::Error)]
@@ -25,13 +25,11 @@ pub enum FolderError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
         source: io::Error,
     },
     /// A file of one JSON value is something else.
     #[error("{} is damaged: {source}; remove it to report on what the other files say", .path.display())]
     Damaged {
-        /// The file.
         path: PathBuf,
         /// What the JSON reader said.
         source: serde_json::Error,
@@ -39,7 +37,6 @@ pub enum FolderError {
     /// The manifest is none.
     #[error("{} is no manifest of a run: {source}; name the folder that `stepwise learn` wrote", .path.display())]
     NoManifest {
-        /// The file.
         path: PathBuf,
         /// What the JSON reader said.
         source: serde_json::Error,
@@ -47,7 +44,6 @@ pub enum FolderError {
     /// A file of lines is something else.
     #[error("{}: {source}", .path.display())]
     Lines {
-        /// The file.
         path: PathBuf,
         /// Which line, and what is wrong with it.
         source: LinesError,
@@ -57,12 +53,7 @@ pub enum FolderError {
         "{} has format version {found}, and this stepwise reads version {VERSION}: use the stepwise that wrote it",
         .path.display()
     )]
-    Version {
-        /// The manifest.
-        path: PathBuf,
-        /// Its version.
-        found: u32,
-    },
+    Version { path: PathBuf, found: u32 },
 }
 
 /// Reads a run's folder. What is missing because the run is not that far, or was cut off by a kill, is told in the notes.

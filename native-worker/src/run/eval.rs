@@ -24,7 +24,6 @@ use crate::lean::pool::Pool;
 pub struct Eval {
     /// The Lean hosts, shared by all searches.
     pub pool: Pool,
-    /// Who proposes.
     pub policy: Arc<dyn Policy>,
     /// Who scores, if anybody does; asked only where the configuration's rule needs it.
     pub critic: Option<Arc<dyn Critic>>,
@@ -58,14 +57,12 @@ pub struct Tidying {
 pub struct Turn {
     /// The eval, among those that run together.
     pub eval_idx: usize,
-    /// The problem.
     pub problem_idx: usize,
 }
 
 /// What one search has come to while it runs; for progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// The search.
     pub turn: Turn,
     /// States expanded so far.
     pub expansions: u64,
@@ -78,21 +75,13 @@ pub struct Step {
 pub enum EvalError {
     /// A search could not run.
     #[error("{problem}: {source}")]
-    Run {
-        /// The problem's name.
-        problem: String,
-        /// Why not.
-        source: RunError,
-    },
+    Run { problem: String, source: RunError },
     /// The configuration needs a critic.
     #[error(transparent)]
     MissingCritic(#[from] MissingCritic),
     /// A log is not this problem's.
     #[error("{} is the log of another problem, configuration, policy, critic or Lean: give --logs another folder", .path.display())]
-    ForeignLog {
-        /// The file.
-        path: PathBuf,
-    },
+    ForeignLog { path: PathBuf },
     /// The caller could not take a record.
     #[error(transparent)]
     Sink(std::io::Error),

@@ -136,10 +136,7 @@ pub enum RunError {
     Log(#[from] LogFileError),
     /// A resumed search's theorem does not open any more.
     #[error("Lean opened the statement when the search began, but not now: {message}")]
-    Reopen {
-        /// What it said now.
-        message: String,
-    },
+    Reopen { message: String },
     /// A part of this program died; its message is on standard error.
     #[error("a task of the search died: {0}")]
     Task(#[from] tokio::task::JoinError),

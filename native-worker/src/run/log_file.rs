@@ -12,40 +12,24 @@ use stepwise_core::search::log::{self, Log, LogError, LogHeader};
 pub enum LogFileError {
     /// A new log would overwrite something.
     #[error("{} exists already: add --resume to go on from it, or name another file", .path.display())]
-    Exists {
-        /// The file.
-        path: PathBuf,
-    },
+    Exists { path: PathBuf },
     /// Another process holds it.
     #[error("{} is being written by another stepwise: wait for it, or name another file", .path.display())]
-    Busy {
-        /// The file.
-        path: PathBuf,
-    },
+    Busy { path: PathBuf },
     /// The operating system refused.
     #[error("cannot {action} the log {}: {source}", .path.display())]
     Io {
         /// What was tried.
         action: &'static str,
-        /// The file.
         path: PathBuf,
-        /// Why not.
         source: std::io::Error,
     },
     /// It is the log of another negation.
     #[error("{} is the log of another negation, policy, critic or Lean: move it away, or name another file", .path.display())]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-    },
+    Foreign { path: PathBuf },
     /// It is no log, or a damaged one.
     #[error("{}: {source}", .path.display())]
-    Bad {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: LogError,
-    },
+    Bad { path: PathBuf, source: LogError },
 }
 
 /// An open log. Each event goes to the operating system as one write, so that a killed process loses at most the line

@@ -63,7 +63,6 @@ pub struct Both {
 /// Whether a negation was searched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tried {
-    /// It was.
     Yes,
     /// Nobody asked for it, or the statement's search did not leave it time.
     NotReached,

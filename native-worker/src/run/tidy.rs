@@ -44,7 +44,6 @@ pub struct TidyOptions {
 pub struct Tidied {
     /// The theorem, without lines of the default notation that nothing uses.
     pub theorem: Theorem,
-    /// Its proof.
     pub proof: Vec<String>,
     /// The recheck's judgement of exactly these two.
     pub verdict: Verdict,
@@ -55,11 +54,8 @@ pub struct Tidied {
 /// A proof that the recheck has accepted.
 #[derive(Clone, Copy, Debug)]
 pub struct Accepted<'a> {
-    /// What it proves.
     pub theorem: &'a Theorem,
-    /// Its tactics.
     pub proof: &'a [String],
-    /// The recheck's judgement.
     pub verdict: &'a Verdict,
 }
 

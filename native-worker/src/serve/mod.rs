@@ -46,7 +46,6 @@ const FAREWELL: Duration = Duration::from_secs(3);
 
 /// What the sessions share.
 pub struct Service {
-    /// Lean.
     pub pool: Pool,
     /// Who answers `suggest` and `search`.
     pub policy: Arc<dyn Policy>,

@@ -34,10 +34,7 @@ pub(super) enum Condition {
     /// It is not there.
     Missing,
     /// It is there, but not as it was made.
-    Damaged {
-        /// What is wrong with it.
-        what: String,
-    },
+    Damaged { what: String },
 }
 
 /// What a finished folder consists of. It is written last: a folder without one is not finished.

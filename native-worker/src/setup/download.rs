@@ -99,7 +99,6 @@ struct Client<'a> {
 enum Failure {
     /// Trying again may help.
     Broken(String),
-    /// It will not.
     Final(SetupError),
 }
 

@@ -20,7 +20,6 @@ pub enum SetupError {
         needed.div_ceil(1_000_000)
     )]
     DiskFull {
-        /// What was being written.
         path: PathBuf,
         /// An upper bound on what is still to be written, in bytes.
         needed: u64,
@@ -35,17 +34,13 @@ pub enum SetupError {
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
         source: io::Error,
     },
     /// The user's npm configuration cannot be read.
     #[error(
         "cannot read the npm configuration ({detail}); mend .npmrc, or set npm_config_registry to the registry's URL"
     )]
-    NpmConfig {
-        /// What is wrong with it.
-        detail: String,
-    },
+    NpmConfig { detail: String },
     /// The registry cannot be reached, or the connection broke too often.
     #[error(
         "cannot download {package} from {registry} ({cause}); check the network, the proxy (HTTPS_PROXY) and `registry` in \
@@ -54,7 +49,6 @@ pub enum SetupError {
     Network {
         /// The package, with its version.
         package: String,
-        /// The registry's address.
         registry: String,
         /// What the last attempt met.
         cause: String,
@@ -67,9 +61,7 @@ pub enum SetupError {
     Refused {
         /// The package, with its version.
         package: String,
-        /// The registry's address.
         registry: String,
-        /// The HTTP status.
         status: u16,
     },
     /// The registry served something else than the pinned package; it was thrown away.
@@ -80,7 +72,6 @@ pub enum SetupError {
     WrongHash {
         /// The package, with its version.
         package: String,
-        /// The registry's address.
         registry: String,
     },
     /// The package's archive is not what it should be.
@@ -88,7 +79,6 @@ pub enum SetupError {
     Archive {
         /// The package, with its version.
         package: String,
-        /// What was found.
         detail: String,
     },
     /// The package could not be prepared.
@@ -96,7 +86,6 @@ pub enum SetupError {
     Preparation {
         /// The package, with its version.
         package: String,
-        /// What went wrong.
         detail: String,
     },
     /// Compiled code from elsewhere is not what the user expects.
@@ -104,18 +93,10 @@ pub enum SetupError {
         "{} has the SHA-256 {found}, which is not the one of --sha256; copy it again, or leave out --code to compile it",
         path.display()
     )]
-    ForeignCode {
-        /// The file.
-        path: PathBuf,
-        /// Its hash.
-        found: String,
-    },
+    ForeignCode { path: PathBuf, found: String },
     /// No code can be compiled for this machine.
     #[error("stepwise cannot run Lean on this machine ({detail}); use a native Lean with --lean-project")]
-    Unsupported {
-        /// What the compiler said.
-        detail: String,
-    },
+    Unsupported { detail: String },
 }
 
 impl SetupError {

@@ -30,24 +30,14 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
     /// It can be used.
-    Ready {
-        /// Its folder.
-        path: PathBuf,
-        /// Its size.
-        bytes: u64,
-    },
+    Ready { path: PathBuf, bytes: u64 },
     /// It is not there.
     Missing {
         /// Bytes that are still to be downloaded.
         to_download: u64,
     },
     /// It is there, but not as it was installed.
-    Damaged {
-        /// Its folder.
-        path: PathBuf,
-        /// What is wrong with it.
-        what: String,
-    },
+    Damaged { path: PathBuf, what: String },
 }
 
 impl Report {

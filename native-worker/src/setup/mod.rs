@@ -71,7 +71,6 @@ impl Options {
 /// Compiled code that comes from elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Code {
-    /// The file.
     pub path: PathBuf,
     /// Its SHA-256 in hexadecimal digits, from a source that the user trusts: code that is loaded can do anything.
     pub sha256: String,

@@ -11,7 +11,6 @@ use super::SetupError;
 /// One package of the npm registry, pinned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Package {
-    /// Its name.
     pub name: &'static str,
     /// Its exact version.
     pub version: &'static str,

@@ -26,18 +26,11 @@ pub struct Shape {
 pub enum LogSoftmaxError {
     /// The matrix has no entry.
     #[error("log_softmax of [{n_rows}, {n_columns}]: neither side may be 0")]
-    Empty {
-        /// Rows given.
-        n_rows: u32,
-        /// Columns given.
-        n_columns: u32,
-    },
+    Empty { n_rows: u32, n_columns: u32 },
     /// The data is not what the shape says.
     #[error("log_softmax of [{n_rows}, {n_columns}]: the shape has {expected} entries, the data {given}")]
     Length {
-        /// Rows given.
         n_rows: u32,
-        /// Columns given.
         n_columns: u32,
         /// Entries that the shape has.
         expected: u64,
@@ -47,9 +40,7 @@ pub enum LogSoftmaxError {
     /// The matrix does not fit into one binding, or its rows do not fit into one dispatch.
     #[error("log_softmax of [{n_rows}, {n_columns}]: {at_most} rows fit at once on this device; split the rows")]
     TooLarge {
-        /// Rows given.
         n_rows: u32,
-        /// Columns given.
         n_columns: u32,
         /// Rows of that many columns that one call can take; 0 when not even one row fits.
         at_most: u64,

@@ -17,7 +17,6 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 /// What one session saw.
 #[derive(Debug, Default)]
 struct Seen {
-    /// Of every step.
     latencies: Vec<Duration>,
     proofs: usize,
     /// What ended it early.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use expect_test::expect;
-use stepwise_core::corpus::library::{self, LibraryTheorem, Question};
 use stepwise_core::outcome::StepOutcome;
 use stepwise_core::problem::{Defaults, Theorem, read_jsonl};
 use stepwise_core::random::SplitMix64;
+use stepwise_learn::corpus::library::{self, LibraryTheorem, Question};
 use stepwise_worker::lean::host::Stated;
 use stepwise_worker::lean::library::{Answer, state, theorems};
 use stepwise_worker::lean::pool::{SessionStart, StateId};

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use stepwise_core::model::weights::Dtype;
+use stepwise_inference::weights::Dtype;
 use stepwise_tests::random_model::{Layout, RandomModel};
 use tempfile::TempDir;
 

@@ -1,4 +1,4 @@
-//! The repl host over a real process that plays recorded sessions (`recorded-peer`): framing, states, faults. Nothing
+//! The repl host over a real process that plays sessions from files (`recorded-peer`): framing, states, faults. Nothing
 //! here says anything about Lean.
 
 use std::time::{Duration, Instant};
@@ -11,22 +11,19 @@ use stepwise_worker::lean::repl::ReplLauncher;
 use stepwise_worker::process::{Spec, run_to_end};
 
 const LIMITS: StepLimits = StepLimits { wall: Duration::from_secs(20) };
-const CONJUNCTION: &str = "theorem complex_and (p q r : Prop) (h1 : p ∧ q) (h2 : q → r) : p ∧ r";
+const CONJUNCTION: &str = "theorem swap (a b c : Nat) (h : a = b) (k : b = c → c = 0) (e : b = c) : b = a ∧ c = 0";
+const SELF: &str = "theorem self (n : Nat) : n = n";
 
-/// A host that talks to the recording `name`; `None`, with a line that says so, when the recordings are not here.
-async fn host(name: &str, fault: Option<(&str, usize)>) -> Option<Box<dyn LeanHost>> {
-    let Some(folder) = transcripts::folder() else {
-        stepwise_tests::say_skipped("repl host", "../shared/data/repl-transcripts is not there");
-        return None;
-    };
+/// A host that talks to the session `name`.
+async fn host(name: &str, fault: Option<(&str, usize)>) -> Box<dyn LeanHost> {
     let mut spec = Spec::new(env!("CARGO_BIN_EXE_recorded-peer"));
-    spec.args = vec![folder.into(), name.into()];
+    spec.args = vec![transcripts::folder().into(), name.into()];
     if let Some((fault, n)) = fault {
         spec.args.extend([fault.into(), n.to_string().into()]);
     }
     spec.max_line = 1 << 16;
-    let launcher = ReplLauncher::with_command(spec, Some("of the recording".into()));
-    Some(launcher.host().await.unwrap())
+    let launcher = ReplLauncher::with_command(spec, Some("of the session".into()));
+    launcher.host().await.unwrap()
 }
 
 fn theorem(statement: &str) -> Theorem {
@@ -60,14 +57,14 @@ async fn step(host: &mut dyn LeanHost, state: HostState, tactic: &str) -> (HostS
 
 #[tokio::test]
 async fn a_proof_is_found_step_by_step() {
-    let Some(mut host) = host("proof_branching", None).await else { return };
+    let mut host = host("conjunction", None).await;
     let root = open(&mut *host, CONJUNCTION).await;
-    let (split, goals) = step(&mut *host, root, "apply And.intro").await;
+    let (split, goals) = step(&mut *host, root, "constructor").await;
     assert_eq!(goals.len(), 2);
-    let (right, _) = step(&mut *host, split, "exact h1.left").await;
-    let (last, goals) = step(&mut *host, right, "apply h2").await;
-    assert_eq!(goals, ["case right\np q r : Prop\nh1 : p ∧ q\nh2 : q → r\n⊢ q"]);
-    let applied = apply(&mut *host, last, &["exact h1.right"]).await;
+    let (right, _) = step(&mut *host, split, "exact h.symm").await;
+    let (last, goals) = step(&mut *host, right, "apply k").await;
+    assert_eq!(goals, ["case right\na b c : Nat\nh : a = b\nk : b = c → c = 0\ne : b = c\n⊢ b = c"]);
+    let applied = apply(&mut *host, last, &["exact e"]).await;
     assert_eq!(applied.outcomes, [StepOutcome::Proved]);
     assert!(applied.down.is_none() && applied.cost.wall_us > 0);
     assert_eq!(host.free(&[root, split]).await, Ok(()));
@@ -77,10 +74,10 @@ async fn a_proof_is_found_step_by_step() {
 
 #[tokio::test]
 async fn siblings_start_from_the_same_state() {
-    let Some(mut host) = host("by_cases", None).await else { return };
-    let root = open(&mut *host, "theorem foo (x : Int) : x = x").await;
-    let (cases, _) = step(&mut *host, root, "by_cases h : x < 0").await;
-    let applied = apply(&mut *host, cases, &["case pos => rfl", "all_goals sorry"]).await;
+    let mut host = host("siblings", None).await;
+    let root = open(&mut *host, "theorem either (p : Prop) (n : Nat) : p ∨ ¬p").await;
+    let (cases, _) = step(&mut *host, root, "by_cases h : p").await;
+    let applied = apply(&mut *host, cases, &["case pos => exact Or.inl h", "all_goals sorry"]).await;
     let [StepOutcome::Open { goals, .. }, StepOutcome::Failed { message }] = applied.outcomes.as_slice() else {
         panic!("{applied:?}")
     };
@@ -89,81 +86,74 @@ async fn siblings_start_from_the_same_state() {
 
 #[tokio::test]
 async fn imports_come_first_and_their_environment_is_used() {
-    let Some(mut host) = host("pickle_proof_state_1", None).await else { return };
-    let with_import = Theorem { imports: vec!["Lean".into()], ..theorem("def f : Nat") };
+    let mut host = host("imports", None).await;
+    let with_import = Theorem { imports: vec!["Lean".into()], ..theorem("theorem one : 1 = 1") };
     let opened = host.open(&with_import, LIMITS).await.unwrap().value;
     assert!(matches!(opened, Opened::Root { state: HostState(0), .. }), "{opened:?}");
 }
 
 #[tokio::test]
 async fn lean_s_refusals_are_failures() {
-    for (name, statement, tactic, message) in [
-        ("unknown_tactic", "def f : Nat", "exat 42", "<input>:1:1: unknown tactic"),
-        (
-            "invalid_tactic",
-            "theorem my_theorem (x : Nat) : x = x",
-            "exact my_fake_premise",
-            "Unknown identifier `my_fake_premise`",
-        ),
-        ("tactic_mode_sorry", "def f : Nat", "sorry", "the tactic uses `sorry`"),
-    ] {
-        let Some(mut host) = host(name, None).await else { return };
-        let root = open(&mut *host, statement).await;
-        let applied = apply(&mut *host, root, &[tactic]).await;
-        assert_eq!(applied.outcomes, [StepOutcome::Failed { message: message.into() }], "{name}");
-    }
+    let mut host = host("refused", None).await;
+    let root = open(&mut *host, SELF).await;
+    let tactics = [
+        ("rlf", "<input>:1:1: unknown tactic"),
+        ("exact missing n", "Unknown identifier `missing`"),
+        ("sorry", "the tactic uses `sorry`"),
+        ("have : n < 0 := by skip", "unsolved goals\nn : Nat\n⊢ n < 0"),
+        ("refine Eq.trans ?a ?b", "Incomplete: contains metavariable(s)"),
+        ("exact self n", "kernel type check failed: (kernel) declaration has free variables 'self'"),
+    ];
+    let applied = apply(&mut *host, root, &tactics.map(|(tactic, _)| tactic)).await;
+    let expected = tactics.map(|(_, message)| StepOutcome::Failed { message: message.into() });
+    assert_eq!(applied.outcomes, expected);
 }
 
 /// A process that does not know a state which it should have is not the one that we think it is.
 #[tokio::test]
 async fn a_lost_state_ends_the_host() {
-    let Some(mut host) = host("unknown_proof_state", None).await else { return };
-    open(&mut *host, "def f : Nat").await;
-    let applied = apply(&mut *host, HostState(1), &["exact 42"]).await;
+    let mut host = host("lost_state", None).await;
+    open(&mut *host, SELF).await;
+    let applied = apply(&mut *host, HostState(1), &["rfl"]).await;
     assert_eq!(applied.down, Some(HostDown::Crashed { detail: "Unknown proof state.".into() }));
 }
 
 /// Opens the conjunction and runs its first tactic against a fault.
-async fn fault(fault: &str) -> Option<(HostDown, Box<dyn LeanHost>)> {
-    let mut host = host("proof_branching", Some((fault, 1))).await?;
+async fn fault(fault: &str) -> (HostDown, Box<dyn LeanHost>) {
+    let mut host = host("conjunction", Some((fault, 1))).await;
     let root = open(&mut *host, CONJUNCTION).await;
-    let applied = apply(&mut *host, root, &["apply And.intro", "never sent"]).await;
+    let applied = apply(&mut *host, root, &["constructor", "never sent"]).await;
     assert!(applied.outcomes.is_empty());
     let down = applied.down.unwrap();
     // Whatever it was, the host stays down and says the same again, at once.
-    assert_eq!(apply(&mut *host, root, &["apply And.intro"]).await.down, Some(down.clone()));
-    Some((down, host))
+    assert_eq!(apply(&mut *host, root, &["constructor"]).await.down, Some(down.clone()));
+    (down, host)
 }
 
 async fn crash(name: &str) -> String {
     match fault(name).await {
-        Some((HostDown::Crashed { detail }, _)) => detail,
-        Some((other, _)) => panic!("{other:?}"),
-        None => String::new(),
+        (HostDown::Crashed { detail }, _) => detail,
+        (other, _) => panic!("{other:?}"),
     }
 }
 
 #[tokio::test]
 async fn death_in_the_middle_of_an_answer_is_a_crash_with_last_words() {
-    if transcripts::folder().is_some() {
-        let detail = crash("die").await;
-        assert!(detail.starts_with("the process ended (exit status: 1)"), "{detail}");
-        assert!(detail.ends_with("it said: recorded-peer: died in the middle of an answer, as told"), "{detail}");
-    }
+    let detail = crash("die").await;
+    assert!(detail.starts_with("the process ended (exit status: 1)"), "{detail}");
+    assert!(detail.ends_with("it said: recorded-peer: died in the middle of an answer, as told"), "{detail}");
 }
 
 #[tokio::test]
 async fn nonsense_and_floods_are_crashes() {
-    if transcripts::folder().is_some() {
-        assert!(crash("garbage").await.starts_with("the answer is not JSON"));
-        assert_eq!(crash("long-line").await, "its answer is longer than 65536 bytes");
-        assert_eq!(crash("long-answer").await, "its answer is longer than 65536 bytes");
-    }
+    assert!(crash("garbage").await.starts_with("the answer is not JSON"));
+    assert_eq!(crash("long-line").await, "its answer is longer than 65536 bytes");
+    assert_eq!(crash("long-answer").await, "its answer is longer than 65536 bytes");
 }
 
 #[tokio::test]
 async fn requests_that_differ_from_the_recording_are_noticed() {
-    let Some(mut host) = host("proof_branching", None).await else { return };
+    let mut host = host("conjunction", None).await;
     let root = open(&mut *host, CONJUNCTION).await;
     match apply(&mut *host, root, &["apply Or.inl"]).await.down {
         Some(HostDown::Crashed { detail }) => assert!(detail.contains("request 1 differs from the recording")),
@@ -173,12 +163,12 @@ async fn requests_that_differ_from_the_recording_are_noticed() {
 
 #[tokio::test]
 async fn silence_is_a_timeout_and_the_process_is_gone() {
-    let Some(mut host) = host("proof_branching", Some(("silence", 1))).await else { return };
+    let mut host = host("conjunction", Some(("silence", 1))).await;
     let root = open(&mut *host, CONJUNCTION).await;
     let pid = host.info().pid.unwrap();
     let began = Instant::now();
     let limits = StepLimits { wall: Duration::from_millis(300) };
-    let applied = host.apply(root, &["apply And.intro".into()], limits).await;
+    let applied = host.apply(root, &["constructor".into()], limits).await;
     assert_eq!(applied.down, Some(HostDown::Timeout));
     assert!(began.elapsed() < Duration::from_secs(30), "the host waits on and on");
     assert!(applied.cost.wall_us >= 300_000);
@@ -189,24 +179,24 @@ async fn silence_is_a_timeout_and_the_process_is_gone() {
 
 #[tokio::test]
 async fn an_abandoned_request_cannot_answer_the_next_one() {
-    let Some(mut host) = host("proof_branching", Some(("silence", 1))).await else { return };
+    let mut host = host("conjunction", Some(("silence", 1))).await;
     let root = open(&mut *host, CONJUNCTION).await;
     let patience = Duration::from_millis(100);
-    let abandoned = tokio::time::timeout(patience, apply(&mut *host, root, &["apply And.intro"])).await;
+    let abandoned = tokio::time::timeout(patience, apply(&mut *host, root, &["constructor"])).await;
     assert!(abandoned.is_err());
     let detail = "an earlier request was abandoned unanswered".into();
-    assert_eq!(apply(&mut *host, root, &["apply And.intro"]).await.down, Some(HostDown::Crashed { detail }));
+    assert_eq!(apply(&mut *host, root, &["constructor"]).await.down, Some(HostDown::Crashed { detail }));
 }
 
 #[cfg(unix)]
 #[tokio::test]
 async fn a_kill_from_outside_is_told_from_a_crash() {
-    let Some(mut host) = host("proof_branching", Some(("silence", 1))).await else { return };
+    let mut host = host("conjunction", Some(("silence", 1))).await;
     let root = open(&mut *host, CONJUNCTION).await;
     let mut kill = Spec::new("kill");
     kill.args = vec!["-9".into(), host.info().pid.unwrap().to_string().into()];
     let soon = tokio::time::Instant::now() + LIMITS.wall;
-    let (applied, killed) = tokio::join!(apply(&mut *host, root, &["apply And.intro"]), run_to_end(&kill, soon));
+    let (applied, killed) = tokio::join!(apply(&mut *host, root, &["constructor"]), run_to_end(&kill, soon));
     assert!(killed.unwrap().status.success());
     assert_eq!(applied.down, Some(HostDown::Killed));
 }

@@ -1,5 +1,4 @@
-//! Our types for the repl's protocol against every request and answer of its own test suite, and what we make of each
-//! answer.
+//! Our types for the repl's protocol against every kind of request and answer, and what we make of each answer.
 
 use std::fmt::Write as _;
 
@@ -9,14 +8,20 @@ use stepwise_tests::transcripts::{self, Transcript};
 use stepwise_worker::lean::repl::protocol::{Request, Response};
 use stepwise_worker::lean::repl::reading::{self, CommandFailure, Root, Step};
 
+/// The tests' own sessions, and recordings of the real program where they are there.
 fn all() -> Vec<Transcript> {
-    let Some(folder) = transcripts::folder() else {
-        stepwise_tests::say_skipped("repl transcripts", "../shared/data/repl-transcripts is not there");
-        return Vec::new();
-    };
-    let all = transcripts::load_all(&folder).unwrap();
-    assert!(!all.is_empty(), "{} has no recordings", folder.display());
+    let mut all = own();
+    match transcripts::recordings() {
+        Some(folder) => all.extend(transcripts::load_all(&folder).unwrap()),
+        None => stepwise_tests::say_skipped("recordings of the repl", "../shared/data/repl-transcripts is not there"),
+    }
     all
+}
+
+fn own() -> Vec<Transcript> {
+    let own = transcripts::load_all(&transcripts::folder()).unwrap();
+    assert!(!own.is_empty());
+    own
 }
 
 fn json(text: &str) -> Value {
@@ -45,14 +50,11 @@ fn every_answer_survives_our_types() {
     }
 }
 
+/// Every kind of request and of reading occurs in the tests' own sessions.
 #[test]
 fn every_answer_is_read_as_the_table_says() {
-    let all = all();
-    if all.is_empty() {
-        return;
-    }
     let mut table = String::new();
-    for transcript in all {
+    for transcript in own() {
         writeln!(table, "{}", transcript.name).unwrap();
         for exchange in &transcript.exchanges {
             let request: Request = serde_json::from_str(&exchange.request).unwrap();
@@ -70,6 +72,25 @@ fn every_answer_is_read_as_the_table_says() {
         }
     }
     expect_file!["repl_transcripts.txt"].assert_eq(&table);
+}
+
+/// A recording holds nothing but what the program may answer: only where it is asked for what it does not have does the
+/// host lose its trust.
+#[test]
+fn recordings_confuse_the_host_only_by_what_is_unknown() {
+    for transcript in all() {
+        for exchange in &transcript.exchanges {
+            let response = Response::parse(&exchange.answer).unwrap();
+            let is_step = matches!(serde_json::from_str(&exchange.request).unwrap(), Request::Step { .. });
+            let read = if is_step { step(response) } else { command(response) };
+            let is_pickle = exchange.request.contains("ickle");
+            assert!(
+                is_pickle || !read.starts_with("confused") || read.contains("Unknown"),
+                "{}: {read}",
+                transcript.name
+            );
+        }
+    }
 }
 
 fn step(response: Response) -> String {

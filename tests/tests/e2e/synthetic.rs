@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use stepwise_core::corpus::synthetic::generate;
 use stepwise_core::outcome::StepOutcome;
 use stepwise_core::problem::{Defaults, Problem, Theorem, parse_statement};
+use stepwise_learn::corpus::synthetic::generate;
 use stepwise_worker::lean::pool::{Pool, Session, SessionStart, StateId};
 
 use crate::lean;

@@ -23,7 +23,6 @@ pub(super) enum Halt {
     Overtaken,
     /// The session is gone, and is being built up again.
     Lost,
-    /// This.
     Problem(String),
 }
 

@@ -39,7 +39,6 @@ pub(super) fn FinishedPane(prove: Prove) -> impl IntoView {
 #[component]
 pub(super) fn FileHead(
     prove: Prove,
-    /// The heading's.
     id: &'static str,
     title: &'static str,
     /// What is said to be copied.

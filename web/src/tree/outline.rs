@@ -18,7 +18,6 @@ const N_BEST: usize = 8;
 /// An item of the outline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Item {
-    /// The statement.
     #[default]
     Root,
     /// A tactic, with the state that it opened, if any.
@@ -30,7 +29,6 @@ pub enum Item {
 /// One visible line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Line {
-    /// What it shows.
     pub item: Item,
     /// The line of what it hangs on; the root's is its own.
     pub parent: u32,

@@ -14,7 +14,6 @@ use crate::status::{Status, of_leaf, of_node};
 pub struct Row {
     /// Its index among the visible lines.
     pub at: usize,
-    /// The line.
     pub line: Line,
     /// The statement's name, the tactic's text, or how many more there are.
     pub text: String,

@@ -48,7 +48,6 @@ const STYLE: &str = "text{font:12px ui-monospace,'DejaVu Sans Mono',monospace;fi
 /// What is drawn.
 #[derive(Clone, Copy, Debug)]
 pub struct Scene<'a> {
-    /// The tree.
     pub tree: &'a Tree,
     /// Who comes from whom in it.
     pub family: &'a Family,
@@ -65,7 +64,6 @@ pub struct Scene<'a> {
 /// A part of the drawing, in pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Window {
-    /// Its left edge.
     pub left: f64,
     /// Its upper edge.
     pub top: f64,

@@ -14,7 +14,6 @@ const CARET: char = '¦';
 pub struct Edit {
     /// Where the replaced part begins.
     pub from: usize,
-    /// Where it ends.
     pub to: usize,
     /// What stands there instead.
     pub text: String,

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::Hit;
 use super::lemma::{Bridge, Lemma, Shape, relation_of};
-use crate::corpus::lexeme::{Lexeme, lexemes};
 use crate::goal::Goal;
-use crate::lexer::TokenKind;
 use crate::policy::{Candidate, ProposalRequest};
+use crate::syntax::TokenKind;
+use crate::syntax::lexeme::{Lexeme, lexemes};
 
 /// Tactics with weights, in the order in which they were drafted.
 #[derive(Debug, Default)]

@@ -2,9 +2,9 @@
 
 use super::symbols::Symbols;
 use super::{HYPOTHESIS, Premise};
-use crate::corpus::bound::{Part, Scope};
-use crate::corpus::lexeme::{Lexeme, find_top_level};
-use crate::corpus::signature::{BinderKind, Signature};
+use crate::syntax::bound::{Part, Scope};
+use crate::syntax::lexeme::{Lexeme, find_top_level};
+use crate::syntax::signature::{BinderKind, Signature};
 
 /// A lemma, read.
 #[derive(Clone, Debug)]

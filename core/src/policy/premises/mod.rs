@@ -16,11 +16,11 @@ use self::index::Index;
 use self::lemma::{Lemma, LemmaSymbols, relation_of};
 use self::symbols::Symbols;
 use super::{Candidate, ProposalRequest};
-use crate::corpus::bound::Scope;
-use crate::corpus::lexeme::lexemes;
 use crate::goal::Goal;
 use crate::problem::{DatasetError, Defaults, Problem, read_jsonl};
 use crate::random::SplitMix64;
+use crate::syntax::bound::Scope;
+use crate::syntax::lexeme::lexemes;
 
 /// What a symbol of a hypothesis counts, of a goal's and of a lemma's, beside one of target or conclusion.
 const HYPOTHESIS: f64 = 0.35;

@@ -1,8 +1,8 @@
 //! The symbols by which goals and lemmas are compared: constants, operators, numerals, and pairs of neighbours.
 
-use crate::corpus::bound::Part;
-use crate::corpus::lexeme::Lexeme;
-use crate::lexer::TokenKind;
+use crate::syntax::TokenKind;
+use crate::syntax::bound::Part;
+use crate::syntax::lexeme::Lexeme;
 
 /// What a namespace counts beside the name in it: `List` in `List.map` says less than `map`.
 const NAMESPACE: f64 = 0.3;

@@ -97,7 +97,6 @@ enum Expression {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Binder {
     name: Id,
-    /// Type and body.
     parts: [Id; 2],
     info: u8,
 }

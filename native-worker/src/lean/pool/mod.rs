@@ -95,10 +95,7 @@ pub enum SessionStart {
         message: String,
     },
     /// Lean could not elaborate the statement within its limits.
-    HostFailed {
-        /// What happened.
-        message: String,
-    },
+    HostFailed { message: String },
 }
 
 /// What a pool has been through.

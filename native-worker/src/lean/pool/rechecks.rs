@@ -3,10 +3,10 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use stepwise_core::lexer;
 use stepwise_core::outcome::Verdict;
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::LeanCost;
+use stepwise_core::syntax;
 use tokio::sync::{Mutex, oneshot, watch};
 
 use super::schedule::Reply;
@@ -57,7 +57,7 @@ impl Rechecks {
     }
 
     pub(super) async fn recheck(&self, theorem: &Theorem, proof: &[String]) -> Result<Costed<Verdict>, PoolError> {
-        let refused = lexer::refusals(proof);
+        let refused = syntax::refusals(proof);
         if !refused.is_empty() {
             return Ok(Costed { value: refuse(refused), cost: LeanCost::default() });
         }

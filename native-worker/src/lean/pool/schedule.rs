@@ -195,7 +195,6 @@ pub(super) struct Route {
 /// Where a route starts.
 #[derive(Debug)]
 pub(super) enum From {
-    /// A state that is live.
     Live(HostState),
     /// The theorem has to be opened.
     Closed(Theorem),

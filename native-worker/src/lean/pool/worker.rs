@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
-use stepwise_core::lexer;
 use stepwise_core::outcome::StepOutcome;
 use stepwise_core::search::LeanCost;
+use stepwise_core::syntax;
 
 use super::schedule::{From, Job, Reply, Route, Schedule, SessionId, Task};
 use super::{PoolConfig, PoolError, StateId, cannot_start};
@@ -36,7 +36,6 @@ pub(super) enum RootOutcome {
 
 /// Where a route has led.
 enum Reached {
-    /// To the state, which is live.
     Live(HostState),
     /// Nowhere: the state cannot be had again.
     Lost(String),
@@ -385,5 +384,5 @@ pub(super) async fn answer<T>(mut reply: Reply<T>, work: impl Future<Output = Re
 
 /// Why a tactic is not run at all, in Lean's place: it would do more than prove.
 fn refusal(tactic: &str) -> Option<String> {
-    lexer::first_forbidden(tactic).map(|f| format!("stepwise does not run this: {f}"))
+    syntax::first_forbidden(tactic).map(|f| format!("stepwise does not run this: {f}"))
 }

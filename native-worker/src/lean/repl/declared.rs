@@ -3,7 +3,7 @@
 //! A scan of words that follows namespaces is enough, because each name is then looked up by Lean: a wrong one is
 //! answered with an error and not accepted.
 
-use stepwise_core::lexer::{Token, TokenKind, tokens};
+use stepwise_core::syntax::{Token, TokenKind, tokens};
 
 /// The full names of all theorems and lemmas, in order. Examples have none.
 pub(super) fn theorems(text: &str) -> Vec<String> {

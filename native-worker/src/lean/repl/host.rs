@@ -9,10 +9,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
-use stepwise_core::lexer::searching;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::LeanCost;
+use stepwise_core::syntax::searching;
 
 use super::conversation::Conversation;
 use super::protocol::Request;
@@ -32,7 +32,6 @@ pub(super) struct HostConfig {
     pub(super) imports: Vec<String>,
     /// What importing may take. Loading Mathlib takes longer than any step should, and is not the statement's fault.
     pub(super) import_limit: Duration,
-    /// The version of Lean.
     pub(super) lean_version: String,
 }
 

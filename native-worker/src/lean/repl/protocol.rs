@@ -31,38 +31,23 @@ pub enum Request {
     /// Run one tactic.
     #[serde(rename_all = "camelCase")]
     Step {
-        /// In which state.
         proof_state: u64,
         /// The tactic: one of Lean's category `tactic`, not a sequence.
         tactic: String,
     },
     /// Write an environment to a file.
     #[serde(rename_all = "camelCase")]
-    PickleEnv {
-        /// Which one.
-        env: u64,
-        /// The file.
-        pickle_to: String,
-    },
+    PickleEnv { env: u64, pickle_to: String },
     /// Read an environment from a file. Its imports are loaded again and its constants replayed; other state that
     /// commands leave behind (notation, simp sets) is not in the file.
     #[serde(rename_all = "camelCase")]
-    UnpickleEnv {
-        /// The file.
-        unpickle_env_from: String,
-    },
+    UnpickleEnv { unpickle_env_from: String },
     /// Write a proof state to a file.
     #[serde(rename_all = "camelCase")]
-    PickleState {
-        /// Which one.
-        proof_state: u64,
-        /// The file.
-        pickle_to: String,
-    },
+    PickleState { proof_state: u64, pickle_to: String },
     /// Read a proof state from a file.
     #[serde(rename_all = "camelCase")]
     UnpickleState {
-        /// The file.
         unpickle_proof_state_from: String,
         /// An environment that already has the imports.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,17 +55,13 @@ pub enum Request {
     },
     /// Elaborate commands.
     Command {
-        /// Their text.
         cmd: String,
-        /// How.
         #[serde(flatten)]
         options: CommandOptions,
     },
     /// Elaborate a file.
     File {
-        /// The file.
         path: String,
-        /// How.
         #[serde(flatten)]
         options: CommandOptions,
     },
@@ -104,7 +85,6 @@ impl Request {
 /// A place in the text, lines from 1 and columns from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pos {
-    /// The line.
     pub line: u64,
     /// The column, in characters.
     pub column: u64,
@@ -114,11 +94,9 @@ pub struct Pos {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// A trace.
     Trace,
     /// What a command like `#check` says.
     Info,
-    /// A warning.
     Warning,
     /// The text is not accepted.
     Error,
@@ -128,11 +106,9 @@ pub enum Severity {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
-    /// How bad.
     pub severity: Severity,
     /// Where it begins.
     pub pos: Pos,
-    /// Where it ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_pos: Option<Pos>,
     /// The text, trimmed.
@@ -148,7 +124,6 @@ pub struct Sorry {
     /// Where it begins; left out in tactic mode.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pos: Option<Pos>,
-    /// Where it ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_pos: Option<Pos>,
     /// The goal as Lean prints it.
@@ -159,7 +134,6 @@ pub struct Sorry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TacticInfo {
-    /// Its text.
     pub tactic: String,
     /// The goals before it, as one text.
     pub goals: String,
@@ -167,7 +141,6 @@ pub struct TacticInfo {
     pub proof_state: Option<u64>,
     /// Where it begins.
     pub pos: Pos,
-    /// Where it ends.
     pub end_pos: Pos,
     /// Constants in the terms that it made; older versions leave them out.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -182,7 +155,6 @@ pub struct CommandResponse {
     /// What Lean said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<Message>,
-    /// The sorries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sorries: Vec<Sorry>,
     /// The tactics, when asked for.
@@ -207,7 +179,6 @@ pub struct StepResponse {
     /// Sorries in the tactic.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sorries: Vec<Sorry>,
-    /// Traces.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub traces: Vec<String>,
     /// What the program thinks of the proof so far: `Completed`, `Incomplete: ...`, `Error: ...`, `Not verified: ...`.
@@ -218,13 +189,10 @@ pub struct StepResponse {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Response {
-    /// To a tactic.
     Step(StepResponse),
-    /// To a command.
     Command(CommandResponse),
     /// To a request that could not be carried out.
     Error {
-        /// Why.
         message: String,
     },
 }
@@ -235,7 +203,6 @@ pub enum ProtocolError {
     /// Not JSON at all, or cut off.
     #[error("the answer is not JSON ({source}): {}", head(text))]
     NotJson {
-        /// What was read.
         text: String,
         /// Where the parser stopped.
         source: serde_json::Error,
@@ -245,12 +212,7 @@ pub enum ProtocolError {
     TooOld,
     /// JSON of another shape.
     #[error("the answer has an unknown shape ({source}): {}", head(text))]
-    UnknownShape {
-        /// What was read.
-        text: String,
-        /// What is missing.
-        source: serde_json::Error,
-    },
+    UnknownShape { text: String, source: serde_json::Error },
 }
 
 /// Enough of a wrong answer to recognise it.

@@ -11,7 +11,6 @@ use super::protocol::{CommandResponse, Message, Response, Severity};
 pub enum Step {
     /// No goal is left, and the program checked the term.
     Proved,
-    /// Goals remain.
     Open {
         /// The program's number of the new state.
         state: u64,
@@ -24,16 +23,12 @@ pub enum Step {
         message: String,
     },
     /// The program does not know the state, or gave an answer to something else: it can no longer be trusted.
-    Confused {
-        /// What it said.
-        detail: String,
-    },
+    Confused { detail: String },
 }
 
 /// What a declaration with `sorry` for its proof came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Root {
-    /// Its one goal.
     Open {
         /// The program's number of the state.
         state: u64,
@@ -41,15 +36,9 @@ pub enum Root {
         goal: String,
     },
     /// It is refused, or has no single goal.
-    Rejected {
-        /// Why.
-        message: String,
-    },
+    Rejected { message: String },
     /// As [`Step::Confused`].
-    Confused {
-        /// What it said.
-        detail: String,
-    },
+    Confused { detail: String },
 }
 
 /// Reads the answer to a tactic.
@@ -108,14 +97,11 @@ pub fn root(response: Response) -> Root {
 /// Why a command's answer cannot be built upon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandFailure {
-    /// Lean's errors.
     Rejected {
-        /// Their texts.
         message: String,
     },
     /// As [`Step::Confused`].
     Confused {
-        /// What it said.
         detail: String,
     },
 }

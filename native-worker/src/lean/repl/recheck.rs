@@ -15,10 +15,10 @@
 //! would hold, which this protocol does not offer.
 
 use stepwise_core::goal::Goal;
-use stepwise_core::lexer::{self, Token, TokenKind};
 use stepwise_core::outcome::Verdict;
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::LeanCost;
+use stepwise_core::syntax::{self, Token, TokenKind};
 
 use super::conversation::Conversation;
 use super::declared;
@@ -268,7 +268,7 @@ struct Split<'a> {
 /// An example has no name to be printed or compared by, so it becomes a theorem with one of ours.
 fn split_statement(theorem: &Theorem) -> Option<Split<'_>> {
     let text = theorem.statement.trim();
-    let tokens = lexer::tokens(text);
+    let tokens = syntax::tokens(text);
     let words: Vec<&Token> = tokens.iter().filter(|token| token.kind == TokenKind::Word).collect();
     let at =
         words.iter().position(|word| ["theorem", "lemma", "def", "abbrev", "example"].contains(&word.text(text)))?;
@@ -286,7 +286,7 @@ fn split_statement(theorem: &Theorem) -> Option<Split<'_>> {
 
 /// Reasons to refuse the proof unread. The preamble is the user's own and may declare what it likes, but no axiom.
 fn refused_unread(theorem: &Theorem, proof: &[String]) -> Vec<String> {
-    let mut reasons = lexer::refusals(proof);
+    let mut reasons = syntax::refusals(proof);
     if declared::an_axiom(&theorem.preamble) {
         reasons.push("the preamble declares an axiom".into());
     }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use expect_test::expect;
 use serde_json::json;
-use stepwise_core::model::weights::{Checkpoint, HeadWeights, TensorSource};
+use stepwise_inference::weights::{Checkpoint, HeadWeights, TensorSource};
 use tempfile::TempDir;
 
 use super::ModelFolder;

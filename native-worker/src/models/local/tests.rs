@@ -1,6 +1,6 @@
 //! What a folder says about how its policy is used.
 
-use stepwise_core::model::Scoring;
+use stepwise_inference::Scoring;
 
 use super::*;
 

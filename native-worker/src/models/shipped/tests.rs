@@ -2,12 +2,12 @@
 
 use expect_test::expect;
 use stepwise_core::goal::Goal;
-use stepwise_core::model::Known;
-use stepwise_core::model::network::{Compute, Network};
-use stepwise_core::model::weights::Checkpoint;
 use stepwise_core::policy::ProposalRequest;
 use stepwise_core::policy::pointers::Pointers;
 use stepwise_core::prompt::{PromptFormat, critic_text, policy_prompt, state_text};
+use stepwise_inference::Known;
+use stepwise_inference::network::{Compute, Network};
+use stepwise_inference::weights::Checkpoint;
 
 use super::*;
 use crate::models::local;

@@ -71,10 +71,11 @@ impl Critic for EndpointCritic {
     async fn score(&self, request: &ScoreRequest) -> Result<Scores, CriticError> {
         let mut all = Scores::default();
         for states in request.states.chunks(BATCH) {
-            let Scores { scores, cost } = self
-                .ask(states)
-                .await
-                .map_err(|error| CriticError { critic: self.name.clone(), message: error.to_string() })?;
+            let Scores { scores, cost } = self.ask(states).await.map_err(|error| CriticError {
+                critic: self.name.clone(),
+                message: error.to_string(),
+                cause: None,
+            })?;
             all.scores.extend(scores);
             all.cost += cost;
         }

@@ -5,14 +5,18 @@ pub mod endpoint;
 use async_trait::async_trait;
 use stepwise_core::critic::{ScoreRequest, Scores};
 
+use super::policy::ModelFailure;
+
 /// A critic could not answer. The search stops and its log stays resumable.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the critic {critic} did not answer: {message}")]
 pub struct CriticError {
-    /// Its name.
     pub critic: String,
-    /// What to do about it.
+    /// What happened, and what to do about it where that is known here.
     pub message: String,
+    /// Of a model in this process.
+    #[source]
+    pub cause: Option<ModelFailure>,
 }
 
 /// Scores proof states. Shared by all searches of a run.

@@ -7,10 +7,7 @@ use super::KEY_VARIABLE;
 pub enum ServerError {
     /// The text is no address.
     #[error("`{url}` is no address of a model server; write it like http://127.0.0.1:8000 or https://host/v1")]
-    Address {
-        /// The text.
-        url: String,
-    },
+    Address { url: String },
     /// The address holds a user, a password or a query.
     #[error("the model server's address must hold no user, password or query; put a key into {KEY_VARIABLE}")]
     AddressWithSecret,
@@ -19,36 +16,18 @@ pub enum ServerError {
     KeyText,
     /// There is no connection, or it broke.
     #[error("cannot reach the model server at {url} ({cause}); start it or correct the address")]
-    Unreachable {
-        /// Its address.
-        url: String,
-        /// What the system said.
-        cause: String,
-    },
+    Unreachable { url: String, cause: String },
     /// The answer broke off.
     #[error("the model server at {url} breaks off in the middle of its answer to {path} ({cause})")]
-    BrokeOff {
-        /// Its address.
-        url: String,
-        /// What was asked.
-        path: &'static str,
-        /// What the system said.
-        cause: String,
-    },
+    BrokeOff { url: String, path: &'static str, cause: String },
     /// The time limit passed.
     #[error(
         "the model server at {url} did not answer within {seconds} s; see whether it is stuck, or ask for fewer samples"
     )]
-    TimedOut {
-        /// Its address.
-        url: String,
-        /// The limit.
-        seconds: f64,
-    },
+    TimedOut { url: String, seconds: f64 },
     /// It wants a key, and there is none.
     #[error("the model server at {url} wants a key (status {status}); put it into {KEY_VARIABLE}")]
     KeyMissing {
-        /// Its address.
         url: String,
         /// 401 or 403.
         status: u16,
@@ -56,7 +35,6 @@ pub enum ServerError {
     /// It does not accept the key.
     #[error("the model server at {url} refuses the key in {KEY_VARIABLE} (status {status}); set one that it accepts")]
     KeyRefused {
-        /// Its address.
         url: String,
         /// 401 or 403.
         status: u16,
@@ -67,37 +45,21 @@ pub enum ServerError {
          or `llama-server`, and for a critic of `vllm serve MODEL --runner pooling`"
     )]
     NoSuchPath {
-        /// Its address.
         url: String,
-        /// What was asked for.
         path: &'static str,
         /// 404 or 405.
         status: u16,
     },
     /// It serves nothing.
     #[error("the model server at {url} lists no model; load one")]
-    NoModel {
-        /// Its address.
-        url: String,
-    },
+    NoModel { url: String },
     /// It does not serve the model that is wanted.
     #[error("the model server at {url} has no model `{wanted}`; name one of: {listed}")]
-    UnknownModel {
-        /// Its address.
-        url: String,
-        /// The name.
-        wanted: String,
-        /// What it has.
-        listed: String,
-    },
-    /// It said no.
+    UnknownModel { url: String, wanted: String, listed: String },
     #[error("the model server at {url} answers {path} with status {status}; correct what it says: {message}")]
     Refused {
-        /// Its address.
         url: String,
-        /// What was asked.
         path: &'static str,
-        /// The status.
         status: u16,
         /// Its own words, shortened.
         message: String,
@@ -105,44 +67,25 @@ pub enum ServerError {
     /// The answer is no JSON.
     #[error("{url} answers {path} with no JSON but `{beginning}`; give the address of an OpenAI-compatible server")]
     NotJson {
-        /// Its address.
         url: String,
-        /// What was asked.
         path: &'static str,
         /// How the answer begins.
         beginning: String,
     },
     /// The answer is too large to be one.
     #[error("the model server at {url} answers {path} with more than {max_bytes} bytes; ask for fewer samples")]
-    TooLarge {
-        /// Its address.
-        url: String,
-        /// What was asked.
-        path: &'static str,
-        /// The limit.
-        max_bytes: u64,
-    },
+    TooLarge { url: String, path: &'static str, max_bytes: u64 },
     /// The answer is JSON, but not the one that belongs to the question.
     #[error(
         "the model server at {url} answers {path} without {lacks}; give the address of an OpenAI-compatible server"
     )]
-    Strange {
-        /// Its address.
-        url: String,
-        /// What was asked.
-        path: &'static str,
-        /// What is missing.
-        lacks: &'static str,
-    },
+    Strange { url: String, path: &'static str, lacks: &'static str },
     /// It keeps the log-probabilities to itself.
     #[error(
         "the model server at {url} gives no log-probabilities; let vLLM give them (`--max-logprobs 1` or more), \
          or take a newer llama-server"
     )]
-    NoLogprobs {
-        /// Its address.
-        url: String,
-    },
+    NoLogprobs { url: String },
 }
 
 impl ServerError {

@@ -12,16 +12,40 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use stepwise_core::cost::ModelCost;
 use stepwise_core::policy::{ProposalRequest, Proposals, portfolio};
+use stepwise_inference::ModelError;
 
 /// A policy could not answer. The search stops and its log stays resumable: an answer that never came is no evidence
 /// about the theorem.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the policy {policy} did not answer: {message}")]
 pub struct PolicyError {
-    /// Its name.
     pub policy: String,
-    /// What to do about it.
+    /// What happened, and what to do about it where that is known here.
     pub message: String,
+    /// Of a model in this process.
+    #[source]
+    pub cause: Option<ModelFailure>,
+}
+
+/// A model in this process did not answer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ModelFailure {
+    /// Its thread panicked; the panic's message is on standard error.
+    #[error("its thread died, which its message on standard error explains")]
+    Died,
+    #[error(transparent)]
+    Model(Arc<ModelError>),
+}
+
+impl ModelFailure {
+    /// Whether the device may be to blame, so that the same question may be answered on another one.
+    #[must_use]
+    pub fn blames_device(&self) -> bool {
+        match self {
+            Self::Died => true,
+            Self::Model(error) => error.blames_device(),
+        }
+    }
 }
 
 /// Proposes tactics. Shared by all searches of a run, so an implementation batches if batching pays.

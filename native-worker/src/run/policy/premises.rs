@@ -24,12 +24,7 @@ pub struct LemmaPolicy {
 pub enum LemmaError {
     /// The file cannot be read.
     #[error("cannot read the lemmas in {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    Read { path: PathBuf, source: std::io::Error },
     /// It is no problem file.
     #[error("make a file of lemmas with `stepwise corpus library`")]
     Dataset(#[from] DatasetError),

@@ -33,7 +33,6 @@ pub struct Counterexample {
 /// A variable of the statement and its value.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Assignment {
-    /// The variable.
     pub name: String,
     /// A term of Lean.
     pub value: String,

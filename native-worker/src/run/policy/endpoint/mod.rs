@@ -87,7 +87,6 @@ impl fmt::Debug for PromptFormat {
 /// What an [`Endpoint`] is made from.
 #[derive(Debug)]
 pub struct EndpointOptions {
-    /// The server.
     pub server: ServerOptions,
     /// How tactics are sampled.
     pub sampling: Sampling,
@@ -206,11 +205,11 @@ impl Endpoint {
         let weight = if matches!(error, ServerError::TimedOut { .. }) { 4 } else { 1 };
         let n_failed = self.failed_in_a_row.fetch_add(weight, Ordering::Relaxed) + weight;
         if !error.is_passing() || !has_answered {
-            return Err(PolicyError { policy: self.name.clone(), message: error.to_string() });
+            return Err(PolicyError { policy: self.name.clone(), message: error.to_string(), cause: None });
         }
         if n_failed >= MAX_FAILED {
             let message = format!("it failed again and again, the last time so: {error}");
-            return Err(PolicyError { policy: self.name.clone(), message });
+            return Err(PolicyError { policy: self.name.clone(), message, cause: None });
         }
         tracing::warn!(%error, "the model server failed, and the search goes on without its answer");
         Ok(Proposals { candidates: Vec::new(), cost: ModelCost { failed: 1, ..ModelCost::default() } })

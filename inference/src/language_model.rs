@@ -1,0 +1,227 @@
+//! The policy: a language model that writes tactics for a proof state.
+
+use std::sync::Arc;
+
+use super::config::{Head, RopeScaling};
+use super::error::ModelError;
+use super::generate::{Generator, Sample, rows};
+use super::network::Network;
+use super::prefixes::Prefixes;
+use super::reader::Reader;
+use super::sampling::Sampling;
+use stepwise_core::cost::ModelCost;
+use stepwise_core::policy::pointers::Pointers;
+use stepwise_core::policy::premises::Premises;
+use stepwise_core::policy::{Candidate, ProposalRequest, Proposals};
+use stepwise_core::prompt::{PromptFormat, clean_tactic, policy_prompt};
+
+/// What a policy says of a tactic's probability.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scoring {
+    /// The mean over its tokens (arXiv 2410.15700): how sure the model was of each.
+    #[default]
+    Mean,
+    /// The sum over its tokens: the tactic's own log-probability, which can be held against that of a longer one.
+    Sum,
+}
+
+impl Scoring {
+    /// What [`Scoring::from_name`] understands.
+    pub const NAMES: [&str; 2] = ["mean", "sum"];
+
+    /// The scoring of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Mean, Self::Sum].into_iter().zip(Self::NAMES).find(|(_, known)| *known == name).map(|(it, _)| it)
+    }
+
+    /// Its name, which [`Scoring::from_name`] understands.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let [mean, sum] = Self::NAMES;
+        match self {
+            Self::Mean => mean,
+            Self::Sum => sum,
+        }
+    }
+
+    /// The score of a text, from the log-probabilities of its tokens.
+    #[must_use]
+    pub fn score(self, logprobs: &[f32]) -> f64 {
+        let sum: f64 = logprobs.iter().map(|logprob| f64::from(*logprob)).sum();
+        match self {
+            Self::Mean => sum / logprobs.len().max(1) as f64,
+            Self::Sum => sum,
+        }
+    }
+}
+
+/// How a policy reads and writes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicyOptions {
+    /// The prompt that it was trained on.
+    pub format: PromptFormat,
+    pub sampling: Sampling,
+    /// By what its tactics are ordered.
+    pub scoring: Scoring,
+    /// Memory for the keys and values of prompts that later prompts may share, in bytes.
+    pub prefix_bytes: usize,
+}
+
+/// A network with a language-model head, and what turns proof states into its tokens.
+#[derive(Debug)]
+pub struct LanguageModel {
+    network: Network,
+    reader: Reader,
+    options: PolicyOptions,
+    ends: Vec<u32>,
+    prefixes: Prefixes,
+    /// The lemmas that its prompts show and its tactics point at, beside the portfolio's drafts.
+    premises: Option<Arc<Premises>>,
+}
+
+impl LanguageModel {
+    /// Puts a policy together. Texts end with the configuration's end tokens, the tokenizer's, and `ends`.
+    #[must_use]
+    pub fn new(network: Network, reader: Reader, options: PolicyOptions, ends: &[u32]) -> Self {
+        let mut all = network.config().eos.clone();
+        all.extend(reader.tokenizer().eos_id());
+        all.extend_from_slice(ends);
+        if options.format == PromptFormat::StepProver {
+            all.extend(reader.tokenizer().id_of("<|im_end|>"));
+        }
+        let prefixes = Prefixes::new(options.prefix_bytes);
+        Self { network, reader, options, ends: all, prefixes, premises: None }
+    }
+
+    /// The policy with the lemmas that it was trained to point at.
+    #[must_use]
+    pub fn with_premises(mut self, premises: Arc<Premises>) -> Self {
+        self.premises = Some(premises);
+        self
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// What reads its prompts.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Tactics for a state, most probable first, equal ones merged. Without a clock, the cost's time is left at 0.
+    ///
+    /// A prompt that the model has no positions for gets no tactics: that is the state's fate, not a failure.
+    ///
+    /// # Errors
+    /// The prompt cannot be built, or the device fails.
+    pub async fn propose(&mut self, request: &ProposalRequest) -> Result<Proposals, ModelError> {
+        let pointers = self.premises.as_ref().map(|premises| Pointers::new(premises, request)).unwrap_or_default();
+        let tokens = self.reader.prompt(&policy_prompt(self.options.format, &pointers.shown_in(request)))?;
+        let sampling = self.options.sampling.clone();
+        match self.generate(&tokens, &sampling, request.samples as usize, request.seed).await {
+            Ok((samples, cost)) => Ok(Proposals { candidates: merged(&self.options, &pointers, &samples), cost }),
+            Err(ModelError::Length { .. }) => Ok(Proposals::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What follows a text of tokens: `n` samples, or at temperature 0 the `n` texts that beam search finds. Without a
+    /// clock, the cost's time is left at 0.
+    ///
+    /// # Errors
+    /// The model has no positions or no such tokens for the text, it is a reward model, or the device fails.
+    pub async fn generate(
+        &mut self,
+        tokens: &[u32],
+        sampling: &Sampling,
+        n: usize,
+        seed: u64,
+    ) -> Result<(Vec<Sample>, ModelCost), ModelError> {
+        let n_all = tokens.len() + sampling.max_tokens;
+        let n_positions = self.n_positions();
+        if n_all > n_positions {
+            return Err(ModelError::Length { n_tokens: n_all, n_positions });
+        }
+        self.check(tokens)?;
+        if self.network.config().head != Head::LanguageModel {
+            return Err(ModelError::Unsuited("a reward model writes no text; take a language model".to_owned()));
+        }
+        let keep = self.network.can_keep(n_all);
+        let known = if keep { self.prefixes.longest(tokens) } else { Default::default() };
+        let n_known = known.tokens().len();
+        let (prefix, logits) = self.network.extend(known, &tokens[n_known..]);
+        if keep {
+            self.prefixes.keep(prefix.clone());
+        }
+        let generator = Generator {
+            network: &self.network,
+            tokenizer: self.reader.tokenizer(),
+            context: &tokens[tokens.len().saturating_sub(4)..],
+            ends: &self.ends,
+            sampling,
+        };
+        let samples = if sampling.temperature > 0.0 {
+            generator.sample(&prefix, logits, n, seed).await?
+        } else {
+            generator.beam(&prefix, logits, n, self.options.scoring).await?
+        };
+        let cost = ModelCost {
+            prompt_tokens: (tokens.len() - n_known) as u64,
+            generated_tokens: samples.iter().map(|sample| sample.logprobs.len() as u64).sum(),
+            device_us: 0,
+            failed: 0,
+        };
+        Ok((samples, cost))
+    }
+
+    /// The logits at every position of a text, `[n_tokens, vocab]` row by row; for a reward model `[n_tokens, 1]`.
+    ///
+    /// # Errors
+    /// The text is empty or has tokens that the model has not, or the device fails.
+    pub async fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>, ModelError> {
+        self.check(tokens)?;
+        rows(self.network.logits(tokens)).await
+    }
+
+    /// What the network relies on.
+    fn check(&self, tokens: &[u32]) -> Result<(), ModelError> {
+        let vocab_size = self.network.config().vocab_size;
+        match tokens.iter().find(|token| **token as usize >= vocab_size) {
+            Some(token) => Err(ModelError::Token { token: *token, vocab_size }),
+            None if tokens.is_empty() => Err(ModelError::Length { n_tokens: 0, n_positions: self.n_positions() }),
+            None => Ok(()),
+        }
+    }
+
+    /// The longest text that the rotary positions are made for.
+    fn n_positions(&self) -> usize {
+        let config = self.network.config();
+        match config.rope.scaling {
+            RopeScaling::Dynamic { factor } => (config.max_positions as f64 * factor) as usize,
+            _ => config.max_positions,
+        }
+    }
+}
+
+/// The samples as candidates: equal tactics merged under the most probable of them, most probable first. One that points
+/// at no lemma is none.
+fn merged(options: &PolicyOptions, pointers: &Pointers, samples: &[Sample]) -> Vec<Candidate> {
+    let mut candidates: Vec<Candidate> = Vec::new();
+    for sample in samples {
+        let Some(tactic) = clean_tactic(options.format, &sample.text) else { continue };
+        let Some(tactic) = pointers.resolve(&tactic) else { continue };
+        let (logprob, n_tokens) = (options.scoring.score(&sample.logprobs), sample.logprobs.len() as u32);
+        match candidates.iter_mut().find(|earlier| earlier.tactic == tactic) {
+            Some(earlier) if earlier.logprob < logprob => *earlier = Candidate { tactic, logprob, n_tokens },
+            Some(_) => {}
+            None => candidates.push(Candidate { tactic, logprob, n_tokens }),
+        }
+    }
+    candidates.sort_by(|a, b| b.logprob.total_cmp(&a.logprob));
+    candidates
+}

@@ -1,0 +1,93 @@
+//! One transformer block: norm, attention, norm, SwiGLU feed-forward, each half added to the residual stream.
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::host;
+use super::tiles::Compute;
+use crate::weights::{BlockWeights, Matrix};
+
+/// The weights of one block, matrices `[out, in]`.
+#[derive(Module, Debug)]
+pub(super) struct Block {
+    pub(super) attention_norm: RmsNorm,
+    pub(super) wqkv: Param<Tensor<2>>,
+    pub(super) qkv_bias: Option<Param<Tensor<1>>>,
+    pub(super) wo: Param<Tensor<2>>,
+    pub(super) wo_bias: Option<Param<Tensor<1>>>,
+    pub(super) ffn_norm: RmsNorm,
+    pub(super) gate_up: Param<Tensor<2>>,
+    pub(super) down: Param<Tensor<2>>,
+}
+
+/// Root-mean-square norm with a learned scale (arXiv 1910.07467).
+#[derive(Module, Debug)]
+pub(super) struct RmsNorm {
+    pub(super) scale: Param<Tensor<1>>,
+    pub(super) epsilon: f64,
+}
+
+impl Block {
+    pub(super) fn new(weights: BlockWeights, epsilon: f64, device: &Device) -> Self {
+        Self {
+            attention_norm: RmsNorm::new(weights.attention_norm, epsilon, device),
+            wqkv: matrix(weights.wqkv, device),
+            qkv_bias: weights.qkv_bias.map(|bias| vector(bias, device)),
+            wo: matrix(weights.wo, device),
+            wo_bias: weights.wo_bias.map(|bias| vector(bias, device)),
+            ffn_norm: RmsNorm::new(weights.ffn_norm, epsilon, device),
+            gate_up: matrix(weights.gate_up, device),
+            down: matrix(weights.down, device),
+        }
+    }
+
+    /// `x` is `[n_tiles, hidden, tile]`; `attend` turns queries, keys and values, `[n_tiles, heads * head_dim, tile]`,
+    /// into what attention gathered.
+    pub(super) fn forward(
+        &self,
+        compute: &Compute,
+        x: Tensor<3>,
+        attend: impl FnOnce(Tensor<3>) -> Tensor<3>,
+    ) -> Tensor<3> {
+        let qkv = compute.project(self.wqkv.val(), self.attention_norm.forward(x.clone()));
+        let gathered = compute.project(self.wo.val(), attend(biased(qkv, self.qkv_bias.as_ref())));
+        let x = x + biased(gathered, self.wo_bias.as_ref());
+        let normed = self.ffn_norm.forward(x.clone());
+        let [two_ffn, _] = self.gate_up.dims();
+        let gate_up = self.gate_up.val();
+        let gate = compute.project(gate_up.clone().narrow(0, 0, two_ffn / 2), normed.clone());
+        let up = compute.project(gate_up.narrow(0, two_ffn / 2, two_ffn / 2), normed);
+        x + compute.project(self.down.val(), host::swiglu(compute, gate, up))
+    }
+}
+
+impl RmsNorm {
+    pub(super) fn new(scale: Vec<f32>, epsilon: f64, device: &Device) -> Self {
+        Self { scale: vector(scale, device), epsilon }
+    }
+
+    /// Norms each column of `[n_tiles, features, tile]`.
+    pub(super) fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let mean_square = (x.clone() * x.clone()).mean_dim(1);
+        let inverse = mean_square.add_scalar(self.epsilon).sqrt().recip();
+        x * inverse * self.scale.val().reshape([1, -1, 1])
+    }
+}
+
+/// A matrix as a parameter.
+pub(super) fn matrix(Matrix { rows, cols, data }: Matrix, device: &Device) -> Param<Tensor<2>> {
+    Param::from_data(TensorData::new(data, [rows, cols]), device)
+}
+
+fn vector(data: Vec<f32>, device: &Device) -> Param<Tensor<1>> {
+    let n = data.len();
+    Param::from_data(TensorData::new(data, [n]), device)
+}
+
+/// Adds a bias to every column.
+fn biased(x: Tensor<3>, bias: Option<&Param<Tensor<1>>>) -> Tensor<3> {
+    match bias {
+        Some(bias) => x + bias.val().reshape([1, -1, 1]),
+        None => x,
+    }
+}

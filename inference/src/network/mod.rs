@@ -1,0 +1,263 @@
+//! The network: a decoder-only transformer with grouped-query attention, rotary positions and SwiGLU, as InternLM2
+//! (arXiv 2403.17297) and the LLaMA family build it, with a language-model head or a reward head.
+
+mod attention;
+mod block;
+mod cache;
+mod host;
+#[cfg(not(target_arch = "wasm32"))]
+mod learn;
+mod rotary;
+mod tiles;
+
+use burn::module::{Module, Param};
+use burn::tensor::{Int, Tensor};
+
+pub use self::cache::{Branches, Prefix};
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) use self::rotary::rotary_tables;
+pub use self::tiles::Compute;
+
+use self::block::{Block, RmsNorm, matrix};
+use self::rotary::Angles;
+use self::tiles::Tiling;
+use super::config::ModelConfig;
+use super::weights::{Checkpoint, HeadWeights, Matrix, WeightsError};
+
+/// Scores of one attention call are kept below this many elements; longer texts are read in several parts.
+const MAX_SCORES: usize = 16 << 20;
+
+/// The weights on a device.
+#[derive(Module, Debug)]
+struct Weights {
+    /// `[vocab, hidden]`.
+    embedding: Param<Tensor<2>>,
+    blocks: Vec<Block>,
+    norm: RmsNorm,
+    /// `[vocab, hidden]`, or `[1, hidden]` for a reward; `None` when it is the embedding.
+    head: Option<Param<Tensor<2>>>,
+}
+
+/// A model on a device. Tokens must be smaller than the vocabulary.
+#[derive(Clone, Debug)]
+pub struct Network {
+    config: ModelConfig,
+    compute: Compute,
+    weights: Weights,
+}
+
+impl Network {
+    /// Brings a checkpoint onto a device, tensor by tensor; `progress` is told how many bytes of how many are there.
+    ///
+    /// # Errors
+    /// When a tensor cannot be read or holds something that is not a number.
+    pub fn load(
+        config: &ModelConfig,
+        checkpoint: &Checkpoint<'_>,
+        compute: &Compute,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, WeightsError> {
+        let device = compute.device();
+        let total = checkpoint.n_bytes();
+        let mut done = 0;
+        let mut loaded = |n_elements: usize| {
+            done += (n_elements * size_of::<f32>()) as u64;
+            progress(done.min(total), total);
+        };
+        let embedding = checkpoint.embedding()?;
+        loaded(embedding.data.len());
+        let embedding = matrix(embedding, device);
+        let mut blocks = Vec::with_capacity(config.n_layers);
+        for idx in 0..config.n_layers {
+            let block = checkpoint.block(idx)?;
+            let n_elements = [&block.wqkv, &block.wo, &block.gate_up, &block.down].map(|m| m.data.len()).iter().sum();
+            blocks.push(Block::new(block, config.norm_eps, device));
+            loaded(n_elements);
+        }
+        let norm = RmsNorm::new(checkpoint.final_norm()?, config.norm_eps, device);
+        let head = match checkpoint.head()? {
+            HeadWeights::Tied => None,
+            HeadWeights::LanguageModel(head) => Some(head),
+            HeadWeights::Reward(head) => Some(Matrix { rows: 1, cols: head.len(), data: head }),
+        };
+        let head = head.map(|head| matrix(head, device));
+        progress(total, total);
+        let weights = Weights { embedding, blocks, norm, head };
+        Ok(Self { config: config.clone(), compute: compute.clone(), weights })
+    }
+
+    /// Its shape.
+    #[must_use]
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// What it runs on.
+    #[must_use]
+    pub fn compute(&self) -> &Compute {
+        &self.compute
+    }
+
+    /// Whether a prefix of a text of `n_tokens` serves other texts too. Dynamic rotary positions beyond those of the
+    /// training depend on the whole text's length.
+    #[must_use]
+    pub fn can_keep(&self, n_tokens: usize) -> bool {
+        rotary::is_stable(&self.config, n_tokens)
+    }
+
+    /// Logits at every position of a text, `[n_tokens, vocab]`; for a reward model `[n_tokens, 1]`.
+    #[must_use]
+    pub fn logits(&self, tokens: &[u32]) -> Tensor<2> {
+        let (_, hidden) = self.read(Prefix::default(), tokens);
+        self.head(hidden).transpose()
+    }
+
+    /// Reads `tokens` behind a prefix: the longer prefix, and the logits of the token that follows, `[1, vocab]`.
+    #[must_use]
+    pub fn extend(&self, prefix: Prefix, tokens: &[u32]) -> (Prefix, Tensor<2>) {
+        let (prefix, hidden) = self.read(prefix, tokens);
+        let [_, n_read] = hidden.dims();
+        // Copied out: a column inside of a wider matrix is no operand for some of a GPU's products, which panic over it.
+        let last = Tensor::<1, Int>::from_data([i32::try_from(n_read - 1).unwrap_or(i32::MAX)], self.compute.device());
+        let logits = self.head(hidden.select(1, last));
+        (prefix, logits.transpose())
+    }
+
+    /// Branches without tokens for `n` samples.
+    #[must_use]
+    pub fn branches(&self, n: usize) -> Branches {
+        let shape = [n, self.config.n_kv_heads, self.config.head_dim];
+        Branches::new(self.config.n_layers, shape, self.compute.device())
+    }
+
+    /// Appends one token to each branch and returns the logits of the tokens that follow, `[n, vocab]`.
+    #[must_use]
+    pub fn step(&self, tokens: &[u32], prefix: &Prefix, branches: &mut Branches) -> Tensor<2> {
+        let n = tokens.len();
+        let position = prefix.tokens.len() + branches.n_tokens();
+        let tiling = self.compute.tiling(n);
+        let frequencies = rotary::frequencies(&self.config, position + 1);
+        let positions = vec![position; tiling.n_columns()];
+        let angles = Angles::new(&frequencies, &positions, tiling.n_tiles, self.compute.device());
+        let mut x = self.embed(tokens, tiling);
+        for (layer, block) in self.weights.blocks.iter().enumerate() {
+            x = block.forward(&self.compute, x, |qkv| {
+                let [q, k, v] = self.split_heads(qkv, &angles, tiling);
+                let own = branches.push(layer, k, v);
+                tiling.pack(attention::shared_prefix(&self.compute, q, prefix.layers[layer].clone(), own))
+            });
+        }
+        branches.advance();
+        self.head(tiling.unpack(self.weights.norm.forward(x))).transpose()
+    }
+
+    /// The reward at the last token of each text, `[n_texts]`, in one packed batch behind a common prefix.
+    #[must_use]
+    pub fn rewards(&self, prefix: &Prefix, texts: &[&[u32]]) -> Tensor<1> {
+        let mut end = 0;
+        let ends = texts.iter().map(|text| {
+            end += text.len();
+            end - 1
+        });
+        let ends: Vec<usize> = ends.collect();
+        self.at_columns(prefix, texts, &ends).reshape([texts.len()])
+    }
+
+    /// The head's output at `columns` of the texts, counted through all of them: `[vocab, n_columns]`, or
+    /// `[1, n_columns]` for a reward. The texts are packed one after the other behind a common prefix.
+    pub(crate) fn at_columns(&self, prefix: &Prefix, texts: &[&[u32]], columns: &[usize]) -> Tensor<2> {
+        let lengths: Vec<usize> = texts.iter().map(|text| text.len()).collect();
+        let longest = prefix.tokens.len() + lengths.iter().max().copied().unwrap_or(0);
+        let (_, hidden) = self.forward(prefix, &texts.concat(), &lengths, longest);
+        let columns: Vec<i32> = columns.iter().map(|column| i32::try_from(*column).unwrap_or(i32::MAX)).collect();
+        let columns = Tensor::<1, Int>::from_data(columns.as_slice(), self.compute.device());
+        self.head(hidden.select(1, columns))
+    }
+
+    /// Reads one text, in parts whose attention scores fit: the longer prefix, and the last norm's output for the new
+    /// tokens, `[hidden, n_tokens]`.
+    fn read(&self, mut prefix: Prefix, tokens: &[u32]) -> (Prefix, Tensor<2>) {
+        let n_all = prefix.tokens.len() + tokens.len();
+        let part = (MAX_SCORES / (self.config.n_heads * n_all).max(1)).max(1);
+        let mut hidden = Vec::new();
+        for tokens in tokens.chunks(part) {
+            let (layers, of_part) = self.forward(&prefix, tokens, &[tokens.len()], n_all);
+            prefix.layers = layers;
+            prefix.tokens.extend_from_slice(tokens);
+            hidden.push(of_part);
+        }
+        (prefix, Tensor::cat(hidden, 1))
+    }
+
+    /// Reads texts of these lengths, each behind the same prefix, packed one after the other so that no product works
+    /// on padding. Returns the prefix's layers with the last text behind them, and the last norm's output for all,
+    /// `[hidden, n_tokens]`. Rotary positions are those of a text of `n_all` tokens.
+    fn forward(
+        &self,
+        prefix: &Prefix,
+        tokens: &[u32],
+        lengths: &[usize],
+        n_all: usize,
+    ) -> (Vec<(Tensor<3>, Tensor<3>)>, Tensor<2>) {
+        let n_past = prefix.tokens.len();
+        let tiling = self.compute.tiling(tokens.len());
+        let mut positions: Vec<usize> = lengths.iter().flat_map(|length| n_past..n_past + length).collect();
+        positions.resize(tiling.n_columns(), 0);
+        let frequencies = rotary::frequencies(&self.config, n_all);
+        let angles = Angles::new(&frequencies, &positions, tiling.n_tiles, self.compute.device());
+        let mut layers = Vec::with_capacity(self.weights.blocks.len());
+        let mut x = self.embed(tokens, tiling);
+        for (layer, block) in self.weights.blocks.iter().enumerate() {
+            x = block.forward(&self.compute, x, |qkv| {
+                let [q, k, v] = self.split_heads(qkv, &angles, tiling);
+                let mut gathered = Vec::with_capacity(lengths.len());
+                let mut at = 0;
+                for length in lengths {
+                    let of_text = |all: &Tensor<3>| all.clone().narrow(2, at, *length);
+                    let (keys, values) = prefix.extended(layer, (of_text(&k), of_text(&v)));
+                    gathered.push(attention::causal(&self.compute, of_text(&q), keys.clone(), values.clone()));
+                    layers.truncate(layer);
+                    layers.push((keys, values));
+                    at += length;
+                }
+                tiling.pack(Tensor::cat(gathered, 1))
+            });
+        }
+        (layers, tiling.unpack(self.weights.norm.forward(x)))
+    }
+
+    /// The embeddings of `tokens` as tiles; the filling is token 0.
+    fn embed(&self, tokens: &[u32], tiling: Tiling) -> Tensor<3> {
+        let mut ids: Vec<i32> = tokens.iter().map(|token| i32::try_from(*token).unwrap_or(i32::MAX)).collect();
+        ids.resize(tiling.n_columns(), 0);
+        let ids = Tensor::<1, Int>::from_data(ids.as_slice(), self.compute.device());
+        tiling.tiles_of_rows(self.weights.embedding.val().select(0, ids))
+    }
+
+    /// Tiles of queries, keys and values as heads, `[heads, head_dim, n_tokens]` each: queries and keys turned to their
+    /// positions, queries divided by the root of `head_dim`.
+    fn split_heads(&self, qkv: Tensor<3>, angles: &Angles, tiling: Tiling) -> [Tensor<3>; 3] {
+        let ModelConfig { n_heads, n_kv_heads, head_dim, .. } = self.config;
+        let Tiling { n_tokens, tile, n_tiles } = tiling;
+        let heads = qkv.reshape([n_tiles, n_heads + 2 * n_kv_heads, head_dim, tile]);
+        let turned = angles.turn(heads.clone().narrow(1, 0, n_heads + n_kv_heads));
+        let unpack = |heads: Tensor<4>| {
+            let [_, n, _, _] = heads.dims();
+            heads.permute([1, 2, 0, 3]).reshape([n, head_dim, n_tiles * tile]).narrow(2, 0, n_tokens)
+        };
+        let q = unpack(turned.clone().narrow(1, 0, n_heads)).div_scalar((head_dim as f64).sqrt());
+        let k = unpack(turned.narrow(1, n_heads, n_kv_heads));
+        let v = unpack(heads.narrow(1, n_heads + n_kv_heads, n_kv_heads));
+        [q, k, v]
+    }
+
+    /// The head's output for columns of `[hidden, n_tokens]`: `[vocab, n_tokens]`, or `[1, n_tokens]` for a reward.
+    fn head(&self, hidden: Tensor<2>) -> Tensor<2> {
+        let head = self.weights.head.as_ref().unwrap_or(&self.weights.embedding).val();
+        let tiling = self.compute.tiling(hidden.dims()[1]);
+        tiling.unpack(self.compute.project(head, tiling.pack(hidden)))
+    }
+}
+
+#[cfg(test)]
+mod tests;
