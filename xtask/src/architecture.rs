@@ -119,7 +119,7 @@ fn undocumented(path: &str, text: &str) -> Vec<String> {
     const ITEMS: [&str; 11] =
         ["async fn", "const", "enum", "fn", "macro", "mod", "static", "struct", "trait", "type", "unsafe fn"];
     let mut found = Vec::new();
-    let mut documented = false;
+    let (mut documented, mut in_attribute) = (false, false);
     for (idx, line) in text.lines().enumerate() {
         let line = line.trim_start();
         let item = line.strip_prefix("pub ").filter(|item| {
@@ -131,8 +131,8 @@ fn undocumented(path: &str, text: &str) -> Vec<String> {
             let item = item.split(['(', '{', '<', '=', ':', ';']).next().unwrap_or(item).trim();
             found.push(format!("{path}:{}: `{item}` has no documentation", idx + 1));
         }
-        let is_attribute =
-            line.starts_with("#[") || documented && (line.starts_with(")]") || line.starts_with("reason ="));
+        let is_attribute = in_attribute || line.starts_with("#[");
+        in_attribute = is_attribute && !line.ends_with(']');
         documented = line.starts_with("///") || documented && is_attribute;
     }
     found
@@ -320,8 +320,8 @@ mod tests {
         check_source("core/src/a.rs", "//! A.\n#[cfg(test)]\nmod tests { use std::fs; }", expect![""]);
         check_source(
             "core/src/a.rs",
-            "//! A.\n/// B.\n#[must_use]\npub fn b() {}\npub struct C<T> {\n    pub d: T,\n}\npub mod e;",
-            expect!["core/src/a.rs:5: `struct C` has no documentation"],
+            "//! A.\n/// B.\n#[a(\n    b\n)]\npub fn b() {}\npub struct C<T> {\n    pub d: T,\n}\npub mod e;",
+            expect!["core/src/a.rs:7: `struct C` has no documentation"],
         );
         check_source(
             "web/src/a.rs",
