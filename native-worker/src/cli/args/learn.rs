@@ -1,12 +1,12 @@
-//! The flags of `stepwise learn` and `stepwise export`.
+//! `stepwise learn`.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::{
-    Device, Hosts, LeanArgs, Seconds, at_least_one, parse_hosts, parse_seconds, parse_share, parse_temperature,
-};
+use super::lean::LeanArgs;
+use super::models::Device;
+use super::values::{Hosts, Seconds, at_least_one, parse_hosts, parse_seconds, parse_share, parse_temperature};
 
 /// `stepwise learn`.
 #[derive(Clone, Debug, Args)]
@@ -36,16 +36,12 @@ pub struct LearnArgs {
     #[arg(long, value_name = "N", default_value = "0")]
     pub seed: u64,
     #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
     pub searches: LearnSearchArgs,
     #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
     pub models: LearnModelArgs,
     #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
     pub training: TrainingArgs,
     #[command(flatten)]
-    #[allow(missing_docs, reason = "a doc comment on a flattened field would head the help's section")]
     pub lean: LeanArgs,
     /// Searches at once [default: hosts + 1]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
@@ -167,18 +163,6 @@ pub struct TrainingArgs {
     /// Train low-rank adapters of this rank instead of all weights (arXiv 2106.09685); they are merged into the model
     #[arg(long, value_name = "RANK", value_parser = at_least_one)]
     pub lora: Option<u32>,
-}
-
-/// `stepwise export`.
-#[derive(Clone, Debug, Args)]
-pub struct ExportArgs {
-    /// The folder of a run of `stepwise learn`
-    #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
-    pub run: PathBuf,
-    /// The folder to write into: policy.jsonl (prompt and completion), policy-chat.jsonl (messages, StepProver's prompt),
-    /// critic.jsonl (prompt, chosen and rejected), each with its .validation.jsonl
-    #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub output: PathBuf,
 }
 
 fn parse_factor(text: &str) -> Result<f64, String> {

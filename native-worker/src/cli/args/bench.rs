@@ -1,0 +1,72 @@
+//! `stepwise bench`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueHint};
+
+use super::lean::LeanArgs;
+use super::models::Device;
+use super::values::at_least_one;
+
+/// `stepwise bench`.
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Time to ready, memory, and the cost of steps through the pool
+    Lean(BenchLeanArgs),
+    /// Tokens per second of a policy, states per second of a critic
+    Model(BenchModelArgs),
+}
+
+/// `stepwise bench lean`.
+#[derive(Debug, Args)]
+pub struct BenchLeanArgs {
+    #[command(flatten)]
+    pub lean: LeanArgs,
+    /// Measured runs of each row, after the warm-up
+    #[arg(long, value_name = "N", default_value = "30", value_parser = at_least_one)]
+    pub runs: u32,
+    /// Only rows whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `stepwise bench model`.
+#[derive(Debug, Args)]
+pub struct BenchModelArgs {
+    /// The model: a folder as Hugging Face publishes them; a reward model is measured as a critic
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub model: PathBuf,
+    /// Measure this reward model too
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub critic: Option<PathBuf>,
+    /// Where it runs; `auto` takes a GPU that is none of software and computes right, or else the CPU
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: Device,
+    /// Threads of the CPU [default: one per core]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub threads: Option<u32>,
+    /// Tokens of the prompt, which is read once and shared by all samples
+    #[arg(long, value_name = "N", default_value = "400", value_parser = at_least_one)]
+    pub prompt: u32,
+    /// Samples that are generated at once
+    #[arg(long, value_name = "N", default_value = "32", value_parser = at_least_one)]
+    pub samples: u32,
+    /// Steps of one token for each sample
+    #[arg(long, value_name = "N", default_value = "24", value_parser = at_least_one)]
+    pub tokens: u32,
+    /// States that the critic scores
+    #[arg(long, value_name = "N", default_value = "64", value_parser = at_least_one)]
+    pub states: u32,
+    /// Tokens of each state
+    #[arg(long, value_name = "N", default_value = "300", value_parser = at_least_one)]
+    pub state_tokens: u32,
+    /// Measured runs of each row, after the warm-up
+    #[arg(long, value_name = "N", default_value = "5", value_parser = at_least_one)]
+    pub runs: u32,
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
