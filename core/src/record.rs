@@ -94,7 +94,7 @@ pub struct Run {
     pub config: serde_json::Value,
     /// The policy's name and version.
     pub policy: String,
-    /// The critic's name and version, where the search's rule needs one.
+    /// The critic's name and version, where the search's order needs one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub critic: Option<String>,
     pub lean: String,

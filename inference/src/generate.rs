@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::error::ModelError;
 use super::language_model::Scoring;
 use super::network::{Network, Prefix};
-use super::sampling::{self, Sampling};
+use super::sampling::{self, Draw, Sampling};
 use super::tokenizer::{DecodeStream, Tokenizer};
 
 /// One generated text.
@@ -58,6 +58,7 @@ impl Generator<'_> {
         &self,
         prefix: &Prefix,
         logits: Tensor<2>,
+        draw: &Draw,
         n: usize,
         seed: u64,
     ) -> Result<Vec<Sample>, ModelError> {
@@ -74,7 +75,7 @@ impl Generator<'_> {
             for (place, (idx, mut rng, mut sample)) in open.into_iter().enumerate() {
                 // Before the first step all samples share one row.
                 let row = logits.chunks_exact(vocab).nth(place).unwrap_or(&logits[..vocab]);
-                let pick = sampling::pick(row, self.sampling, &mut rng).ok_or(ModelError::NotFinite)?;
+                let pick = sampling::pick(row, draw, &mut rng).ok_or(ModelError::NotFinite)?;
                 match self.push(&mut sample, pick.token, pick.logprob)? {
                     Some(end) => done[idx] = Some(self.finish(sample, end)?),
                     None => {

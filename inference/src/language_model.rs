@@ -8,11 +8,11 @@ use super::generate::{Generator, Sample, rows};
 use super::network::Network;
 use super::prefixes::Prefixes;
 use super::reader::Reader;
-use super::sampling::Sampling;
+use super::sampling::{Decoding, Sampling};
 use stepwise_core::cost::ModelCost;
 use stepwise_core::policy::pointers::Pointers;
 use stepwise_core::policy::premises::Premises;
-use stepwise_core::policy::{Candidate, ProposalRequest, Proposals};
+use stepwise_core::policy::{Candidate, ProposalRequest, Proposals, merge};
 use stepwise_core::prompt::{PromptFormat, clean_tactic, policy_prompt};
 
 /// What a policy says of a tactic's probability.
@@ -124,13 +124,13 @@ impl LanguageModel {
         let tokens = self.reader.prompt(&policy_prompt(self.options.format, &pointers.shown_in(request)))?;
         let sampling = self.options.sampling.clone();
         match self.generate(&tokens, &sampling, request.samples as usize, request.seed).await {
-            Ok((samples, cost)) => Ok(Proposals { candidates: merged(&self.options, &pointers, &samples), cost }),
+            Ok((samples, cost)) => Ok(Proposals { candidates: candidates(&self.options, &pointers, &samples), cost }),
             Err(ModelError::Length { .. }) => Ok(Proposals::default()),
             Err(error) => Err(error),
         }
     }
 
-    /// What follows a text of tokens: `n` samples, or at temperature 0 the `n` texts that beam search finds. Without a
+    /// What follows a text of tokens: `n` samples, or the `n` texts that beam search finds. Without a
     /// clock, the cost's time is left at 0.
     ///
     /// # Errors
@@ -165,10 +165,9 @@ impl LanguageModel {
             ends: &self.ends,
             sampling,
         };
-        let samples = if sampling.temperature > 0.0 {
-            generator.sample(&prefix, logits, n, seed).await?
-        } else {
-            generator.beam(&prefix, logits, n, self.options.scoring).await?
+        let samples = match &sampling.decoding {
+            Decoding::Draw(draw) => generator.sample(&prefix, logits, draw, n, seed).await?,
+            Decoding::Beam => generator.beam(&prefix, logits, n, self.options.scoring).await?,
         };
         let cost = ModelCost {
             prompt_tokens: (tokens.len() - n_known) as u64,
@@ -208,20 +207,11 @@ impl LanguageModel {
     }
 }
 
-/// The samples as candidates: equal tactics merged under the most probable of them, most probable first. One that points
-/// at no lemma is none.
-fn merged(options: &PolicyOptions, pointers: &Pointers, samples: &[Sample]) -> Vec<Candidate> {
-    let mut candidates: Vec<Candidate> = Vec::new();
-    for sample in samples {
-        let Some(tactic) = clean_tactic(options.format, &sample.text) else { continue };
-        let Some(tactic) = pointers.resolve(&tactic) else { continue };
+/// The samples as candidates. One that points at no lemma is none.
+fn candidates(options: &PolicyOptions, pointers: &Pointers, samples: &[Sample]) -> Vec<Candidate> {
+    merge(samples.iter().filter_map(|sample| {
+        let tactic = pointers.resolve(&clean_tactic(options.format, &sample.text)?)?;
         let (logprob, n_tokens) = (options.scoring.score(&sample.logprobs), sample.logprobs.len() as u32);
-        match candidates.iter_mut().find(|earlier| earlier.tactic == tactic) {
-            Some(earlier) if earlier.logprob < logprob => *earlier = Candidate { tactic, logprob, n_tokens },
-            Some(_) => {}
-            None => candidates.push(Candidate { tactic, logprob, n_tokens }),
-        }
-    }
-    candidates.sort_by(|a, b| b.logprob.total_cmp(&a.logprob));
-    candidates
+        Some(Candidate { tactic, logprob, n_tokens })
+    }))
 }

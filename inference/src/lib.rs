@@ -27,5 +27,5 @@ pub use known::Known;
 pub use language_model::{LanguageModel, PolicyOptions, Scoring};
 pub use reader::{Reader, ReaderError};
 pub use reward_model::RewardModel;
-pub use sampling::Sampling;
+pub use sampling::{Decoding, Draw, Sampling};
 pub use settings::{Settings, SettingsError};

@@ -5,25 +5,70 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::exp::exp;
 
-/// How tokens are chosen and when a sample ends.
+/// How texts are written and when one ends.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sampling {
-    /// Divides the logits; 0 asks for beam search, which draws nothing.
+    pub decoding: Decoding,
+    /// Tokens of a text at most.
+    pub max_tokens: usize,
+    /// A text ends before the first of these.
+    pub stop: Vec<String>,
+}
+
+/// How the next token is chosen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Decoding {
+    /// Each text draws its tokens.
+    Draw(Draw),
+    /// The texts that beam search finds, as wide as texts are wanted. Nothing is drawn.
+    Beam,
+}
+
+/// The distribution that a token is drawn from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Draw {
+    /// Divides the logits; above 0.
     pub temperature: f64,
     /// Only this many most probable tokens may be drawn.
     pub top_k: Option<usize>,
     /// Only the fewest most probable tokens whose probabilities add up to this may be drawn; 1 for all.
     pub top_p: f64,
-    /// Tokens of a sample at most.
-    pub max_tokens: usize,
-    /// A sample ends before the first of these texts.
-    pub stop: Vec<String>,
 }
 
 impl Default for Sampling {
     /// As InternLM2.5-StepProver samples: temperature 0.7, at most 256 tokens (arXiv 2410.15700, section 3).
     fn default() -> Self {
-        Self { temperature: 0.7, top_k: None, top_p: 1.0, max_tokens: 256, stop: Vec::new() }
+        Self { decoding: Decoding::Draw(Draw::default()), max_tokens: 256, stop: Vec::new() }
+    }
+}
+
+impl Default for Draw {
+    /// Temperature 0.7, and all tokens.
+    fn default() -> Self {
+        Self { temperature: 0.7, top_k: None, top_p: 1.0 }
+    }
+}
+
+impl Decoding {
+    /// What flags and files mean by a temperature: beam search at 0, and otherwise a draw.
+    #[must_use]
+    pub fn of_draw(draw: Draw) -> Self {
+        if draw.temperature > 0.0 { Self::Draw(draw) } else { Self::Beam }
+    }
+
+    /// The same with another temperature.
+    #[must_use]
+    pub fn at(self, temperature: f64) -> Self {
+        Self::of_draw(Draw { temperature, ..self.draw() })
+    }
+
+    /// The distribution in numbers; beam search is one of temperature 0.
+    #[must_use]
+    pub fn draw(self) -> Draw {
+        match self {
+            Self::Draw(draw) => draw,
+            Self::Beam => Draw { temperature: 0.0, ..Draw::default() },
+        }
     }
 }
 
@@ -53,16 +98,16 @@ pub(super) fn log_sum_exp(logits: &[f32]) -> Option<f32> {
 
 /// Draws a token from a row of logits; `None` when they are not finite.
 #[must_use]
-pub fn pick(logits: &[f32], sampling: &Sampling, rng: &mut ChaCha8Rng) -> Option<Pick> {
+pub fn pick(logits: &[f32], draw: &Draw, rng: &mut ChaCha8Rng) -> Option<Pick> {
     let log_sum = log_sum_exp(logits)?;
-    let token = if sampling.top_k.is_none() && sampling.top_p >= 1.0 {
+    let token = if draw.top_k.is_none() && draw.top_p >= 1.0 {
         let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let inverse = (1.0 / sampling.temperature) as f32;
-        draw(logits.iter().map(|logit| exp((logit - max) * inverse)).collect(), rng)
+        let inverse = (1.0 / draw.temperature) as f32;
+        drawn(logits.iter().map(|logit| exp((logit - max) * inverse)).collect(), rng)
     } else {
-        let kept = most_probable(logits, sampling);
+        let kept = most_probable(logits, draw);
         let weights = kept.iter().map(|(_, weight)| *weight).collect();
-        kept[draw(weights, rng)].0
+        kept[drawn(weights, rng)].0
     };
     Some(Pick { token: token as u32, logprob: logits[token] - log_sum })
 }
@@ -87,12 +132,12 @@ fn order(logits: &[f32], n: usize) -> Vec<usize> {
 /// The tokens that top-k and top-p leave, most probable first, with their tempered weights.
 ///
 /// The order is Hugging Face's: temperature, then top-k, then top-p among what is left; at least one token stays.
-fn most_probable(logits: &[f32], sampling: &Sampling) -> Vec<(usize, f32)> {
-    let order = order(logits, sampling.top_k.unwrap_or(logits.len()));
+fn most_probable(logits: &[f32], draw: &Draw) -> Vec<(usize, f32)> {
+    let order = order(logits, draw.top_k.unwrap_or(logits.len()));
     let max = logits[order[0]];
-    let inverse = (1.0 / sampling.temperature) as f32;
+    let inverse = (1.0 / draw.temperature) as f32;
     let mut kept: Vec<(usize, f32)> = order.iter().map(|idx| (*idx, exp((logits[*idx] - max) * inverse))).collect();
-    let wanted = f64::from(kept.iter().map(|(_, weight)| weight).sum::<f32>()) * sampling.top_p;
+    let wanted = f64::from(kept.iter().map(|(_, weight)| weight).sum::<f32>()) * draw.top_p;
     let mut sum = 0.0;
     let n_kept = kept.iter().take_while(|(_, weight)| {
         let is_needed = sum < wanted;
@@ -105,7 +150,7 @@ fn most_probable(logits: &[f32], sampling: &Sampling) -> Vec<(usize, f32)> {
 }
 
 /// Draws an index in proportion to the weights, of which one at least is positive.
-fn draw(weights: Vec<f32>, rng: &mut ChaCha8Rng) -> usize {
+fn drawn(weights: Vec<f32>, rng: &mut ChaCha8Rng) -> usize {
     let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
     // 53 random bits make a number in [0, 1).
     let mut left = (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64 * total;

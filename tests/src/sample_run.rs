@@ -11,7 +11,7 @@ use stepwise_core::outcome::Verdict;
 use stepwise_core::problem::{Problem, Theorem};
 use stepwise_core::random::SplitMix64;
 use stepwise_core::record::{self, ProblemRecord, Run, Status};
-use stepwise_core::search::{Budget, CostLedger, PriorityRule, SearchConfig, SearchRule};
+use stepwise_core::search::{Budget, CostLedger, Order, Priority, SearchConfig};
 use stepwise_learn::report::SearchLine;
 use stepwise_learn::run::{Manifest, PassRate, Round, Side, Stage, StageCost, TrainingLine, VERSION};
 
@@ -21,12 +21,12 @@ const N_HELD_OUT: usize = 60;
 
 const SETS: [&str; 2] = ["held-out", "sample-test"];
 
-/// Name, rule, whether a trained policy proposes.
-const CONFIGURATIONS: [(&str, SearchRule, bool); 4] = [
-    ("portfolio", SearchRule::BestFirst, false),
-    ("bf", SearchRule::BestFirst, true),
-    ("cg", SearchRule::CriticGuided, true),
-    ("bf+cg", SearchRule::SharedTree, true),
+/// Name, order, whether a trained policy proposes.
+const CONFIGURATIONS: [(&str, Order, bool); 4] = [
+    ("portfolio", Order::BestFirst, false),
+    ("bf", Order::BestFirst, true),
+    ("cg", Order::CriticGuided, true),
+    ("bf+cg", Order::SharedTree, true),
 ];
 
 /// CPU seconds that a search of each stage may take.
@@ -81,11 +81,11 @@ pub fn write(folder: &Path, seed: u64, n_finished: u32, running: bool) -> io::Re
         for (set, statements) in &sets {
             let set_folder = round.join("eval").join(set);
             std::fs::create_dir_all(&set_folder)?;
-            for (name, rule, is_trained) in CONFIGURATIONS {
+            for (name, order, is_trained) in CONFIGURATIONS {
                 if !is_trained && number > 1 {
                     continue;
                 }
-                let records = evaluation(&mut random, statements, rule, is_trained, number);
+                let records = evaluation(&mut random, statements, order, is_trained, number);
                 std::fs::write(set_folder.join(format!("{name}.jsonl")), self::lines(&records)?)?;
                 let n_solved = records.iter().filter(|record| record.status == Status::Proved).count() as u64;
                 let rate = PassRate { solved: n_solved, total: records.len() as u64 };
@@ -184,11 +184,11 @@ fn manifest(seed: u64, n_statements: usize) -> Manifest {
     }
 }
 
-fn run(rule: SearchRule, is_trained: bool, round: u32) -> Run {
+fn run(order: Order, is_trained: bool, round: u32) -> Run {
     let budget = Budget { wall_ms: Some(120_000), cost_ms: Some((DEEP_S * 1e3) as u64), ..Budget::new(16, 100) };
-    let config = SearchConfig { search: rule, rule: PriorityRule::Average, ..SearchConfig::best_first(budget) };
+    let config = SearchConfig { order, priority: Priority::Average, ..SearchConfig::best_first(budget) };
     let policy = if is_trained { format!("sample-policy {round}") } else { "portfolio 1".to_owned() };
-    let critic = (rule != SearchRule::BestFirst).then(|| format!("sample-critic {round}"));
+    let critic = (order != Order::BestFirst).then(|| format!("sample-critic {round}"));
     Run::new(&config, &policy, critic.as_deref(), "no Lean (invented test data)")
 }
 
@@ -259,7 +259,7 @@ fn searches(
     solved: &mut BTreeSet<usize>,
     lengths: &mut BTreeMap<usize, u64>,
 ) -> Vec<SearchLine> {
-    let run = run(SearchRule::SharedTree, round > 1, round);
+    let run = run(Order::SharedTree, round > 1, round);
     let mut searches = Vec::new();
     let mut shorten: Vec<usize> = lengths.iter().filter(|(_, length)| **length > 3).map(|(idx, _)| *idx).collect();
     for (stage, budget_s, share) in [(Stage::Scan, SCAN_S, 1), (Stage::Deep, DEEP_S, 2)] {
@@ -301,15 +301,15 @@ fn searches(
 fn evaluation(
     random: &mut SplitMix64,
     statements: &[Statement],
-    rule: SearchRule,
+    order: Order,
     is_trained: bool,
     round: u32,
 ) -> Vec<ProblemRecord> {
-    let run = run(rule, is_trained, round);
-    let (speed, detour) = match rule {
-        SearchRule::BestFirst => (1.0, 0),
-        SearchRule::CriticGuided => (1.3, 3),
-        SearchRule::SharedTree | SearchRule::TwoTrees => (1.5, 2),
+    let run = run(order, is_trained, round);
+    let (speed, detour) = match order {
+        Order::BestFirst => (1.0, 0),
+        Order::CriticGuided => (1.3, 3),
+        Order::SharedTree | Order::TwoTrees => (1.5, 2),
     };
     let skill = if is_trained { 1.5 * skill(round) * speed } else { 0.8 };
     let mut records = Vec::new();

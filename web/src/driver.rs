@@ -171,7 +171,7 @@ impl Progress {
     #[must_use]
     pub fn of(search: &Search) -> Self {
         use stepwise_core::search::{Node, NodeStatus};
-        let by_critic = search.config().search == stepwise_core::search::SearchRule::CriticGuided;
+        let by_critic = search.config().order == stepwise_core::search::Order::CriticGuided;
         let worth = |node: &Node| if by_critic { node.score.unwrap_or(f64::NEG_INFINITY) } else { node.priority };
         let open = search.tree().nodes().iter().filter(|node| node.status == NodeStatus::Open);
         let best = open.max_by(|a, b| worth(a).total_cmp(&worth(b)));

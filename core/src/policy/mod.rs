@@ -5,6 +5,8 @@ pub mod pointers;
 pub mod portfolio;
 pub mod premises;
 
+use std::collections::HashMap;
+
 use crate::cost::ModelCost;
 use crate::facts::Declarations;
 use crate::goal::Goal;
@@ -53,4 +55,24 @@ pub struct Proposals {
     /// The candidates, most promising first.
     pub candidates: Vec<Candidate>,
     pub cost: ModelCost,
+}
+
+/// Each tactic once, under the most probable of its candidates: the same text may come from other tokens. Most promising
+/// first, of equals the earlier.
+#[must_use]
+pub fn merge(candidates: impl IntoIterator<Item = Candidate>) -> Vec<Candidate> {
+    let mut merged: Vec<Candidate> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for candidate in candidates {
+        match places.get(&candidate.tactic) {
+            Some(&idx) if merged[idx].logprob < candidate.logprob => merged[idx] = candidate,
+            Some(_) => {}
+            None => {
+                places.insert(candidate.tactic.clone(), merged.len());
+                merged.push(candidate);
+            }
+        }
+    }
+    merged.sort_by(|a, b| b.logprob.total_cmp(&a.logprob));
+    merged
 }

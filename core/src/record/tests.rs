@@ -4,7 +4,7 @@ use expect_test::expect;
 
 use super::*;
 use crate::problem::Theorem;
-use crate::search::{Budget, Event, PriorityRule, SearchRule, TimedEvent};
+use crate::search::{Budget, Event, Order, Priority, TimedEvent};
 
 fn problem(name: &str, statement: &str) -> Problem {
     let theorem =
@@ -14,8 +14,8 @@ fn problem(name: &str, statement: &str) -> Problem {
 
 fn config() -> SearchConfig {
     let budget = Budget { wall_ms: Some(60_000), ..Budget::new(16, 100) };
-    let rule = PriorityRule::LengthNormalised { alpha: 0.5 };
-    SearchConfig { rule, ..SearchConfig::best_first(budget) }
+    let priority = Priority::LengthNormalised { alpha: 0.5 };
+    SearchConfig { priority, ..SearchConfig::best_first(budget) }
 }
 
 fn run() -> Run {
@@ -80,7 +80,7 @@ fn old_records_still_count() {
 
 #[test]
 fn critics_tell_runs_apart() {
-    let guided = SearchConfig { search: SearchRule::TwoTrees, ..config() };
+    let guided = SearchConfig { order: Order::TwoTrees, ..config() };
     let with = |critic| Run::new(&guided, "portfolio 1", critic, "lean 4").hash();
     let hashes = [run().hash(), with(None), with(Some("critic 1")), with(Some("critic 2"))];
     assert!((1..hashes.len()).all(|idx| !hashes[..idx].contains(&hashes[idx])), "{hashes:?}");

@@ -26,7 +26,7 @@ pub enum Command {
         tactics: Vec<String>,
     },
     /// Ask the critic for scores of the states that a check opened; answered by `Scored` with one score per state, in
-    /// order. Given only where the search's rule needs scores.
+    /// order. Given only where the search's order needs scores.
     Score {
         /// The node whose check opened them.
         node: NodeId,

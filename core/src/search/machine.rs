@@ -227,7 +227,7 @@ impl Search {
         self.declarations = declarations;
         let end = match outcome {
             StepOutcome::Open { state: (), goals } => {
-                let priority = self.config.rule.priority(0.0, 0);
+                let priority = self.config.priority.priority(0.0, 0);
                 let root = self.tree.add_node(0, None, (0.0, priority, 0), goals).id;
                 self.begin_pass(0, root);
                 return;
@@ -326,7 +326,7 @@ impl Search {
             Some(parent) => (parent.sum_logprob + logprob, parent.depth + 1),
             None => (logprob, 1),
         };
-        let priority = self.config.rule.priority(sum, depth);
+        let priority = self.config.priority.priority(sum, depth);
         let child = self.tree.add_node(self.pass.idx(), Some(edge), (sum, priority, depth), goals);
         self.pass.add(guide, key, child);
         EdgeOutcome::Child(child.id)
@@ -474,7 +474,7 @@ impl Search {
 
     fn begin_pass(&mut self, idx: u32, root: NodeId) {
         let root = self.tree.set_status(root, NodeStatus::Open);
-        self.pass = Pass::begin(idx, self.config.search, self.config.budget.expansions, root);
+        self.pass = Pass::begin(idx, self.config.order, self.config.budget.expansions, root);
     }
 
     fn end_pass(&mut self, root: NodeId, commands: &mut Vec<Command>) {

@@ -13,9 +13,9 @@ mod frontier;
 mod ledger;
 pub mod log;
 mod machine;
+mod order;
 mod pass;
 mod priority;
-mod rule;
 pub mod sides;
 pub mod simulated;
 mod tree;
@@ -24,20 +24,20 @@ pub use budget::Budget;
 pub use command::{Command, Event, LeanCost, SearchEnd, TimedEvent};
 pub use ledger::CostLedger;
 pub use machine::Search;
-pub use priority::PriorityRule;
-pub use rule::{Guide, SearchRule};
+pub use order::{Guide, Order};
+pub use priority::Priority;
 pub use tree::{Edge, EdgeId, EdgeOutcome, Node, NodeId, NodeStatus, RecheckState, Tree};
 
 /// What a search is configured by; written into the log's first line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchConfig {
     /// What orders expansion: priorities, the critic's scores, or both.
-    pub search: SearchRule,
+    pub order: Order,
     /// The priority of a state where expansion is best-first.
-    pub rule: PriorityRule,
+    pub priority: Priority,
     /// What may be spent.
     pub budget: Budget,
-    /// Expansions in flight at once; 1 gives the rule's strict order, and 0 counts as 1.
+    /// Expansions in flight at once; 1 keeps strictly to the order, and 0 counts as 1.
     pub in_flight: u32,
     /// Seed that policies derive theirs from.
     pub seed: u64,
@@ -50,7 +50,7 @@ impl SearchConfig {
     /// Best-first by the sum of log-probabilities, one state at a time, with seed 0, over when no state is open.
     #[must_use]
     pub fn best_first(budget: Budget) -> Self {
-        Self { search: SearchRule::BestFirst, rule: PriorityRule::Sum, budget, in_flight: 1, seed: 0, widen: false }
+        Self { order: Order::BestFirst, priority: Priority::Sum, budget, in_flight: 1, seed: 0, widen: false }
     }
 }
 

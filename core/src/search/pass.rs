@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::frontier::Frontier;
-use super::{Guide, Node, NodeId, NodeStatus, SearchRule, Tree};
+use super::{Guide, Node, NodeId, NodeStatus, Order, Tree};
 use crate::goal::state_key;
 
 /// What one pass keeps for itself.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Pass {
     idx: u32,
-    /// One per guide of the search's rule.
+    /// One per guide of the search's order.
     lanes: Vec<Lane>,
     /// The states of each tree by their key. All trees begin at the search's one root.
     known: Vec<BTreeMap<String, NodeId>>,
@@ -31,9 +31,9 @@ struct Lane {
 
 impl Pass {
     /// A pass in which only the root is known, open to every guide.
-    pub(super) fn begin(idx: u32, rule: SearchRule, expansions: u32, root: &Node) -> Self {
+    pub(super) fn begin(idx: u32, order: Order, expansions: u32, root: &Node) -> Self {
         let mut pass = Self { idx, ..Self::default() };
-        for (guide, tree_idx, share) in rule.shares(expansions) {
+        for (guide, tree_idx, share) in order.shares(expansions) {
             let mut frontier = Frontier::new(guide);
             frontier.push(root);
             pass.lanes.push(Lane { frontier, tree_idx, share, n_made: 0, expanded: BTreeMap::new() });

@@ -1,11 +1,11 @@
-//! The published rules that order expansion.
+//! The published priorities of states.
 
 /// In which order open states are expanded (best-first search): the highest priority first.
 ///
 /// With `l_1 .. l_L` the log-probabilities of the path's `L` tactics (each the mean over the tactic's tokens), the
-/// priority of a state is given below. The root has priority 0 under every rule.
+/// priority of a state is given below. The root has priority 0 however it is reckoned.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum PriorityRule {
+pub enum Priority {
     /// `l_1 + .. + l_L`: the released InternLM2.5-StepProver script, which has no depth normalisation.
     Sum,
     /// `(l_1 + .. + l_L) / L`: the text of the same paper (arXiv 2410.15700, best-first expansion).
@@ -17,7 +17,7 @@ pub enum PriorityRule {
     },
 }
 
-impl PriorityRule {
+impl Priority {
     /// The priority of a state that `depth` tactics with this sum of log-probabilities lead to.
     #[must_use]
     pub fn priority(self, sum_logprob: f64, depth: u32) -> f64 {

@@ -79,7 +79,7 @@ pub fn negation_config(statement: &SearchConfig, n_more: u32) -> SearchConfig {
 mod tests {
     use expect_test::expect;
 
-    use super::super::{PriorityRule, SearchRule};
+    use super::super::{Order, Priority};
     use super::*;
 
     fn budget(wall_ms: Option<u64>) -> Budget {
@@ -149,8 +149,8 @@ mod tests {
     #[test]
     fn the_negation_has_a_quarter_of_the_expansions_and_the_same_limits() {
         let statement = SearchConfig {
-            search: SearchRule::BestFirst,
-            rule: PriorityRule::Sum,
+            order: Order::BestFirst,
+            priority: Priority::Sum,
             budget: Budget { passes: 4, ..budget(Some(5)) },
             in_flight: 2,
             seed: 3,

@@ -204,35 +204,35 @@ fn duplicates_are_recorded_and_not_expanded() {
 fn the_three_rules_expand_in_their_own_order() {
     // After `long` at -1 and its child at -0.1, and `short` at -1.05: the sum prefers the short path, the average the
     // long one.
-    let expanded_third = |rule| {
-        let mut hand = ByHand::opened(SearchConfig { rule, ..config() });
+    let expanded_third = |priority| {
+        let mut hand = ByHand::opened(SearchConfig { priority, ..config() });
         hand.proposed(0, &[("long", -1.0), ("short", -1.05)]);
         hand.checked(0, vec![open(1), open(2)]);
         hand.proposed(1, &[("more", -0.1)]);
         hand.checked(1, vec![open(3)])
     };
     check(
-        &expanded_third(PriorityRule::Sum),
+        &expanded_third(Priority::Sum),
         &expect![[r#"
         forget 1
         propose 2 after ["short"]"#]],
     );
     check(
-        &expanded_third(PriorityRule::Average),
+        &expanded_third(Priority::Average),
         &expect![[r#"
         forget 1
         propose 3 after ["long", "more"]"#]],
     );
     check(
-        &expanded_third(PriorityRule::LengthNormalised { alpha: 0.5 }),
+        &expanded_third(Priority::LengthNormalised { alpha: 0.5 }),
         &expect![[r#"
             forget 1
             propose 3 after ["long", "more"]"#]],
     );
-    let rule = PriorityRule::LengthNormalised { alpha: 0.0 };
-    assert_eq!(rule.priority(-1.1, 2).to_bits(), PriorityRule::Sum.priority(-1.1, 2).to_bits());
-    let rule = PriorityRule::LengthNormalised { alpha: 1.0 };
-    assert_eq!(rule.priority(-1.1, 2).to_bits(), PriorityRule::Average.priority(-1.1, 2).to_bits());
+    let priority = Priority::LengthNormalised { alpha: 0.0 };
+    assert_eq!(priority.priority(-1.1, 2).to_bits(), Priority::Sum.priority(-1.1, 2).to_bits());
+    let priority = Priority::LengthNormalised { alpha: 1.0 };
+    assert_eq!(priority.priority(-1.1, 2).to_bits(), Priority::Average.priority(-1.1, 2).to_bits());
 }
 
 #[test]
@@ -540,17 +540,13 @@ fn damage_is_told_from_a_torn_end() {
 }
 
 fn configs() -> impl Strategy<Value = SearchConfig> {
-    let rule = prop_oneof![
-        Just(PriorityRule::Sum),
-        Just(PriorityRule::Average),
-        (0.0..1.0).prop_map(|alpha| PriorityRule::LengthNormalised { alpha }),
+    let priority = prop_oneof![
+        Just(Priority::Sum),
+        Just(Priority::Average),
+        (0.0..1.0).prop_map(|alpha| Priority::LengthNormalised { alpha }),
     ];
-    let search = prop_oneof![
-        Just(SearchRule::BestFirst),
-        Just(SearchRule::CriticGuided),
-        Just(SearchRule::SharedTree),
-        Just(SearchRule::TwoTrees)
-    ];
+    let order =
+        prop_oneof![Just(Order::BestFirst), Just(Order::CriticGuided), Just(Order::SharedTree), Just(Order::TwoTrees)];
     let limit = |most: u64| prop_oneof![5 => Just(None), 1 => (0..most).prop_map(Some)];
     let size = (0_u32..3, 0_u32..8, 0_u32..20);
     let limits = (limit(80), limit(60), limit(900), limit(60), limit(60));
@@ -558,13 +554,8 @@ fn configs() -> impl Strategy<Value = SearchConfig> {
         let (wall_ms, tactics, tokens, lean_cpu_ms, cost_ms) = limits;
         Budget { passes, samples, expansions, wall_ms, tactics, tokens, lean_cpu_ms, cost_ms }
     });
-    (search, rule, budget, 0_u32..4, any::<u64>()).prop_map(|(search, rule, budget, in_flight, seed)| SearchConfig {
-        search,
-        rule,
-        budget,
-        in_flight,
-        seed,
-        widen: false,
+    (order, priority, budget, 0_u32..4, any::<u64>()).prop_map(|(order, priority, budget, in_flight, seed)| {
+        SearchConfig { order, priority, budget, in_flight, seed, widen: false }
     })
 }
 
@@ -648,8 +639,8 @@ fn the_simulation_meets_every_kind_of_end_and_edge() {
             lean_cpu_ms: limit(11, 12),
             cost_ms: limit(17, 14),
         };
-        let search = if seed.is_multiple_of(3) { SearchRule::SharedTree } else { SearchRule::BestFirst };
-        let mut search = Search::new(theorem(), SearchConfig { search, budget, in_flight: 2, ..config() });
+        let order = if seed.is_multiple_of(3) { Order::SharedTree } else { Order::BestFirst };
+        let mut search = Search::new(theorem(), SearchConfig { order, budget, in_flight: 2, ..config() });
         SimulatedExecutor::new(seed).run(&mut search);
         let end = match search.end() {
             Some(SearchEnd::OutOfBudget { what }) => (*what).to_owned(),

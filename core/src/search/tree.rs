@@ -26,7 +26,7 @@ pub struct Node {
     pub parent: Option<EdgeId>,
     /// Sum of the path's log-probabilities.
     pub sum_logprob: f64,
-    /// The priority that the search's rule gives it.
+    /// The priority that the search gives it.
     pub priority: f64,
     /// The critic's score; `None` where none was asked for, or none came that is a finite number.
     pub score: Option<f64>,

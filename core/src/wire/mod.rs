@@ -12,8 +12,8 @@ pub mod search;
 pub use lean::{Candidate, Cost, Goal, Hypothesis, ModelCost, Outcome};
 pub use model::{ProposalRequest, Proposals, ScoreRequest, Scores};
 pub use protocol::{
-    Accepted, Body, Greeting, Hello, Info, Limits, Message, Messages, Op, Problem, Reception, Request, Resume,
-    SearchOrder, SearchPlan, Step, Ticket, Welcome,
+    Accepted, Body, Greeting, Hello, Info, Limits, Message, Messages, Op, Order, Problem, Reception, Request, Resume,
+    SearchPlan, Step, Ticket, Welcome,
 };
 
 /// The version of the protocol, and the only one that this code speaks.

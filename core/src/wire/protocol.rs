@@ -14,7 +14,7 @@ use crate::disproof::Disproof;
 use crate::facts::Declaration;
 use crate::outcome::Verdict;
 use crate::problem::Theorem;
-use crate::search::{Budget, PriorityRule, SearchConfig, SearchRule};
+use crate::search::{self, Budget, SearchConfig};
 use crate::tidy::TidyReport;
 
 /// A client's first message.
@@ -193,7 +193,7 @@ pub enum Op {
 #[serde(deny_unknown_fields)]
 pub struct SearchPlan {
     /// What chooses the next state.
-    pub order: SearchOrder,
+    pub order: Order,
     /// Candidates per expansion.
     pub samples: u32,
     pub expansions: u32,
@@ -209,8 +209,8 @@ impl SearchPlan {
     pub fn config(&self, in_flight: u32) -> SearchConfig {
         let budget = Budget { wall_ms: Some(self.wall_ms), ..Budget::new(self.samples, self.expansions) };
         SearchConfig {
-            search: self.order.into(),
-            rule: PriorityRule::Sum,
+            order: self.order.into(),
+            priority: search::Priority::Sum,
             budget,
             in_flight,
             seed: self.seed,
@@ -221,7 +221,7 @@ impl SearchPlan {
 
 /// What chooses the state that is expanded next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum SearchOrder {
+pub enum Order {
     /// Best-first by log-probability.
     #[default]
     #[serde(rename = "bf")]
@@ -404,12 +404,12 @@ pub struct Ticket {
     pub expires_s: u64,
 }
 
-impl From<SearchOrder> for SearchRule {
-    fn from(order: SearchOrder) -> Self {
+impl From<Order> for search::Order {
+    fn from(order: Order) -> Self {
         match order {
-            SearchOrder::BestFirst => Self::BestFirst,
-            SearchOrder::CriticGuided => Self::CriticGuided,
-            SearchOrder::Both => Self::SharedTree,
+            Order::BestFirst => Self::BestFirst,
+            Order::CriticGuided => Self::CriticGuided,
+            Order::Both => Self::SharedTree,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::facts::Declaration;
 use crate::outcome::Verdict;
 use crate::policy;
 use crate::problem::Theorem;
-use crate::search::{self, Budget, CostLedger, NodeId, PriorityRule, SearchConfig, SearchRule, TimedEvent, log};
+use crate::search::{self, Budget, CostLedger, NodeId, SearchConfig, TimedEvent, log};
 
 /// One line, line feed included.
 pub(crate) fn line(value: &impl Serialize) -> String {
@@ -39,9 +39,9 @@ pub struct Header {
 /// meant before there was a choice, so that old records stay the same configuration's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Config {
-    #[serde(default, skip_serializing_if = "Guidance::is_best_first")]
-    search: Guidance,
-    rule: Rule,
+    #[serde(default, skip_serializing_if = "Order::is_best_first")]
+    search: Order,
+    rule: Priority,
     passes: u32,
     samples: u32,
     expansions: u32,
@@ -64,7 +64,7 @@ fn is_false(b: &bool) -> bool {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Guidance {
+enum Order {
     #[default]
     BestFirst,
     CriticGuided,
@@ -74,7 +74,7 @@ enum Guidance {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Rule {
+enum Priority {
     Sum,
     Average,
     LengthNormalised { alpha: f64 },
@@ -135,7 +135,7 @@ fn bare_cost(candidates: &[Candidate]) -> ModelCost {
     ModelCost { prompt_tokens: 0, generated_tokens, device_us: 0, failed: 0 }
 }
 
-impl Guidance {
+impl Order {
     fn is_best_first(&self) -> bool {
         matches!(self, Self::BestFirst)
     }
@@ -164,18 +164,18 @@ impl From<Header> for log::LogHeader {
 
 impl From<&SearchConfig> for Config {
     fn from(config: &SearchConfig) -> Self {
-        let SearchConfig { search, rule, budget, in_flight, seed, widen } = config;
+        let SearchConfig { order, priority, budget, in_flight, seed, widen } = config;
         let Budget { passes, samples, expansions, wall_ms, tactics, tokens, lean_cpu_ms, cost_ms } = *budget;
-        let search = match search {
-            SearchRule::BestFirst => Guidance::BestFirst,
-            SearchRule::CriticGuided => Guidance::CriticGuided,
-            SearchRule::SharedTree => Guidance::SharedTree,
-            SearchRule::TwoTrees => Guidance::TwoTrees,
+        let search = match order {
+            search::Order::BestFirst => Order::BestFirst,
+            search::Order::CriticGuided => Order::CriticGuided,
+            search::Order::SharedTree => Order::SharedTree,
+            search::Order::TwoTrees => Order::TwoTrees,
         };
-        let rule = match *rule {
-            PriorityRule::Sum => Rule::Sum,
-            PriorityRule::Average => Rule::Average,
-            PriorityRule::LengthNormalised { alpha } => Rule::LengthNormalised { alpha },
+        let rule = match *priority {
+            search::Priority::Sum => Priority::Sum,
+            search::Priority::Average => Priority::Average,
+            search::Priority::LengthNormalised { alpha } => Priority::LengthNormalised { alpha },
         };
         let (in_flight, seed, widen) = (*in_flight, *seed, *widen);
         Self {
@@ -213,19 +213,19 @@ impl From<Config> for SearchConfig {
             seed,
             widen,
         } = config;
-        let search = match search {
-            Guidance::BestFirst => SearchRule::BestFirst,
-            Guidance::CriticGuided => SearchRule::CriticGuided,
-            Guidance::SharedTree => SearchRule::SharedTree,
-            Guidance::TwoTrees => SearchRule::TwoTrees,
+        let order = match search {
+            Order::BestFirst => search::Order::BestFirst,
+            Order::CriticGuided => search::Order::CriticGuided,
+            Order::SharedTree => search::Order::SharedTree,
+            Order::TwoTrees => search::Order::TwoTrees,
         };
-        let rule = match rule {
-            Rule::Sum => PriorityRule::Sum,
-            Rule::Average => PriorityRule::Average,
-            Rule::LengthNormalised { alpha } => PriorityRule::LengthNormalised { alpha },
+        let priority = match rule {
+            Priority::Sum => search::Priority::Sum,
+            Priority::Average => search::Priority::Average,
+            Priority::LengthNormalised { alpha } => search::Priority::LengthNormalised { alpha },
         };
         let budget = Budget { passes, samples, expansions, wall_ms, tactics, tokens, lean_cpu_ms, cost_ms };
-        Self { search, rule, budget, in_flight, seed, widen }
+        Self { order, priority, budget, in_flight, seed, widen }
     }
 }
 

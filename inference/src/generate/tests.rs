@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::network::Compute;
+use crate::sampling::Decoding;
 use crate::tokenizer::train_byte_level_bpe;
 use crate::train::{initial_weights, small_config};
 use crate::weights::{Checkpoint, Dtype, SafetensorsBytes};
@@ -37,7 +38,7 @@ fn logprobs(model: &LanguageModel, tokens: &[u32]) -> Vec<f32> {
 #[test]
 fn a_beam_of_every_token_finds_the_texts_of_the_highest_score() {
     let prompt = [5, 9, 60];
-    let sampling = Sampling { temperature: 0.0, max_tokens: 2, ..Sampling::default() };
+    let sampling = Sampling { decoding: Decoding::Beam, max_tokens: 2, ..Sampling::default() };
     for scoring in [Scoring::Mean, Scoring::Sum] {
         let mut model = model(scoring);
         let vocab = model.network().config().vocab_size as u32;
@@ -62,7 +63,7 @@ fn a_beam_of_every_token_finds_the_texts_of_the_highest_score() {
 
 #[test]
 fn narrow_beams_are_ordered_and_without_repeats() {
-    let sampling = Sampling { temperature: 0.0, max_tokens: 12, ..Sampling::default() };
+    let sampling = Sampling { decoding: Decoding::Beam, max_tokens: 12, ..Sampling::default() };
     let mut model = model(Scoring::Sum);
     for n in [0, 1, 5] {
         let (found, _) = pollster::block_on(model.generate(&[7, 8], &sampling, n, 0)).unwrap();

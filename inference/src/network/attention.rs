@@ -5,7 +5,7 @@
 
 use burn::tensor::Tensor;
 
-use super::host;
+use super::cpu;
 use super::tiles::Compute;
 
 /// Causal attention. `queries` are `[n_heads, head_dim, n_tokens]`, already divided by the root of `head_dim`; returns
@@ -15,7 +15,7 @@ pub(super) fn causal(compute: &Compute, queries: Tensor<3>, keys: Tensor<3>, val
     let [n_kv_heads, _, n_keys] = keys.dims();
     let queries = queries.reshape([n_kv_heads, n_heads / n_kv_heads, head_dim, n_tokens]);
     let scores = keys.reshape([n_kv_heads, 1, head_dim, n_keys]).swap_dims(2, 3).matmul(queries);
-    let [weights] = host::softmax(compute, [scores], true);
+    let [weights] = cpu::softmax(compute, [scores], true);
     values.reshape([n_kv_heads, 1, head_dim, n_keys]).matmul(weights).reshape([n_heads * head_dim, n_tokens])
 }
 
@@ -41,7 +41,7 @@ pub(super) fn shared_prefix(
     // product per sample and head.
     let own_scores = |idx| (own_keys.clone() * queries.clone().narrow(1, idx, 1).swap_dims(0, 1)).sum_dim(2);
     let own = Tensor::cat((0..group).map(own_scores).collect(), 2).permute([1, 2, 0, 3]);
-    let [shared, own] = host::softmax(compute, [shared, own], false);
+    let [shared, own] = cpu::softmax(compute, [shared, own], false);
     let shared = prefix_values.reshape([n_kv_heads, 1, head_dim, n_prefix]).matmul(shared);
     let own_sums = |idx| (own_values.clone() * own.clone().narrow(1, idx, 1).permute([2, 0, 1, 3])).sum_dim(0);
     let own = Tensor::cat((0..group).map(own_sums).collect(), 0).swap_dims(0, 1);

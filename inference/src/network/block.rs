@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::host;
+use super::cpu;
 use super::tiles::Compute;
 use crate::weights::{BlockWeights, Matrix};
 
@@ -57,7 +57,7 @@ impl Block {
         let gate_up = self.gate_up.val();
         let gate = compute.project(gate_up.clone().narrow(0, 0, two_ffn / 2), normed.clone());
         let up = compute.project(gate_up.narrow(0, two_ffn / 2, two_ffn / 2), normed);
-        x + compute.project(self.down.val(), host::swiglu(compute, gate, up))
+        x + compute.project(self.down.val(), cpu::swiglu(compute, gate, up))
     }
 }
 

@@ -4,7 +4,7 @@
 mod attention;
 mod block;
 mod cache;
-mod host;
+mod cpu;
 #[cfg(not(target_arch = "wasm32"))]
 mod learn;
 mod rotary;

@@ -6,8 +6,8 @@
 mod adamw;
 mod autodiff;
 mod batches;
+mod cpu;
 mod data;
-mod host;
 mod initial;
 mod parameters;
 mod slots;
@@ -380,7 +380,7 @@ impl Training {
     /// The loss of a batch, and the gradients of all trained arrays.
     fn gradients(&self, batch: &Batch) -> Result<(f64, Vec<Vec<f32>>), TrainError> {
         if self.compute.is_cpu() {
-            return host::gradients(&self.config, self.compute.device(), &self.parameters, batch);
+            return cpu::gradients(&self.config, self.compute.device(), &self.parameters, batch);
         }
         autodiff::gradients(&self.config, &self.compute, &self.parameters, batch)
     }

@@ -3,20 +3,20 @@
 use super::*;
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::simulated::SimulatedExecutor;
-use stepwise_core::search::{Budget, SearchConfig, SearchEnd, SearchRule};
+use stepwise_core::search::{Budget, Order, SearchConfig, SearchEnd};
 
 /// A search among states that the simulation invents; the simulation decides nothing about what is mined.
-fn searched(seed: u64, rule: SearchRule) -> Search {
+fn searched(seed: u64, order: Order) -> Search {
     let budget = Budget { passes: 2, ..Budget::new(8, 60) };
-    let config = SearchConfig { search: rule, seed, ..SearchConfig::best_first(budget) };
+    let config = SearchConfig { order, seed, ..SearchConfig::best_first(budget) };
     let mut search = Search::new(Theorem { name: "t".into(), ..Theorem::default() }, config);
     SimulatedExecutor::new(seed).run(&mut search);
     search
 }
 
 fn searches() -> impl Iterator<Item = Search> {
-    let rules = [SearchRule::BestFirst, SearchRule::CriticGuided, SearchRule::SharedTree, SearchRule::TwoTrees];
-    (0..60).map(move |seed| searched(seed, rules[seed as usize % 4]))
+    let orders = [Order::BestFirst, Order::CriticGuided, Order::SharedTree, Order::TwoTrees];
+    (0..60).map(move |seed| searched(seed, orders[seed as usize % 4]))
 }
 
 #[test]

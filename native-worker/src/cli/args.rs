@@ -30,7 +30,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub use self::bench::{BenchCommand, BenchLeanArgs, BenchModelArgs};
-pub use self::budget::{BudgetArgs, Priority, SearchOrder};
+pub use self::budget::{BudgetArgs, Order, Priority};
 pub use self::check::CheckArgs;
 pub use self::compare::{CompareArgs, NamedFlags};
 pub use self::config::{ConfigCommand, ConfigShowArgs};

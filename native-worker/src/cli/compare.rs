@@ -20,7 +20,6 @@ use super::eval::{self, Tally};
 use super::models::Models;
 use super::output::{self, FAINT, styled};
 use super::progress::Progress;
-use super::prove::search_config;
 use super::{input, interrupt, lean};
 use crate::run::eval::{Step, Turn, log_path, run_turns, warm_up};
 use crate::run::results::ResultsFile;
@@ -127,9 +126,8 @@ async fn search(
     let mut to_do = BTreeSet::new();
     for (eval_idx, (recorded, run)) in recorded.iter_mut().zip(runs).enumerate() {
         let of_config = || format!("--config {}", recorded.results.name);
-        let models = Models::open(&run.models, &run.lean, &search_config(&run.budget, 1), &progress)
-            .await
-            .with_context(of_config)?;
+        let models =
+            Models::open(&run.models, &run.lean, &run.budget.config(1), &progress).await.with_context(of_config)?;
         let eval =
             eval::build(run, models, Disprove::Never, None, &pool, stop.clone()).await.with_context(of_config)?;
         let records = std::mem::take(&mut recorded.results.records);

@@ -20,7 +20,6 @@ use super::args::{EvalArgs, ModelSource, RunArgs};
 use super::models::Models;
 use super::output::{self, BAD, GOOD, styled};
 use super::progress::Progress;
-use super::prove::search_config;
 use super::{input, interrupt, lean};
 use crate::lean::pool::Pool;
 use crate::run::eval::{Eval, Step, Tidying, Turn, run_turns, warm_up};
@@ -45,7 +44,7 @@ pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome>
     // Without --results nothing is recorded, and nothing is looked for.
     let path = args.results.as_deref().unwrap_or(Path::new(""));
     let progress = Progress::new(verbose);
-    let config = search_config(&args.run.budget, 1);
+    let config = args.run.budget.config(1);
     let models = Models::open(&args.run.models, &args.run.lean, &config, &progress).await?;
     // When everything is recorded already, Lean need not start to say so.
     if let Some(first) = recorded.first() {
@@ -123,7 +122,7 @@ pub(super) async fn build(
         pool: pool.clone(),
         policy: models.policy,
         critic: models.critic,
-        config: search_config(&args.budget, 1),
+        config: args.budget.config(1),
         lean: format!("{} {}", info.backend, info.lean_version),
         disprove,
         // One more than hosts where a model thinks, so that no host waits for it. Where none does, more searches than hosts

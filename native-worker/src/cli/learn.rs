@@ -29,7 +29,7 @@ use crate::lean::pool::Pool;
 use crate::learn::folder::{Lines, RunFolder, write_json, write_whole};
 use crate::learn::searches::Statements;
 use crate::learn::training::Shape;
-use crate::learn::{Beginning, EvalSet, Learn, LearnOptions, Told, Workshop, revision};
+use crate::learn::{Beginning, EvalSet, Learn, LearnOptions, Reporter, Resources, revision};
 use crate::models::ModelDevice;
 use crate::run::policy::mixture::Mixture;
 use crate::run::policy::premises::LemmaPolicy;
@@ -65,7 +65,7 @@ pub(super) async fn run(args: &LearnArgs, settings: &ArgMatches, verbose: u8) ->
         Some(manifest) => resumed(args, &folder, &manifest, &settings, &lean)?,
         None => begun(args, &folder, settings, &lean, &progress)?,
     };
-    let learn = learn(args, folder, problems, workshop(args, pool.clone(), lean, stop, &progress).await?, &progress)?;
+    let learn = learn(args, folder, problems, resources(args, pool.clone(), lean, stop, &progress).await?, &progress)?;
     let ran = learn.run().await;
     progress.finish();
     pool.shutdown().await;
@@ -248,7 +248,7 @@ fn learn(
     args: &LearnArgs,
     folder: RunFolder,
     problems: Vec<Problem>,
-    workshop: Workshop,
+    resources: Resources,
     progress: &Progress,
 ) -> anyhow::Result<Learn> {
     let (held_out, training): (Vec<Problem>, Vec<Problem>) = problems.into_iter().partition(is_held_out);
@@ -269,8 +269,8 @@ fn learn(
         statements: Statements::new(training),
         sets,
         options: options(args, lemmas(args)?),
-        workshop,
-        told: Arc::new(Teller(progress.clone())),
+        resources,
+        reporter: Arc::new(Teller(progress.clone())),
     })
 }
 
@@ -330,9 +330,7 @@ fn lemmas(args: &LearnArgs) -> anyhow::Result<Option<Arc<Vec<u8>>>> {
 
 fn sampling(models: &LearnModelArgs) -> Sampling {
     Sampling {
-        temperature: models.temperature,
-        top_k: None,
-        top_p: 1.0,
+        decoding: Sampling::default().decoding.at(models.temperature),
         max_tokens: models.tactic_tokens as usize,
         stop: Vec::new(),
     }
@@ -342,13 +340,13 @@ fn beginning(text: &str, shape: Shape) -> Beginning {
     if text == NEW { Beginning::New(shape) } else { Beginning::Folder(text.into()) }
 }
 
-async fn workshop(
+async fn resources(
     args: &LearnArgs,
     pool: Pool,
     lean: String,
     stop: crate::run::stop::Stop,
     progress: &Progress,
-) -> anyhow::Result<Workshop> {
+) -> anyhow::Result<Resources> {
     let device = ModelDevice::choose(args.models.device.choice(), args.models.threads.0.map(|n| n as usize)).await?;
     if device.is_software_gpu {
         progress.say(&format!("{} is a program on the CPU: `--device cpu` is faster", device.name));
@@ -358,7 +356,7 @@ async fn workshop(
         None => Arc::clone(&portfolio),
         Some(path) => Arc::new(Mixture::new(Arc::clone(&portfolio), Arc::new(LemmaPolicy::open(path)?), 0.5)),
     };
-    Ok(Workshop { pool, lean, device, portfolio, explorer, stop })
+    Ok(Resources { pool, lean, device, portfolio, explorer, stop })
 }
 
 fn is_held_out(problem: &Problem) -> bool {
@@ -404,7 +402,7 @@ fn table(rounds: &[Round]) -> String {
 /// Tells the run's progress on standard error.
 struct Teller(Progress);
 
-impl Told for Teller {
+impl Reporter for Teller {
     fn say(&self, line: &str) {
         self.0.say(line);
     }

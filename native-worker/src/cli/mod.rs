@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(help, Some("try the CPU with `--device cpu`"));
         assert_eq!(told(ModelFailure::Model(Arc::new(ModelError::Unsuited("no".to_owned())))).1, None);
 
-        let train = crate::learn::training::ApprenticeError::from(TrainError::Device("lost".to_owned()));
+        let train = crate::learn::training::TrainingError::from(TrainError::Device("lost".to_owned()));
         assert_eq!(advice(&train.into()), Some("try the CPU with `--device cpu`"));
         static WRONG: std::sync::LazyLock<DeviceError> =
             std::sync::LazyLock::new(|| DeviceError::Wrong { name: "GPU".to_owned(), error: 1.0 });

@@ -8,14 +8,13 @@ use stepwise_core::goal::Goal;
 use stepwise_core::policy::portfolio;
 use stepwise_core::prompt::{Message, Prompt, PromptFormat, clean_tactic, critic_prompt, policy_prompt, state_text};
 use stepwise_core::search::SearchConfig;
-use stepwise_inference::Sampling;
 use stepwise_inference::chat::ChatTemplate;
 use stepwise_inference::tokenizer::Segment;
+use stepwise_inference::{Decoding, Draw, Sampling};
 
 use super::args::{Cli, Command, LeanArgs, ModelArgs, ModelSource};
 use super::lean::has_mathlib;
 use super::progress::Progress;
-use super::prove::search_config;
 use crate::models::shipped;
 use crate::models::{DeviceChoice, LocalCritic, LocalPolicy, ModelDevice, PolicyUse, PromptChoice};
 use crate::run::MissingCritic;
@@ -49,7 +48,7 @@ impl Models {
         config: &SearchConfig,
         progress: &Progress,
     ) -> anyhow::Result<Self> {
-        Self::open_for(args, lean, config.search.needs_critic(), progress).await
+        Self::open_for(args, lean, config.order.needs_critic(), progress).await
     }
 
     /// Opens what the flags name, for searches of which some need a critic, or none.
@@ -82,7 +81,10 @@ impl Models {
             }
             ModelSource::Url(url) => {
                 let server = ServerOptions::new(url);
-                let options = EndpointOptions { server, sampling: endpoint_sampling(args), format: format(args)? };
+                let options = EndpointOptions { server, sampling: sampling(args), wording: wording(args)? };
+                if options.sampling.decoding == Decoding::Beam {
+                    progress.say("an endpoint has no beam search: at temperature 0 it gives one tactic for each state");
+                }
                 (Arc::new(Endpoint::connect(options).await?), None, None)
             }
         };
@@ -124,7 +126,7 @@ impl Models {
 pub async fn of_prove(flags: &[String]) -> anyhow::Result<(Arc<dyn Policy>, Option<Arc<dyn Critic>>)> {
     let line = ["stepwise", "prove"].into_iter().map(str::to_owned).chain(flags.iter().cloned());
     let Command::Prove(args) = Cli::try_parse_from(line)?.command else { bail!("this is no `prove`") };
-    let config = search_config(&args.budget, 1);
+    let config = args.budget.config(1);
     let models = Models::open(&args.models, &args.lean, &config, &Progress::new(0)).await?;
     Ok((models.policy, models.critic))
 }
@@ -193,34 +195,27 @@ async fn load<M: Send + 'static, E: std::error::Error + Send + Sync + 'static>(
 }
 
 fn policy_use(args: &ModelArgs) -> PolicyUse {
-    let sampling = Sampling {
-        temperature: args.temperature.0.unwrap_or(Sampling::default().temperature),
-        top_k: args.top_k.0.map(|k| usize::try_from(k).unwrap_or(usize::MAX)),
-        top_p: args.top_p,
-        max_tokens: args.tactic_tokens as usize,
-        stop: Vec::new(),
-    };
-    PolicyUse { prompt: args.prompt, sampling, own_temperature: args.temperature.0.is_none() }
+    PolicyUse { prompt: args.prompt, sampling: sampling(args), own_temperature: args.temperature.0.is_none() }
 }
 
-fn endpoint_sampling(args: &ModelArgs) -> endpoint::Sampling {
-    endpoint::Sampling {
-        temperature: args.temperature.0.unwrap_or(Sampling::default().temperature),
-        top_k: args.top_k.0.map(|k| u32::try_from(k).unwrap_or(u32::MAX)),
+fn sampling(args: &ModelArgs) -> Sampling {
+    let draw = Draw {
+        temperature: args.temperature.0.unwrap_or(Draw::default().temperature),
+        top_k: args.top_k.0.map(|k| usize::try_from(k).unwrap_or(usize::MAX)),
         top_p: args.top_p,
-        max_tokens: args.tactic_tokens,
-    }
+    };
+    Sampling { decoding: Decoding::of_draw(draw), max_tokens: args.tactic_tokens as usize, stop: Vec::new() }
 }
 
 /// What an endpoint's model reads. Its server has the template of chats, but completions bypass it, so it is written
 /// out here.
-fn format(args: &ModelArgs) -> anyhow::Result<endpoint::PromptFormat> {
+fn wording(args: &ModelArgs) -> anyhow::Result<endpoint::Wording> {
     let format = match args.prompt {
         PromptChoice::Auto => PromptFormat::StepProver,
         PromptChoice::Format(format) => format,
     };
     let template = ChatTemplate::internlm2()?;
-    Ok(endpoint::PromptFormat {
+    Ok(endpoint::Wording {
         prompt: Box::new(move |request| match policy_prompt(format, request) {
             Prompt::Text(text) => text,
             Prompt::Chat(messages) => chat_text(&template, &messages, true),

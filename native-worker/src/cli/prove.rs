@@ -8,11 +8,11 @@ use stepwise_core::outcome::Verdict;
 use stepwise_core::problem::{OpenPlace, Sorries, SplitFile, Theorem, fill, split_file, split_sorries};
 use stepwise_core::search::log::LogHeader;
 use stepwise_core::search::sides::Disprove;
-use stepwise_core::search::{CostLedger, Search, SearchConfig, SearchEnd};
+use stepwise_core::search::{CostLedger, Search, SearchEnd};
 use stepwise_core::words;
 
 use super::Outcome;
-use super::args::{BudgetArgs, ProveArgs};
+use super::args::ProveArgs;
 use super::input::{self, Given, Wanted};
 use super::models::Models;
 use super::output::{self, BAD, GOOD, styled};
@@ -48,7 +48,7 @@ pub(super) async fn run(args: &ProveArgs, verbose: u8) -> anyhow::Result<Outcome
         tell(args, &report)?;
         return Ok(report.outcome());
     }
-    let models = Models::open(&args.models, &args.lean, &search_config(&args.budget, 1), &progress).await?;
+    let models = Models::open(&args.models, &args.lean, &args.budget.config(1), &progress).await?;
     let pool = lean::start_pool_within(&args.lean, args.budget.timeout.0).await?;
     let stop = {
         let progress = progress.clone();
@@ -64,40 +64,6 @@ pub(super) async fn run(args: &ProveArgs, verbose: u8) -> anyhow::Result<Outcome
     let report = Report { notes, ..report? };
     tell(args, &report)?;
     Ok(report.outcome())
-}
-
-/// The search's configuration from the flags.
-pub(super) fn search_config(budget: &BudgetArgs, in_flight: usize) -> SearchConfig {
-    use stepwise_core::search::{Budget, PriorityRule, SearchRule};
-
-    use super::args::{Priority, SearchOrder};
-    let millis = |limit: Option<std::time::Duration>| limit.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
-    SearchConfig {
-        search: match budget.search {
-            SearchOrder::Bf => SearchRule::BestFirst,
-            SearchOrder::Cg => SearchRule::CriticGuided,
-            SearchOrder::BfCg => SearchRule::SharedTree,
-            SearchOrder::BfCgTrees => SearchRule::TwoTrees,
-        },
-        rule: match budget.priority {
-            Priority::Sum => PriorityRule::Sum,
-            Priority::Average => PriorityRule::Average,
-            Priority::Length => PriorityRule::LengthNormalised { alpha: budget.alpha },
-        },
-        budget: Budget {
-            passes: budget.passes,
-            samples: budget.samples,
-            expansions: budget.expansions,
-            wall_ms: millis(budget.timeout.0),
-            tactics: budget.max_tactics.0,
-            tokens: budget.max_tokens.0,
-            lean_cpu_ms: millis(budget.max_lean_cpu.0),
-            cost_ms: millis(budget.max_cost.0),
-        },
-        in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
-        seed: budget.seed,
-        widen: true,
-    }
 }
 
 /// What is to be proved; a resumed search knows it itself.
@@ -326,7 +292,7 @@ impl Prover<'_> {
     }
 
     async fn job(&self, theorem: Theorem, log: Option<&Path>) -> anyhow::Result<Job> {
-        let config = search_config(&self.args.budget, lean::n_hosts(&self.args.lean));
+        let config = self.args.budget.config(lean::n_hosts(&self.args.lean));
         let Some(path) = log else { return Ok(Job::new(Search::new(theorem, config), None)) };
         let info = self.pool.info().await?;
         let header = LogHeader {

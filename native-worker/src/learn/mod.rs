@@ -26,7 +26,7 @@ use crate::run::eval::EvalError;
 use crate::run::policy::Policy;
 use crate::run::stop::Stop;
 use folder::FolderError;
-use training::{ApprenticeError, Shape};
+use training::{Shape, TrainingError};
 
 /// What rounds are run with.
 pub struct LearnOptions {
@@ -87,7 +87,7 @@ pub struct EvalSet {
 }
 
 /// What a run works with.
-pub struct Workshop {
+pub struct Resources {
     /// The Lean hosts.
     pub pool: Pool,
     /// The Lean, as records name it.
@@ -103,7 +103,7 @@ pub struct Workshop {
 }
 
 /// What a run tells while it works.
-pub trait Told: Send + Sync {
+pub trait Reporter: Send + Sync {
     /// A line that stays.
     fn say(&self, line: &str);
     /// How far the work is; `line` is made only when it is shown.
@@ -119,7 +119,7 @@ pub enum LearnError {
     #[error(transparent)]
     Search(#[from] EvalError),
     #[error(transparent)]
-    Training(#[from] ApprenticeError),
+    Training(#[from] TrainingError),
     /// A trained model that cannot be opened.
     #[error(transparent)]
     Model(#[from] LocalError),

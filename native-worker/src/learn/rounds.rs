@@ -9,7 +9,7 @@ use stepwise_core::critic::ScoreRequest;
 use stepwise_core::random::SplitMix64;
 use stepwise_core::record::Status;
 use stepwise_core::search::sides::Disprove;
-use stepwise_core::search::{Budget, SearchConfig, SearchRule};
+use stepwise_core::search::{Budget, Order, SearchConfig};
 use stepwise_inference::tokenizer::train_byte_level_bpe;
 use stepwise_learn::lessons::{Lessons, goal};
 use stepwise_learn::progress::{Progress, best};
@@ -18,8 +18,8 @@ use stepwise_learn::run::{PassRate, Round, Side, Stage, StageCost, Trial};
 use super::evaluation::{Candidate, PassRates, cost_of, evaluate};
 use super::folder::{Lines, RunFolder, read_json, write_json, write_whole};
 use super::searches::{StageRun, Statements};
-use super::training::{Apprenticeship, END, Measured, REWARD, Start, Trained, WrittenStep};
-use super::{Beginning, EvalSet, LearnError, LearnOptions, Told, Workshop};
+use super::training::{END, Measured, REWARD, Start, Trained, TrainingJob, WrittenStep};
+use super::{Beginning, EvalSet, LearnError, LearnOptions, Reporter, Resources};
 use crate::models::local::unpacked_premises;
 use crate::models::shipped::Role;
 use crate::models::{LocalCritic, LocalPolicy, PolicyUse, PromptChoice};
@@ -42,8 +42,8 @@ pub struct Learn {
     pub sets: Vec<EvalSet>,
     pub options: LearnOptions,
     /// What it works with.
-    pub workshop: Workshop,
-    pub told: Arc<dyn Told>,
+    pub resources: Resources,
+    pub reporter: Arc<dyn Reporter>,
 }
 
 /// The models that the next round begins with.
@@ -111,7 +111,7 @@ impl Learn {
         let number = running.number;
         let policy = self.searching_policy(kept)?;
         let critic = self.critic(kept.critic.as_deref())?;
-        self.told.say(&format!("round {number}: {} statements are open, {} proposes", running.open, policy.name()));
+        self.reporter.say(&format!("round {number}: {} statements are open, {} proposes", running.open, policy.name()));
 
         let all = self.shuffled(number, progress.open());
         if self.search(running, progress, (Stage::Scan, all), &policy, None).await? {
@@ -259,31 +259,32 @@ impl Learn {
         let seed = self.options.seed.wrapping_mul(1_000_003) + u64::from(running.number) * 4 + stage as u64;
         let eval = || Eval {
             disprove: Disprove::Never,
-            pool: self.workshop.pool.clone(),
+            pool: self.resources.pool.clone(),
             policy: Arc::clone(policy),
             critic: critic.cloned(),
             config: SearchConfig {
-                search: if critic.is_some() { SearchRule::SharedTree } else { SearchRule::BestFirst },
+                order: if critic.is_some() { Order::SharedTree } else { Order::BestFirst },
                 seed,
                 ..SearchConfig::best_first(budget.clone())
             },
-            lean: self.workshop.lean.clone(),
+            lean: self.resources.lean.clone(),
             concurrency: self.options.concurrency,
             logs: None,
             tidy: None,
-            stop: self.workshop.stop.clone(),
+            stop: self.resources.stop.clone(),
         };
         let n_to_do = order.len();
         let what = format!("round {}, {}", running.number, stage.name());
-        self.told.say(&format!("{what}: {n_to_do} statements"));
+        self.reporter.say(&format!("{what}: {n_to_do} statements"));
         let n_ended = Arc::new(AtomicU64::new(0));
         let n_proved = Arc::new(AtomicU64::new(0));
         let Running { trials, lines, .. } = running;
         let show: Arc<dyn Fn(Step) + Send + Sync> = {
-            let (told, n_ended, n_proved) = (Arc::clone(&self.told), Arc::clone(&n_ended), Arc::clone(&n_proved));
+            let (reporter, n_ended, n_proved) =
+                (Arc::clone(&self.reporter), Arc::clone(&n_ended), Arc::clone(&n_proved));
             let what = what.clone();
             Arc::new(move |_| {
-                told.update(&|| {
+                reporter.update(&|| {
                     let (ended, proved) = (n_ended.load(Ordering::Relaxed), n_proved.load(Ordering::Relaxed));
                     format!("{what}: {ended} searches ended, {proved} proofs")
                 });
@@ -297,7 +298,7 @@ impl Learn {
         let evals = [eval(), eval()];
         let run = StageRun { stage, order, evals, trials: lines, progress };
         let interrupted = self.statements.search(run, &mut ended, show).await?;
-        self.told.say(&format!(
+        self.reporter.say(&format!(
             "{what}: {} searches, {} proofs",
             n_ended.load(Ordering::Relaxed),
             n_proved.load(Ordering::Relaxed)
@@ -319,7 +320,7 @@ impl Learn {
         if let (Some(trained), true) = (read_json(&outcome)?, folder.is_dir()) {
             return Ok(Some(trained));
         }
-        if self.workshop.stop.level() != StopLevel::Run {
+        if self.resources.stop.level() != StopLevel::Run {
             return Ok(None);
         }
         let (beginning, known, options) = match role {
@@ -335,10 +336,10 @@ impl Learn {
             },
             (Some(folder), _) | (None, Beginning::Folder(folder)) => Start::Folder(folder.clone()),
         };
-        let apprenticeship = Apprenticeship {
+        let job = TrainingJob {
             role,
             start,
-            rival: known.clone(),
+            baseline: known.clone(),
             training: training.clone(),
             validation: validation.clone(),
             without: self.statements.without(),
@@ -347,13 +348,14 @@ impl Learn {
             curve: self.folder.of_round(number, &format!("training/{}.jsonl", role.name()))?,
             state: self.folder.of_round(number, &format!("training/{}.state", role.name()))?,
         };
-        let (device, stop, told) = (self.workshop.device.clone(), self.workshop.stop.clone(), Arc::clone(&self.told));
+        let (device, stop, reporter) =
+            (self.resources.device.clone(), self.resources.stop.clone(), Arc::clone(&self.reporter));
         let trained = tokio::task::spawn_blocking(move || {
-            let show = |line: &str| told.update(&|| format!("round {number}, training the {line}"));
-            let trained = apprenticeship.run(&device, &stop, &show);
+            let show = |line: &str| reporter.update(&|| format!("round {number}, training the {line}"));
+            let trained = job.run(&device, &stop, &show);
             // The state is for going on; a finished model has no use for it.
             if trained.as_ref().is_ok_and(|trained| !trained.interrupted) {
-                let _ = std::fs::remove_file(&apprenticeship.state);
+                let _ = std::fs::remove_file(&job.state);
             }
             trained
         });
@@ -362,7 +364,7 @@ impl Learn {
             return Ok(None);
         }
         if let Some(validation) = &trained.validation {
-            self.told.say(&format!(
+            self.reporter.say(&format!(
                 "round {number}: the {} has a loss of {:.3} and an accuracy of {:.1}% on {} lessons that it has not seen",
                 role.name(),
                 validation.loss,
@@ -401,7 +403,7 @@ impl Learn {
     /// Evaluates the round's models on every set; `None` when the caller stopped it.
     async fn evaluate(&self, number: u32, has_critic: bool) -> Result<Option<(PassRates, StageCost)>, LearnError> {
         let policy = self.trained_policy(&self.folder.of_round(number, "policy")?)?;
-        let policy = mixed(policy, Arc::clone(&self.workshop.portfolio), self.options.eval_mix);
+        let policy = mixed(policy, Arc::clone(&self.resources.portfolio), self.options.eval_mix);
         let critic = match has_critic {
             true => self.critic(Some(&self.folder.of_round(number, "critic")?))?,
             false => None,
@@ -412,19 +414,19 @@ impl Learn {
             let results = |name: &str| self.folder.of_round(number, &format!("eval/{}/{name}.jsonl", set.name));
             let eval = |policy: &Arc<dyn Policy>, critic: Option<&Arc<dyn Critic>>| Eval {
                 disprove: Disprove::Never,
-                pool: self.workshop.pool.clone(),
+                pool: self.resources.pool.clone(),
                 policy: Arc::clone(policy),
                 critic: critic.cloned(),
                 config: SearchConfig {
-                    search: if critic.is_some() { SearchRule::SharedTree } else { SearchRule::BestFirst },
+                    order: if critic.is_some() { Order::SharedTree } else { Order::BestFirst },
                     seed: self.options.seed,
                     ..SearchConfig::best_first(self.options.eval.clone())
                 },
-                lean: self.workshop.lean.clone(),
+                lean: self.resources.lean.clone(),
                 concurrency: self.options.concurrency,
                 logs: None,
                 tidy: None,
-                stop: self.workshop.stop.clone(),
+                stop: self.resources.stop.clone(),
             };
             let mut candidates = vec![Candidate {
                 name: BEST_FIRST.to_owned(),
@@ -437,14 +439,18 @@ impl Learn {
             }
             // The baseline does not change from round to round.
             if number == 1 {
-                let (name, eval) = ("portfolio".to_owned(), eval(&self.workshop.portfolio, None));
+                let (name, eval) = ("portfolio".to_owned(), eval(&self.resources.portfolio, None));
                 candidates.push(Candidate { results: results(&name)?, name, eval });
             }
-            self.told.say(&format!("round {number}, evaluating on {} problems of {}", set.problems.len(), set.name));
+            self.reporter.say(&format!(
+                "round {number}, evaluating on {} problems of {}",
+                set.problems.len(),
+                set.name
+            ));
             let show: Arc<dyn Fn(Step) + Send + Sync> = {
-                let (told, name) = (Arc::clone(&self.told), set.name.clone());
+                let (reporter, name) = (Arc::clone(&self.reporter), set.name.clone());
                 Arc::new(move |step: Step| {
-                    told.update(&|| {
+                    reporter.update(&|| {
                         format!("round {number}, evaluating on {name}: problem {}", step.turn.problem_idx + 1)
                     });
                 })
@@ -454,7 +460,7 @@ impl Learn {
                 return Ok(None);
             }
             for (name, PassRate { solved, total }) in &evaluated.pass_rates {
-                self.told.say(&format!("round {number}, {}: {name} solves {solved} of {total}", set.name));
+                self.reporter.say(&format!("round {number}, {}: {name} solves {solved} of {total}", set.name));
             }
             cost += evaluated.cost;
             pass_rates.insert(set.name.clone(), evaluated.pass_rates);
@@ -464,20 +470,20 @@ impl Learn {
 
     /// Who proposes in searches: exploration, and beside it the trained policy once there is one.
     fn searching_policy(&self, kept: &Kept) -> Result<Arc<dyn Policy>, LearnError> {
-        let explorer = Arc::clone(&self.workshop.explorer);
+        let explorer = Arc::clone(&self.resources.explorer);
         let Some(folder) = &kept.policy else { return Ok(explorer) };
         Ok(mixed(self.trained_policy(folder)?, explorer, self.options.explore))
     }
 
     fn trained_policy(&self, folder: &Path) -> Result<Arc<dyn Policy>, LearnError> {
-        let (device, sampling) = (self.workshop.device.clone(), self.options.sampling.clone());
+        let (device, sampling) = (self.resources.device.clone(), self.options.sampling.clone());
         let use_as = PolicyUse { prompt: PromptChoice::Auto, sampling, own_temperature: false };
         Ok(Arc::new(LocalPolicy::open(folder, device, use_as, &mut |_, _| {})?))
     }
 
     fn critic(&self, folder: Option<&Path>) -> Result<Option<Arc<dyn Critic>>, LearnError> {
         let Some(folder) = folder else { return Ok(None) };
-        Ok(Some(Arc::new(LocalCritic::open(folder, self.workshop.device.clone(), &mut |_, _| {})?)))
+        Ok(Some(Arc::new(LocalCritic::open(folder, self.resources.device.clone(), &mut |_, _| {})?)))
     }
 }
 

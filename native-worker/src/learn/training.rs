@@ -63,13 +63,13 @@ pub enum Start {
 
 /// One model's training: what it reads and where it writes.
 #[derive(Debug)]
-pub struct Apprenticeship {
+pub struct TrainingJob {
     /// What is trained.
     pub role: Role,
     /// Where it begins.
     pub start: Start,
     /// The model's folder that it is held against.
-    pub rival: Option<PathBuf>,
+    pub baseline: Option<PathBuf>,
     /// What it learns.
     pub training: Lessons,
     /// What it is tried on and does not learn.
@@ -120,7 +120,7 @@ pub struct Trained {
     pub cost: StageCost,
     /// On the lessons that it did not learn; `None` where there are none, or the caller stopped it.
     pub validation: Option<Measured>,
-    /// The same for its rival.
+    /// The same for its baseline.
     pub validation_before: Option<Measured>,
     /// The caller stopped it; the state is saved.
     pub interrupted: bool,
@@ -128,7 +128,7 @@ pub struct Trained {
 
 /// Why a model cannot be trained.
 #[derive(Debug, thiserror::Error)]
-pub enum ApprenticeError {
+pub enum TrainingError {
     #[error(transparent)]
     Run(#[from] RunFolderError),
     /// The model folder that it begins with.
@@ -163,7 +163,7 @@ pub enum ApprenticeError {
 }
 
 /// The model that training begins with.
-struct Apprentice {
+struct Trainee {
     config: ModelConfig,
     weights: ModelWeights,
     reader: Reader,
@@ -174,23 +174,23 @@ struct Apprentice {
     last: u32,
 }
 
-impl Apprenticeship {
+impl TrainingJob {
     /// Trains, and writes the model folder. Goes on where an earlier process was killed. `show` is told how far it is.
     ///
     /// # Errors
     /// The model that it begins with cannot be read, there is nothing to learn, or a file cannot be written.
-    pub fn run(&self, device: &ModelDevice, stop: &Stop, show: &dyn Fn(&str)) -> Result<Trained, ApprenticeError> {
+    pub fn run(&self, device: &ModelDevice, stop: &Stop, show: &dyn Fn(&str)) -> Result<Trained, TrainingError> {
         if self.n_lessons() == 0 {
-            return Err(ApprenticeError::NothingToLearn(self.role.name()));
+            return Err(TrainingError::NothingToLearn(self.role.name()));
         }
-        let validation_before = match &self.rival {
-            Some(rival) => self.measured(self.opened(rival)?, device)?,
+        let validation_before = match &self.baseline {
+            Some(baseline) => self.measured(self.opened(baseline)?, device)?,
             None => None,
         };
-        let apprentice = self.apprentice()?;
-        let task = self.task(&apprentice, &self.training)?;
-        let validation = self.task(&apprentice, &self.validation)?;
-        let Apprentice { config, weights, .. } = &apprentice;
+        let trainee = self.trainee()?;
+        let task = self.task(&trainee, &self.training)?;
+        let validation = self.task(&trainee, &self.validation)?;
+        let Trainee { config, weights, .. } = &trainee;
         let mut training = Training::new(config, weights, task, self.options.clone(), &device.compute)?;
         let mut earlier = self.earlier_lines()?;
         if let Some(state) = read_state(&self.state)? {
@@ -254,7 +254,7 @@ impl Apprenticeship {
     }
 
     /// How well a model knows the validation's lessons.
-    fn measured(&self, model: Apprentice, device: &ModelDevice) -> Result<Option<Measured>, ApprenticeError> {
+    fn measured(&self, model: Trainee, device: &ModelDevice) -> Result<Option<Measured>, TrainingError> {
         let validation = self.task(&model, &self.validation)?;
         if task_len(&validation) == 0 {
             return Ok(None);
@@ -265,7 +265,7 @@ impl Apprenticeship {
     }
 
     /// Writes the folder, with all that the model it began with has beside its weights.
-    fn save(&self, config: &ModelConfig, weights: &ModelWeights) -> Result<(), ApprenticeError> {
+    fn save(&self, config: &ModelConfig, weights: &ModelWeights) -> Result<(), TrainingError> {
         let (dtype, side_files) = match &self.start {
             Start::New { tokenizer_json, lemmas, .. } => {
                 let lemmas = lemmas.as_ref().map(|lemmas| lemmas.as_slice());
@@ -284,8 +284,8 @@ impl Apprenticeship {
         shipped::open(folder, self.role)
     }
 
-    fn apprentice(&self) -> Result<Apprentice, ApprenticeError> {
-        let apprentice = match &self.start {
+    fn trainee(&self) -> Result<Trainee, TrainingError> {
+        let trainee = match &self.start {
             Start::New { shape, tokenizer_json, lemmas } => {
                 let tokenizer = Tokenizer::from_json(tokenizer_json)?;
                 let id = |token| tokenizer.id_of(token).ok_or_else(|| no_token(Path::new("tokenizer.json"), token));
@@ -306,24 +306,24 @@ impl Apprenticeship {
                     None => None,
                 };
                 let last = reward_token.unwrap_or(end);
-                Apprentice { config, weights, reader, format: PromptFormat::Plain, premises, last }
+                Trainee { config, weights, reader, format: PromptFormat::Plain, premises, last }
             }
             Start::Folder(path) => self.opened(path)?,
         };
-        let is_critic = matches!(apprentice.config.head, Head::Reward { .. });
+        let is_critic = matches!(trainee.config.head, Head::Reward { .. });
         if is_critic != (self.role == Role::Critic) {
             let folder = match &self.start {
                 Start::Folder(path) => path.clone(),
                 Start::New { .. } => PathBuf::new(),
             };
             let message = format!("this is no {}; name a folder of the right kind", self.role.name());
-            return Err(ApprenticeError::Unsuited { folder, message });
+            return Err(TrainingError::Unsuited { folder, message });
         }
-        Ok(apprentice)
+        Ok(trainee)
     }
 
     /// A folder's model.
-    fn opened(&self, path: &Path) -> Result<Apprentice, ApprenticeError> {
+    fn opened(&self, path: &Path) -> Result<Trainee, TrainingError> {
         let folder = self.open(path)?;
         let weights = Checkpoint::new(&folder.config, &folder)?.load()?;
         let reader = local::reader(&folder)?;
@@ -342,12 +342,12 @@ impl Apprenticeship {
             }
         };
         let premises = local::premises(&folder)?;
-        Ok(Apprentice { config: folder.config.clone(), weights, reader, format, premises, last })
+        Ok(Trainee { config: folder.config.clone(), weights, reader, format, premises, last })
     }
 
     /// The lessons as tokens.
-    fn task(&self, apprentice: &Apprentice, lessons: &Lessons) -> Result<Task, ApprenticeError> {
-        let Apprentice { reader, format, premises, last, .. } = apprentice;
+    fn task(&self, trainee: &Trainee, lessons: &Lessons) -> Result<Task, TrainingError> {
+        let Trainee { reader, format, premises, last, .. } = trainee;
         Ok(match self.role {
             Role::Policy => {
                 let example = |step: &Step| {
@@ -358,17 +358,17 @@ impl Apprenticeship {
                     tokens.push(*last);
                     Ok(Example { tokens, n_prompt })
                 };
-                Task::Policy(lessons.steps.iter().map(example).collect::<Result<_, ApprenticeError>>()?)
+                Task::Policy(lessons.steps.iter().map(example).collect::<Result<_, TrainingError>>()?)
             }
             Role::Critic => {
                 let text = |state: &str| {
                     let mut tokens = reader.answered(&critic_text(reader.has_template(), state.to_owned()))?;
                     tokens.push(*last);
-                    Ok::<_, ApprenticeError>(tokens)
+                    Ok::<_, TrainingError>(tokens)
                 };
                 let pair =
                     |lesson: &Preference| Ok(Pair { better: text(&lesson.better)?, worse: text(&lesson.worse)? });
-                Task::Critic(lessons.preferences.iter().map(pair).collect::<Result<_, ApprenticeError>>()?)
+                Task::Critic(lessons.preferences.iter().map(pair).collect::<Result<_, TrainingError>>()?)
             }
         })
     }
@@ -380,7 +380,7 @@ impl Apprenticeship {
         }
     }
 
-    fn earlier_lines(&self) -> Result<Vec<TrainingLine>, ApprenticeError> {
+    fn earlier_lines(&self) -> Result<Vec<TrainingLine>, TrainingError> {
         Ok(Lines::read(&self.curve)?)
     }
 }
@@ -398,7 +398,7 @@ struct Curve {
 
 impl Curve {
     /// Goes on behind these lines, which are all that the file will have.
-    fn open(path: &Path, earlier: &[TrainingLine]) -> Result<Self, ApprenticeError> {
+    fn open(path: &Path, earlier: &[TrainingLine]) -> Result<Self, TrainingError> {
         let text: Vec<String> = earlier.iter().filter_map(|line| serde_json::to_string(line).ok()).collect();
         write_whole(path, text.iter().flat_map(|line| [line.as_str(), "\n"]).collect::<String>().as_bytes())?;
         let (lines, _) = Lines::open::<TrainingLine>(path)?;
@@ -439,8 +439,8 @@ impl Curve {
         }
     }
 
-    fn append(&mut self, line: &TrainingLine) -> Result<(), ApprenticeError> {
-        self.lines.append(line).map_err(|source| ApprenticeError::Io { path: PathBuf::from("training"), source })
+    fn append(&mut self, line: &TrainingLine) -> Result<(), TrainingError> {
+        self.lines.append(line).map_err(|source| TrainingError::Io { path: PathBuf::from("training"), source })
     }
 
     /// What training cost in all, when this process spent so much of the device's time.
@@ -472,15 +472,15 @@ fn measured_in(line: &TrainingLine) -> Option<Measured> {
     Some(Measured { loss: line.validation_loss?, accuracy: line.validation_accuracy?, n: 0 })
 }
 
-fn read_state(path: &Path) -> Result<Option<Vec<u8>>, ApprenticeError> {
+fn read_state(path: &Path) -> Result<Option<Vec<u8>>, TrainingError> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(ApprenticeError::Io { path: path.to_owned(), source }),
+        Err(source) => Err(TrainingError::Io { path: path.to_owned(), source }),
     }
 }
 
-fn no_token(folder: &Path, token: &str) -> ApprenticeError {
+fn no_token(folder: &Path, token: &str) -> TrainingError {
     let message = format!("the tokenizer has no token {token}; take a model whose tokenizer has one");
-    ApprenticeError::Unsuited { folder: folder.to_owned(), message }
+    TrainingError::Unsuited { folder: folder.to_owned(), message }
 }

@@ -11,7 +11,7 @@ use stepwise_inference::config::Head;
 use stepwise_inference::generate::rows;
 use stepwise_inference::network::{Network, Prefix};
 use stepwise_inference::reward_model::rewards;
-use stepwise_inference::sampling::{self, Sampling};
+use stepwise_inference::sampling::{self, Draw};
 use stepwise_inference::weights::Checkpoint;
 
 use super::shipped::{self, Role};
@@ -142,7 +142,7 @@ impl Bench<'_> {
         let mut logits = first.repeat(n_samples as usize);
         for _ in 0..n_steps {
             let picks = logits.chunks_exact(first.len()).zip(&mut rngs);
-            let picks = picks.map(|(row, rng)| sampling::pick(row, &Sampling::default(), rng));
+            let picks = picks.map(|(row, rng)| sampling::pick(row, &Draw::default(), rng));
             let tokens: Option<Vec<u32>> = picks.map(|pick| Some(pick?.token)).collect();
             let tokens = tokens.ok_or(ModelError::NotFinite)?;
             logits = rows(self.network.step(&tokens, &prefix, &mut branches)).await?;

@@ -18,7 +18,7 @@ use stepwise_inference::network::Network;
 use stepwise_inference::tokenizer::{Tokenizer, TokenizerError};
 use stepwise_inference::weights::{Checkpoint, TensorSource, WeightsError};
 use stepwise_inference::{
-    LanguageModel, ModelError, PolicyOptions, Reader, ReaderError, RewardModel, Sampling, Settings,
+    Draw, LanguageModel, ModelError, PolicyOptions, Reader, ReaderError, RewardModel, Sampling, Scoring, Settings,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -125,7 +125,7 @@ impl LocalPolicy {
             PromptChoice::Auto => settings.format(folder.config.architecture),
         };
         if let (true, Some(temperature)) = (own_temperature, temperature) {
-            sampling.temperature = temperature;
+            sampling.decoding = sampling.decoding.at(temperature);
         }
         sampling.stop.extend(format.stop().iter().map(|stop| (*stop).to_owned()));
         let reader = reader(folder)?;
@@ -136,7 +136,7 @@ impl LocalPolicy {
             });
         }
         let ends = generation_ends(folder)?;
-        let name = name(folder, &format!("{format:?} {sampling:?} {scoring:?}"));
+        let name = name(folder, &usage(format, &sampling, scoring));
         let premises = premises(folder)?;
         let lemmas = premises.clone().map(|premises| LemmaPolicy::new(premises, &name));
         let network = network(folder, &device, progress)?;
@@ -349,6 +349,16 @@ fn generation_ends(folder: &ModelFolder) -> Result<Vec<u32>, LocalError> {
         Some(Ends::Several(tokens)) => tokens,
         None => Vec::new(),
     })
+}
+
+/// How a policy is used, as its name has always hashed it: old logs and records go on with the same name.
+fn usage(format: PromptFormat, sampling: &Sampling, scoring: Scoring) -> String {
+    let Draw { temperature, top_k, top_p } = sampling.decoding.draw();
+    let Sampling { max_tokens, stop, .. } = sampling;
+    format!(
+        "{format:?} Sampling {{ temperature: {temperature:?}, top_k: {top_k:?}, top_p: {top_p:?}, \
+         max_tokens: {max_tokens}, stop: {stop:?} }} {scoring:?}"
+    )
 }
 
 /// The folder's name with a hash over its shape, its tokenizer, the beginning of every tensor, and how it is used: two

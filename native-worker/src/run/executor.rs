@@ -155,7 +155,7 @@ pub fn critic_for<'a>(
     config: &SearchConfig,
     critic: Option<&'a Arc<dyn Critic>>,
 ) -> Result<Option<&'a Arc<dyn Critic>>, MissingCritic> {
-    if config.search.needs_critic() { critic.map(Some).ok_or(MissingCritic) } else { Ok(None) }
+    if config.order.needs_critic() { critic.map(Some).ok_or(MissingCritic) } else { Ok(None) }
 }
 
 /// Runs a search to its end, or until the caller stops it.

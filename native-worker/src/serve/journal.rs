@@ -24,7 +24,7 @@ const MAX_BYTES: usize = 64 << 20;
 
 /// A search's events so far.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct EventStream {
     events: Mutex<Events>,
     news: Notify,
 }
@@ -36,15 +36,15 @@ struct Events {
     is_over: bool,
 }
 
-/// Writes a search's events into [`Told`].
+/// Writes a search's events into [`EventStream`].
 pub(super) struct Writer {
-    told: Arc<Told>,
+    told: Arc<EventStream>,
     /// Stops the search when it has told too much.
     stop: tokio::sync::watch::Sender<StopLevel>,
 }
 
 impl Writer {
-    pub(super) fn new(told: Arc<Told>, stop: tokio::sync::watch::Sender<StopLevel>) -> Self {
+    pub(super) fn new(told: Arc<EventStream>, stop: tokio::sync::watch::Sender<StopLevel>) -> Self {
         Self { told, stop }
     }
 }
@@ -66,7 +66,7 @@ impl Journal for Writer {
     }
 }
 
-impl Told {
+impl EventStream {
     /// How many events there are.
     pub(super) fn len(&self) -> usize {
         self.lock().events.len()

@@ -12,7 +12,7 @@ use stepwise_core::problem::{CORE_NOTATION, parse_statement};
 use stepwise_core::search::LeanCost;
 use stepwise_core::search::log::LogHeader;
 use stepwise_core::wire::search::Header;
-use stepwise_core::wire::{self, Body, Candidate, Op, SearchOrder, SearchPlan, Step};
+use stepwise_core::wire::{self, Body, Candidate, Op, Order, SearchPlan, Step};
 use stepwise_core::words;
 use tokio::sync::watch;
 
@@ -290,8 +290,8 @@ impl Work<'_> {
     /// The critic that a plan needs.
     fn critic(&self, plan: &SearchPlan) -> Result<Option<&Arc<dyn Critic>>, Problem> {
         match plan.order {
-            SearchOrder::BestFirst => Ok(None),
-            SearchOrder::CriticGuided | SearchOrder::Both => {
+            Order::BestFirst => Ok(None),
+            Order::CriticGuided | Order::Both => {
                 let critic = self.session.service.critic.as_ref();
                 critic.map(Some).ok_or_else(|| {
                     Problem::no_critic("this server has no critic; search best-first, or start it with `--critic tiny`")

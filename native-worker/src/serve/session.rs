@@ -10,7 +10,7 @@ use stepwise_core::problem::Theorem;
 use stepwise_core::wire::{Body, Op, Request};
 use tokio::sync::watch;
 
-use super::journal::Told;
+use super::journal::EventStream;
 use super::outbox::Outbox;
 use super::problem::Problem;
 use super::{Service, access, requests};
@@ -51,7 +51,7 @@ struct Inner {
 #[derive(Clone)]
 struct Search {
     re: u64,
-    told: Arc<Told>,
+    told: Arc<EventStream>,
 }
 
 /// An opened statement and its states.
@@ -237,18 +237,18 @@ impl Session {
     ///
     /// # Errors
     /// One is under way.
-    pub(super) fn begin_search(&self, re: u64) -> Result<Arc<Told>, Problem> {
+    pub(super) fn begin_search(&self, re: u64) -> Result<Arc<EventStream>, Problem> {
         let mut inner = self.lock();
         if inner.search.as_ref().is_some_and(|search| inner.running.contains_key(&search.re)) {
             return Err(Problem::busy("a search is under way in this session; cancel it first"));
         }
-        let told = Arc::new(Told::default());
+        let told = Arc::new(EventStream::default());
         inner.search = Some(Search { re, told: Arc::clone(&told) });
         Ok(told)
     }
 
     /// The last search's events.
-    pub(super) fn last_search(&self) -> Option<Arc<Told>> {
+    pub(super) fn last_search(&self) -> Option<Arc<EventStream>> {
         self.lock().search.as_ref().map(|search| Arc::clone(&search.told))
     }
 

@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 use stepwise_core::goal::Goal;
 use stepwise_core::policy::{ProposalRequest, Proposals};
 use stepwise_core::search::{Budget, Search, SearchConfig, SearchEnd};
+use stepwise_inference::{Decoding, Draw, Sampling};
 use stepwise_worker::run::model_server::ServerOptions;
-use stepwise_worker::run::policy::endpoint::{Endpoint, EndpointOptions, PromptFormat, Sampling};
+use stepwise_worker::run::policy::endpoint::{Endpoint, EndpointOptions, Wording};
 use stepwise_worker::run::policy::mixture::Mixture;
 use stepwise_worker::run::policy::{Policy, Portfolio};
 use stepwise_worker::run::stop::Stop;
@@ -70,14 +71,18 @@ fn url(test: &str) -> Option<&'static str> {
 }
 
 async fn connect(url: &str, sampling: Sampling, stop: &[&str]) -> Endpoint {
-    let format = PromptFormat {
+    let wording = Wording {
         prompt: Box::new(|_| PROMPT.to_owned()),
         stop: stop.iter().map(|stop| (*stop).to_owned()).collect(),
         // A random model writes no tactics: every text counts.
         tactic: Box::new(|text| Some(text.to_owned())),
     };
     let server = ServerOptions { key: None, time_limit: Duration::from_secs(60), ..ServerOptions::new(url) };
-    Endpoint::connect(EndpointOptions { server, sampling, format }).await.expect("the server has a model")
+    Endpoint::connect(EndpointOptions { server, sampling, wording }).await.expect("the server has a model")
+}
+
+fn drawing(draw: Draw, max_tokens: usize) -> Sampling {
+    Sampling { decoding: Decoding::of_draw(draw), max_tokens, ..Sampling::default() }
 }
 
 async fn propose(policy: &Endpoint, samples: u32, seed: u64) -> Proposals {
@@ -133,19 +138,19 @@ async fn log_probabilities_are_those_of_the_model_itself() {
     let Some(url) = url("log-probabilities of an endpoint") else { return };
     // Whatever shapes the sampling must not show in them.
     for sampling in [
-        Sampling { temperature: 0.0, max_tokens: 6, ..Sampling::default() },
-        Sampling { temperature: 0.5, top_p: 0.9, top_k: Some(40), max_tokens: 6 },
-        Sampling { temperature: 1.5, max_tokens: 6, ..Sampling::default() },
+        drawing(Draw { temperature: 0.0, ..Draw::default() }, 6),
+        drawing(Draw { temperature: 0.5, top_p: 0.9, top_k: Some(40) }, 6),
+        drawing(Draw { temperature: 1.5, ..Draw::default() }, 6),
     ] {
-        let policy = connect(url, sampling, &[]).await;
+        let policy = connect(url, sampling.clone(), &[]).await;
         let proposals = propose(&policy, 4, 11).await;
-        let n_wanted = if sampling.temperature > 0.0 { 4 } else { 1 };
+        let n_wanted = if sampling.decoding == Decoding::Beam { 1 } else { 4 };
         let mut n_compared = 0;
         for seed in 11..11 + n_wanted {
-            let Sampling { temperature, top_p, top_k, max_tokens } = sampling;
+            let (Draw { temperature, top_p, top_k }, max_tokens) = (sampling.decoding.draw(), sampling.max_tokens);
             let question = json!({
                 "prompt": PROMPT, "n": 1, "seed": seed, "temperature": temperature, "top_p": top_p, "min_p": 0,
-                "top_k": top_k.map_or(-1, i64::from), "max_tokens": max_tokens, "logprobs": 1,
+                "top_k": top_k.map_or(json!(-1), |k| json!(k)), "max_tokens": max_tokens, "logprobs": 1,
             });
             let answer = post(url, "/v1/completions", &question);
             let choice = &answer["choices"][0];
@@ -174,7 +179,7 @@ async fn log_probabilities_are_those_of_the_model_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_seed_gives_the_same_tactics() {
     let Some(url) = url("seeds of an endpoint") else { return };
-    let sampling = Sampling { temperature: 1.0, max_tokens: 5, ..Sampling::default() };
+    let sampling = drawing(Draw { temperature: 1.0, ..Draw::default() }, 5);
     let texts = |proposals: &Proposals| -> Vec<String> {
         let mut texts: Vec<_> = proposals.candidates.iter().map(|candidate| candidate.tactic.clone()).collect();
         texts.sort_unstable();
@@ -199,8 +204,8 @@ async fn the_same_seed_gives_the_same_tactics() {
 #[tokio::test(flavor = "multi_thread")]
 async fn stop_strings_end_a_tactic() {
     let Some(url) = url("stop strings of an endpoint") else { return };
-    let sampling = Sampling { temperature: 1.0, max_tokens: 40, ..Sampling::default() };
-    let free = propose(&connect(url, sampling, &[]).await, 4, 3).await;
+    let sampling = drawing(Draw { temperature: 1.0, ..Draw::default() }, 40);
+    let free = propose(&connect(url, sampling.clone(), &[]).await, 4, 3).await;
     let stop = "i";
     let text = &free.candidates.iter().find(|c| c.tactic.contains(stop)).expect("one of the letters").tactic;
     let stopped = propose(&connect(url, sampling, &[stop]).await, 4, 3).await;

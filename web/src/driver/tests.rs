@@ -9,17 +9,17 @@ use stepwise_core::outcome::Verdict;
 use stepwise_core::policy::{Candidate, Proposals};
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::log::LogHeader;
-use stepwise_core::search::{Budget, LeanCost, NodeId, SearchConfig, SearchRule};
+use stepwise_core::search::{Budget, LeanCost, NodeId, Order, SearchConfig};
 use stepwise_core::wire::{self, Outcome, Step};
 
 use super::{Driver, Progress, Task, ending};
 
-fn header(search: SearchRule) -> LogHeader {
+fn header(order: Order) -> LogHeader {
     let budget = Budget { wall_ms: Some(1000), ..Budget::new(4, 10) };
     LogHeader {
         theorem: Theorem { name: "t".into(), statement: "theorem t : p ∧ q".into(), ..Theorem::default() },
         prefix: vec!["intro".into()],
-        config: SearchConfig { search, ..SearchConfig::best_first(budget) },
+        config: SearchConfig { order, ..SearchConfig::best_first(budget) },
         policy: "p".into(),
         critic: None,
         lean: "l".into(),
@@ -52,7 +52,7 @@ fn check(task: Option<Task>, expected: Expect) {
 
 #[test]
 fn a_search_that_finds_a_proof() {
-    let header = header(SearchRule::CriticGuided);
+    let header = header(Order::CriticGuided);
     let mut driver = Driver::begin(&header, 7, vec![Goal::parse("⊢ p ∧ q")], Declarations::default());
     check(driver.next_task(), expect![[r#"propose for 0 after ["intro"]"#]]);
     driver.proposed(5, NodeId(0), proposals(&["simp", "constructor", "left"]));
@@ -97,8 +97,7 @@ fn a_search_that_finds_a_proof() {
 
 #[test]
 fn time_ends_a_search() {
-    let mut driver =
-        Driver::begin(&header(SearchRule::BestFirst), 7, vec![Goal::parse("⊢ p ∧ q")], Declarations::default());
+    let mut driver = Driver::begin(&header(Order::BestFirst), 7, vec![Goal::parse("⊢ p ∧ q")], Declarations::default());
     driver.tick(999);
     assert!(driver.search().end().is_none());
     driver.tick(1000);
@@ -108,8 +107,7 @@ fn time_ends_a_search() {
 
 #[test]
 fn a_refused_proof_is_told_with_its_reason() {
-    let mut driver =
-        Driver::begin(&header(SearchRule::BestFirst), 7, vec![Goal::parse("⊢ p ∧ q")], Declarations::default());
+    let mut driver = Driver::begin(&header(Order::BestFirst), 7, vec![Goal::parse("⊢ p ∧ q")], Declarations::default());
     driver.next_task();
     driver.proposed(5, NodeId(0), proposals(&["exact foo"]));
     driver.next_task();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 use stepwise_core::disproof::Disproof;
-use stepwise_core::wire::{Body, Op, SearchOrder, SearchPlan};
+use stepwise_core::wire::{Body, Op, Order, SearchPlan};
 use wasm_bindgen_futures::spawn_local;
 
 use super::Prove;
@@ -80,7 +80,7 @@ impl Prove {
             return;
         }
         self.disproof.asked.set_value(search_turn);
-        let mut plan = SearchPlan { order: SearchOrder::BestFirst, ..self.plan() };
+        let mut plan = SearchPlan { order: Order::BestFirst, ..self.plan() };
         // A quarter of what the search of a proof may spend.
         plan.expansions = plan.expansions.div_ceil(4);
         plan.wall_ms = plan.wall_ms.div_ceil(4);

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use stepwise_core::outcome::Verdict;
 use stepwise_core::search::log::LogHeader;
 use stepwise_core::search::{Event, LeanCost, Search, SearchEnd, TimedEvent};
-use stepwise_core::wire::{Body, Op, SearchOrder, SearchPlan};
+use stepwise_core::wire::{Body, Op, Order, SearchPlan};
 use wasm_bindgen_futures::spawn_local;
 
 use super::actions::Halt;
@@ -24,7 +24,7 @@ const CANCELLED: &str = "Cancelled";
 /// What the search's pane shows.
 #[derive(Clone, Copy)]
 pub(super) struct SearchSignals {
-    pub(super) order: RwSignal<SearchOrder>,
+    pub(super) order: RwSignal<Order>,
     pub(super) samples: RwSignal<u32>,
     pub(super) expansions: RwSignal<u32>,
     pub(super) seconds: RwSignal<u32>,
@@ -45,7 +45,7 @@ pub(super) struct SearchSignals {
 impl SearchSignals {
     pub(super) fn new() -> Self {
         Self {
-            order: RwSignal::new(SearchOrder::BestFirst),
+            order: RwSignal::new(Order::BestFirst),
             samples: RwSignal::new(16),
             expansions: RwSignal::new(100),
             seconds: RwSignal::new(60),
@@ -311,7 +311,7 @@ impl Prove {
             theorem,
             prefix,
             policy: format!("shipped ({place})"),
-            critic: config.search.needs_critic().then(|| format!("shipped ({place})")),
+            critic: config.order.needs_critic().then(|| format!("shipped ({place})")),
             lean: self.session.info.with_untracked(|info| info.as_ref().map_or_else(String::new, |i| i.lean.clone())),
             config,
         }

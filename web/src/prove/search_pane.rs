@@ -2,7 +2,7 @@
 
 use leptos::ev::Event;
 use leptos::prelude::*;
-use stepwise_core::wire::SearchOrder;
+use stepwise_core::wire::Order;
 
 use super::Prove;
 use crate::driver::Progress;
@@ -18,9 +18,9 @@ pub(super) fn SearchPane(prove: Prove) -> impl IntoView {
     });
     let on_order = move |event: Event| {
         search.order.set(match event_target_value(&event).as_str() {
-            "cg" => SearchOrder::CriticGuided,
-            "bf+cg" => SearchOrder::Both,
-            _ => SearchOrder::BestFirst,
+            "cg" => Order::CriticGuided,
+            "bf+cg" => Order::Both,
+            _ => Order::BestFirst,
         });
     };
     let number = move |label: &'static str, signal: RwSignal<u32>, most: u32| {

@@ -23,7 +23,7 @@ use stepwise_inference::generate::{Sample, SampleEnd};
 use stepwise_inference::network::{Compute, Network};
 use stepwise_inference::tokenizer::Tokenizer;
 use stepwise_inference::weights::{Checkpoint, RandomWeights, SafetensorsBytes, TensorSource};
-use stepwise_inference::{LanguageModel, PolicyOptions, Reader, Sampling, Scoring};
+use stepwise_inference::{Decoding, Draw, LanguageModel, PolicyOptions, Reader, Sampling, Scoring};
 use wasm_bindgen::prelude::*;
 
 pub use crate::roles::{Critic, Policy};
@@ -202,7 +202,8 @@ struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let Sampling { temperature, top_k, top_p, max_tokens, stop } = Sampling::default();
+        let Sampling { decoding, max_tokens, stop } = Sampling::default();
+        let Draw { temperature, top_k, top_p } = decoding.draw();
         Self { n: 1, seed: 0, temperature, top_k, top_p, max_tokens, stop }
     }
 }
@@ -220,7 +221,8 @@ impl Options {
         }
         let Self { temperature, top_k, top_p, max_tokens, .. } = options;
         let stop = std::mem::take(&mut options.stop);
-        Ok((options, Sampling { temperature, top_k, top_p, max_tokens, stop }))
+        let decoding = Decoding::of_draw(Draw { temperature, top_k, top_p });
+        Ok((options, Sampling { decoding, max_tokens, stop }))
     }
 }
 

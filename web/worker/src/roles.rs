@@ -78,7 +78,8 @@ impl Policy {
             return Err(line("tokenizer_config.json has no chat_template, which the policy's prompt needs"));
         }
         let mut sampling = Sampling::default();
-        sampling.temperature = settings.temperature.unwrap_or(sampling.temperature);
+        sampling.decoding =
+            settings.temperature.map_or(sampling.decoding, |temperature| sampling.decoding.at(temperature));
         sampling.stop.extend(format.stop().iter().map(|stop| (*stop).to_owned()));
         let options = PolicyOptions { format, sampling, scoring: settings.scoring, prefix_bytes: PREFIX_BYTES };
         let mut model = LanguageModel::new(network, reader, options, &[]);

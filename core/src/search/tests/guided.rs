@@ -5,16 +5,15 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-const RULES: [SearchRule; 4] =
-    [SearchRule::BestFirst, SearchRule::CriticGuided, SearchRule::SharedTree, SearchRule::TwoTrees];
+const ORDERS: [Order; 4] = [Order::BestFirst, Order::CriticGuided, Order::SharedTree, Order::TwoTrees];
 
-fn guided(search: SearchRule) -> SearchConfig {
-    SearchConfig { search, ..config() }
+fn guided(order: Order) -> SearchConfig {
+    SearchConfig { order, ..config() }
 }
 
 #[test]
 fn the_highest_score_is_expanded_first() {
-    let mut hand = ByHand::opened(guided(SearchRule::CriticGuided));
+    let mut hand = ByHand::opened(guided(Order::CriticGuided));
     hand.proposed(0, &[("a", -0.1), ("b", -3.0), ("c", -2.0)]);
     check(
         &hand.checked(0, vec![open(1), open(2), open(3)]),
@@ -53,7 +52,7 @@ fn the_highest_score_is_expanded_first() {
 
 #[test]
 fn states_without_a_usable_score_come_last() {
-    let mut hand = ByHand::opened(guided(SearchRule::CriticGuided));
+    let mut hand = ByHand::opened(guided(Order::CriticGuided));
     hand.proposed(0, &[("a", -0.3), ("b", -0.1), ("c", -0.2), ("d", -9.0)]);
     hand.checked(0, vec![open(1), open(2), open(3), open(4)]);
     // The third has no score at all, and neither has the fourth.
@@ -72,7 +71,7 @@ fn states_without_a_usable_score_come_last() {
             forget 1
             propose 4 after ["d"]"#]],
     );
-    let mut hand = ByHand::opened(guided(SearchRule::CriticGuided));
+    let mut hand = ByHand::opened(guided(Order::CriticGuided));
     hand.proposed(0, &[("a", -0.3), ("b", -0.1)]);
     hand.checked(0, vec![open(1), open(2)]);
     check(&hand.scored(0, &[f64::MIN, f64::NAN, 1.0]), &expect![[r#"propose 1 after ["a"]"#]]);
@@ -81,7 +80,7 @@ fn states_without_a_usable_score_come_last() {
 #[test]
 fn nothing_is_scored_while_a_proof_is_rechecked() {
     let outcomes = || vec![open(1), StepOutcome::Proved];
-    let mut hand = ByHand::opened(guided(SearchRule::CriticGuided));
+    let mut hand = ByHand::opened(guided(Order::CriticGuided));
     hand.proposed(0, &[("a", -0.1), ("trick", -0.2)]);
     check(
         &hand.checked(0, outcomes()),
@@ -92,7 +91,7 @@ fn nothing_is_scored_while_a_proof_is_rechecked() {
     check(&hand.rechecked(0, false), &expect!["score [1] of 0"]);
     check(&hand.scored(0, &[0.5]), &expect![[r#"propose 1 after ["a"]"#]]);
 
-    let mut hand = ByHand::opened(guided(SearchRule::CriticGuided));
+    let mut hand = ByHand::opened(guided(Order::CriticGuided));
     hand.proposed(0, &[("a", -0.1), ("trick", -0.2)]);
     hand.checked(0, outcomes());
     check(&hand.rechecked(0, true), &expect![[r#"finish: proved by ["trick"]"#]]);
@@ -101,7 +100,7 @@ fn nothing_is_scored_while_a_proof_is_rechecked() {
 
 #[test]
 fn one_tree_serves_both_orders_in_turn() {
-    let mut hand = ByHand::opened(guided(SearchRule::SharedTree));
+    let mut hand = ByHand::opened(guided(Order::SharedTree));
     hand.proposed(0, &[("a", -0.1), ("b", -0.2), ("c", -0.3)]);
     hand.checked(0, vec![open(1), open(2), open(3)]);
     // The critic's turn, then best-first's, then the critic's again: what one expanded the other leaves alone.
@@ -124,7 +123,7 @@ fn one_tree_serves_both_orders_in_turn() {
 
 #[test]
 fn best_first_goes_on_while_the_critic_thinks() {
-    let mut hand = ByHand::opened(SearchConfig { in_flight: 2, ..guided(SearchRule::SharedTree) });
+    let mut hand = ByHand::opened(SearchConfig { in_flight: 2, ..guided(Order::SharedTree) });
     hand.proposed(0, &[("a", -0.1), ("b", -0.2)]);
     check(
         &hand.checked(0, vec![open(1), open(2)]),
@@ -138,7 +137,7 @@ fn best_first_goes_on_while_the_critic_thinks() {
     check(&hand.proposed(1, &[]), &expect!["forget 1"]);
 
     // Nothing is left but what the critic has still to say: that is no end.
-    let mut hand = ByHand::opened(SearchConfig { in_flight: 2, ..guided(SearchRule::CriticGuided) });
+    let mut hand = ByHand::opened(SearchConfig { in_flight: 2, ..guided(Order::CriticGuided) });
     hand.proposed(0, &[("a", -0.1)]);
     check(
         &hand.checked(0, vec![open(1)]),
@@ -152,7 +151,7 @@ fn best_first_goes_on_while_the_critic_thinks() {
 
 #[test]
 fn two_trees_share_only_the_root() {
-    let mut hand = ByHand::opened(SearchConfig { in_flight: 2, ..guided(SearchRule::TwoTrees) });
+    let mut hand = ByHand::opened(SearchConfig { in_flight: 2, ..guided(Order::TwoTrees) });
     check(&hand.proposed(0, &[("a", -0.1)]), &expect![[r#"check 0 ["a"]"#]]);
     // Best-first's states are not scored, and only now is the root free for the other tree.
     check(
@@ -184,7 +183,7 @@ fn two_trees_share_only_the_root() {
 fn tokens_and_all_costs_together_are_budgets() {
     let after_check = |tokens, cost_ms| {
         let budget = Budget { tokens, cost_ms, ..config().budget };
-        let mut hand = ByHand::opened(SearchConfig { budget, ..guided(SearchRule::CriticGuided) });
+        let mut hand = ByHand::opened(SearchConfig { budget, ..guided(Order::CriticGuided) });
         hand.proposed(0, &[("a", -1.0)]);
         let commands = hand.checked(0, vec![open(1)]);
         (hand, commands)
@@ -237,24 +236,25 @@ fn expansions(config: SearchConfig) -> (Search, Vec<Guide>) {
 
 #[test]
 fn the_expansions_are_split_exactly_and_in_turn() {
-    for (rule, in_flight, n) in
-        RULES.into_iter().flat_map(|rule| (1..4).flat_map(move |in_flight| (0..8).map(move |n| (rule, in_flight, n))))
+    for (order, in_flight, n) in ORDERS
+        .into_iter()
+        .flat_map(|order| (1..4).flat_map(move |in_flight| (0..8).map(move |n| (order, in_flight, n))))
     {
         let budget = Budget { passes: 2, expansions: n, ..config().budget };
-        let (search, guides) = expansions(SearchConfig { in_flight, budget, ..guided(rule) });
+        let (search, guides) = expansions(SearchConfig { in_flight, budget, ..guided(order) });
         assert_eq!(search.end(), Some(&SearchEnd::OutOfBudget { what: "expansions" }));
         assert_eq!(search.ledger().expansions, 2 * u64::from(n));
         let (passes, n) = (search.tree().edges().chunk_by(|a, b| a.pass == b.pass), n as usize);
         for pass in passes {
             let n_guided = pass.iter().filter(|edge| edge.guide == Guide::Critic).count() / 2;
-            let expected = match rule {
-                SearchRule::BestFirst => 0,
-                SearchRule::CriticGuided => n,
-                SearchRule::SharedTree | SearchRule::TwoTrees => n / 2,
+            let expected = match order {
+                Order::BestFirst => 0,
+                Order::CriticGuided => n,
+                Order::SharedTree | Order::TwoTrees => n / 2,
             };
-            assert_eq!((pass.len() / 2, n_guided), (n, expected), "{rule:?}, {in_flight} in flight");
+            assert_eq!((pass.len() / 2, n_guided), (n, expected), "{order:?}, {in_flight} in flight");
         }
-        if in_flight == 1 && matches!(rule, SearchRule::SharedTree | SearchRule::TwoTrees) {
+        if in_flight == 1 && matches!(order, Order::SharedTree | Order::TwoTrees) {
             let in_turn = [Guide::BestFirst, Guide::Critic].into_iter().cycle().take(n);
             assert_eq!(guides, in_turn.clone().chain(in_turn).collect::<Vec<_>>());
         }
@@ -301,19 +301,19 @@ proptest! {
                 for rival in shadow.tree().nodes() {
                     let is_open = rival.status == NodeStatus::Open && rival.parent.is_some() && rival.pass == node.pass;
                     let is_eligible = is_open && !(guide == Guide::Critic && is_unscored(rival));
-                    if is_eligible && (config.search != SearchRule::TwoTrees || made_by(rival) == Some(guide)) {
+                    if is_eligible && (config.order != Order::TwoTrees || made_by(rival) == Some(guide)) {
                         prop_assert_eq!(order(guide, node, rival), Ordering::Less);
                     }
                 }
             }
         }
         for ((_, node), times) in times {
-            prop_assert!(times == 1 || (times == 2 && node == NodeId(0) && config.search == SearchRule::TwoTrees));
+            prop_assert!(times == 1 || (times == 2 && node == NodeId(0) && config.order == Order::TwoTrees));
         }
         let all = config.budget.expansions;
-        let share = |guide| match (config.search, guide) {
-            (SearchRule::BestFirst, Guide::BestFirst) | (SearchRule::CriticGuided, Guide::Critic) => all,
-            (SearchRule::BestFirst, Guide::Critic) | (SearchRule::CriticGuided, Guide::BestFirst) => 0,
+        let share = |guide| match (config.order, guide) {
+            (Order::BestFirst, Guide::BestFirst) | (Order::CriticGuided, Guide::Critic) => all,
+            (Order::BestFirst, Guide::Critic) | (Order::CriticGuided, Guide::BestFirst) => 0,
             (_, Guide::BestFirst) => all.div_ceil(2),
             (_, Guide::Critic) => all / 2,
         };
@@ -339,9 +339,9 @@ proptest! {
             Some(SearchEnd::OutOfBudget { what: "expansions" }) => {
                 prop_assert!(is_open);
                 // With one order all must be used up; of two, one may have run dry.
-                let n_orders = match config.search {
-                    SearchRule::BestFirst | SearchRule::CriticGuided => 1,
-                    SearchRule::SharedTree | SearchRule::TwoTrees => 2,
+                let n_orders = match config.order {
+                    Order::BestFirst | Order::CriticGuided => 1,
+                    Order::SharedTree | Order::TwoTrees => 2,
                 };
                 prop_assert!(ledger.expansions >= u64::from(budget.expansions / n_orders));
             }
@@ -418,7 +418,7 @@ fn a_guided_search_has_its_own_lines_in_the_log() {
     let budget = Budget { tokens: Some(9), cost_ms: Some(8), ..config().budget };
     let with_critic = LogHeader {
         critic: Some("simulated critic 1".into()),
-        ..header(SearchConfig { budget, ..guided(SearchRule::SharedTree) })
+        ..header(SearchConfig { budget, ..guided(Order::SharedTree) })
     };
     let scored = Event::Scored { node: NodeId(0), scores: vec![-0.25, f64::NAN], cost: MODEL_COST };
     let candidates = vec![Candidate { tactic: "a".into(), logprob: -0.1, n_tokens: 2 }];

@@ -1,6 +1,9 @@
 //! What a search may spend and how it goes about it, for all commands that search.
 
+use std::time::Duration;
+
 use clap::{Args, ValueEnum};
+use stepwise_core::search::{self, Budget, SearchConfig};
 
 use super::values::{Count, Seconds, at_least_one, parse_count, parse_seconds, parse_share};
 
@@ -34,7 +37,7 @@ pub struct BudgetArgs {
     pub max_cost: Seconds,
     /// What chooses the state that is expanded next: the policy (bf), the critic (cg), or both by turns
     #[arg(long, value_name = "ORDER", env = "STEPWISE_SEARCH", default_value = "bf")]
-    pub search: SearchOrder,
+    pub search: Order,
     /// Which state is best for bf: by the sum of the path's log-probabilities, their average, or the sum
     /// divided by length^alpha
     #[arg(long, value_name = "RULE", env = "STEPWISE_PRIORITY", default_value = "sum")]
@@ -47,9 +50,42 @@ pub struct BudgetArgs {
     pub seed: u64,
 }
 
+impl BudgetArgs {
+    /// The search's configuration from the flags.
+    pub(in crate::cli) fn config(&self, in_flight: usize) -> SearchConfig {
+        let millis = |limit: Option<Duration>| limit.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
+        SearchConfig {
+            order: match self.search {
+                Order::Bf => search::Order::BestFirst,
+                Order::Cg => search::Order::CriticGuided,
+                Order::BfCg => search::Order::SharedTree,
+                Order::BfCgTrees => search::Order::TwoTrees,
+            },
+            priority: match self.priority {
+                Priority::Sum => search::Priority::Sum,
+                Priority::Average => search::Priority::Average,
+                Priority::Length => search::Priority::LengthNormalised { alpha: self.alpha },
+            },
+            budget: Budget {
+                passes: self.passes,
+                samples: self.samples,
+                expansions: self.expansions,
+                wall_ms: millis(self.timeout.0),
+                tactics: self.max_tactics.0,
+                tokens: self.max_tokens.0,
+                lean_cpu_ms: millis(self.max_lean_cpu.0),
+                cost_ms: millis(self.max_cost.0),
+            },
+            in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
+            seed: self.seed,
+            widen: true,
+        }
+    }
+}
+
 /// The orders of expansion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum SearchOrder {
+pub enum Order {
     /// Best-first by the policy's log-probabilities.
     Bf,
     /// The state with the highest critic score first.

@@ -187,14 +187,14 @@ pub(super) enum Task {
 /// The path to a state that is to be rebuilt: the nearest live ancestor, and the tactics from there.
 #[derive(Debug)]
 pub(super) struct Route {
-    pub(super) from: From,
+    pub(super) from: Start,
     /// What to run, and which state each gives.
     pub(super) steps: Vec<(String, StateId)>,
 }
 
 /// Where a route starts.
 #[derive(Debug)]
-pub(super) enum From {
+pub(super) enum Start {
     Live(HostState),
     /// The theorem has to be opened.
     Closed(Theorem),
@@ -352,10 +352,10 @@ impl Schedule {
         let from = loop {
             if let Some(live) = session.live[index].get_mut(&at) {
                 live.used = clock;
-                break From::Live(live.host);
+                break Start::Live(live.host);
             }
             if at == StateId::ROOT {
-                break From::Closed(session.theorem.clone());
+                break Start::Closed(session.theorem.clone());
             }
             let step = &session.steps[at.0 as usize - 1];
             steps.push((step.tactic.clone(), at));

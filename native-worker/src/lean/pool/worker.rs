@@ -9,7 +9,7 @@ use stepwise_core::outcome::StepOutcome;
 use stepwise_core::search::LeanCost;
 use stepwise_core::syntax;
 
-use super::schedule::{From, Job, Reply, Route, Schedule, SessionId, Task};
+use super::schedule::{Job, Reply, Route, Schedule, SessionId, Start, Task};
 use super::{PoolConfig, PoolError, StateId, cannot_start};
 use crate::lean::host::{Costed, HostDown, HostState, Launch, LeanHost, Opened, StepLimits};
 
@@ -319,8 +319,8 @@ impl Worker {
         let schedule = Arc::clone(&self.schedule);
         let host = self.host().await?;
         let mut at = match route.from {
-            From::Live(live) => live,
-            From::Closed(theorem) => match host.open(&theorem, open_limits).await {
+            Start::Live(live) => live,
+            Start::Closed(theorem) => match host.open(&theorem, open_limits).await {
                 Err(down) => return Ok(Reached::Down(down)),
                 Ok(Costed { value: Opened::Root { state, .. }, cost: spent }) => {
                     *cost += spent;

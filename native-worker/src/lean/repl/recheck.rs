@@ -44,17 +44,17 @@ pub(super) async fn judge(
     config: &HostConfig,
     limits: StepLimits,
 ) -> Result<Costed<Verdict>, HostDown> {
-    let mut bench = Bench::new(checker, config, limits);
+    let mut checking = Checking::new(checker, config, limits);
     let refused = refused_unread(theorem, proof);
     let value = if refused.is_empty() {
-        match bench.run(theorem, proof).await? {
+        match checking.run(theorem, proof).await? {
             Ok(axioms) => verdict(axioms, Vec::new(), config),
             Err(reason) => verdict(Vec::new(), vec![reason], config),
         }
     } else {
         verdict(Vec::new(), refused, config)
     };
-    Ok(Costed { value, cost: bench.cost })
+    Ok(Costed { value, cost: checking.cost })
 }
 
 /// Judges every theorem of a file that somebody else wrote, in `checker`, which has run no other proof.
@@ -65,9 +65,9 @@ pub(super) async fn judge_file(
     config: &HostConfig,
     limits: StepLimits,
 ) -> Result<Costed<FileVerdict>, HostDown> {
-    let mut bench = Bench::new(checker, config, limits);
+    let mut checking = Checking::new(checker, config, limits);
     let header = import_lines(imports);
-    let asked = bench.ask(format!("{header}\n{text}"), None).await;
+    let asked = checking.ask(format!("{header}\n{text}"), None).await;
     let mut open_lines = Vec::new();
     let (env, mut errors) = match asked? {
         Response::Command(answer) => {
@@ -88,7 +88,7 @@ pub(super) async fn judge_file(
     for name in declared::theorems(text) {
         let verdict = match env {
             None => verdict(Vec::new(), vec!["the file was not elaborated".into()], config),
-            Some(_) => match bench.axioms(&name, env).await? {
+            Some(_) => match checking.axioms(&name, env).await? {
                 Ok(axioms) => {
                     let reasons = if errors.is_empty() { Vec::new() } else { vec!["the file has errors".into()] };
                     verdict(axioms, reasons, config)
@@ -104,7 +104,7 @@ pub(super) async fn judge_file(
         let name = line.map_or_else(|| "a declaration".to_owned(), |line| format!("line {line}"));
         declarations.push(DeclarationVerdict { name, kind: "declaration".into(), line, verdict });
     }
-    Ok(Costed { value: FileVerdict { errors, notes: Vec::new(), declarations }, cost: bench.cost })
+    Ok(Costed { value: FileVerdict { errors, notes: Vec::new(), declarations }, cost: checking.cost })
 }
 
 fn verdict(axioms: Vec<String>, mut reasons: Vec<String>, config: &HostConfig) -> Verdict {
@@ -125,7 +125,7 @@ fn verdict(axioms: Vec<String>, mut reasons: Vec<String>, config: &HostConfig) -
     }
 }
 
-struct Bench<'a> {
+struct Checking<'a> {
     checker: &'a mut Conversation,
     cost: LeanCost,
     /// For requests that import.
@@ -133,7 +133,7 @@ struct Bench<'a> {
     limits: StepLimits,
 }
 
-impl<'a> Bench<'a> {
+impl<'a> Checking<'a> {
     fn new(checker: &'a mut Conversation, config: &HostConfig, limits: StepLimits) -> Self {
         Self { checker, cost: LeanCost::default(), limit: config.import_limit.max(limits.wall), limits }
     }

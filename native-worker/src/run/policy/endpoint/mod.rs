@@ -15,7 +15,6 @@ mod answer;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,8 +23,9 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use stepwise_core::cost::ModelCost;
-use stepwise_core::policy::{Candidate, ProposalRequest, Proposals};
+use stepwise_core::policy::{Candidate, ProposalRequest, Proposals, merge};
 use stepwise_core::prompt::split_tactics;
+use stepwise_inference::{Decoding, Draw, Sampling};
 use tokio::task::JoinSet;
 
 use self::answer::{Answer, Completion, Lacks};
@@ -43,33 +43,13 @@ const UNKNOWN: f64 = -10.0;
 /// So many failures without an answer between them mean that the server is gone for good.
 const MAX_FAILED: u32 = 8;
 
-/// How tactics are sampled.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sampling {
-    /// 0 takes the likeliest token each time: one sample.
-    pub temperature: f64,
-    /// Only the likeliest tokens that make up this probability are sampled; 1 for all.
-    pub top_p: f64,
-    /// Only so many of the likeliest tokens are sampled; `None` for all.
-    pub top_k: Option<u32>,
-    /// Tokens of one tactic at most.
-    pub max_tokens: u32,
-}
-
-impl Default for Sampling {
-    /// InternLM2.5-StepProver's (arXiv 2410.15700): T = 0.7, 256 tokens, nothing cut off.
-    fn default() -> Self {
-        Self { temperature: 0.7, top_p: 1.0, top_k: None, max_tokens: 256 }
-    }
-}
-
 /// What a model reads for a state.
 pub type Prompt = Box<dyn Fn(&ProposalRequest) -> String + Send + Sync>;
 /// The tactic in a completion; `None` when there is none.
 pub type Tactic = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// What a model reads for a state, and how its text becomes a tactic.
-pub struct PromptFormat {
+pub struct Wording {
     /// The text to complete.
     pub prompt: Prompt,
     /// Texts that end a completion; they are no part of it.
@@ -78,9 +58,9 @@ pub struct PromptFormat {
     pub tactic: Tactic,
 }
 
-impl fmt::Debug for PromptFormat {
+impl fmt::Debug for Wording {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PromptFormat").field("stop", &self.stop).finish_non_exhaustive()
+        f.debug_struct("Wording").field("stop", &self.stop).finish_non_exhaustive()
     }
 }
 
@@ -89,9 +69,10 @@ impl fmt::Debug for PromptFormat {
 pub struct EndpointOptions {
     pub server: ServerOptions,
     /// How tactics are sampled.
+    /// Where the policy's texts end is the wording's to say.
     pub sampling: Sampling,
     /// What the model reads and writes.
-    pub format: PromptFormat,
+    pub wording: Wording,
 }
 
 /// A language model behind an endpoint.
@@ -99,7 +80,7 @@ pub struct EndpointOptions {
 pub struct Endpoint {
     server: ModelServer,
     sampling: Sampling,
-    format: PromptFormat,
+    wording: Wording,
     name: String,
     manners: Mutex<Manners>,
     /// Questions that failed since the last one that did not.
@@ -126,13 +107,13 @@ impl Endpoint {
     /// # Errors
     /// When there is no such server, key or model.
     pub async fn connect(options: EndpointOptions) -> Result<Self, ServerError> {
-        let EndpointOptions { server, sampling, format } = options;
+        let EndpointOptions { server, sampling, wording } = options;
         let server = ModelServer::connect(server).await?;
         let name = format!("{} at {}", server.model(), server.url());
         Ok(Self {
             server,
             sampling,
-            format,
+            wording,
             name,
             manners: Mutex::new(Manners { at_once: u32::MAX, extensions: true, has_answered: false, logprobs: false }),
             failed_in_a_row: AtomicU32::new(0),
@@ -217,14 +198,14 @@ impl Endpoint {
 
     /// The body of a question for some of a request's samples.
     fn question(&self, prompt: &str, seed: u64, samples: &Range<u32>, manners: Manners) -> Value {
-        let Sampling { temperature, top_p, top_k, max_tokens } = self.sampling;
+        let Draw { temperature, top_k, top_p } = self.sampling.decoding.draw();
         let mut question = json!({
             "prompt": prompt,
             "n": samples.end - samples.start,
-            "max_tokens": max_tokens,
+            "max_tokens": self.sampling.max_tokens,
             "temperature": temperature,
             "top_p": top_p,
-            "stop": self.format.stop,
+            "stop": self.wording.stop,
             "seed": (seed ^ (seed >> 32)).wrapping_add(u64::from(samples.start)) & 0x7fff_ffff,
             // The sampled token's own log-probability comes with at least one alternative.
             "logprobs": 1,
@@ -238,7 +219,7 @@ impl Endpoint {
 
     /// Reads an answer; more completions than were asked for are left out.
     fn read(&self, answer: &Value, samples: &Range<u32>) -> Result<Answer, ServerError> {
-        let n_tokens = u64::from(self.sampling.max_tokens).saturating_mul(samples.len() as u64);
+        let n_tokens = (self.sampling.max_tokens as u64).saturating_mul(samples.len() as u64);
         answer::read(answer, samples.len(), n_tokens).map_err(|Lacks(lacks)| self.server.strange(COMPLETIONS, lacks))
     }
 
@@ -250,12 +231,12 @@ impl Endpoint {
         let completions: Vec<&Completion> = answers.iter().flat_map(|answer| &answer.completions).collect();
         let known = completions.iter().filter_map(|completion| completion.mean_logprob);
         let unknown = known.fold(UNKNOWN, f64::min) - 1.0;
-        let (mut first, mut longer) = (Distinct::default(), Distinct::default());
+        let (mut first, mut longer) = (Vec::new(), Vec::new());
         for completion in completions {
             // A server that knows no stop strings goes on behind them.
-            let ends = self.format.stop.iter().filter_map(|stop| completion.text.find(stop.as_str()));
+            let ends = self.wording.stop.iter().filter_map(|stop| completion.text.find(stop.as_str()));
             let text = &completion.text[..ends.min().unwrap_or(completion.text.len())];
-            let block = (self.format.tactic)(text).filter(|block| block.len() <= MAX_TACTIC_BYTES);
+            let block = (self.wording.tactic)(text).filter(|block| block.len() <= MAX_TACTIC_BYTES);
             let mut tactics = block.map(|block| split_tactics(&block)).unwrap_or_default();
             if completion.is_cut && tactics.len() > 1 {
                 tactics.pop();
@@ -264,10 +245,10 @@ impl Endpoint {
             for n in 1..=tactics.len().min(MAX_TACTICS) {
                 let tactic = tactics[..n].join("\n");
                 let list = if n == 1 { &mut first } else { &mut longer };
-                list.add(Candidate { tactic, logprob, n_tokens: completion.n_tokens });
+                list.push(Candidate { tactic, logprob, n_tokens: completion.n_tokens });
             }
         }
-        let (mut first, mut longer) = (first.sorted(), longer.sorted());
+        let (mut first, mut longer) = (merge(first), merge(longer));
         longer.retain(|candidate| first.iter().all(|other| other.tactic != candidate.tactic));
         let n_longer = longer.len().min((n_wanted / 4).max(n_wanted.saturating_sub(first.len())));
         longer.truncate(n_longer);
@@ -279,33 +260,6 @@ impl Endpoint {
     }
 }
 
-/// Candidates, each tactic once.
-#[derive(Default)]
-struct Distinct {
-    candidates: Vec<Candidate>,
-    places: HashMap<String, usize>,
-}
-
-impl Distinct {
-    fn add(&mut self, candidate: Candidate) {
-        match self.places.get(&candidate.tactic) {
-            // The same text from other tokens: the likelier way to write it counts.
-            Some(&idx) if self.candidates[idx].logprob < candidate.logprob => self.candidates[idx] = candidate,
-            Some(_) => {}
-            None => {
-                self.places.insert(candidate.tactic.clone(), self.candidates.len());
-                self.candidates.push(candidate);
-            }
-        }
-    }
-
-    /// The most promising first.
-    fn sorted(mut self) -> Vec<Candidate> {
-        self.candidates.sort_by(|a, b| b.logprob.total_cmp(&a.logprob));
-        self.candidates
-    }
-}
-
 #[async_trait]
 impl Policy for Endpoint {
     /// The model and the address.
@@ -314,12 +268,15 @@ impl Policy for Endpoint {
     }
 
     async fn propose(&self, request: &ProposalRequest) -> Result<Proposals, PolicyError> {
-        // Without a temperature all samples are the same, and vLLM refuses to make more than one.
-        let n_samples = if self.sampling.temperature > 0.0 { request.samples } else { request.samples.min(1) };
+        // These servers have no beam search: the likeliest token each time makes one text, and vLLM refuses to make more.
+        let n_samples = match self.sampling.decoding {
+            Decoding::Draw(_) => request.samples,
+            Decoding::Beam => request.samples.min(1),
+        };
         if n_samples == 0 {
             return Ok(Proposals::default());
         }
-        let prompt = (self.format.prompt)(request);
+        let prompt = (self.wording.prompt)(request);
         let answers = match self.ask(&prompt, request.seed, n_samples).await {
             Ok(answers) => answers,
             Err(error) => return self.failed(&error),

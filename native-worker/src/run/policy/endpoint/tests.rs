@@ -420,7 +420,7 @@ async fn a_server_without_top_k_is_asked_without() {
 #[tokio::test]
 async fn greedy_sampling_takes_one_sample() {
     let peer = serve(|question| complete(question, question["n"].as_u64().unwrap()));
-    let policy = connect(&peer, Sampling { temperature: 0.0, ..Sampling::default() }).await;
+    let policy = connect(&peer, Sampling { decoding: Decoding::Beam, ..Sampling::default() }).await;
     assert_eq!(policy.propose(&request(32)).await.unwrap().candidates.len(), 1);
     assert_eq!(policy.propose(&request(0)).await.unwrap(), Proposals::default());
     assert_eq!(asked(&peer), ["1 from 5"]);
@@ -445,12 +445,12 @@ fn serve(mut reply: impl FnMut(&Value) -> Reply + Send + 'static) -> Peer {
 }
 
 async fn connect(peer: &Peer, sampling: Sampling) -> Arc<dyn Policy> {
-    let format = PromptFormat {
+    let wording = Wording {
         prompt: Box::new(|request| format!("prove {}:", request.theorem)),
         stop: vec!["\nQED".to_owned()],
         tactic: Box::new(|text| Some(text.trim().to_owned()).filter(|text| !text.is_empty() && !text.contains('?'))),
     };
-    Arc::new(Endpoint::connect(EndpointOptions { server: peer.options(), sampling, format }).await.unwrap())
+    Arc::new(Endpoint::connect(EndpointOptions { server: peer.options(), sampling, wording }).await.unwrap())
 }
 
 fn request(samples: u32) -> ProposalRequest {

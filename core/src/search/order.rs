@@ -6,8 +6,8 @@
 /// one, and let the order that has had fewer go next: whatever ends the pass early, the wall clock or the costs, has
 /// then ended both orders at the same point.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SearchRule {
-    /// The highest [`PriorityRule`](super::PriorityRule) first. The only rule that needs no critic.
+pub enum Order {
+    /// The highest [`Priority`](super::Priority) first. The only order that needs no critic.
     #[default]
     BestFirst,
     /// The highest critic score first.
@@ -28,7 +28,7 @@ pub enum Guide {
     Critic,
 }
 
-impl SearchRule {
+impl Order {
     /// Whether a critic has to score states.
     #[must_use]
     pub fn needs_critic(self) -> bool {
