@@ -9,6 +9,7 @@ pub mod digest;
 pub mod disproof;
 pub mod facts;
 pub mod goal;
+pub mod jsonl;
 pub mod outcome;
 pub mod policy;
 pub mod problem;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::sha256_of_parts;
 use crate::disproof::Disproof;
+use crate::jsonl::WholeLines;
 use crate::outcome::Verdict;
 use crate::problem::{Problem, Theorem};
 use crate::search::sides::Disprove;
@@ -359,13 +360,9 @@ pub fn read(bytes: &[u8]) -> Result<Records, RecordError> {
     struct Version {
         stepwise_record: u32,
     }
-    let good_bytes = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    let whole = WholeLines::of(bytes);
     let mut records = Vec::new();
-    for (line_idx, text) in bytes[..good_bytes].split_inclusive(|byte| *byte == b'\n').enumerate() {
-        if text.trim_ascii().is_empty() {
-            continue;
-        }
-        let line = line_idx + 1;
+    for (line, text) in whole.numbered() {
         let damaged = |source| RecordError::Damaged { line, source };
         // The version comes first: a later version's record may have other fields.
         let Version { stepwise_record: found } = serde_json::from_slice(text).map_err(damaged)?;
@@ -374,7 +371,7 @@ pub fn read(bytes: &[u8]) -> Result<Records, RecordError> {
         }
         records.push(serde_json::from_slice(text).map_err(damaged)?);
     }
-    Ok(Records { records, good_bytes, torn: good_bytes < bytes.len() })
+    Ok(Records { records, good_bytes: whole.end(), torn: whole.is_torn })
 }
 
 /// Says which problems a resumed eval has still to run.

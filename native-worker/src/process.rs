@@ -10,9 +10,10 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::Instant;
@@ -299,7 +300,7 @@ impl Child {
     /// The end of what it wrote to standard error, at most 4 KiB.
     #[must_use]
     pub fn last_words(&self) -> String {
-        let tail = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        let tail = self.stderr.lock();
         String::from_utf8_lossy(&tail).trim().to_owned()
     }
 
@@ -379,7 +380,7 @@ async fn keep_tail(mut pipe: ChildStderr, tail: Arc<Mutex<Vec<u8>>>) {
         if n == 0 {
             return;
         }
-        let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tail = tail.lock();
         tail.extend_from_slice(&chunk[..n]);
         let excess = tail.len().saturating_sub(LAST_WORDS);
         tail.drain(..excess);

@@ -45,7 +45,7 @@ pub(crate) fn write_manifest(folder: &Path) -> Result<()> {
     let mut files = serde_json::Map::new();
     for file in files_below(folder)? {
         let bytes = read(&file)?;
-        let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex::encode(Sha256::digest(&bytes));
         files.insert(name_in(folder, &file), json!({ "bytes": bytes.len(), "sha256": sha256 }));
     }
     write(&folder.join("manifest.json"), json!({ "files": files }).to_string().as_bytes())

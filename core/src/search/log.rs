@@ -7,6 +7,7 @@
 //! can truncate the file there and go on. What a lost line told happens again. Any other damage is an error.
 
 use super::{Search, SearchConfig, TimedEvent};
+use crate::jsonl::WholeLines;
 use crate::problem::Theorem;
 use crate::wire::search as wire;
 
@@ -99,16 +100,16 @@ pub(crate) fn config_value(config: &SearchConfig) -> serde_json::Value {
 
 /// Reads a log. Bytes, because a torn line may end within a character.
 pub fn read(bytes: &[u8]) -> Result<Log, LogError> {
-    let good_bytes = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-    let mut lines = bytes[..good_bytes].split_inclusive(|byte| *byte == b'\n');
-    let header = read_header(lines.next().ok_or(LogError::Empty)?)?;
+    let whole = WholeLines::of(bytes);
+    let mut lines = whole.numbered();
+    let (_, first) = lines.next().ok_or(LogError::Empty)?;
+    let header = read_header(first)?;
     let mut events = Vec::new();
-    for (line_idx, line) in lines.enumerate() {
-        let event: wire::Event =
-            serde_json::from_slice(line).map_err(|source| LogError::Damaged { line: line_idx + 2, source })?;
+    for (line, text) in lines {
+        let event: wire::Event = serde_json::from_slice(text).map_err(|source| LogError::Damaged { line, source })?;
         events.push(event.into());
     }
-    Ok(Log { header, events, good_bytes, torn: good_bytes < bytes.len() })
+    Ok(Log { header, events, good_bytes: whole.end(), torn: whole.is_torn })
 }
 
 impl Log {

@@ -1,7 +1,6 @@
 //! A training as bytes, so that one that was stopped goes on exactly where it was.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -99,11 +98,7 @@ impl Training {
                 text(&pair.worse);
             }),
         }
-        hasher.finalize().iter().fold(String::new(), |mut hex, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        hex::encode(hasher.finalize())
     }
 }
 

@@ -48,7 +48,7 @@ const START: [&[u8]; 2] = [
 pub(super) fn verify(module: &Parsed<'_>) -> Result<(), Mismatch> {
     for (name, known) in LANDMARKS {
         let body = module.body(name)?;
-        expect(body == known, || format!("the body of {name} is {}", hex(&body[..body.len().min(40)])))?;
+        expect(body == known, || format!("the body of {name} is {}", hex::encode(&body[..body.len().min(40)])))?;
     }
     check_start(module)?;
     check_stack_pointer(module)?;
@@ -62,7 +62,7 @@ fn check_start(module: &Parsed<'_>) -> Result<(), Mismatch> {
     let address = body.strip_prefix(START[0]).unwrap_or_default();
     let address_bytes = address.iter().take_while(|&&byte| byte >= 0x80).count() + 1;
     let looks_at_flag = address.get(address_bytes..).is_some_and(|rest| rest.starts_with(START[1]));
-    expect(looks_at_flag, || format!("its start function is {}", hex(&body[..body.len().min(40)])))
+    expect(looks_at_flag, || format!("its start function is {}", hex::encode(&body[..body.len().min(40)])))
 }
 
 fn check_stack_pointer(module: &Parsed<'_>) -> Result<(), Mismatch> {
@@ -88,8 +88,4 @@ fn check_words(module: &Parsed<'_>, name: &str, n: usize) -> Result<(), Mismatch
 /// The type of a function that takes `n` words and gives `results` words.
 pub(super) fn words(n: usize, results: usize) -> FuncType {
     FuncType::new(vec![ValType::I32; n], vec![ValType::I32; results])
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

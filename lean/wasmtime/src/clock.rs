@@ -1,10 +1,11 @@
 //! The clock that interrupts Lean. A thread moves the engine's epoch while somebody is timed; code that runs then looks at
 //! its own clock, on its own thread.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex};
 use wasmtime::Engine;
 
 /// How often code that is timed looks at its clock.
@@ -109,15 +110,15 @@ impl Ticker {
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        *self.0.n.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.0.n.lock() = None;
         self.0.changed.notify_all();
     }
 }
 
 fn tick(engine: &Engine, timed: &Timed) {
     loop {
-        let n = timed.n.lock().unwrap_or_else(PoisonError::into_inner);
-        let n = timed.changed.wait_while(n, |n| *n == Some(0)).unwrap_or_else(PoisonError::into_inner);
+        let mut n = timed.n.lock();
+        timed.changed.wait_while(&mut n, |n| *n == Some(0));
         if n.is_none() {
             return;
         }
@@ -140,7 +141,7 @@ impl TickerHandle {
             return;
         }
         self.is_counted = is_timed;
-        if let Some(n) = &mut *self.timed.n.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(n) = &mut *self.timed.n.lock() {
             *n = if is_timed { *n + 1 } else { *n - 1 };
         }
         self.timed.changed.notify_all();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use stepwise_core::jsonl::{DamagedLine, WholeLines};
 
 use crate::run::{Manifest, Round, Side, Stage, TrainingLine};
 use stepwise_core::problem::Problem;
@@ -57,14 +58,8 @@ pub struct Lines<T> {
 /// Why lines cannot be read. The caller knows the file's name and adds it.
 #[derive(Debug, thiserror::Error)]
 pub enum LinesError {
-    /// A line is something else.
-    #[error("line {line} is damaged: {source}; cut the file before this line to keep what precedes it")]
-    Damaged {
-        /// 1-based.
-        line: usize,
-        /// What the JSON reader said.
-        source: serde_json::Error,
-    },
+    #[error("{0}; cut the file before this line to keep what precedes it")]
+    Damaged(#[from] DamagedLine),
     /// A line has a record of another version.
     #[error(
         "line {line} has record version {found}, and this stepwise reads version {}: use the stepwise that wrote it",
@@ -85,15 +80,8 @@ pub enum LinesError {
 /// # Errors
 /// A complete line is something else.
 pub fn read_lines<T: DeserializeOwned>(bytes: &[u8]) -> Result<Lines<T>, LinesError> {
-    let good_bytes = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-    let mut lines = Vec::new();
-    for (idx, text) in bytes[..good_bytes].split_inclusive(|byte| *byte == b'\n').enumerate() {
-        if !text.trim_ascii().is_empty() {
-            let damaged = |source| LinesError::Damaged { line: idx + 1, source };
-            lines.push(serde_json::from_slice(text).map_err(damaged)?);
-        }
-    }
-    Ok(Lines { lines, torn: good_bytes < bytes.len() })
+    let whole = WholeLines::of(bytes);
+    Ok(Lines { lines: whole.parse()?, torn: whole.is_torn })
 }
 
 /// Reads `trials.jsonl`, as [`read_lines`] does.

@@ -116,10 +116,7 @@ async fn search(
         args.configurations.iter().map(|c| Recorded::open(args, &c.name)).collect::<Result<Vec<_>, _>>()?;
     let begun = Instant::now();
     let progress = Progress::new(verbose);
-    let stop = {
-        let progress = progress.clone();
-        interrupt::listen(move |line| progress.say(line)).context("cannot listen for Ctrl-C")?
-    };
+    let stop = interrupt::listen(&progress)?;
     let pool = lean::start_pool_within(&args.run.lean, args.run.budget.timeout.0).await?;
     progress.update(|| "starting Lean".to_owned());
     let mut evals = Vec::new();

@@ -28,10 +28,7 @@ pub(super) async fn library(args: &CorpusLibraryArgs, verbose: u8) -> anyhow::Re
         bail!("only the built-in Lean can list its library; leave out --lean-project");
     }
     let progress = Progress::new(verbose);
-    let mut stop = {
-        let progress = progress.clone();
-        interrupt::listen(move |line| progress.say(line)).context("cannot listen for Ctrl-C")?
-    };
+    let mut stop = interrupt::listen(&progress)?;
     let launch = lean::launcher(&args.lean).await?;
     let begun = Instant::now();
     progress.update(|| "listing the library".to_owned());

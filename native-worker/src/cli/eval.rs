@@ -57,10 +57,7 @@ pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome>
             return finish(args, &records, begun, counts, false);
         }
     }
-    let stop = {
-        let progress = progress.clone();
-        interrupt::listen(move |line| progress.say(line)).context("cannot listen for Ctrl-C")?
-    };
+    let stop = interrupt::listen(&progress)?;
     let pool = lean::start_pool_within(&args.run.lean, args.run.budget.timeout.0).await?;
     progress.update(|| "starting Lean".to_owned());
     let mut eval = build(&args.run, models, args.disprove.choice(), args.logs.clone(), &pool, stop).await?;

@@ -1,16 +1,18 @@
 //! Ctrl-C: the first drains, the second stops at once, the third leaves without cleaning up.
 
+use anyhow::Context;
+
+use super::progress::Progress;
 use crate::run::stop::{Stop, StopLevel};
 
 /// Listens for Ctrl-C and SIGTERM for the rest of the process, and gives the signal that searches watch.
 ///
-/// `say` is told the line that the user should see.
-///
 /// # Errors
 /// When the operating system refuses the handlers.
-pub(super) fn listen(say: impl Fn(&str) + Send + 'static) -> std::io::Result<Stop> {
+pub(super) fn listen(progress: &Progress) -> anyhow::Result<Stop> {
     let (sender, stop) = Stop::channel();
-    let mut signals = Signals::new()?;
+    let mut signals = Signals::new().context("cannot listen for Ctrl-C")?;
+    let progress = progress.clone();
     tokio::spawn(async move {
         loop {
             let asked = signals.next().await;
@@ -19,11 +21,11 @@ pub(super) fn listen(say: impl Fn(&str) + Send + 'static) -> std::io::Result<Sto
             // SIGTERM means now: whoever sends it waits a few seconds at most, and logs are resumable at any moment.
             match (asked, level) {
                 (Asked::Interrupt, StopLevel::Run) => {
-                    say("finishing the tactics that are running; press Ctrl-C again to stop at once");
+                    progress.say("finishing the tactics that are running; press Ctrl-C again to stop at once");
                     sender.send_replace(StopLevel::Drain);
                 }
                 (_, StopLevel::Run | StopLevel::Drain) => {
-                    say("stopping at once");
+                    progress.say("stopping at once");
                     sender.send_replace(StopLevel::Abort);
                 }
                 (_, StopLevel::Abort) => std::process::exit(130),

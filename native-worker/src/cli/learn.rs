@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::ArgMatches;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -50,10 +50,7 @@ pub(super) async fn run(args: &LearnArgs, settings: &ArgMatches, verbose: u8) ->
     let folder = RunFolder::open(&args.run)?;
     let progress = Progress::new(verbose);
     let manifest = folder.manifest()?;
-    let stop = {
-        let progress = progress.clone();
-        interrupt::listen(move |line| progress.say(line)).context("cannot listen for Ctrl-C")?
-    };
+    let stop = interrupt::listen(&progress)?;
     let pool = lean::start_pool(&args.lean).await?;
     progress.update(|| "starting Lean".to_owned());
     let lean = {
@@ -142,7 +139,7 @@ fn begun(
     let mut names = BTreeSet::new();
     for path in &args.problems {
         let text = input::read_text(path)?;
-        files.insert(path.display().to_string(), sha256(text.as_bytes()));
+        files.insert(path.display().to_string(), hex::encode(Sha256::digest(text.as_bytes())));
         for problem in input::problems(path, &args.lean, false)?.0 {
             if !names.insert(problem.name.clone()) {
                 bail!("two files have a problem named {}: rename one of them", problem.name);
@@ -156,7 +153,7 @@ fn begun(
     let n_distinct = problems.len();
     for path in &args.eval {
         let text = input::read_text(path)?;
-        files.insert(path.display().to_string(), sha256(text.as_bytes()));
+        files.insert(path.display().to_string(), hex::encode(Sha256::digest(text.as_bytes())));
         let set = EvaluationSet::new(&input::problems(path, &args.lean, false)?.0);
         problems.retain(|problem| set.find(problem).is_none());
     }
@@ -361,10 +358,6 @@ async fn resources(
 
 fn is_held_out(problem: &Problem) -> bool {
     problem.split.as_deref() == Some(HELD_OUT)
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The rounds for a person.

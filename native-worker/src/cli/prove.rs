@@ -50,10 +50,7 @@ pub(super) async fn run(args: &ProveArgs, verbose: u8) -> anyhow::Result<Outcome
     }
     let models = Models::open(&args.models, &args.lean, &args.budget.config(1), &progress).await?;
     let pool = lean::start_pool_within(&args.lean, args.budget.timeout.0).await?;
-    let stop = {
-        let progress = progress.clone();
-        interrupt::listen(move |line| progress.say(line)).context("cannot listen for Ctrl-C")?
-    };
+    let stop = interrupt::listen(&progress)?;
     let prover = Prover { args, pool, models, stop, progress };
     let report = match wanted {
         Wanted::Statement(theorem) => prover.statement(*theorem, has_default_notation).await,

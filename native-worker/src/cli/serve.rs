@@ -22,10 +22,7 @@ pub(super) async fn run(args: &ServeArgs, verbose: u8) -> anyhow::Result<Outcome
     let has_critic = args.models.critic != ModelSource::BuiltIn;
     let Models { policy, critic } = Models::open_for(&args.models, &args.lean, has_critic, &progress).await?;
     let pool = lean::start_pool(&args.lean).await?;
-    let stop = {
-        let progress = progress.clone();
-        interrupt::listen(move |line| progress.say(line)).context("cannot listen for Ctrl-C")?
-    };
+    let stop = interrupt::listen(&progress)?;
     let in_flight = u32::try_from(lean::n_hosts(&args.lean)).unwrap_or(u32::MAX);
     let limits = serve::default_limits(args.lean.step_timeout);
     let service = Service::new(pool.clone(), policy, critic, input::defaults(&args.lean)?, in_flight, limits).await?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use stepwise_core::jsonl::{DamagedLine, WholeLines};
 use stepwise_learn::run::{Manifest, Round, VERSION};
 
 /// Why a run's folder cannot be used.
@@ -215,15 +216,11 @@ impl Lines {
     }
 }
 
-/// The complete lines, and where they end.
+/// The whole lines, and where they end.
 fn parsed<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<(Vec<T>, usize), FolderError> {
-    let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-    let mut lines = Vec::new();
-    for (idx, line) in bytes[..end].split_inclusive(|byte| *byte == b'\n').enumerate() {
-        let value = serde_json::from_slice(line);
-        lines.push(value.map_err(|source| FolderError::Damaged { path: path.to_owned(), line: idx + 1, source })?);
-    }
-    Ok((lines, end))
+    let lines = WholeLines::of(bytes);
+    let damaged = |DamagedLine { line, source }| FolderError::Damaged { path: path.to_owned(), line, source };
+    Ok((lines.parse().map_err(damaged)?, lines.end()))
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use stepwise_inference::config::{ConfigError, ModelConfig};
 use stepwise_inference::weights::{Dtype, Header, HeaderError, TensorInfo, TensorSource, WeightsError, settle_head};
 
@@ -267,7 +267,7 @@ impl Bytes {
     fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         match self {
             Self::File(file) => {
-                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut file = file.lock();
                 file.seek(SeekFrom::Start(offset))?;
                 file.read_exact(out)
             }

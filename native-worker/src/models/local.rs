@@ -388,7 +388,7 @@ fn name(folder: &ModelFolder, usage: &str) -> String {
             beginning.iter().for_each(|value| hasher.update(value.to_le_bytes()));
         }
     }
-    let hash: String = hasher.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex::encode(&hasher.finalize()[..6]);
     // A path like `.` says its name only when it is resolved; a carried folder is on no disk.
     let path = folder.path.canonicalize().unwrap_or_else(|_| folder.path.clone());
     let folder_name = path.file_name().map(|name| name.to_string_lossy().into_owned());

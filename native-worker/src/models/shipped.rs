@@ -98,7 +98,7 @@ pub fn open(name_or_folder: &Path, role: Role) -> Result<ModelFolder, FolderErro
 static TINY_MANIFEST: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let files = MODELS.iter().filter(|model| model.name == "tiny").flat_map(|model| {
         model.files.iter().map(|(file, bytes)| {
-            let sha256: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            let sha256 = hex::encode(Sha256::digest(bytes));
             (format!("{}/{file}", model.role.name()), json!({ "bytes": bytes.len(), "sha256": sha256 }))
         })
     });

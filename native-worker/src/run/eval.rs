@@ -209,7 +209,7 @@ pub fn log_path(folder: &Path, name: &str) -> PathBuf {
         return folder.join(format!("{name}.jsonl"));
     }
     let plain: String = name.chars().take(60).map(|c| if is_plain(c) { c } else { '_' }).collect();
-    let hash: String = Sha256::digest(name).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex::encode(&Sha256::digest(name)[..4]);
     folder.join(format!("{plain}.{hash}.jsonl"))
 }
 

@@ -5,9 +5,10 @@
 //! after an interruption.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
+use parking_lot::{Mutex, MutexGuard};
 use stepwise_core::disproof::Disproof;
 use stepwise_core::outcome::StepOutcome;
 use stepwise_core::policy::portfolio::counterexample;
@@ -88,8 +89,7 @@ struct Table {
 
 impl Table {
     fn lock(&self) -> MutexGuard<'_, [Standing; 2]> {
-        // Every critical section leaves the data consistent at every point where it could panic.
-        self.standings.lock().unwrap_or_else(PoisonError::into_inner)
+        self.standings.lock()
     }
 
     fn seat(self: &Arc<Self>, side: Side) -> Seat {

@@ -3,10 +3,8 @@
 //! A page of another site can make a browser send requests to a server on its user's machine, and by rebinding a name even
 //! read the answers. The Host header tells the rebound name, the Origin the other site.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
@@ -15,14 +13,8 @@ use axum::response::{IntoResponse, Response};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::App;
-use super::http::KEY;
 use super::problem::Problem;
-
-/// For how long a ticket is good.
-pub(super) const TICKET_LIFE: Duration = Duration::from_secs(30);
-
-/// Tickets that have not been used; more at once are nobody's need.
-const MAX_TICKETS: usize = 1024;
+use super::secret::{KEY, Tickets, same};
 
 /// What a browser may do with the page: run what the server sent it, and talk to the server.
 const CONTENT_SECURITY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; \
@@ -48,16 +40,7 @@ pub struct Access {
     /// The origins among them that are not the server's own.
     others: Vec<HeaderValue>,
     token: Option<String>,
-    tickets: Mutex<HashMap<String, Instant>>,
-}
-
-/// 128 random bits in hexadecimal.
-#[must_use]
-pub fn new_token() -> String {
-    let mut bytes = [0; 16];
-    // Without the system's random numbers nothing that follows would be secret.
-    getrandom::fill(&mut bytes).expect("the operating system gives random numbers");
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    tickets: Tickets,
 }
 
 impl Access {
@@ -92,7 +75,7 @@ impl Access {
                 hosts.insert(host);
             }
         }
-        Self { hosts, origins, others, token: options.token, tickets: Mutex::default() }
+        Self { hosts, origins, others, token: options.token, tickets: Tickets::default() }
     }
 
     /// What lets pages of the listed origins read answers, as far as browsers ask.
@@ -107,14 +90,8 @@ impl Access {
 
     /// A pass for one WebSocket.
     pub(super) fn ticket(&self) -> Result<String, Problem> {
-        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
-        tickets.retain(|_, issued| issued.elapsed() < TICKET_LIFE);
-        if tickets.len() >= MAX_TICKETS {
-            return Err(Problem::too_many("too many tickets are out; use those, or wait half a minute"));
-        }
-        let ticket = new_token();
-        tickets.insert(ticket.clone(), Instant::now());
-        Ok(ticket)
+        let ticket = self.tickets.issue();
+        ticket.ok_or_else(|| Problem::too_many("too many tickets are out; use those, or wait half a minute"))
     }
 
     fn check_names(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
@@ -150,18 +127,11 @@ impl Access {
                  `Authorization: Bearer TOKEN`",
             ));
         };
-        let issued = self.tickets.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket);
-        match issued {
-            Some(issued) if issued.elapsed() < TICKET_LIFE => Ok(()),
-            _ => Err(Problem::unauthorized("the ticket is used or too old; buy another one with the token")),
+        if self.tickets.redeem(ticket) {
+            return Ok(());
         }
+        Err(Problem::unauthorized("the ticket is used or too old; buy another one with the token"))
     }
-}
-
-/// Compares without telling by its time how much is right.
-pub(super) fn same(given: &str, wanted: &str) -> bool {
-    let differences = given.bytes().zip(wanted.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
-    given.len() == wanted.len() && differences == 0
 }
 
 /// Lets in what names the server by its own name, and puts the page under rules.

@@ -5,12 +5,13 @@
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Component, Path};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::LazyLock;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use flate2::read::GzDecoder;
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
 use super::problem::Problem;
@@ -100,7 +101,7 @@ fn find(path: &str, codings: &[Coding]) -> Option<File> {
 /// A file in this coding. What the program carries never changes, so it is unpacked and hashed once.
 fn in_coding(path: &str, coding: Option<Coding>) -> Option<File> {
     static CARRIED_FILES: LazyLock<Mutex<HashMap<String, File>>> = LazyLock::new(Mutex::default);
-    let known = || CARRIED_FILES.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = || CARRIED_FILES.lock();
     let name = coding.map_or_else(|| path.to_owned(), |coding| format!("{path}.{}", coding.ending));
     if let Some(file) = known().get(&name) {
         return Some(file.clone());
@@ -113,7 +114,7 @@ fn in_coding(path: &str, coding: Option<Coding>) -> Option<File> {
         // Hardly anybody asks for nothing compressed, and a release need not carry everything once more for them.
         (None, None) => page_file(path).or_else(|| unzipped(&page_file(&format!("{path}.gz"))?))?,
     };
-    let hash: String = Sha256::digest(&bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex::encode(&Sha256::digest(&bytes)[..16]);
     let file = File { bytes, coding: coding.map(|coding| coding.name), tag: format!("\"{hash}\"") };
     if model.is_some() || !CARRIED.is_empty() {
         known().insert(name, file.clone());

@@ -12,15 +12,12 @@ use serde::{Deserialize, Serialize};
 use stepwise_core::wire::{Accepted, Greeting, Reception, Request, Ticket};
 
 use super::App;
-use super::access::TICKET_LIFE;
 use super::problem::Problem;
+use super::secret::{KEY, TICKET_LIFE};
 use super::session::Session;
 
 /// How long a client may wait for a message.
 const MAX_WAIT: u64 = 30;
-
-/// The header that has a session's key.
-pub(super) const KEY: &str = "stepwise-key";
 
 /// `GET /info`.
 pub(super) async fn info(State(app): State<App>) -> Response {

@@ -1,8 +1,9 @@
 //! The events of a session's search: kept as they happen, and told in batches.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use stepwise_core::search::TimedEvent;
 use stepwise_core::wire::Body;
 use stepwise_core::wire::search::Event;
@@ -123,7 +124,6 @@ impl EventStream {
     }
 
     fn lock(&self) -> MutexGuard<'_, Events> {
-        // Every critical section leaves the data consistent at every point where it could panic.
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+        self.events.lock()
     }
 }

@@ -1,6 +1,6 @@
 //! The server behind `stepwise serve`: the page, and sessions in which it proves step by step on native Lean.
 //!
-//! `docs/protocol.md` in the repository is what it speaks. [`access`] decides who may connect, [`sessions`] keeps the sessions,
+//! `docs/protocol.md` in the repository is what it speaks. [`access`] decides who may connect and [`secret`] what only they know, [`sessions`] keeps the sessions,
 //! [`session`] takes in requests and [`requests`] carries them out; [`socket`] and [`http`] are the two ways in, and
 //! [`assets`] the files of the page. [`connections`] takes them all in. All sessions share one pool of Lean hosts, which serves
 //! them in turn.
@@ -13,6 +13,7 @@ mod journal;
 mod outbox;
 mod problem;
 mod requests;
+mod secret;
 mod session;
 mod sessions;
 mod socket;
@@ -27,8 +28,9 @@ use stepwise_core::problem::Defaults;
 use stepwise_core::wire::{self, Limits};
 use tokio::net::TcpListener;
 
-pub use self::access::{Access, AccessOptions, new_token};
+pub use self::access::{Access, AccessOptions};
 pub use self::assets::has_page;
+pub use self::secret::new_token;
 use self::sessions::Sessions;
 use crate::lean::pool::{Pool, PoolError};
 use crate::run::critic::Critic;

@@ -2,8 +2,9 @@
 //! connection gets what it missed.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use stepwise_core::wire::{Body, Message};
 use tokio::sync::Notify;
 
@@ -81,8 +82,7 @@ impl Outbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
-        // Every critical section leaves the data consistent at every point where it could panic.
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock()
     }
 }
 

@@ -1,9 +1,10 @@
 //! A session: one visitor's statement, its states, and the requests that are under way.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::problem::Theorem;
@@ -13,7 +14,8 @@ use tokio::sync::watch;
 use super::journal::EventStream;
 use super::outbox::Outbox;
 use super::problem::Problem;
-use super::{Service, access, requests};
+use super::secret::new_token;
+use super::{Service, requests};
 use crate::lean::pool;
 use crate::run::stop::{Stop, StopLevel};
 
@@ -102,8 +104,7 @@ impl Proof {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u32, State>> {
-        // Every critical section leaves the data consistent at every point where it could panic.
-        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+        self.states.lock()
     }
 }
 
@@ -119,10 +120,10 @@ impl Session {
             is_parked: false,
             is_over: false,
         };
-        let name = format!("s-{}", &access::new_token()[..12]);
+        let name = format!("s-{}", &new_token()[..12]);
         Self {
             name,
-            key: access::new_token(),
+            key: new_token(),
             service,
             outbox: Outbox::default(),
             inner: Mutex::new(inner),
@@ -319,8 +320,7 @@ impl Session {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // Every critical section leaves the data consistent at every point where it could panic.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock()
     }
 }
 

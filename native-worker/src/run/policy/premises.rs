@@ -39,7 +39,7 @@ impl LemmaPolicy {
         let text =
             std::fs::read_to_string(path).map_err(|source| LemmaError::Read { path: path.to_owned(), source })?;
         let premises = Premises::from_jsonl(&path.display().to_string(), &text)?;
-        let hash = Sha256::digest(&text).iter().take(4).map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hash = hex::encode(&Sha256::digest(&text)[..4]);
         Ok(Self::new(Arc::new(premises), &hash))
     }
 

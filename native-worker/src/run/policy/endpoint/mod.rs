@@ -18,9 +18,9 @@ mod tests;
 use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use stepwise_core::cost::ModelCost;
 use stepwise_core::policy::{Candidate, ProposalRequest, Proposals, merge};
@@ -123,7 +123,7 @@ impl Endpoint {
     /// The answers to the samples `0..n_samples`, in their order. What the server refuses is asked in smaller parts, and
     /// what it leaves out is asked again; the manners that worked are used from then on.
     async fn ask(&self, prompt: &str, seed: u64, n_samples: u32) -> Result<Vec<Answer>, ServerError> {
-        let mut manners = *self.manners.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut manners = *self.manners.lock();
         let mut wanted: Vec<_> = split(0..n_samples, n_samples).collect();
         let mut answers: Vec<(u32, Answer)> = Vec::new();
         let mut refused = false;
@@ -171,7 +171,7 @@ impl Endpoint {
         let says_something = completions.clone().next().is_some();
         manners.logprobs |= completions.any(|completion| completion.n_tokens > 0);
         manners.has_answered = true;
-        *self.manners.lock().unwrap_or_else(PoisonError::into_inner) = manners;
+        *self.manners.lock() = manners;
         if says_something && !manners.logprobs {
             return Err(ServerError::NoLogprobs { url: self.server.url().to_owned() });
         }
@@ -182,7 +182,7 @@ impl Endpoint {
     /// What a question comes to that has failed, after all retries: nothing for this state, as long as the server answers
     /// others; an error when it never did, or not for long.
     fn failed(&self, error: &ServerError) -> Result<Proposals, PolicyError> {
-        let has_answered = self.manners.lock().unwrap_or_else(PoisonError::into_inner).has_answered;
+        let has_answered = self.manners.lock().has_answered;
         let weight = if matches!(error, ServerError::TimedOut { .. }) { 4 } else { 1 };
         let n_failed = self.failed_in_a_row.fetch_add(weight, Ordering::Relaxed) + weight;
         if !error.is_passing() || !has_answered {
