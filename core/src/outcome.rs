@@ -25,6 +25,20 @@ pub enum StepOutcome<S> {
     OutOfMemory,
 }
 
+impl<S> StepOutcome<S> {
+    /// The same with another name for the state that it opens.
+    pub fn map<T>(self, name: impl FnOnce(S, &[Goal]) -> T) -> StepOutcome<T> {
+        match self {
+            Self::Proved => StepOutcome::Proved,
+            Self::Open { state, goals } => StepOutcome::Open { state: name(state, &goals), goals },
+            Self::Failed { message } => StepOutcome::Failed { message },
+            Self::Timeout => StepOutcome::Timeout,
+            Self::Crashed { detail } => StepOutcome::Crashed { detail },
+            Self::OutOfMemory => StepOutcome::OutOfMemory,
+        }
+    }
+}
+
 /// The judgement of a recheck: the whole file, elaborated once more by a process that runs no search.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Verdict {

@@ -29,6 +29,11 @@ impl SplitMix64 {
         mixed ^ (mixed >> 31)
     }
 
+    /// A number from 0 to below 1.
+    pub fn unit(&mut self) -> f64 {
+        unit(self.next_u64())
+    }
+
     /// A number below `n`; 0 for `n` = 0. Its bias is below `n / 2^64`.
     pub fn below(&mut self, n: usize) -> usize {
         // The upper half of the product (Lemire 2019): a multiplication in place of a division.
@@ -41,6 +46,12 @@ impl SplitMix64 {
             items.swap(last, self.below(last + 1));
         }
     }
+}
+
+/// Random bits as a number from 0 to below 1: the upper 53, which need no rounding.
+#[must_use]
+pub fn unit(bits: u64) -> f64 {
+    (bits >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 #[cfg(test)]

@@ -31,8 +31,7 @@ pub fn end(end: &SearchEnd, n_refused: u64, refusals: &[String]) -> String {
     let refused = refused(n_refused, refusals);
     match end {
         SearchEnd::Proved { proof, verdict } => {
-            let tactics = if proof.len() == 1 { "1 tactic".to_owned() } else { format!("{} tactics", proof.len()) };
-            format!("proved in {tactics}; {}", verdict.axioms_in_words())
+            format!("proved in {}; {}", count(proof.len(), "tactic"), verdict.axioms_in_words())
         }
         SearchEnd::Exhausted => match refused {
             None => "not proved: no open state is left; more samples or passes would try other tactics".into(),
@@ -48,6 +47,32 @@ pub fn end(end: &SearchEnd, n_refused: u64, refusals: &[String]) -> String {
         SearchEnd::HostFailed { message } => format!("Lean could not open the statement: {message}"),
         SearchEnd::Cancelled => "cancelled".into(),
     }
+}
+
+/// How a search ended, as JSON names it.
+#[must_use]
+pub fn name_of_end(end: &SearchEnd) -> &'static str {
+    match end {
+        SearchEnd::Proved { .. } => "proved",
+        SearchEnd::Exhausted => "exhausted",
+        SearchEnd::OutOfBudget { .. } => "out_of_budget",
+        SearchEnd::BadStatement { .. } => "bad_statement",
+        SearchEnd::HostFailed { .. } => "host_failed",
+        SearchEnd::Cancelled => "cancelled",
+    }
+}
+
+/// So many of something: `1 tactic`, `2 tactics`.
+#[must_use]
+pub fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// The text as the beginning of a sentence.
+#[must_use]
+pub fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// What to do about a statement that Lean refuses, where its message does not say; empty otherwise.

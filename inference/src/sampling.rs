@@ -2,6 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+use stepwise_core::random::unit;
 
 use super::exp::exp;
 
@@ -152,8 +153,7 @@ fn most_probable(logits: &[f32], draw: &Draw) -> Vec<(usize, f32)> {
 /// Draws an index in proportion to the weights, of which one at least is positive.
 fn drawn(weights: Vec<f32>, rng: &mut ChaCha8Rng) -> usize {
     let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
-    // 53 random bits make a number in [0, 1).
-    let mut left = (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64 * total;
+    let mut left = unit(rng.next_u64()) * total;
     for (idx, weight) in weights.iter().enumerate() {
         left -= f64::from(*weight);
         if left < 0.0 {

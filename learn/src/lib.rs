@@ -5,6 +5,7 @@
 
 pub mod comparison;
 pub mod corpus;
+pub mod layout;
 pub mod lessons;
 pub mod mining;
 pub mod plot;

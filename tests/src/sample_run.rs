@@ -12,6 +12,7 @@ use stepwise_core::problem::{Problem, Theorem};
 use stepwise_core::random::SplitMix64;
 use stepwise_core::record::{self, ProblemRecord, Run, Status};
 use stepwise_core::search::{Budget, CostLedger, Order, Priority, SearchConfig};
+use stepwise_learn::layout;
 use stepwise_learn::report::SearchLine;
 use stepwise_learn::run::{Manifest, PassRate, Round, Side, Stage, StageCost, TrainingLine, VERSION};
 
@@ -54,13 +55,13 @@ pub fn write(folder: &Path, seed: u64, n_finished: u32, running: bool) -> io::Re
     let sets = SETS.map(|set| (set, statements(&mut random, &set.replace('-', "_"), "held-out", N_HELD_OUT)));
     std::fs::create_dir_all(folder)?;
     let manifest = manifest(seed, training.len());
-    std::fs::write(folder.join("manifest.json"), serde_json::to_string_pretty(&manifest).map_err(io::Error::other)?)?;
+    std::fs::write(folder.join(layout::MANIFEST), serde_json::to_string_pretty(&manifest).map_err(io::Error::other)?)?;
     let problems = training.iter().chain(&sets[0].1).map(|statement| statement.problem.to_line());
-    std::fs::write(folder.join("problems.jsonl"), problems.collect::<String>())?;
+    std::fs::write(folder.join(layout::PROBLEMS), problems.collect::<String>())?;
     let mut solved = BTreeSet::new();
     let mut lengths = BTreeMap::new();
     for number in 1..=n_finished + u32::from(running) {
-        let round = folder.join(format!("rounds/{number:02}"));
+        let round = folder.join(layout::round(number));
         std::fs::create_dir_all(&round)?;
         let is_finished = number <= n_finished;
         let open = training.len() - solved.len();
@@ -68,18 +69,18 @@ pub fn write(folder: &Path, seed: u64, n_finished: u32, running: bool) -> io::Re
         let mut lines = lines(&searches)?;
         if !is_finished {
             lines.truncate(lines.len() * 2 / 3);
-            std::fs::write(round.join("trials.jsonl"), lines)?;
+            std::fs::write(round.join(layout::TRIALS), lines)?;
             continue;
         }
-        std::fs::write(round.join("trials.jsonl"), lines)?;
+        std::fs::write(round.join(layout::TRIALS), lines)?;
         std::fs::create_dir_all(round.join("training"))?;
         let policy = training_lines(&mut random, number, 4.2, 1.1);
         let critic = training_lines(&mut random, number, 0.69, 0.3);
-        std::fs::write(round.join("training/policy.jsonl"), self::lines(&policy)?)?;
-        std::fs::write(round.join("training/critic.jsonl"), self::lines(&critic)?)?;
+        std::fs::write(round.join(layout::curve("policy")), self::lines(&policy)?)?;
+        std::fs::write(round.join(layout::curve("critic")), self::lines(&critic)?)?;
         let mut pass_rates: BTreeMap<String, BTreeMap<String, PassRate>> = BTreeMap::new();
         for (set, statements) in &sets {
-            let set_folder = round.join("eval").join(set);
+            let set_folder = round.join(layout::EVALS).join(set);
             std::fs::create_dir_all(&set_folder)?;
             for (name, order, is_trained) in CONFIGURATIONS {
                 if !is_trained && number > 1 {
@@ -113,7 +114,10 @@ pub fn write(folder: &Path, seed: u64, n_finished: u32, running: bool) -> io::Re
             costs: costs(&searches, &policy, &critic, &mut random),
             pass_rates,
         };
-        std::fs::write(round.join("round.json"), serde_json::to_string_pretty(&finished).map_err(io::Error::other)?)?;
+        std::fs::write(
+            round.join(layout::FINISHED),
+            serde_json::to_string_pretty(&finished).map_err(io::Error::other)?,
+        )?;
     }
     Ok(())
 }

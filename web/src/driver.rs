@@ -189,26 +189,10 @@ impl Progress {
 /// How a search ended, as a sentence for the visitor; nothing while it has not.
 #[must_use]
 pub fn ending(search: &Search) -> String {
-    let refused = words::refused(search.ledger().refused, &words::refusals(search));
-    let with_refused = |text: String| match &refused {
-        Some(refused) => format!("{text}. Besides, {refused}"),
-        None => text,
-    };
     match search.end() {
-        None => String::new(),
-        Some(SearchEnd::Proved { proof, .. }) => {
-            format!("Proof found: {}", crate::replay::count(proof.len(), "tactic"))
-        }
-        // That every state was expanded is not why: something was found, and refused.
-        Some(SearchEnd::Exhausted) => match &refused {
-            Some(refused) => format!("No proof: {refused}"),
-            None => "No proof: every state was expanded. More candidates may help".into(),
-        },
-        Some(SearchEnd::OutOfBudget { what: "wall" }) => with_refused("No proof within the time".into()),
-        Some(SearchEnd::OutOfBudget { what }) => with_refused(format!("No proof within the {what}")),
-        Some(SearchEnd::BadStatement { message }) => format!("The statement does not elaborate: {message}"),
-        Some(SearchEnd::HostFailed { message }) => message.clone(),
-        Some(SearchEnd::Cancelled) => "Cancelled".into(),
+        // Lean has the last word on it, and then the page says more.
+        Some(SearchEnd::Proved { proof, .. }) => format!("Proof found: {}", words::count(proof.len(), "tactic")),
+        _ => words::capitalised(&words::of_search(search).unwrap_or_default()),
     }
 }
 

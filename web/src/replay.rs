@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use stepwise_core::search::log::{Log, LogError, LogHeader, event_line, read};
 use stepwise_core::search::{EdgeId, Event, LeanCost, Search, TimedEvent};
+use stepwise_core::words::count;
 
 /// Copies of the machine that are kept at most: with eight, going back feeds an eighth of the events at worst, and a
 /// copy of a large tree is large.
@@ -297,12 +298,6 @@ impl Replay {
         }
         self.copies.push(Copy { position: self.position, n_fed: self.n_fed, search: self.search.clone() });
     }
-}
-
-/// `1 tactic`, `2 tactics`.
-#[must_use]
-pub fn count(n: usize, noun: &str) -> String {
-    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Milliseconds as seconds, to the millisecond below ten seconds.

@@ -149,21 +149,6 @@ pub fn of_search(search: &Search) -> String {
         Some(SearchEnd::Proved { verdict, .. }) => {
             format!("Proved; rechecked by {}; {}", verdict.checker, verdict.axioms_in_words())
         }
-        Some(SearchEnd::Exhausted | SearchEnd::OutOfBudget { .. }) => {
-            let text = match search.end() {
-                Some(SearchEnd::OutOfBudget { what }) => format!("Not proved: the budget of {what} ran out"),
-                _ => "Not proved: no open state is left".to_owned(),
-            };
-            match (words::refused(search.ledger().refused, &words::refusals(search)), search.end()) {
-                (None, _) => text,
-                (Some(refused), Some(SearchEnd::Exhausted)) => {
-                    format!("Not proved: {refused}; besides, no open state is left")
-                }
-                (Some(refused), _) => format!("{text}; {refused}"),
-            }
-        }
-        Some(SearchEnd::BadStatement { message }) => format!("The statement does not elaborate: {message}"),
-        Some(SearchEnd::HostFailed { message }) => format!("Lean could not open the statement: {message}"),
-        Some(SearchEnd::Cancelled) => "Cancelled".into(),
+        Some(_) => words::capitalised(&words::of_search(search).unwrap_or_default()),
     }
 }

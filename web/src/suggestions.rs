@@ -114,7 +114,7 @@ impl Suggestions {
     #[must_use]
     pub fn pace(&self) -> String {
         let Some(total_ms) = self.total_ms else { return String::new() };
-        let mut parts = vec![format!("{} in {}", crate::replay::count(self.all.len(), "tactic"), ms(total_ms))];
+        let mut parts = vec![format!("{} in {}", stepwise_core::words::count(self.all.len(), "tactic"), ms(total_ms))];
         if total_ms > 0.0 {
             parts.push(format!("{:.1} a second", self.all.len() as f64 * 1000.0 / total_ms));
         }
@@ -151,7 +151,7 @@ impl Suggestion {
 pub fn badge(outcome: &StepOutcome<()>) -> String {
     match outcome {
         StepOutcome::Proved => "closes".into(),
-        StepOutcome::Open { goals, .. } => crate::replay::count(goals.len(), "goal"),
+        StepOutcome::Open { goals, .. } => stepwise_core::words::count(goals.len(), "goal"),
         StepOutcome::Failed { .. } => "refused".into(),
         StepOutcome::Timeout => "timed out".into(),
         StepOutcome::Crashed { .. } => "crashed".into(),

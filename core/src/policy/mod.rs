@@ -1,5 +1,6 @@
 //! Policies propose tactics for a proof state. The portfolio needs no model and is the baseline for every one.
 
+mod drafts;
 pub mod mixture;
 pub mod pointers;
 pub mod portfolio;

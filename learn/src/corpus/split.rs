@@ -1,6 +1,7 @@
 //! Which side of a split a statement is on: decided by its normal form alone, so that equal statements stay together.
 
 use sha2::{Digest, Sha256};
+use stepwise_core::random::unit;
 
 /// A side of the split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,9 +19,7 @@ pub enum Split {
 pub fn split_of(key: &str, seed: u64, held_out_share: f64) -> Split {
     let digest = Sha256::new().chain_update(seed.to_le_bytes()).chain_update(key).finalize();
     let bits = digest.iter().take(8).fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
-    // The upper 53 bits are a number from 0 to below 1 without rounding.
-    let place = (bits >> 11) as f64 / (1_u64 << 53) as f64;
-    if place < held_out_share { Split::HeldOut } else { Split::Train }
+    if unit(bits) < held_out_share { Split::HeldOut } else { Split::Train }
 }
 
 #[cfg(test)]

@@ -120,7 +120,7 @@ pub(super) async fn build(
         policy: models.policy,
         critic: models.critic,
         config: args.budget.config(1),
-        lean: format!("{} {}", info.backend, info.lean_version),
+        lean: info.to_string(),
         disprove,
         // One more than hosts where a model thinks, so that no host waits for it. Where none does, more searches than hosts
         // would only take each other's wall clock.

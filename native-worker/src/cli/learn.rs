@@ -18,6 +18,7 @@ use stepwise_inference::train::{LoraConfig, TrainConfig};
 use stepwise_learn::corpus::contamination::EvaluationSet;
 use stepwise_learn::corpus::normalise::statement_key;
 use stepwise_learn::corpus::split::{Split, split_of};
+use stepwise_learn::layout;
 use stepwise_learn::lessons::Lessons;
 use stepwise_learn::run::{Manifest, Round, Trial, VERSION};
 
@@ -55,7 +56,7 @@ pub(super) async fn run(args: &LearnArgs, settings: &ArgMatches, verbose: u8) ->
     progress.update(|| "starting Lean".to_owned());
     let lean = {
         let info = pool.info().await?;
-        format!("{} {}", info.backend, info.lean_version)
+        info.to_string()
     };
     let settings = settings_of(settings);
     let problems = match manifest {
@@ -81,12 +82,12 @@ pub(super) async fn run(args: &LearnArgs, settings: &ArgMatches, verbose: u8) ->
 
 /// Writes what a run taught as files that other trainers read.
 pub(super) fn export(args: &ExportArgs) -> anyhow::Result<Outcome> {
-    if !args.run.join("manifest.json").is_file() {
+    if !args.run.join(layout::MANIFEST).is_file() {
         bail!("{} is no run of `stepwise learn`: it has no manifest.json", args.run.display());
     }
     let mut trials: Vec<Trial> = Vec::new();
     for number in 1.. {
-        let path = args.run.join(format!("rounds/{number:02}/trials.jsonl"));
+        let path = args.run.join(layout::round(number)).join(layout::TRIALS);
         if !path.is_file() {
             break;
         }

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 use anyhow::Context;
+use stepwise_core::search::CostLedger;
 
 use super::args::ColorWhen;
 
@@ -82,4 +83,38 @@ pub(super) fn table(rows: &[Vec<String>], right: &[bool]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// The ledger in one line, line feed included. What models read and how long they took is told where there were models.
+pub(super) fn ledger_line(ledger: &CostLedger) -> String {
+    let seconds = |us: u64| us as f64 / 1e6;
+    let models = if ledger.prompt_tokens + ledger.critic_tokens + ledger.device_us > 0 {
+        format!(
+            " ({} read, {} by the critic), {:.1} s of the models' devices",
+            ledger.prompt_tokens,
+            ledger.critic_tokens,
+            seconds(ledger.device_us)
+        )
+    } else {
+        String::new()
+    };
+    let refused = match ledger.refused {
+        0 => String::new(),
+        n => format!(" ({n} refused)"),
+    };
+    let failures = match ledger.policy_failures {
+        0 => String::new(),
+        n => format!(", {n} of the expansions for nothing, because the policy's server failed"),
+    };
+    format!(
+        "{} expansions, {} tactics ({} timed out, {} crashed), {} tokens{models}, {} rechecks{refused}, {:.1} s of Lean CPU, {:.1} s{failures}\n",
+        ledger.expansions,
+        ledger.tactics,
+        ledger.timeouts,
+        ledger.crashes,
+        ledger.tokens,
+        ledger.rechecks,
+        seconds(ledger.lean_cpu_us),
+        ledger.wall_ms as f64 / 1e3,
+    )
 }

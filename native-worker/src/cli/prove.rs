@@ -17,7 +17,6 @@ use super::input::{self, Given, Wanted};
 use super::models::Models;
 use super::output::{self, BAD, GOOD, styled};
 use super::progress::Progress;
-use super::replay::{end_word, ledger_line};
 use super::{interrupt, lean};
 use crate::lean::host::FileVerdict;
 use crate::lean::pool::Pool;
@@ -266,11 +265,8 @@ impl Prover<'_> {
         };
         let Models { policy, critic } = &self.models;
         let info = self.pool.info().await?;
-        let negation = Negation {
-            disprove: self.args.disprove.choice(),
-            log: log.map(negation_log),
-            lean: format!("{} {}", info.backend, info.lean_version),
-        };
+        let negation =
+            Negation { disprove: self.args.disprove.choice(), log: log.map(negation_log), lean: info.to_string() };
         let Both { search, disproof, tried, ledger, interrupted, notes } =
             run_both(job, negation, &self.pool, policy, critic.as_ref(), self.stop.clone(), &show).await?;
         for note in &notes {
@@ -298,7 +294,7 @@ impl Prover<'_> {
             config,
             policy: self.models.policy.name().to_owned(),
             critic: self.models.critic_name(),
-            lean: format!("{} {}", info.backend, info.lean_version),
+            lean: info.to_string(),
         };
         if self.args.resume && path.exists() {
             let (file, log) = LogFile::resume(path)?;
@@ -335,7 +331,7 @@ fn tell(args: &ProveArgs, report: &Report) -> anyhow::Result<()> {
         let style = if theorem.proof().is_some() { GOOD } else { BAD };
         let text = theorem.told.clone().unwrap_or_else(|| "interrupted".to_owned());
         output::eprint(&format!("{}: {}", theorem.theorem.name, styled(style, text)));
-        output::eprint(ledger_line(&theorem.ledger).trim_end());
+        output::eprint(output::ledger_line(&theorem.ledger).trim_end());
         if let Some(Tidied { report, .. }) = &theorem.tidied {
             output::eprint(&format!("tidied: {report} ({:.1} s)", report.wall_ms as f64 / 1e3));
         }
@@ -383,7 +379,7 @@ fn json(report: &Report) -> serde_json::Value {
                 "statement": theorem.theorem.statement,
                 "end": match &theorem.disproof {
                     Some(_) => "disproved",
-                    None => theorem.end.as_ref().map_or("interrupted", end_word),
+                    None => theorem.end.as_ref().map_or("interrupted", words::name_of_end),
                 },
                 "message": theorem.told,
                 "proof": proof.map(|(tactics, _)| tactics),

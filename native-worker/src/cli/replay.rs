@@ -2,9 +2,7 @@
 
 use std::fmt::Write as _;
 
-use stepwise_core::search::{
-    CostLedger, EdgeOutcome, Guide, NodeId, NodeStatus, RecheckState, Search, SearchEnd, TimedEvent,
-};
+use stepwise_core::search::{EdgeOutcome, Guide, NodeId, NodeStatus, RecheckState, Search, SearchEnd, TimedEvent};
 use stepwise_core::words;
 
 use super::Outcome;
@@ -45,7 +43,7 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Outcome> {
         if log.torn {
             let _ = writeln!(text, "the last line is torn and left out: the search was killed while it wrote");
         }
-        text.push_str(&ledger_line(&search.ledger()));
+        text.push_str(&output::ledger_line(&search.ledger()));
         output::print(&text)?;
     }
     if let Some(problem) = problem {
@@ -121,52 +119,6 @@ fn status(status: NodeStatus) -> &'static str {
     }
 }
 
-/// How a search ended, as JSON names it.
-pub(super) fn end_word(end: &SearchEnd) -> &'static str {
-    match end {
-        SearchEnd::Proved { .. } => "proved",
-        SearchEnd::Exhausted => "exhausted",
-        SearchEnd::OutOfBudget { .. } => "out_of_budget",
-        SearchEnd::BadStatement { .. } => "bad_statement",
-        SearchEnd::HostFailed { .. } => "host_failed",
-        SearchEnd::Cancelled => "cancelled",
-    }
-}
-
-/// The ledger in one line, line feed included. What models read and how long they took is told where there were models.
-pub(super) fn ledger_line(ledger: &CostLedger) -> String {
-    let seconds = |us: u64| us as f64 / 1e6;
-    let models = if ledger.prompt_tokens + ledger.critic_tokens + ledger.device_us > 0 {
-        format!(
-            " ({} read, {} by the critic), {:.1} s of the models' devices",
-            ledger.prompt_tokens,
-            ledger.critic_tokens,
-            seconds(ledger.device_us)
-        )
-    } else {
-        String::new()
-    };
-    let refused = match ledger.refused {
-        0 => String::new(),
-        n => format!(" ({n} refused)"),
-    };
-    let failures = match ledger.policy_failures {
-        0 => String::new(),
-        n => format!(", {n} of the expansions for nothing, because the policy's server failed"),
-    };
-    format!(
-        "{} expansions, {} tactics ({} timed out, {} crashed), {} tokens{models}, {} rechecks{refused}, {:.1} s of Lean CPU, {:.1} s{failures}\n",
-        ledger.expansions,
-        ledger.tactics,
-        ledger.timeouts,
-        ledger.crashes,
-        ledger.tokens,
-        ledger.rechecks,
-        seconds(ledger.lean_cpu_us),
-        ledger.wall_ms as f64 / 1e3,
-    )
-}
-
 /// One line of at most [`LINE_CHARS`] characters.
 fn short(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -238,7 +190,7 @@ fn json(search: &Search, n_events: usize, is_cut: bool, torn: bool, problem: Opt
         "events": n_events,
         "cut": is_cut,
         "torn": torn,
-        "end": search.end().map_or("open", end_word),
+        "end": search.end().map_or("open", words::name_of_end),
         "end_text": words::of_search(search),
         "proof": proof,
         "ledger": search.ledger(),

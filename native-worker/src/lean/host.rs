@@ -150,6 +150,13 @@ pub struct HostInfo {
     pub pid: Option<u32>,
 }
 
+/// Backend and version, as records and logs name the Lean that ran.
+impl std::fmt::Display for HostInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.backend, self.lean_version)
+    }
+}
+
 /// One process with Lean in it.
 #[async_trait]
 pub trait LeanProcess: Send {

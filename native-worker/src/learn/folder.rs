@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stepwise_core::jsonl::{DamagedLine, WholeLines};
+use stepwise_learn::layout;
 use stepwise_learn::run::{Manifest, Round, VERSION};
 
 /// Why a run's folder cannot be used.
@@ -81,19 +82,19 @@ impl RunFolder {
     /// Where the manifest is.
     #[must_use]
     pub fn manifest_path(&self) -> PathBuf {
-        self.path.join("manifest.json")
+        self.path.join(layout::MANIFEST)
     }
 
     /// Where the statements are, each with its split.
     #[must_use]
     pub fn problems_path(&self) -> PathBuf {
-        self.path.join("problems.jsonl")
+        self.path.join(layout::PROBLEMS)
     }
 
     /// Where the tokenizer of the run's new models is.
     #[must_use]
     pub fn tokenizer_path(&self) -> PathBuf {
-        self.path.join("tokenizer.json")
+        self.path.join(layout::TOKENIZER)
     }
 
     /// A file or folder of a round, which is counted from 1. Its folder is made.
@@ -111,11 +112,11 @@ impl RunFolder {
     /// # Errors
     /// Its file is damaged.
     pub fn round(&self, round: u32) -> Result<Option<Round>, FolderError> {
-        read_json(&self.round_path(round).join("round.json"))
+        read_json(&self.round_path(round).join(layout::FINISHED))
     }
 
     fn round_path(&self, round: u32) -> PathBuf {
-        self.path.join("rounds").join(format!("{round:02}"))
+        self.path.join(layout::round(round))
     }
 }
 

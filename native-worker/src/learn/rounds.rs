@@ -11,6 +11,7 @@ use stepwise_core::record::Status;
 use stepwise_core::search::sides::Disprove;
 use stepwise_core::search::{Budget, Order, SearchConfig};
 use stepwise_inference::tokenizer::train_byte_level_bpe;
+use stepwise_learn::layout;
 use stepwise_learn::lessons::{Lessons, goal};
 use stepwise_learn::progress::{Progress, best};
 use stepwise_learn::run::{PassRate, Round, Side, Stage, StageCost, Trial};
@@ -83,7 +84,7 @@ impl Learn {
             progress.begin_round();
             let open = progress.open().count() as u64;
             let solved_before = progress.solved();
-            let (lines, trials) = Lines::open::<Trial>(&self.folder.of_round(number, "trials.jsonl")?)?;
+            let (lines, trials) = Lines::open::<Trial>(&self.folder.of_round(number, layout::TRIALS)?)?;
             trials.iter().for_each(|trial| progress.add(trial));
             let mut running = Running { number, open, solved_before, trials, lines };
             let round = match self.folder.round(number)? {
@@ -181,18 +182,18 @@ impl Learn {
             costs,
             pass_rates,
         };
-        write_json(&self.folder.of_round(number, "round.json")?, &round)?;
+        write_json(&self.folder.of_round(number, layout::FINISHED)?, &round)?;
         Ok(Some(round))
     }
 
     /// Takes over the models of a finished round that are better than those before.
     fn keep(&self, round: &Round, kept: &mut Kept) -> Result<(), LearnError> {
         if round.policy_kept {
-            kept.policy = Some(self.folder.of_round(round.round, "policy")?);
+            kept.policy = Some(self.folder.of_round(round.round, Role::Policy.name())?);
             kept.solved = Some(solved_by_policy(&round.pass_rates));
         }
         if round.critic_kept {
-            kept.critic = Some(self.folder.of_round(round.round, "critic")?);
+            kept.critic = Some(self.folder.of_round(round.round, Role::Critic.name())?);
         }
         Ok(())
     }
@@ -215,7 +216,7 @@ impl Learn {
         progress: &Progress,
         critic: Option<&Arc<dyn Critic>>,
     ) -> Result<Vec<usize>, LearnError> {
-        let path = self.folder.of_round(number, "deep.json")?;
+        let path = self.folder.of_round(number, layout::DEEP)?;
         let names: Vec<String> = match read_json(&path)? {
             Some(names) => names,
             None => {
@@ -315,7 +316,7 @@ impl Learn {
         training: &Lessons,
         validation: &Lessons,
     ) -> Result<Option<Trained>, LearnError> {
-        let outcome = self.folder.of_round(number, &format!("training/{}.json", role.name()))?;
+        let outcome = self.folder.of_round(number, &layout::trained(role.name()))?;
         let folder = self.folder.of_round(number, role.name())?;
         if let (Some(trained), true) = (read_json(&outcome)?, folder.is_dir()) {
             return Ok(Some(trained));
@@ -345,8 +346,8 @@ impl Learn {
             without: self.statements.without(),
             options: options.clone(),
             folder,
-            curve: self.folder.of_round(number, &format!("training/{}.jsonl", role.name()))?,
-            state: self.folder.of_round(number, &format!("training/{}.state", role.name()))?,
+            curve: self.folder.of_round(number, &layout::curve(role.name()))?,
+            state: self.folder.of_round(number, &layout::state(role.name()))?,
         };
         let (device, stop, reporter) =
             (self.resources.device.clone(), self.resources.stop.clone(), Arc::clone(&self.reporter));
@@ -402,16 +403,16 @@ impl Learn {
 
     /// Evaluates the round's models on every set; `None` when the caller stopped it.
     async fn evaluate(&self, number: u32, has_critic: bool) -> Result<Option<(PassRates, StageCost)>, LearnError> {
-        let policy = self.trained_policy(&self.folder.of_round(number, "policy")?)?;
+        let policy = self.trained_policy(&self.folder.of_round(number, Role::Policy.name())?)?;
         let policy = mixed(policy, Arc::clone(&self.resources.portfolio), self.options.eval_mix);
         let critic = match has_critic {
-            true => self.critic(Some(&self.folder.of_round(number, "critic")?))?,
+            true => self.critic(Some(&self.folder.of_round(number, Role::Critic.name())?))?,
             false => None,
         };
         let mut pass_rates = PassRates::new();
         let mut cost = StageCost::default();
         for set in &self.sets {
-            let results = |name: &str| self.folder.of_round(number, &format!("eval/{}/{name}.jsonl", set.name));
+            let results = |name: &str| self.folder.of_round(number, &layout::results(&set.name, name));
             let eval = |policy: &Arc<dyn Policy>, critic: Option<&Arc<dyn Critic>>| Eval {
                 disprove: Disprove::Never,
                 pool: self.resources.pool.clone(),

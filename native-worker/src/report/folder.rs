@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use stepwise_core::problem::{self, Defaults, Problem};
+use stepwise_learn::layout;
 use stepwise_learn::report::{Lines, LinesError, RoundData, RunData, read_lines, read_records, read_searches};
 use stepwise_learn::run::VERSION;
 
@@ -64,13 +65,13 @@ pub fn read(folder: &Path) -> Result<RunData, FolderError> {
     if !folder.exists() {
         return Err(FolderError::Missing(folder.to_owned()));
     }
-    let manifest_path = folder.join("manifest.json");
+    let manifest_path = folder.join(layout::MANIFEST);
     let Some(bytes) = read_if_there(&manifest_path)? else { return Err(FolderError::NoRun(folder.to_owned())) };
     let mut notes = Vec::new();
     let manifest = read_manifest(&manifest_path, &bytes)?;
-    let problems = read_problems(&folder.join("problems.jsonl"), &mut notes)?;
+    let problems = read_problems(&folder.join(layout::PROBLEMS), &mut notes)?;
     let mut rounds = BTreeMap::new();
-    for (name, path) in entries(&folder.join("rounds"))? {
+    for (name, path) in entries(&folder.join(layout::ROUNDS))? {
         match name.parse() {
             Ok(number) if path.is_dir() => {
                 rounds.insert(number, read_round(number, &path, folder, &mut notes)?);
@@ -101,7 +102,7 @@ fn read_problems(path: &Path, notes: &mut Vec<String>) -> Result<Vec<Problem>, F
         notes.push("there is no problems.jsonl: statements are named and not shown".to_owned());
         return Ok(Vec::new());
     };
-    match problem::read_jsonl("problems.jsonl", &String::from_utf8_lossy(&bytes), &Defaults::default()) {
+    match problem::read_jsonl(layout::PROBLEMS, &String::from_utf8_lossy(&bytes), &Defaults::default()) {
         Ok(problems) => Ok(problems),
         Err(e) => {
             notes.push(format!("{e}; statements are named and not shown"));
@@ -111,7 +112,7 @@ fn read_problems(path: &Path, notes: &mut Vec<String>) -> Result<Vec<Problem>, F
 }
 
 fn read_round(number: u32, path: &Path, run: &Path, notes: &mut Vec<String>) -> Result<RoundData, FolderError> {
-    let finished_path = path.join("round.json");
+    let finished_path = path.join(layout::FINISHED);
     let finished = match read_if_there(&finished_path)? {
         Some(bytes) => {
             let damaged = |source| FolderError::Damaged { path: finished_path.clone(), source };
@@ -120,12 +121,12 @@ fn read_round(number: u32, path: &Path, run: &Path, notes: &mut Vec<String>) -> 
         None => None,
     };
     let mut reader = LineReader { run, notes };
-    let searches = reader.read(&path.join("trials.jsonl"), read_searches)?;
+    let searches = reader.read(&path.join(layout::TRIALS), read_searches)?;
     if searches.is_none() {
         reader.notes.push(format!("round {number} has no trials.jsonl"));
     }
     let mut evals: BTreeMap<String, BTreeMap<String, _>> = BTreeMap::new();
-    for (set, set_path) in entries(&path.join("eval"))?.into_iter().filter(|(_, path)| path.is_dir()) {
+    for (set, set_path) in entries(&path.join(layout::EVALS))?.into_iter().filter(|(_, path)| path.is_dir()) {
         for (name, file) in entries(&set_path)? {
             let Some(configuration) = name.strip_suffix(".jsonl") else { continue };
             let records = reader.read(&file, read_records)?.unwrap_or_default();
@@ -135,8 +136,8 @@ fn read_round(number: u32, path: &Path, run: &Path, notes: &mut Vec<String>) -> 
     Ok(RoundData {
         finished,
         searches: searches.unwrap_or_default(),
-        policy_training: reader.read(&path.join("training/policy.jsonl"), read_lines)?.unwrap_or_default(),
-        critic_training: reader.read(&path.join("training/critic.jsonl"), read_lines)?.unwrap_or_default(),
+        policy_training: reader.read(&path.join(layout::curve("policy")), read_lines)?.unwrap_or_default(),
+        critic_training: reader.read(&path.join(layout::curve("critic")), read_lines)?.unwrap_or_default(),
         evals,
     })
 }

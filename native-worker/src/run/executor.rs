@@ -522,12 +522,7 @@ impl Run {
 
 /// The outcome as the search sees it, and the live state that it does not see.
 fn split(outcome: StepOutcome<StateId>) -> (StepOutcome<()>, Option<StateId>) {
-    match outcome {
-        StepOutcome::Open { state, goals } => (StepOutcome::Open { state: (), goals }, Some(state)),
-        StepOutcome::Proved => (StepOutcome::Proved, None),
-        StepOutcome::Failed { message } => (StepOutcome::Failed { message }, None),
-        StepOutcome::Timeout => (StepOutcome::Timeout, None),
-        StepOutcome::Crashed { detail } => (StepOutcome::Crashed { detail }, None),
-        StepOutcome::OutOfMemory => (StepOutcome::OutOfMemory, None),
-    }
+    let mut opened = None;
+    let outcome = outcome.map(|state, _| opened = Some(state));
+    (outcome, opened)
 }

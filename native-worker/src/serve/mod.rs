@@ -77,7 +77,7 @@ impl Service {
         limits: Limits,
     ) -> Result<Self, PoolError> {
         let info = pool.info().await?;
-        let lean = format!("{} {}", info.backend, info.lean_version);
+        let lean = info.to_string();
         Ok(Self { pool, policy, critic, defaults, in_flight, lean, limits })
     }
 

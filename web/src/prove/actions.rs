@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::problem::Theorem;
 use stepwise_core::wire::{Body, Op, Problem, Step};
+use stepwise_core::words::count;
 use wasm_bindgen_futures::spawn_local;
 
 use super::{Judged, Prove};
@@ -11,7 +12,6 @@ use crate::browser;
 use crate::client::SESSION_LOST;
 use crate::link;
 use crate::proof::{Proof, StepId};
-use crate::replay::count;
 use crate::suggestions::complaint;
 
 /// What is shown while a statement is being opened.

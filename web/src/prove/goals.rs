@@ -2,10 +2,10 @@
 
 use leptos::prelude::*;
 use stepwise_core::goal::{Goal, Hypothesis};
+use stepwise_core::words::count;
 
 use super::Prove;
 use crate::goals::{Mark, Marks, as_example, marks};
-use crate::replay::count;
 
 #[component]
 pub(super) fn GoalsPane(prove: Prove) -> impl IntoView {

@@ -1,11 +1,11 @@
 //! The script: the steps so far, those ahead after an undo, and a way back to each.
 
 use leptos::prelude::*;
+use stepwise_core::words::count;
 
 use super::Prove;
 use crate::browser;
 use crate::proof::{Proof, StepId};
-use crate::replay::count;
 use crate::suggestions::ms;
 
 /// A line of the script.

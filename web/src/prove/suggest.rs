@@ -53,7 +53,7 @@ impl Prove {
                 }
             });
             let n_usable = self.suggestions.with_untracked(|all| all.as_ref().map_or(0, |all| all.usable().len()));
-            self.say(format!("{}; {}", crate::replay::count(n_usable, "suggestion"), self.goals_in_words()));
+            self.say(format!("{}; {}", stepwise_core::words::count(n_usable, "suggestion"), self.goals_in_words()));
         });
     }
 
@@ -100,7 +100,7 @@ impl Prove {
 
     fn goals_in_words(self) -> String {
         let n_goals = self.proof.with_untracked(|proof| proof.as_ref().map_or(0, |proof| proof.here().goals.len()));
-        crate::replay::count(n_goals, "goal")
+        stepwise_core::words::count(n_goals, "goal")
     }
 
     async fn ask_server(self, asked: u32, state: u32, seed: u32) -> Result<(), Halt> {

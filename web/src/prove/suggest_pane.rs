@@ -2,12 +2,12 @@
 
 use leptos::prelude::*;
 use stepwise_core::outcome::StepOutcome;
+use stepwise_core::words::count;
 
 use super::goals::GoalBody;
 use super::{Prove, SUGGEST_KEY};
 use crate::browser;
 use crate::models::{ModelStatus, Place};
-use crate::replay::count;
 use crate::suggestions::{Suggestion, Suggestions, complaint, ms};
 
 /// The heading's element id: focus goes there when the row that had it is gone.

@@ -2,10 +2,11 @@
 
 use stepwise_core::goal::Goal;
 use stepwise_core::search::{EdgeOutcome, RecheckState, Search};
+use stepwise_core::words::count;
 
 use super::family::Family;
 use super::outline::{Item, opened_by};
-use crate::replay::{Replay, count, seconds};
+use crate::replay::{Replay, seconds};
 
 /// What the details panel shows.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 use leptos::web_sys::js_sys::{Array, Uint8Array};
+use stepwise_core::words::count;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, BlobPropertyBag, File, HtmlAnchorElement, Url};
@@ -13,7 +14,7 @@ use super::detail::jump;
 use super::family::Family;
 use super::layout::Layout;
 use super::outline::{Item, Line, Outline};
-use crate::replay::{Replay, count};
+use crate::replay::Replay;
 
 /// Events come in at any rate; the page is drawn anew at most so often, on the next frame.
 const PAUSE: Duration = Duration::from_millis(80);

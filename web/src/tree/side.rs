@@ -1,10 +1,11 @@
 //! What stands beside the tree: all about the selected item, what the search cost, and which sign means what.
 
 use leptos::prelude::*;
+use stepwise_core::words::count;
 
 use super::detail::{Detail, detail};
 use super::page::Page;
-use crate::replay::{count, seconds};
+use crate::replay::seconds;
 use crate::status::Status;
 
 pub(super) fn detail_pane(page: Page) -> impl IntoView {

@@ -2,9 +2,9 @@
 
 use leptos::ev::Event;
 use leptos::prelude::*;
+use stepwise_core::words::count;
 
 use super::page::Page;
-use crate::replay::count;
 use crate::status;
 
 pub(super) fn time_line(page: Page) -> impl IntoView {

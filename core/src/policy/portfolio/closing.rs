@@ -2,8 +2,8 @@
 
 use super::Options;
 use super::arith::{Prop, Rel, Term};
-use super::draft::Drafts;
 use super::view::{Kind, View, find_top_level, fold, mentions, telescope};
+use crate::policy::drafts::Drafts;
 use crate::syntax::{TokenKind, tokens};
 
 pub(super) fn draft(view: &View, options: Options, drafts: &mut Drafts) {

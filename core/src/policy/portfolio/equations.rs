@@ -2,9 +2,9 @@
 //! divisor and a least common multiple have to do with each other; and divisors of sums.
 
 use super::arith::{Op, Prop, Rel, Term};
-use super::draft::Drafts;
 use super::numbers::{arguments_of, speaks_of_integers};
 use super::view::{Hyp, Kind, View};
+use crate::policy::drafts::Drafts;
 
 pub(super) fn draft(view: &View, drafts: &mut Drafts) {
     for hyp in view.proofs() {

@@ -1,7 +1,7 @@
 //! Induction and case distinction on the variables at hand.
 
-use super::draft::Drafts;
 use super::view::{Hyp, Kind, View, mentions};
+use crate::policy::drafts::Drafts;
 
 /// Deeper nesting of inductions has not been seen to help, and each one opens two goals.
 const MAX_INDUCTIONS: usize = 3;

@@ -2,8 +2,8 @@
 
 use super::arith::{Op, Prop, Rel, Term};
 use super::bounds::{Bounds, Range};
-use super::draft::Drafts;
 use super::view::{Hyp, Kind, View, mentions};
+use crate::policy::drafts::Drafts;
 
 /// The most values of a variable that are tried one by one.
 const MAX_CASES: i128 = 48;

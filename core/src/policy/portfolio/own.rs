@@ -10,9 +10,9 @@ mod names;
 mod recursion;
 
 use self::names::Names;
-use super::draft::Drafts;
 use super::view::View;
 use crate::facts::{Declaration, GoalFacts, Kind, Recursion};
+use crate::policy::drafts::Drafts;
 
 /// Below this share of their weight, tactics that know no definition wait for those that do.
 const WITHOUT_NAMES: f64 = 0.3;

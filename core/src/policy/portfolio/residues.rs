@@ -1,8 +1,8 @@
 //! Residues: powers modulo a number, case distinctions on `x % m`, values of large closed terms modulo a number.
 
 use super::arith::{Op, Prop, Rel, Term};
-use super::draft::Drafts;
 use super::view::{Kind, View};
+use crate::policy::drafts::Drafts;
 
 /// Larger moduli give case distinctions that cost more than they help.
 const MAX_SPLIT: i128 = 16;

@@ -1,8 +1,8 @@
 //! Equations and universal statements among the hypotheses, put to use: rewrite, substitute, instantiate.
 
 use super::arith::{Prop, Rel, Term};
-use super::draft::Drafts;
 use super::view::{Binder, Hyp, Kind, View, find_connective, mentions, telescope};
+use crate::policy::drafts::Drafts;
 
 pub(super) fn draft(view: &View, drafts: &mut Drafts) {
     let mut n_equations = 0;

@@ -1,8 +1,8 @@
 //! Structural steps: introduce binders, split connectives in target and hypotheses, offer witnesses, split `if`s.
 
 use super::arith::{Op, Prop, Rel, Term};
-use super::draft::Drafts;
 use super::view::{Hyp, Kind, View, find_connective, find_top_level, split_exists, telescope};
+use crate::policy::drafts::Drafts;
 
 pub(super) fn draft(view: &View, drafts: &mut Drafts) {
     introduce(view, drafts);

@@ -1,46 +1,13 @@
-//! Tactics that use lemmas, by the form of goal and lemma, and their prior.
+//! Tactics that use lemmas, by the form of goal and lemma, and their weights.
 
 use std::collections::BTreeSet;
 
 use super::Hit;
 use super::lemma::{Bridge, Lemma, Shape, relation_of};
 use crate::goal::Goal;
-use crate::policy::{Candidate, ProposalRequest};
+use crate::policy::drafts::Drafts;
 use crate::syntax::TokenKind;
 use crate::syntax::lexeme::{Lexeme, lexemes};
-
-/// Tactics with weights, in the order in which they were drafted.
-#[derive(Debug, Default)]
-pub(super) struct Drafts(Vec<(f64, String)>);
-
-impl Drafts {
-    fn add(&mut self, weight: f64, tactic: String) {
-        match self.0.iter_mut().find(|(_, known)| *known == tactic) {
-            Some((known, _)) => *known = known.max(weight),
-            None => self.0.push((weight, tactic)),
-        }
-    }
-
-    /// The candidates: ordered by their varied weights and cut to the number asked for; the weights that remain become
-    /// probabilities.
-    pub(super) fn rank(self, request: &ProposalRequest, mut vary: impl FnMut(f64) -> f64) -> Vec<Candidate> {
-        let mut items: Vec<(f64, String)> = self
-            .0
-            .into_iter()
-            .map(|(weight, tactic)| (vary(weight), tactic))
-            .filter(|(weight, _)| *weight > 0.0)
-            .collect();
-        // The sort is stable: equal weights keep the order of drafting.
-        items.sort_by(|a, b| b.0.total_cmp(&a.0));
-        items.truncate(usize::try_from(request.samples).unwrap_or(usize::MAX));
-        let total: f64 = items.iter().map(|(weight, _)| weight).sum();
-        let candidate = |(weight, tactic): (f64, String)| {
-            let logprob = libm::log(weight / total).min(0.0);
-            Candidate { tactic, logprob, n_tokens: 0 }
-        };
-        items.into_iter().map(candidate).collect()
-    }
-}
 
 /// What the forms depend on, apart from lemmas.
 struct View {

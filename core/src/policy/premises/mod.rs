@@ -11,10 +11,10 @@ mod symbols;
 
 use std::collections::HashSet;
 
-use self::draft::Drafts;
 use self::index::Index;
 use self::lemma::{Lemma, LemmaSymbols, relation_of};
 use self::symbols::Symbols;
+use super::drafts::Drafts;
 use super::{Candidate, ProposalRequest};
 use crate::goal::Goal;
 use crate::problem::{DatasetError, Defaults, Problem, read_jsonl};
@@ -114,7 +114,8 @@ impl Premises {
         random.shuffle(&mut bridges);
         let mut drafts = Drafts::default();
         draft::draft(goal, &hits, &bridges, &request.without, &mut drafts);
-        drafts.rank(request, |weight| weight * factor(&mut random, spread))
+        drafts.vary(|_| factor(&mut random, spread));
+        drafts.rank(request.samples)
     }
 
     /// The names of the lemmas that share most with the first goal, best first; none that the theorem does without.
@@ -237,8 +238,7 @@ fn plain_type(word: &str) -> &str {
 
 /// A factor between `1 / spread` and `spread`.
 fn factor(random: &mut SplitMix64, spread: f64) -> f64 {
-    let unit = (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
-    libm::pow(spread, 2.0 * unit - 1.0)
+    libm::pow(spread, 2.0 * random.unit() - 1.0)
 }
 
 #[cfg(test)]

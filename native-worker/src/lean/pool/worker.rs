@@ -268,20 +268,13 @@ impl Worker {
         outcome: StepOutcome<HostState>,
         alive: bool,
     ) -> StepOutcome<StateId> {
-        match outcome {
-            StepOutcome::Open { state: host, goals } => {
-                let state = self.schedule.new_state(id, parent, tactic, &goals);
-                if alive {
-                    self.schedule.made_live(self.index, id, state, host);
-                }
-                StepOutcome::Open { state, goals }
+        outcome.map(|host, goals| {
+            let state = self.schedule.new_state(id, parent, tactic, goals);
+            if alive {
+                self.schedule.made_live(self.index, id, state, host);
             }
-            StepOutcome::Proved => StepOutcome::Proved,
-            StepOutcome::Failed { message } => StepOutcome::Failed { message },
-            StepOutcome::Timeout => StepOutcome::Timeout,
-            StepOutcome::Crashed { detail } => StepOutcome::Crashed { detail },
-            StepOutcome::OutOfMemory => StepOutcome::OutOfMemory,
-        }
+            state
+        })
     }
 
     /// The host state of `state`, rebuilt if need be; or why it cannot be.

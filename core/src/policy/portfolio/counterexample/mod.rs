@@ -16,9 +16,9 @@ use self::judge::{Judge, Truth};
 pub use self::own_types::OwnTypes;
 use self::quantified::{Form, Item, Quantified};
 use self::values::Choices;
-use super::draft::Drafts;
 use super::view::View;
 use crate::goal::Goal;
+use crate::policy::drafts::Drafts;
 use crate::search::{Edge, EdgeOutcome, RecheckState, Search};
 
 /// A tactic that refutes by values.

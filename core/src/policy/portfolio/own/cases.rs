@@ -1,9 +1,9 @@
 //! Case distinctions on variables of enumerations, structures and options, and constructors of own predicates.
 
-use super::super::draft::Drafts;
 use super::super::view::{Kind as Printed, View};
 use super::names::Names;
 use crate::facts::{GoalFacts, Kind, Local};
+use crate::policy::drafts::Drafts;
 
 /// All cases of more variables than these at once are too many.
 const MAX_AT_ONCE: usize = 4;

@@ -1,9 +1,9 @@
 //! Induction over variables of any inductive type, over the calls of recursive functions and over inductive predicates.
 
-use super::super::draft::Drafts;
 use super::super::view::{View, mentions};
 use super::names::Names;
 use crate::facts::{Constructor, Declaration, Field, GoalFacts, Kind, Local, Recursion};
+use crate::policy::drafts::Drafts;
 
 /// Deeper nesting has not been seen to help.
 const MAX_INDUCTIONS: usize = 3;
