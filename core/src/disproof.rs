@@ -1,9 +1,9 @@
 //! A disproof: the proof of a statement's negation, and the values that make the statement false where it has some.
 
 use crate::outcome::Verdict;
-use crate::policy::portfolio::counterexample::{Assignment, OwnTypes, in_words, values_in};
+use crate::policy::portfolio::counterexample::{Assignment, OwnTypes, in_words, propose};
 use crate::problem::Theorem;
-use crate::search::{Search, SearchEnd};
+use crate::search::{Edge, EdgeOutcome, RecheckState, Search, SearchEnd};
 
 /// That a statement is false.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -54,3 +54,21 @@ impl Disproof {
         }
     }
 }
+
+/// The values by which the proof that a search has found refutes its statement; none when it refutes it otherwise.
+fn values_in(search: &Search, own: &OwnTypes) -> Vec<Assignment> {
+    let tree = search.tree();
+    let is_accepted = |edge: &&Edge| matches!(edge.outcome, EdgeOutcome::Proved(RecheckState::Accepted));
+    let mut at = tree.edges().iter().find(is_accepted);
+    while let Some(edge) = at {
+        let made = propose(search.goals(edge.parent), own);
+        if let Some(found) = made.into_iter().find(|made| made.tactic == edge.tactic) {
+            return found.values;
+        }
+        at = tree.node(edge.parent).and_then(|node| node.parent).and_then(|edge| tree.edge(edge));
+    }
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,9 @@ use crate::jsonl::WholeLines;
 use crate::outcome::Verdict;
 use crate::problem::{Problem, Theorem};
 use crate::search::sides::Disprove;
-use crate::search::{CostLedger, Search, SearchConfig, SearchEnd, log};
+use crate::search::{CostLedger, Search, SearchConfig, SearchEnd};
 use crate::tidy::{Length, TidyReport};
+use crate::wire::log;
 use crate::{stats, words};
 
 /// The version of the record format that this code writes, and the only one that it reads.

@@ -37,10 +37,11 @@ pub fn end(end: &SearchEnd, n_refused: u64, refusals: &[String]) -> String {
             None => "not proved: no open state is left; more samples or passes would try other tactics".into(),
             Some(refused) => format!("not proved: {refused}; besides, no open state is left"),
         },
-        SearchEnd::OutOfBudget { what } => match refused {
-            None => format!("not proved: the budget of {what} is used up"),
-            Some(refused) => format!("not proved: the budget of {what} is used up; {refused}"),
-        },
+        SearchEnd::OutOfBudget { what } => {
+            let what = if *what == "wall" { "time".to_owned() } else { format!("budget of {what}") };
+            let refused = refused.map_or(String::new(), |refused| format!("; {refused}"));
+            format!("not proved: the {what} is used up{refused}")
+        }
         SearchEnd::BadStatement { message } => {
             format!("the statement does not elaborate: {message}{}", hint(message))
         }
@@ -114,13 +115,15 @@ mod tests {
             end(&SearchEnd::Exhausted, 9, &refusals(5)),
             end(&SearchEnd::OutOfBudget { what: "wall" }, 0, &[]),
             end(&SearchEnd::OutOfBudget { what: "wall" }, 2, &refusals(1)),
+            end(&SearchEnd::OutOfBudget { what: "tokens" }, 0, &[]),
         ];
         expect![[r#"
             not proved: no open state is left; more samples or passes would try other tactics
             not proved: the recheck refused the proof that was found: reason 0; besides, no open state is left
             not proved: the recheck refused the 9 proofs that were found: reason 0 | reason 1 | reason 2 | …; besides, no open state is left
-            not proved: the budget of wall is used up
-            not proved: the budget of wall is used up; the recheck refused the 2 proofs that were found: reason 0"#]]
+            not proved: the time is used up
+            not proved: the time is used up; the recheck refused the 2 proofs that were found: reason 0
+            not proved: the budget of tokens is used up"#]]
         .assert_eq(&shown.join("\n"));
     }
 }

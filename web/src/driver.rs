@@ -11,9 +11,9 @@ use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::policy::{ProposalRequest, Proposals};
-use stepwise_core::search::log::LogHeader;
 use stepwise_core::search::{Command, Event, LeanCost, NodeId, Search, SearchEnd, TimedEvent};
 use stepwise_core::wire::Step;
+use stepwise_core::wire::log::LogHeader;
 use stepwise_core::words;
 
 /// What is to be done for the search; each is answered by the method of the same name.

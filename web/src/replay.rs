@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use stepwise_core::search::log::{Log, LogError, LogHeader, event_line, read};
 use stepwise_core::search::{EdgeId, Event, LeanCost, Search, TimedEvent};
+use stepwise_core::wire::log::{Log, LogError, LogHeader, event_line, read};
 use stepwise_core::words::count;
 
 /// Copies of the machine that are kept at most: with eight, going back feeds an eighth of the events at worst, and a

@@ -5,7 +5,6 @@ mod guided;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
-use super::log::{self, LogError, LogHeader};
 use super::simulated::{SimulatedExecutor, goal, verdict};
 use super::*;
 use crate::cost::ModelCost;
@@ -13,6 +12,7 @@ use crate::facts::Declarations;
 use crate::outcome::StepOutcome;
 use crate::policy::Candidate;
 use crate::problem::Theorem;
+use crate::wire::log::{self, LogError, LogHeader};
 
 fn theorem() -> Theorem {
     Theorem {

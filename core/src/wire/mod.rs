@@ -5,6 +5,7 @@
 //! decision and not an accident. `docs/protocol.md` shows every message; a test holds it against this module.
 
 mod lean;
+pub mod log;
 mod model;
 mod protocol;
 pub mod search;

@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::log;
 use super::{Candidate, Cost, ModelCost, Outcome};
 use crate::facts::Declaration;
 use crate::outcome::Verdict;
 use crate::policy;
 use crate::problem::Theorem;
-use crate::search::{self, Budget, CostLedger, NodeId, SearchConfig, TimedEvent, log};
+use crate::search::{self, Budget, CostLedger, NodeId, SearchConfig, TimedEvent};
 
 /// One line, line feed included.
 pub(crate) fn line(value: &impl Serialize) -> String {

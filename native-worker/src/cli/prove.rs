@@ -6,9 +6,9 @@ use anyhow::{Context, bail};
 use stepwise_core::disproof::Disproof;
 use stepwise_core::outcome::Verdict;
 use stepwise_core::problem::{OpenPlace, Sorries, SplitFile, Theorem, fill, split_file, split_sorries};
-use stepwise_core::search::log::LogHeader;
 use stepwise_core::search::sides::Disprove;
 use stepwise_core::search::{CostLedger, Search, SearchEnd};
+use stepwise_core::wire::log::LogHeader;
 use stepwise_core::words;
 
 use super::Outcome;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use stepwise_core::problem::Problem;
 use stepwise_core::record::{ProblemRecord, Run};
-use stepwise_core::search::log::LogHeader;
 use stepwise_core::search::sides::Disprove;
 use stepwise_core::search::{Search, SearchConfig};
+use stepwise_core::wire::log::LogHeader;
 use tokio::task::JoinSet;
 
 use super::critic::Critic;

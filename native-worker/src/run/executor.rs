@@ -13,8 +13,8 @@ use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::policy::Proposals;
 use stepwise_core::problem::Theorem;
-use stepwise_core::search::log::Log;
 use stepwise_core::search::{Command, Event, LeanCost, NodeId, Search, SearchConfig, TimedEvent};
+use stepwise_core::wire::log::Log;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use stepwise_core::search::TimedEvent;
-use stepwise_core::search::log::{self, Log, LogError, LogHeader};
+use stepwise_core::wire::log::{self, Log, LogError, LogHeader};
 
 /// Why a log cannot be used.
 #[derive(Debug, thiserror::Error)]

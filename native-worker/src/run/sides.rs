@@ -13,9 +13,9 @@ use stepwise_core::disproof::Disproof;
 use stepwise_core::outcome::StepOutcome;
 use stepwise_core::policy::portfolio::counterexample;
 use stepwise_core::problem::Theorem;
-use stepwise_core::search::log::LogHeader;
 use stepwise_core::search::sides::{Disprove, Side, Standing, negation_config, negation_may_begin};
 use stepwise_core::search::{CostLedger, LeanCost, Search, SearchConfig, SearchEnd};
+use stepwise_core::wire::log::LogHeader;
 use tokio::sync::watch;
 
 use super::critic::Critic;

@@ -10,7 +10,7 @@ use stepwise_core::outcome::StepOutcome;
 use stepwise_core::policy::ProposalRequest;
 use stepwise_core::problem::{CORE_NOTATION, parse_statement};
 use stepwise_core::search::LeanCost;
-use stepwise_core::search::log::LogHeader;
+use stepwise_core::wire::log::LogHeader;
 use stepwise_core::wire::search::Header;
 use stepwise_core::wire::{self, Body, Candidate, Op, Order, SearchPlan, Step};
 use stepwise_core::words;

@@ -8,8 +8,8 @@ use stepwise_core::goal::Goal;
 use stepwise_core::outcome::Verdict;
 use stepwise_core::policy::{Candidate, Proposals};
 use stepwise_core::problem::Theorem;
-use stepwise_core::search::log::LogHeader;
 use stepwise_core::search::{Budget, LeanCost, NodeId, Order, SearchConfig};
+use stepwise_core::wire::log::LogHeader;
 use stepwise_core::wire::{self, Outcome, Step};
 
 use super::{Driver, Progress, Task, ending};
@@ -101,7 +101,7 @@ fn time_ends_a_search() {
     driver.tick(999);
     assert!(driver.search().end().is_none());
     driver.tick(1000);
-    expect!["No proof within the time"].assert_eq(&ending(driver.search()));
+    expect!["Not proved: the time is used up"].assert_eq(&ending(driver.search()));
     check(driver.next_task(), expect!["nothing"]);
 }
 
@@ -123,10 +123,10 @@ fn a_refused_proof_is_told_with_its_reason() {
         notes: vec![],
     };
     driver.rechecked(20, NodeId(0), verdict, LeanCost::default());
-    expect!["No proof: the recheck refused the proof that was found: it rests on the axiom foo"]
-        .assert_eq(&ending(driver.search()));
-    expect![
-        "Not proved: the recheck refused the proof that was found: it rests on the axiom foo; besides, no open state is left"
-    ]
-    .assert_eq(&crate::status::of_search(driver.search()));
+    for told in [ending(driver.search()), crate::status::of_search(driver.search())] {
+        expect![
+            "Not proved: the recheck refused the proof that was found: it rests on the axiom foo; besides, no open state is left"
+        ]
+        .assert_eq(&told);
+    }
 }

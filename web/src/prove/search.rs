@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 use stepwise_core::outcome::Verdict;
-use stepwise_core::search::log::LogHeader;
 use stepwise_core::search::{Event, LeanCost, Search, SearchEnd, TimedEvent};
+use stepwise_core::wire::log::LogHeader;
 use stepwise_core::wire::{Body, Op, Order, SearchPlan};
 use wasm_bindgen_futures::spawn_local;
 

@@ -7,8 +7,8 @@ use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::policy::Candidate;
 use stepwise_core::problem::Theorem;
 use stepwise_core::random::SplitMix64;
-use stepwise_core::search::log::LogHeader;
 use stepwise_core::search::{Budget, Command, Event, LeanCost, Search, SearchConfig, TimedEvent};
+use stepwise_core::wire::log::LogHeader;
 
 /// The header and the events of a search that makes so many expansions of so many tactics each. With a proof, the last
 /// tactic that is run closes the last goal.

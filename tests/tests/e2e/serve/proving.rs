@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use stepwise_core::search::SearchEnd;
-use stepwise_core::search::log;
+use stepwise_core::wire::log;
 
 use super::Server;
 use super::client::Client;

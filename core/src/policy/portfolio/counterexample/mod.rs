@@ -19,7 +19,6 @@ use self::values::Choices;
 use super::view::View;
 use crate::goal::Goal;
 use crate::policy::drafts::Drafts;
-use crate::search::{Edge, EdgeOutcome, RecheckState, Search};
 
 /// A tactic that refutes by values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,22 +74,6 @@ pub fn propose(goals: &[Goal], own: &OwnTypes) -> Vec<Counterexample> {
     all.retain(|one: &Counterexample| seen.insert(one.tactic.clone()));
     all.truncate(MOST);
     all
-}
-
-/// The values by which the proof that a search has found refutes its statement; none when it refutes it otherwise.
-#[must_use]
-pub fn values_in(search: &Search, own: &OwnTypes) -> Vec<Assignment> {
-    let tree = search.tree();
-    let is_accepted = |edge: &&Edge| matches!(edge.outcome, EdgeOutcome::Proved(RecheckState::Accepted));
-    let mut at = tree.edges().iter().find(is_accepted);
-    while let Some(edge) = at {
-        let made = propose(search.goals(edge.parent), own);
-        if let Some(found) = made.into_iter().find(|made| made.tactic == edge.tactic) {
-            return found.values;
-        }
-        at = tree.node(edge.parent).and_then(|node| node.parent).and_then(|edge| tree.edge(edge));
-    }
-    Vec::new()
 }
 
 /// `n := 2, m := 0`.

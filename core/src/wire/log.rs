@@ -6,10 +6,10 @@
 //! last line without its line feed: the reader leaves that line out and says how many bytes are good, so that the writer
 //! can truncate the file there and go on. What a lost line told happens again. Any other damage is an error.
 
-use super::{Search, SearchConfig, TimedEvent};
+use super::search as wire;
 use crate::jsonl::WholeLines;
 use crate::problem::Theorem;
-use crate::wire::search as wire;
+use crate::search::{Search, SearchConfig, TimedEvent};
 
 /// The version of the format that this code writes, and the only one that it reads.
 pub const VERSION: u32 = 1;
