@@ -12,7 +12,7 @@ use crate::{demo, python, wasm, web};
 pub(crate) fn check() -> Result<()> {
     step("format", cargo().args(["fmt", "--all", "--check"]))?;
     step("lints", cargo().args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]))?;
-    for module in [Module::Page, Module::Inference] {
+    for module in [Module::Page, Module::InferenceForTests] {
         wasm::build(module, wasm::Choice::Auto)?.lint(module)?;
     }
     test()?;
@@ -73,7 +73,8 @@ fn browser_tests() -> Result<()> {
     step("browser test of a large search", test("tree.test.mjs").env("DIST", &dist))?;
     // Set-up has built it, and it reads the page that was just packed.
     step("browser test of proving", test("prove.test.mjs").env("STEPWISE", built("stepwise")))?;
-    step("browser test of language models", test("inference.test.mjs").env("INFERENCE", dist.join("inference")))?;
+    let inference = web::pack_inference_for_tests()?;
+    step("browser test of language models", test("inference.test.mjs").env("INFERENCE", inference))?;
     step(
         "browser test of the models that ship",
         test("tiny.test.mjs").env("DIST", &dist).env("SUGGESTIONS", built("suggestions")),

@@ -4,6 +4,7 @@ mod architecture;
 mod assets;
 mod check;
 mod demo;
+mod glossary;
 mod python;
 mod serve;
 mod shell;

@@ -20,8 +20,10 @@ const DISTRIBUTION_RUSTC: &str = "/usr/bin/rustc";
 pub(crate) enum Module {
     /// The page, with all of the core that it may use: small code.
     Page,
-    /// The language model for the page's worker: fast code.
+    /// The language models for the page's worker: fast code.
     Inference,
+    /// The same with what tests look into.
+    InferenceForTests,
 }
 
 /// Which toolchain is wanted.
@@ -73,14 +75,14 @@ impl Module {
     fn package(self) -> &'static str {
         match self {
             Self::Page => "stepwise-web",
-            Self::Inference => "stepwise-web-worker",
+            Self::Inference | Self::InferenceForTests => "stepwise-web-worker",
         }
     }
 
     fn profile(self) -> &'static str {
         match self {
             Self::Page => "web",
-            Self::Inference => "inference",
+            Self::Inference | Self::InferenceForTests => "inference",
         }
     }
 
@@ -88,7 +90,7 @@ impl Module {
     fn file(self) -> &'static str {
         match self {
             Self::Page => "stepwise-web.wasm",
-            Self::Inference => "stepwise_web_worker.wasm",
+            Self::Inference | Self::InferenceForTests => "stepwise_web_worker.wasm",
         }
     }
 }
@@ -136,7 +138,10 @@ impl Toolchain {
         };
         command.arg(verb).args(["--quiet", "--target", TARGET, "--profile", module.profile()]);
         command.args(["--package", module.package()]);
-        if module == Module::Inference {
+        if module == Module::InferenceForTests {
+            command.args(["--features", "model"]);
+        }
+        if module != Module::Page {
             // Every browser that has WebGPU has these, and matrix products on the CPU need them.
             command.args(["--config", &format!("target.{TARGET}.rustflags = ['-Ctarget-feature=+simd128']")]);
         }

@@ -72,6 +72,14 @@ pub(crate) fn pack_inference() -> Result<PathBuf> {
     Ok(dist)
 }
 
+/// Builds the language models for a page's worker with what tests look into, and returns the folder.
+pub(crate) fn pack_inference_for_tests() -> Result<PathBuf> {
+    let folder = target().join("web-tests/inference");
+    empty(&folder)?;
+    build_module(Module::InferenceForTests, &folder, "stepwise-inference")?;
+    Ok(folder)
+}
+
 /// Packs the models that ship.
 fn pack_models() -> Result<()> {
     let dist = root().join("dist/models");
