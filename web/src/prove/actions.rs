@@ -36,35 +36,36 @@ impl Prove {
     /// Opens what stands in the statement box, and applies tactics to it.
     pub(crate) fn open(self, text: String, tactics: Vec<String>) {
         if text.trim().is_empty() {
-            self.rejected.set(Some("type a statement first, or choose an example".into()));
+            self.script.rejected.set(Some("type a statement first, or choose an example".into()));
             return;
         }
         self.forget_states();
         self.search.forget();
         self.disproof.forget();
         let turn = self.begin(OPENING);
-        self.text.set(text.clone());
-        self.rejected.set(None);
+        self.script.text.set(text.clone());
+        self.script.rejected.set(None);
         spawn_local(async move {
             let started = browser::now();
             match self.ask(turn, Op::Open { text: text.clone() }).await {
                 Ok(Body::Opened { theorem, goals, declarations, .. }) => {
-                    self.opened.set(text);
+                    self.script.opened.set(text);
                     let goals = goals.into_iter().map(Into::into).collect();
-                    self.proof
+                    self.script
+                        .proof
                         .set(Some(Proof::new(theorem, goals, browser::now() - started).knowing(declarations.into())));
-                    self.line.set(String::new());
-                    self.judged.set(None);
+                    self.script.line.set(String::new());
+                    self.script.judged.set(None);
                     self.say("The statement is open");
                     self.finish_turn(turn, self.run(turn, &tactics).await);
                 }
                 Ok(Body::Rejected { message }) => {
-                    self.rejected.set(Some(message));
+                    self.script.rejected.set(Some(message));
                     self.end(turn);
                 }
                 Ok(_) => self.end(turn),
                 Err(Halt::Problem(problem)) => {
-                    self.rejected.set(Some(problem));
+                    self.script.rejected.set(Some(problem));
                     self.end(turn);
                 }
                 Err(_) => self.end(turn),
@@ -78,26 +79,26 @@ impl Prove {
         if tactic.is_empty() {
             return;
         }
-        if self.proof.with_untracked(|proof| proof.as_ref().is_none_or(Proof::is_closed)) {
-            self.complaint.set(Some("no goal is left: undo a step to go on from there".into()));
+        if self.script.proof.with_untracked(|proof| proof.as_ref().is_none_or(Proof::is_closed)) {
+            self.script.complaint.set(Some("no goal is left: undo a step to go on from there".into()));
             return;
         }
-        self.history.update(|history| history.enter(&tactic));
+        self.script.history.update(|history| history.enter(&tactic));
         let turn = self.begin("Lean runs the tactic");
         spawn_local(async move {
             let result = self.step(turn, &tactic).await;
             match &result {
-                Ok(()) => self.line.update(|line| {
+                Ok(()) => self.script.line.update(|line| {
                     if line.trim() == tactic {
                         line.clear();
                     }
                 }),
                 Err(halt) => {
                     if matches!(halt, Halt::Lost) {
-                        self.again.set_value(Some(tactic.clone()));
+                        self.script.again.set_value(Some(tactic.clone()));
                     }
                     // The visitor gets the tactic back for editing.
-                    self.line.update(|line| {
+                    self.script.line.update(|line| {
                         if line.is_empty() && !matches!(halt, Halt::Overtaken) {
                             *line = tactic;
                         }
@@ -117,7 +118,7 @@ impl Prove {
             _ => return self.apply(tactic.to_owned()),
         };
         let turn = self.begin("");
-        self.history.update(|history| history.enter(tactic));
+        self.script.history.update(|history| history.enter(tactic));
         self.go(|proof| {
             proof.take(tactic, state, goals, latency_ms);
         });
@@ -133,23 +134,23 @@ impl Prove {
 
     /// Goes one step back.
     pub(crate) fn undo(self) {
-        if let Some(step) = self.proof.with_untracked(|proof| proof.as_ref()?.undo()) {
+        if let Some(step) = self.script.proof.with_untracked(|proof| proof.as_ref()?.undo()) {
             self.go_to(step);
         }
     }
 
     /// Goes one step forward, where it was left.
     pub(crate) fn redo(self) {
-        if let Some(step) = self.proof.with_untracked(|proof| proof.as_ref()?.redo()) {
+        if let Some(step) = self.script.proof.with_untracked(|proof| proof.as_ref()?.redo()) {
             self.go_to(step);
         }
     }
 
     /// Gives up whatever runs.
     pub(crate) fn cancel(self) {
-        if self.work.get_untracked().is_some_and(|work| !work.is_empty()) {
+        if self.script.work.get_untracked().is_some_and(|work| !work.is_empty()) {
             self.begin("");
-            self.end(self.turn.get_value());
+            self.end(self.script.turn.current());
             self.say("Cancelled");
         }
         self.stop_suggesting();
@@ -160,7 +161,7 @@ impl Prove {
     /// Goes to where these tactics lead from a theorem's statement, which is opened first if it is not.
     pub(crate) fn jump(self, theorem: &Theorem, tactics: Vec<String>) {
         let is_open = |proof: &Proof| proof.theorem() == theorem;
-        if self.proof.with_untracked(|proof| proof.as_ref().is_some_and(is_open)) {
+        if self.script.proof.with_untracked(|proof| proof.as_ref().is_some_and(is_open)) {
             self.go_along(tactics);
         } else {
             self.open(whole_text(theorem), tactics);
@@ -179,10 +180,10 @@ impl Prove {
     /// Follows a link, unless it leads to where the page is already.
     pub(crate) fn follow(self, statement: String, tactics: Vec<String>) {
         let same_tactics =
-            self.proof.with_untracked(|proof| proof.as_ref().is_some_and(|proof| proof.tactics() == tactics));
-        if self.opened.get_untracked() != statement {
+            self.script.proof.with_untracked(|proof| proof.as_ref().is_some_and(|proof| proof.tactics() == tactics));
+        if self.script.opened.get_untracked() != statement {
             self.open(statement, tactics);
-        } else if !same_tactics && self.proof.with_untracked(Option::is_some) {
+        } else if !same_tactics && self.script.proof.with_untracked(Option::is_some) {
             self.go_along(tactics);
         }
     }
@@ -190,26 +191,27 @@ impl Prove {
     /// Puts the statement and the script into the address.
     pub(crate) fn update_address(self) {
         if self.page.get_untracked() == link::PageName::Prove {
-            let tactics = self.proof.with_untracked(|proof| proof.as_ref().map(Proof::tactics).unwrap_or_default());
-            browser::replace_hash(&link::prove(&self.opened.get_untracked(), &tactics));
-            self.written.set_value(browser::hash());
+            let tactics =
+                self.script.proof.with_untracked(|proof| proof.as_ref().map(Proof::tactics).unwrap_or_default());
+            browser::replace_hash(&link::prove(&self.script.opened.get_untracked(), &tactics));
+            self.script.written.set_value(browser::hash());
         }
     }
 
     /// Whether an address is one that the visitor left for another page, and not a link: the script may have grown since.
     pub(crate) fn is_own(self, hash: &str) -> bool {
-        self.written.with_value(|written| written == hash)
+        self.script.written.with_value(|written| written == hash)
     }
 
     /// Opens the statement in a session that began anew, and builds the script up again.
     pub(super) fn restore(self) {
-        let Some(at) = self.proof.with_untracked(|proof| proof.as_ref().map(Proof::at)) else { return };
+        let Some(at) = self.script.proof.with_untracked(|proof| proof.as_ref().map(Proof::at)) else { return };
         if self.is_opening() {
             return;
         }
         self.forget_states();
-        let again = self.again.get_value();
-        self.again.set_value(None);
+        let again = self.script.again.get_value();
+        self.script.again.set_value(None);
         let turn = self.begin("Building the proof up again");
         spawn_local(async move {
             let result = self.build_up(turn, at).await;
@@ -224,17 +226,17 @@ impl Prove {
     /// Has a finished script judged.
     pub(super) fn judge(self) {
         let Some((tactics, file)) =
-            self.proof.with_untracked(|proof| proof.as_ref().map(|proof| (proof.tactics(), proof.file())))
+            self.script.proof.with_untracked(|proof| proof.as_ref().map(|proof| (proof.tactics(), proof.file())))
         else {
             return;
         };
         let is_known = |judged: &Judged| judged.tactics == tactics && !matches!(judged.verdict, Some(Err(_)));
-        if self.judged.with_untracked(|judged| judged.as_ref().is_some_and(is_known)) {
+        if self.script.judged.with_untracked(|judged| judged.as_ref().is_some_and(is_known)) {
             return;
         }
-        self.judged.set(Some(Judged { tactics: tactics.clone(), file, verdict: None, tidied: None }));
+        self.script.judged.set(Some(Judged { tactics: tactics.clone(), file, verdict: None, tidied: None }));
         self.say("No goals are left. The proof is being rechecked");
-        let turn = self.turn.get_value();
+        let turn = self.script.turn.current();
         spawn_local(async move {
             let verdict = self.verdict(turn, &tactics).await;
             self.say(match &verdict {
@@ -279,12 +281,13 @@ impl Prove {
     /// The state of a step. Whatever needs one begins here, so that it does not matter when a session was lost.
     pub(super) async fn state(self, turn: u32, step: StepId) -> Result<u32, Halt> {
         self.build_up(turn, step).await?;
-        self.proof.with_untracked(|proof| proof.as_ref()?.step(step).state).ok_or(Halt::Overtaken)
+        self.script.proof.with_untracked(|proof| proof.as_ref()?.step(step).state).ok_or(Halt::Overtaken)
     }
 
     /// Opens the statement, and runs what leads to a step again, where the session does not know it.
     async fn build_up(self, turn: u32, step: StepId) -> Result<(), Halt> {
         let is_open = self
+            .script
             .proof
             .with_untracked(|proof| proof.as_ref().is_some_and(|proof| proof.step(StepId(0)).state.is_some()));
         if !is_open {
@@ -292,7 +295,7 @@ impl Prove {
                 // It would take the other statement's place.
                 return Err(Halt::Overtaken);
             }
-            match self.ask(turn, Op::Open { text: self.opened.get_untracked() }).await? {
+            match self.ask(turn, Op::Open { text: self.script.opened.get_untracked() }).await? {
                 Body::Opened { goals, .. } => {
                     let goals = goals.into_iter().map(Into::into).collect();
                     self.change(|proof| proof.found_again(StepId(0), Some(0), goals));
@@ -301,12 +304,13 @@ impl Prove {
                 _ => return Err(Halt::Overtaken),
             }
         }
-        let (mut at, missing) = self.proof.with_untracked(|proof| match proof {
+        let (mut at, missing) = self.script.proof.with_untracked(|proof| match proof {
             Some(proof) => proof.missing(step),
             None => (StepId(0), Vec::new()),
         });
         for next in missing {
             let (state, tactic) = self
+                .script
                 .proof
                 .with_untracked(|proof| {
                     let proof = proof.as_ref()?;
@@ -329,23 +333,22 @@ impl Prove {
     /// Begins something of the visitor's, which overtakes what was under way; `what` is shown with a way to give it up.
     /// Suggestions go on: those for the state that is shown stay of use until another one is.
     pub(super) fn begin(self, what: &'static str) -> u32 {
-        if let Some(question) = self.question.try_update_value(Option::take).flatten() {
+        if let Some(question) = self.script.question.try_update_value(Option::take).flatten() {
             question.cancel();
         }
-        self.complaint.set(None);
-        self.work.set(Some(what));
-        self.turn.update_value(|turn| *turn += 1);
-        self.turn.get_value()
+        self.script.complaint.set(None);
+        self.script.work.set(Some(what));
+        self.script.turn.begin()
     }
 
     pub(super) fn is_current(self, turn: u32) -> bool {
-        self.turn.get_value() == turn
+        self.script.turn.is(turn)
     }
 
     fn end(self, turn: u32) {
         if self.is_current(turn) {
-            self.question.set_value(None);
-            self.work.set(None);
+            self.script.question.set_value(None);
+            self.script.work.set(None);
         }
     }
 
@@ -358,13 +361,13 @@ impl Prove {
         self.update_address();
         if let Err(halt) = result {
             match halt {
-                Halt::Problem(problem) => self.complaint.set(Some(problem)),
+                Halt::Problem(problem) => self.script.complaint.set(Some(problem)),
                 Halt::Lost => self.say("The server began anew; the proof is being built up again"),
                 Halt::Overtaken => {}
             }
             return;
         }
-        let Some((n_goals, last)) = self.proof.with_untracked(|proof| {
+        let Some((n_goals, last)) = self.script.proof.with_untracked(|proof| {
             let proof = proof.as_ref()?;
             Some((proof.here().goals.len(), proof.here().tactic.clone()))
         }) else {
@@ -376,7 +379,7 @@ impl Prove {
         }
         let behind = if last.is_empty() { "at the statement".to_owned() } else { format!("after {last}") };
         self.say(format!("{} {behind}", count(n_goals, "goal")));
-        if self.suggest_always.get_untracked() && !self.is_searching() {
+        if self.suggest.always.get_untracked() && !self.is_searching() {
             self.suggest();
         }
     }
@@ -384,6 +387,7 @@ impl Prove {
     /// Runs tactics from the statement on, those that were taken before without Lean.
     async fn run(self, turn: u32, tactics: &[String]) -> Result<(), Halt> {
         let Some((known, rest)) = self
+            .script
             .proof
             .with_untracked(|proof| proof.as_ref().map(|proof| (proof.follow(tactics).0, proof.follow(tactics).1)))
         else {
@@ -398,7 +402,7 @@ impl Prove {
 
     /// Runs one tactic where the visitor stands, and goes behind it.
     async fn step(self, turn: u32, tactic: &str) -> Result<(), Halt> {
-        let at = self.proof.with_untracked(|proof| proof.as_ref().map(Proof::at)).ok_or(Halt::Overtaken)?;
+        let at = self.script.proof.with_untracked(|proof| proof.as_ref().map(Proof::at)).ok_or(Halt::Overtaken)?;
         let started = browser::now();
         let state = self.state(turn, at).await?;
         let Step { outcome, state, .. } = self.run_one(turn, state, tactic).await?;
@@ -424,7 +428,7 @@ impl Prove {
     /// Asks something that has one answer.
     async fn ask(self, turn: u32, op: Op) -> Result<Body, Halt> {
         let question = self.session.ask(op);
-        self.question.set_value(Some(question.clone()));
+        self.script.question.set_value(Some(question.clone()));
         let body = question.next().await;
         if !self.is_current(turn) {
             return Err(Halt::Overtaken);
@@ -452,11 +456,11 @@ impl Prove {
 
     /// Whether the statement in the box is on its way to become the server's.
     fn is_opening(self) -> bool {
-        self.work.get_untracked() == Some(OPENING)
+        self.script.work.get_untracked() == Some(OPENING)
     }
 
     fn change(self, change: impl FnOnce(&mut Proof)) {
-        self.proof.update(|proof| {
+        self.script.proof.update(|proof| {
             if let Some(proof) = proof {
                 change(proof);
             }
@@ -464,7 +468,7 @@ impl Prove {
     }
 
     fn update_judged(self, tactics: &[String], change: impl FnOnce(&mut Judged)) {
-        self.judged.update(|judged| {
+        self.script.judged.update(|judged| {
             if let Some(judged) = judged.as_mut().filter(|judged| judged.tactics == tactics) {
                 change(judged);
             }

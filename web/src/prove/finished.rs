@@ -12,16 +12,16 @@ use crate::proof::Proof;
 #[component]
 pub(super) fn FinishedPane(prove: Prove) -> impl IntoView {
     let judged = Memo::new(move |_| {
-        prove.proof.with(|proof| {
+        prove.script.proof.with(|proof| {
             let tactics = proof.as_ref().filter(|proof| proof.is_closed()).map(Proof::tactics)?;
-            prove.judged.get().filter(|judged| judged.tactics == tactics)
+            prove.script.judged.get().filter(|judged| judged.tactics == tactics)
         })
     });
     view! {
         {move || {
             judged.get().map(|judged| {
                 let Judged { file, verdict, tidied, .. } = judged;
-                let name = prove.proof.with_untracked(|proof| proof.as_ref().map_or_else(String::new, |p| p.theorem().name.clone()));
+                let name = prove.script.proof.with_untracked(|proof| proof.as_ref().map_or_else(String::new, |p| p.theorem().name.clone()));
                 view! {
                     <section class="card finished" aria-labelledby="finished-title">
                         <FileHead prove id="finished-title" title="Proof" what="The proof" name file=file.clone() />

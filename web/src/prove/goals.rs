@@ -10,7 +10,7 @@ use crate::goals::{Mark, Marks, as_example, marks};
 #[component]
 pub(super) fn GoalsPane(prove: Prove) -> impl IntoView {
     let shown = Memo::new(move |_| {
-        prove.proof.with(|proof| {
+        prove.script.proof.with(|proof| {
             let Some(proof) = proof else { return Vec::new() };
             let before = proof.goals_before(proof.at());
             proof.here().goals.iter().map(|goal| (goal.clone(), marks(goal, before))).collect::<Vec<_>>()

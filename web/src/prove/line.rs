@@ -13,10 +13,10 @@ pub(super) const LINE_ID: &str = "tactic";
 
 #[component]
 pub(super) fn TacticLine(prove: Prove) -> impl IntoView {
-    let apply = move || prove.apply(prove.line.get_untracked());
+    let apply = move || prove.apply(prove.script.line.get_untracked());
     let from_history = move |text: Option<String>| {
         if let Some(text) = text {
-            prove.line.set(text);
+            prove.script.line.set(text);
         }
     };
     let on_key = move |event: KeyboardEvent| {
@@ -31,18 +31,18 @@ pub(super) fn TacticLine(prove: Prove) -> impl IntoView {
             }
             "ArrowUp" => {
                 event.prevent_default();
-                let current = prove.line.get_untracked();
-                from_history(prove.history.try_update(|history| history.older(&current)).flatten());
+                let current = prove.script.line.get_untracked();
+                from_history(prove.script.history.try_update(|history| history.older(&current)).flatten());
             }
             "ArrowDown" => {
                 event.prevent_default();
-                from_history(prove.history.try_update(|history| history.newer()).flatten());
+                from_history(prove.script.history.try_update(|history| history.newer()).flatten());
             }
             _ => field::tab(&event),
         }
     };
-    let is_closed = Memo::new(move |_| prove.proof.with(|proof| proof.as_ref().is_some_and(Proof::is_closed)));
-    let working = move || prove.work.get().filter(|work| !work.is_empty());
+    let is_closed = Memo::new(move |_| prove.script.proof.with(|proof| proof.as_ref().is_some_and(Proof::is_closed)));
+    let working = move || prove.script.work.get().filter(|work| !work.is_empty());
     view! {
         <div class="card tactic-line">
             <label for=LINE_ID>"Next tactic"</label>
@@ -55,10 +55,10 @@ pub(super) fn TacticLine(prove: Prove) -> impl IntoView {
                     autocomplete="off"
                     autocapitalize="off"
                     aria-describedby="tactic-problem"
-                    aria-invalid=move || prove.complaint.with(Option::is_some).to_string()
+                    aria-invalid=move || prove.script.complaint.with(Option::is_some).to_string()
                     placeholder=move || if is_closed.get() { "no goals are left" } else { "intro h" }
-                    prop:value=move || prove.line.get()
-                    on:input=move |event| prove.line.set(field::typed(&event))
+                    prop:value=move || prove.script.line.get()
+                    on:input=move |event| prove.script.line.set(field::typed(&event))
                     on:keydown=on_key
                 />
                 <button type="button" class:primary=move || !is_closed.get() on:click=move |_| {
@@ -73,7 +73,7 @@ pub(super) fn TacticLine(prove: Prove) -> impl IntoView {
                 {move || working().map(|work| format!("{work}…"))}
             </p>
             <div id="tactic-problem" role="alert">
-                {move || prove.complaint.get().map(|message| view! { <pre class="message">{message}</pre> })}
+                {move || prove.script.complaint.get().map(|message| view! { <pre class="message">{message}</pre> })}
             </div>
         </div>
     }

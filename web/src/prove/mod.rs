@@ -20,19 +20,13 @@ use leptos::prelude::*;
 use stepwise_core::outcome::Verdict;
 use stepwise_core::tidy::TidyReport;
 
-use crate::browser;
 use crate::history::History;
 use crate::link::PageName;
-use crate::models::{BrowserModels, ModelStatus, Place};
 use crate::proof::Proof;
 use crate::replay::Replay;
 use crate::session::{Connection, Question, Session};
-use crate::suggestions::Suggestions;
 
 pub(crate) use keys::{KeyList, Shortcuts};
-
-/// Where the choice whether to suggest after every step is kept.
-const SUGGEST_KEY: &str = "stepwise-suggest";
 
 /// All that the page shows and keeps.
 #[derive(Clone, Copy)]
@@ -44,6 +38,16 @@ pub(crate) struct Prove {
     pub(crate) replay: RwSignal<Option<Replay>>,
     /// What the live region says.
     pub(crate) said: RwSignal<String>,
+    script: ScriptSignals,
+    suggest: suggest::SuggestSignals,
+    search: search::SearchSignals,
+    disproof: disproved::DisproofSignals,
+    place: place::PlaceSignals,
+}
+
+/// The statement, its script and the tactic line.
+#[derive(Clone, Copy)]
+struct ScriptSignals {
     /// The statement box.
     text: RwSignal<String>,
     /// The text that was opened, which a new session is asked to open again.
@@ -62,27 +66,36 @@ pub(crate) struct Prove {
     work: RwSignal<Option<&'static str>>,
     /// The question behind `work`, to give it up.
     question: StoredValue<Option<Question>, LocalStorage>,
-    /// Counts what the visitor started, so that the answers to what was overtaken are passed over.
-    turn: StoredValue<u32>,
+    /// What the visitor started last.
+    turn: Turn,
     /// The tactic that was under way when the session was lost.
     again: StoredValue<Option<String>>,
     judged: RwSignal<Option<Judged>>,
-    suggestions: RwSignal<Option<Suggestions>>,
-    suggesting: StoredValue<Option<Question>, LocalStorage>,
-    /// Counts what suggestions were asked for, so that the answers to earlier questions are passed over.
-    suggest_turn: StoredValue<u32>,
-    /// How often suggestions were asked for where the visitor stands. It is the policy's seed: the same state has the same
-    /// suggestions, and who asks again gets others.
-    n_suggested: StoredValue<u32>,
-    suggest_always: RwSignal<bool>,
-    n_samples: RwSignal<u32>,
-    search: search::SearchSignals,
-    disproof: disproved::DisproofSignals,
-    place: RwSignal<Place>,
-    models: StoredValue<Option<BrowserModels>, LocalStorage>,
-    model_status: RwSignal<ModelStatus>,
-    /// Why the models run elsewhere than the visitor chose.
-    place_note: RwSignal<Option<String>>,
+}
+
+/// Counts what was started, so that the answers to what was overtaken are passed over.
+#[derive(Clone, Copy)]
+struct Turn(StoredValue<u32>);
+
+impl Turn {
+    fn new() -> Self {
+        Self(StoredValue::new(0))
+    }
+
+    /// Begins the next one, which overtakes all before it, and gives its number.
+    fn begin(self) -> u32 {
+        self.0.update_value(|turn| *turn += 1);
+        self.current()
+    }
+
+    fn current(self) -> u32 {
+        self.0.get_value()
+    }
+
+    /// Whether nothing has overtaken the one of this number.
+    fn is(self, turn: u32) -> bool {
+        self.current() == turn
+    }
 }
 
 /// A finished script, and what the recheck says of it.
@@ -96,14 +109,9 @@ struct Judged {
     tidied: Option<TidyReport>,
 }
 
-impl Prove {
-    /// The page's state, before anything was opened.
-    pub(crate) fn new(session: Session, page: RwSignal<PageName>, replay: RwSignal<Option<Replay>>) -> Self {
-        let prove = Self {
-            session,
-            page,
-            replay,
-            said: RwSignal::new(String::new()),
+impl ScriptSignals {
+    fn new() -> Self {
+        Self {
             text: RwSignal::new(String::new()),
             opened: RwSignal::new(String::new()),
             written: StoredValue::new(String::new()),
@@ -114,21 +122,26 @@ impl Prove {
             complaint: RwSignal::new(None),
             work: RwSignal::new(None),
             question: StoredValue::new_local(None),
-            turn: StoredValue::new(0),
+            turn: Turn::new(),
             again: StoredValue::new(None),
             judged: RwSignal::new(None),
-            suggestions: RwSignal::new(None),
-            suggesting: StoredValue::new_local(None),
-            suggest_turn: StoredValue::new(0),
-            n_suggested: StoredValue::new(0),
-            suggest_always: RwSignal::new(browser::kept(SUGGEST_KEY).is_none_or(|kept| kept != "no")),
-            n_samples: RwSignal::new(8),
+        }
+    }
+}
+
+impl Prove {
+    /// The page's state, before anything was opened.
+    pub(crate) fn new(session: Session, page: RwSignal<PageName>, replay: RwSignal<Option<Replay>>) -> Self {
+        let prove = Self {
+            session,
+            page,
+            replay,
+            said: RwSignal::new(String::new()),
+            script: ScriptSignals::new(),
+            suggest: suggest::SuggestSignals::new(),
             search: search::SearchSignals::new(),
             disproof: disproved::DisproofSignals::new(),
-            place: RwSignal::new(Place::Server),
-            models: StoredValue::new_local(None),
-            model_status: RwSignal::new(ModelStatus::Idle),
-            place_note: RwSignal::new(None),
+            place: place::PlaceSignals::new(),
         };
         prove.start_models();
         // A session that began anew knows nothing of the statement.
@@ -164,7 +177,7 @@ pub(crate) fn ProvePage(prove: Prove) -> impl IntoView {
             <div class="prove">
                 <div class="prove-main">
                     <statement::StatementPane prove />
-                    <Show when=move || prove.proof.with(Option::is_some)>
+                    <Show when=move || prove.script.proof.with(Option::is_some)>
                         <finished::FinishedPane prove />
                         <disproved::DisprovedPane prove />
                         <script::ScriptPane prove />

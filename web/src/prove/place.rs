@@ -16,6 +16,28 @@ const PLACES: [(Place, &str, &str); 3] = [
     (Place::BrowserCpu, "cpu", "in this browser, on the CPU"),
 ];
 
+/// Where the models run.
+#[derive(Clone, Copy)]
+pub(super) struct PlaceSignals {
+    /// What the visitor chose.
+    pub(super) choice: RwSignal<Place>,
+    pub(super) models: StoredValue<Option<BrowserModels>, LocalStorage>,
+    pub(super) status: RwSignal<ModelStatus>,
+    /// Why the models run elsewhere than the visitor chose.
+    note: RwSignal<Option<String>>,
+}
+
+impl PlaceSignals {
+    pub(super) fn new() -> Self {
+        Self {
+            choice: RwSignal::new(Place::Server),
+            models: StoredValue::new_local(None),
+            status: RwSignal::new(ModelStatus::Idle),
+            note: RwSignal::new(None),
+        }
+    }
+}
+
 impl Prove {
     /// Starts the models where the visitor had them last.
     pub(super) fn start_models(self) {
@@ -31,35 +53,35 @@ impl Prove {
             browser::keep(PLACE_KEY, name);
         }
         self.run_models(place);
-        if place == Place::Server && self.suggest_always.get_untracked() {
+        if place == Place::Server && self.suggest.always.get_untracked() {
             self.suggest();
         }
     }
 
     fn run_models(self, place: Place) {
-        if let Some(models) = self.models.try_update_value(Option::take).flatten() {
+        if let Some(models) = self.place.models.try_update_value(Option::take).flatten() {
             models.stop();
         }
         self.clear_suggestions();
-        self.place_note.set(None);
-        self.place.set(place);
-        self.model_status.set(ModelStatus::Idle);
+        self.place.note.set(None);
+        self.place.choice.set(place);
+        self.place.status.set(ModelStatus::Idle);
         if place == Place::Server {
             return;
         }
         let on_status = move |status: ModelStatus| self.models_tell(status);
         let on_fallback = move |place: Place, reason: String| {
-            self.place.set(place);
+            self.place.choice.set(place);
             let note = format!("They run {}: {reason}", words(place));
             self.say(note.clone());
-            self.place_note.set(Some(note));
+            self.place.note.set(Some(note));
         };
         let models = BrowserModels::start(place, on_status, on_fallback);
-        self.models.set_value(Some(models));
+        self.place.models.set_value(Some(models));
     }
 
     fn models_tell(self, status: ModelStatus) {
-        if self.place.get_untracked() == Place::Server {
+        if self.place.choice.get_untracked() == Place::Server {
             return;
         }
         match &status {
@@ -67,19 +89,19 @@ impl Prove {
                 let note = format!("The models cannot run in this browser ({reason}); they run on the server now");
                 self.run_models(Place::Server);
                 self.say(note.clone());
-                self.place_note.set(Some(note));
-                if self.suggest_always.get_untracked() {
+                self.place.note.set(Some(note));
+                if self.suggest.always.get_untracked() {
                     self.suggest();
                 }
             }
             ModelStatus::Ready { device, .. } => {
                 self.say(format!("The models are ready on {device}"));
-                self.model_status.set(status);
-                if self.suggest_always.get_untracked() && self.suggestions.with_untracked(Option::is_none) {
+                self.place.status.set(status);
+                if self.suggest.always.get_untracked() && self.suggest.found.with_untracked(Option::is_none) {
                     self.suggest();
                 }
             }
-            _ => self.model_status.set(status),
+            _ => self.place.status.set(status),
         }
     }
 }
@@ -99,7 +121,7 @@ pub(super) fn PlacePane(prove: Prove) -> impl IntoView {
                     type="radio"
                     name="place"
                     value=name
-                    prop:checked=move || prove.place.get() == place
+                    prop:checked=move || prove.place.choice.get() == place
                     on:change=on_change
                 />
                 " "
@@ -115,8 +137,8 @@ pub(super) fn PlacePane(prove: Prove) -> impl IntoView {
             })
         })
     };
-    let standing = move || match prove.model_status.get() {
-        _ if prove.place.get() == Place::Server => on_server().unwrap_or_default(),
+    let standing = move || match prove.place.status.get() {
+        _ if prove.place.choice.get() == Place::Server => on_server().unwrap_or_default(),
         ModelStatus::Idle => "The worker starts…".into(),
         ModelStatus::Loading { done, total } => format!("Loading {} of {}", megabytes(done), megabytes(total)),
         ModelStatus::Testing => "Holding the device against the CPU…".into(),
@@ -125,7 +147,7 @@ pub(super) fn PlacePane(prove: Prove) -> impl IntoView {
         }
         ModelStatus::Failed { reason } => reason,
     };
-    let loading = Memo::new(move |_| match prove.model_status.get() {
+    let loading = Memo::new(move |_| match prove.place.status.get() {
         ModelStatus::Loading { done, total } if total > 0 => Some((done, total)),
         _ => None,
     });
@@ -140,7 +162,7 @@ pub(super) fn PlacePane(prove: Prove) -> impl IntoView {
                 <progress aria-label="Models loaded" max=total.to_string() value=done.to_string()></progress>
             })}
             <p class="hint">{standing}</p>
-            {move || prove.place_note.get().map(|note| view! { <p class="alarm note">{note}</p> })}
+            {move || prove.place.note.get().map(|note| view! { <p class="alarm note">{note}</p> })}
         </section>
     }
 }

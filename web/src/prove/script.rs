@@ -26,10 +26,11 @@ enum Place {
 
 #[component]
 pub(super) fn ScriptPane(prove: Prove) -> impl IntoView {
-    let rows = Memo::new(move |_| prove.proof.with(|proof| proof.as_ref().map(rows).unwrap_or_default()));
-    let can = move |of: fn(&Proof) -> Option<StepId>| prove.proof.with(|proof| proof.as_ref().and_then(of)).is_some();
+    let rows = Memo::new(move |_| prove.script.proof.with(|proof| proof.as_ref().map(rows).unwrap_or_default()));
+    let can =
+        move |of: fn(&Proof) -> Option<StepId>| prove.script.proof.with(|proof| proof.as_ref().and_then(of)).is_some();
     let copy = move |_| {
-        let text = prove.proof.with_untracked(|proof| proof.as_ref().map(Proof::file).unwrap_or_default());
+        let text = prove.script.proof.with_untracked(|proof| proof.as_ref().map(Proof::file).unwrap_or_default());
         prove.copy(text, "The script");
     };
     view! {

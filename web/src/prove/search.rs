@@ -11,7 +11,7 @@ use stepwise_core::wire::{Body, Op, Order, SearchPlan};
 use wasm_bindgen_futures::spawn_local;
 
 use super::actions::Halt;
-use super::{Judged, Prove};
+use super::{Judged, Prove, Turn};
 use crate::browser;
 use crate::driver::{Driver, Progress, Task, ending};
 use crate::models::{BrowserModels, Place};
@@ -37,7 +37,7 @@ pub(super) struct SearchSignals {
     /// The question under way, to give it up.
     question: StoredValue<Option<Question>, LocalStorage>,
     /// Tells searches apart.
-    turn: StoredValue<u32>,
+    turn: Turn,
     /// The serial of the log that the search's events go into: the visitor may open another one meanwhile.
     log: StoredValue<Option<u64>>,
 }
@@ -54,7 +54,7 @@ impl SearchSignals {
             ended: RwSignal::new(None),
             elapsed_ms: RwSignal::new(0.0),
             question: StoredValue::new_local(None),
-            turn: StoredValue::new(0),
+            turn: Turn::new(),
             log: StoredValue::new(None),
         }
     }
@@ -74,21 +74,22 @@ impl Prove {
 
     /// Searches from where the visitor stands.
     pub(super) fn start_search(self) {
-        let Some(at) = self.proof.with_untracked(|proof| proof.as_ref().filter(|p| !p.is_closed()).map(|p| p.at()))
+        let Some(at) =
+            self.script.proof.with_untracked(|proof| proof.as_ref().filter(|p| !p.is_closed()).map(|p| p.at()))
         else {
             return;
         };
-        let place = self.place.get_untracked();
+        let place = self.place.choice.get_untracked();
         if place != Place::Server && !self.models_are_ready() {
             self.search.ended.set(Some("the models in this browser are not ready yet".into()));
             return;
         }
         self.stop_search();
         self.stop_suggesting();
-        self.search.turn.update_value(|turn| *turn += 1);
+        self.search.turn.begin();
         self.search.log.set_value(None);
-        let search_turn = self.search.turn.get_value();
-        let turn = self.turn.get_value();
+        let search_turn = self.search.turn.current();
+        let turn = self.script.turn.current();
         self.search.running.set(true);
         self.search.progress.set(Some(Progress::default()));
         self.search.ended.set(None);
@@ -136,14 +137,14 @@ impl Prove {
         if let Some(question) = self.search.question.try_update_value(Option::take).flatten() {
             question.cancel();
         }
-        self.search.turn.update_value(|turn| *turn += 1);
+        self.search.turn.begin();
         self.search.running.set(false);
         self.search.ended.set(Some(CANCELLED.into()));
         self.push_cancelled();
     }
 
     pub(super) fn is_current_search(self, search_turn: u32) -> bool {
-        self.search.turn.get_value() == search_turn
+        self.search.turn.is(search_turn)
     }
 
     /// Tells the Tree page that the search is over, which whoever runs it did not say.
@@ -154,10 +155,11 @@ impl Prove {
 
     /// The found proof becomes the script; it was rechecked, so that its verdict is known already.
     fn take_proof(self, proof: Vec<String>, verdict: Verdict) {
-        let file = self.proof.with_untracked(|script| script.as_ref().map(|script| script.theorem().file(&proof)));
+        let file =
+            self.script.proof.with_untracked(|script| script.as_ref().map(|script| script.theorem().file(&proof)));
         if let Some(file) = file {
             let verdict = Some(Ok(verdict));
-            self.judged.set(Some(Judged { tactics: proof.clone(), file, verdict, tidied: None }));
+            self.script.judged.set(Some(Judged { tactics: proof.clone(), file, verdict, tidied: None }));
             self.tidy(proof.clone());
             self.go_along(proof);
         }
@@ -212,8 +214,9 @@ impl Prove {
     }
 
     async fn search_here(self, search_turn: u32, state: u32) -> Result<Search, Halt> {
-        let models = self.models.get_value().ok_or(Halt::Overtaken)?;
+        let models = self.place.models.get_value().ok_or(Halt::Overtaken)?;
         let (header, goals, declarations) = self
+            .script
             .proof
             .with_untracked(|proof| {
                 let proof = proof.as_ref()?;
@@ -303,7 +306,7 @@ impl Prove {
 
     fn header(self, theorem: stepwise_core::problem::Theorem, prefix: Vec<String>) -> LogHeader {
         let config = self.plan().config(1);
-        let place = match self.place.get_untracked() {
+        let place = match self.place.choice.get_untracked() {
             Place::BrowserGpu => "browser, WebGPU",
             _ => "browser, CPU",
         };

@@ -11,9 +11,10 @@ use crate::models::Place;
 #[component]
 pub(super) fn SearchPane(prove: Prove) -> impl IntoView {
     let search = prove.search;
-    let is_open = Memo::new(move |_| prove.proof.with(|proof| proof.as_ref().is_some_and(|proof| !proof.is_closed())));
+    let is_open =
+        Memo::new(move |_| prove.script.proof.with(|proof| proof.as_ref().is_some_and(|proof| !proof.is_closed())));
     let has_critic = Memo::new(move |_| {
-        prove.place.get() != Place::Server
+        prove.place.choice.get() != Place::Server
             || prove.session.info.with(|info| info.as_ref().is_none_or(|info| info.critic.is_some()))
     });
     let on_order = move |event: Event| {

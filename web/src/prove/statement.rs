@@ -12,7 +12,7 @@ const BOX_ID: &str = "statement";
 
 #[component]
 pub(super) fn StatementPane(prove: Prove) -> impl IntoView {
-    let open = move || prove.open(prove.text.get_untracked(), Vec::new());
+    let open = move || prove.open(prove.script.text.get_untracked(), Vec::new());
     let on_open = move |_| {
         field::finish_in(BOX_ID);
         open();
@@ -34,17 +34,18 @@ pub(super) fn StatementPane(prove: Prove) -> impl IntoView {
     };
     let options = EXAMPLES.iter().enumerate().map(|(idx, example)| {
         view! {
-            <option value=idx.to_string() prop:selected=move || prove.text.with(|text| text == example.statement)>
+            <option value=idx.to_string() prop:selected=move || prove.script.text.with(|text| text == example.statement)>
                 {example.name}
             </option>
         }
     });
-    let is_own = move || prove.text.with(|text| EXAMPLES.iter().all(|example| example.statement != text));
+    let is_own = move || prove.script.text.with(|text| EXAMPLES.iter().all(|example| example.statement != text));
     let is_open = Memo::new(move |_| {
-        prove.proof.with(Option::is_some) && prove.text.with(|text| prove.opened.with(|opened| opened == text))
+        prove.script.proof.with(Option::is_some)
+            && prove.script.text.with(|text| prove.script.opened.with(|opened| opened == text))
     });
-    let is_edited = Memo::new(move |_| prove.proof.with(Option::is_some) && !is_open.get());
-    let n_lines = move || prove.text.with(|text| text.lines().count().clamp(2, 10).to_string());
+    let is_edited = Memo::new(move |_| prove.script.proof.with(Option::is_some) && !is_open.get());
+    let n_lines = move || prove.script.text.with(|text| text.lines().count().clamp(2, 10).to_string());
     view! {
         <section class="card" aria-labelledby="statement-title">
             <div class="card-head">
@@ -67,9 +68,9 @@ pub(super) fn StatementPane(prove: Prove) -> impl IntoView {
                 autocapitalize="off"
                 placeholder="theorem and_swap (p q : Prop) (h : p \\and q) : q \\and p"
                 aria-describedby="statement-hint statement-problem"
-                aria-invalid=move || prove.rejected.with(Option::is_some).to_string()
-                prop:value=move || prove.text.get()
-                on:input=move |event| prove.text.set(field::typed(&event))
+                aria-invalid=move || prove.script.rejected.with(Option::is_some).to_string()
+                prop:value=move || prove.script.text.get()
+                on:input=move |event| prove.script.text.set(field::typed(&event))
                 on:keydown=on_key
             ></textarea>
             <div class="row">
@@ -90,7 +91,7 @@ pub(super) fn StatementPane(prove: Prove) -> impl IntoView {
                     }}
                 </span>
             </div>
-            <Show when=move || prove.proof.with(Option::is_none)>
+            <Show when=move || prove.script.proof.with(Option::is_none)>
                 <ul class="examples" aria-label="Statements to begin with">
                     {EXAMPLES
                         .iter()
@@ -109,7 +110,7 @@ pub(super) fn StatementPane(prove: Prove) -> impl IntoView {
                 </ul>
             </Show>
             <div id="statement-problem" role="alert">
-                {move || prove.rejected.get().map(|message| view! { <pre class="message">{message}</pre> })}
+                {move || prove.script.rejected.get().map(|message| view! { <pre class="message">{message}</pre> })}
             </div>
         </section>
     }

@@ -10,31 +10,62 @@ use stepwise_core::policy::{Candidate, ProposalRequest};
 use stepwise_core::wire::{Body, Op};
 use wasm_bindgen_futures::spawn_local;
 
-use super::Prove;
 use super::actions::Halt;
+use super::{Prove, Turn};
 use crate::browser;
 use crate::models::{ModelStatus, Place};
 use crate::session::Question;
 use crate::suggestions::Suggestions;
 
+/// Where the choice whether to suggest after every step is kept.
+pub(super) const SUGGEST_KEY: &str = "stepwise-suggest";
+
+/// What the pane of suggestions shows and keeps.
+#[derive(Clone, Copy)]
+pub(super) struct SuggestSignals {
+    pub(super) found: RwSignal<Option<Suggestions>>,
+    question: StoredValue<Option<Question>, LocalStorage>,
+    /// What suggestions were asked for last.
+    turn: Turn,
+    /// How often suggestions were asked for where the visitor stands. It is the policy's seed: the same state has the same
+    /// suggestions, and who asks again gets others.
+    pub(super) n_asked: StoredValue<u32>,
+    pub(super) always: RwSignal<bool>,
+    pub(super) n_samples: RwSignal<u32>,
+}
+
+impl SuggestSignals {
+    pub(super) fn new() -> Self {
+        Self {
+            found: RwSignal::new(None),
+            question: StoredValue::new_local(None),
+            turn: Turn::new(),
+            n_asked: StoredValue::new(0),
+            always: RwSignal::new(browser::kept(SUGGEST_KEY).is_none_or(|kept| kept != "no")),
+            n_samples: RwSignal::new(8),
+        }
+    }
+}
+
 impl Prove {
     /// Asks for suggestions where the visitor stands.
     pub(super) fn suggest(self) {
         self.stop_suggesting();
-        let Some(at) = self.proof.with_untracked(|proof| proof.as_ref().filter(|p| !p.is_closed()).map(|p| p.at()))
+        let Some(at) =
+            self.script.proof.with_untracked(|proof| proof.as_ref().filter(|p| !p.is_closed()).map(|p| p.at()))
         else {
             return;
         };
-        let place = self.place.get_untracked();
+        let place = self.place.choice.get_untracked();
         if place != Place::Server && !self.models_are_ready() {
             // They are asked as soon as they are.
             return;
         }
-        let seed = self.n_suggested.get_value();
+        let seed = self.suggest.n_asked.get_value();
         self.clear_suggestions();
-        self.n_suggested.set_value(seed + 1);
-        self.suggestions.set(Some(Suggestions::begin(browser::now())));
-        let (turn, asked) = (self.turn.get_value(), self.suggest_turn.get_value());
+        self.suggest.n_asked.set_value(seed + 1);
+        self.suggest.found.set(Some(Suggestions::begin(browser::now())));
+        let (turn, asked) = (self.script.turn.current(), self.suggest.turn.current());
         spawn_local(async move {
             let result = match self.state(turn, at).await {
                 _ if !self.is_wanted(asked) => return,
@@ -45,26 +76,26 @@ impl Prove {
             if !self.is_wanted(asked) {
                 return;
             }
-            self.suggesting.set_value(None);
+            self.suggest.question.set_value(None);
             self.show(|suggestions| {
                 suggestions.end(browser::now());
                 if let Err(Halt::Problem(problem)) = result {
                     suggestions.problem = Some(problem);
                 }
             });
-            let n_usable = self.suggestions.with_untracked(|all| all.as_ref().map_or(0, |all| all.usable().len()));
+            let n_usable = self.suggest.found.with_untracked(|all| all.as_ref().map_or(0, |all| all.usable().len()));
             self.say(format!("{}; {}", stepwise_core::words::count(n_usable, "suggestion"), self.goals_in_words()));
         });
     }
 
     /// Gives up what was asked for. What is there stays.
     pub(super) fn stop_suggesting(self) {
-        if let Some(question) = self.suggesting.try_update_value(Option::take).flatten() {
+        if let Some(question) = self.suggest.question.try_update_value(Option::take).flatten() {
             question.cancel();
         }
         // The models in the browser hear of no question: what they answer is passed over.
-        if self.suggestions.with_untracked(|all| all.as_ref().is_some_and(|all| all.running)) {
-            self.suggest_turn.update_value(|turn| *turn += 1);
+        if self.suggest.found.with_untracked(|all| all.as_ref().is_some_and(|all| all.running)) {
+            self.suggest.turn.begin();
             self.show(|suggestions| suggestions.end(browser::now()));
         }
     }
@@ -72,18 +103,18 @@ impl Prove {
     /// Takes away the suggestions for a state that is shown no more.
     pub(super) fn clear_suggestions(self) {
         self.stop_suggesting();
-        self.suggest_turn.update_value(|turn| *turn += 1);
-        self.n_suggested.set_value(0);
-        self.suggestions.set(None);
+        self.suggest.turn.begin();
+        self.suggest.n_asked.set_value(0);
+        self.suggest.found.set(None);
     }
 
     fn is_wanted(self, asked: u32) -> bool {
-        self.suggest_turn.get_value() == asked
+        self.suggest.turn.is(asked)
     }
 
     /// Takes the suggestion with this number, from 1.
     pub(super) fn take_suggestion(self, number: usize) {
-        let chosen = self.suggestions.with_untracked(|suggestions| {
+        let chosen = self.suggest.found.with_untracked(|suggestions| {
             suggestions.as_ref()?.usable().get(number.checked_sub(1)?).map(|chosen| (*chosen).clone())
         });
         if let Some(chosen) = chosen
@@ -95,11 +126,12 @@ impl Prove {
 
     /// Whether the models in the browser can be asked.
     pub(super) fn models_are_ready(self) -> bool {
-        self.model_status.with_untracked(|status| matches!(status, ModelStatus::Ready { .. }))
+        self.place.status.with_untracked(|status| matches!(status, ModelStatus::Ready { .. }))
     }
 
     fn goals_in_words(self) -> String {
-        let n_goals = self.proof.with_untracked(|proof| proof.as_ref().map_or(0, |proof| proof.here().goals.len()));
+        let n_goals =
+            self.script.proof.with_untracked(|proof| proof.as_ref().map_or(0, |proof| proof.here().goals.len()));
         stepwise_core::words::count(n_goals, "goal")
     }
 
@@ -110,8 +142,9 @@ impl Prove {
     }
 
     async fn ask_browser(self, asked: u32, state: u32, seed: u32) -> Result<(), Halt> {
-        let models = self.models.get_value().ok_or(Halt::Overtaken)?;
+        let models = self.place.models.get_value().ok_or(Halt::Overtaken)?;
         let request = self
+            .script
             .proof
             .with_untracked(|proof| {
                 let proof = proof.as_ref()?;
@@ -152,7 +185,7 @@ impl Prove {
     }
 
     async fn follow_question(self, asked: u32, question: Question) -> Result<(), Halt> {
-        self.suggesting.set_value(Some(question.clone()));
+        self.suggest.question.set_value(Some(question.clone()));
         while let Some(body) = question.next().await {
             if !self.is_wanted(asked) {
                 return Err(Halt::Overtaken);
@@ -177,7 +210,7 @@ impl Prove {
 
     /// The states that the suggestions opened, with their goals.
     fn opened_states(self) -> Vec<(u32, Vec<Goal>)> {
-        self.suggestions.with_untracked(|suggestions| {
+        self.suggest.found.with_untracked(|suggestions| {
             let all = suggestions.as_ref().map_or(&[][..], Suggestions::all);
             let opened = all.iter().filter_map(|suggestion| match &suggestion.outcome {
                 Some(StepOutcome::Open { goals, .. }) => Some((suggestion.state?, goals.clone())),
@@ -188,7 +221,7 @@ impl Prove {
     }
 
     fn samples(self) -> u32 {
-        self.n_samples.get_untracked().min(self.most_tactics()).max(1)
+        self.suggest.n_samples.get_untracked().min(self.most_tactics()).max(1)
     }
 
     /// How many tactics may be run together.
@@ -198,7 +231,7 @@ impl Prove {
     }
 
     fn show(self, change: impl FnOnce(&mut Suggestions)) {
-        self.suggestions.update(|suggestions| {
+        self.suggest.found.update(|suggestions| {
             if let Some(suggestions) = suggestions {
                 change(suggestions);
             }

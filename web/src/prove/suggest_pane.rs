@@ -4,8 +4,9 @@ use leptos::prelude::*;
 use stepwise_core::outcome::StepOutcome;
 use stepwise_core::words::count;
 
+use super::Prove;
 use super::goals::GoalBody;
-use super::{Prove, SUGGEST_KEY};
+use super::suggest::SUGGEST_KEY;
 use crate::browser;
 use crate::models::{ModelStatus, Place};
 use crate::suggestions::{Suggestion, Suggestions, complaint, ms};
@@ -16,20 +17,21 @@ const TITLE_ID: &str = "suggestions-title";
 #[component]
 pub(super) fn SuggestPane(prove: Prove) -> impl IntoView {
     let read = move |of: fn(&Suggestions) -> Vec<&Suggestion>| {
-        prove.suggestions.with(|all| {
+        prove.suggest.found.with(|all| {
             all.as_ref().map_or_else(Vec::new, |all| of(all).into_iter().cloned().enumerate().collect::<Vec<_>>())
         })
     };
     let usable = Memo::new(move |_| read(Suggestions::usable));
     let refused = Memo::new(move |_| read(Suggestions::refused));
-    let running = Memo::new(move |_| prove.suggestions.with(|all| all.as_ref().is_some_and(|all| all.running)));
-    let is_open = Memo::new(move |_| prove.proof.with(|proof| proof.as_ref().is_some_and(|proof| !proof.is_closed())));
+    let running = Memo::new(move |_| prove.suggest.found.with(|all| all.as_ref().is_some_and(|all| all.running)));
+    let is_open =
+        Memo::new(move |_| prove.script.proof.with(|proof| proof.as_ref().is_some_and(|proof| !proof.is_closed())));
     let standing = move || {
-        prove.suggestions.with(|all| match all {
-            _ if prove.proof.with(Option::is_none) => "Suggestions come once a statement is open.".to_owned(),
+        prove.suggest.found.with(|all| match all {
+            _ if prove.script.proof.with(Option::is_none) => "Suggestions come once a statement is open.".to_owned(),
             _ if !is_open.get() => "No goals are left to close.".into(),
-            None if prove.place.get() != Place::Server
-                && !prove.model_status.with(|status| matches!(status, ModelStatus::Ready { .. })) =>
+            None if prove.place.choice.get() != Place::Server
+                && !prove.place.status.with(|status| matches!(status, ModelStatus::Ready { .. })) =>
             {
                 "Waiting for the models in this browser…".into()
             }
@@ -41,12 +43,12 @@ pub(super) fn SuggestPane(prove: Prove) -> impl IntoView {
         })
     };
     let on_always = move |_| {
-        prove.suggest_always.update(|always| *always = !*always);
-        browser::keep(SUGGEST_KEY, if prove.suggest_always.get_untracked() { "yes" } else { "no" });
+        prove.suggest.always.update(|always| *always = !*always);
+        browser::keep(SUGGEST_KEY, if prove.suggest.always.get_untracked() { "yes" } else { "no" });
     };
     let on_samples = move |event| {
         if let Ok(n) = event_target_value(&event).parse::<u32>() {
-            prove.n_samples.set(n.clamp(1, 64));
+            prove.suggest.n_samples.set(n.clamp(1, 64));
         }
     };
     let take = move |position: usize| {
@@ -66,12 +68,12 @@ pub(super) fn SuggestPane(prove: Prove) -> impl IntoView {
             </div>
             <div class="row options">
                 <label class="check">
-                    <input type="checkbox" prop:checked=move || prove.suggest_always.get() on:change=on_always />
+                    <input type="checkbox" prop:checked=move || prove.suggest.always.get() on:change=on_always />
                     " after every step"
                 </label>
                 <label class="inline">
                     "how many "
-                    <input type="number" min="1" max="64" prop:value=move || prove.n_samples.get() on:change=on_samples />
+                    <input type="number" min="1" max="64" prop:value=move || prove.suggest.n_samples.get() on:change=on_samples />
                 </label>
             </div>
             <ol class="suggestions">
