@@ -5,34 +5,23 @@
 //! [`driver`] runs the search machine in the page, [`suggestions`], [`goals`], [`history`], [`unicode`], [`link`] and
 //! [`examples`] are what the Prove page shows; [`replay`] feeds events to the machine, [`tree`] shows its tree as outline and
 //! drawing, [`status`] names states for eye and ear.
-//! The view exists on wasm32 only: `app` is the shell, `prove` and `tree` are the pages, `session` and `socket` talk to the
-//! server.
+//! `view` puts it on the screen, on wasm32 only.
 
-#[cfg(target_arch = "wasm32")]
-mod app;
-#[cfg(target_arch = "wasm32")]
-mod browser;
 pub mod client;
 pub mod driver;
 pub mod examples;
-#[cfg(target_arch = "wasm32")]
-mod field;
 pub mod goals;
 pub mod history;
 pub mod link;
 pub mod models;
 pub mod proof;
-#[cfg(target_arch = "wasm32")]
-mod prove;
 pub mod replay;
-#[cfg(target_arch = "wasm32")]
-mod session;
-#[cfg(target_arch = "wasm32")]
-mod socket;
 pub mod status;
 pub mod suggestions;
 pub mod tree;
 pub mod unicode;
+#[cfg(target_arch = "wasm32")]
+mod view;
 
 #[cfg(target_arch = "wasm32")]
-pub use app::mount;
+pub use view::mount;

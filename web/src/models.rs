@@ -1,8 +1,6 @@
 //! The models in the browser, for the page: what is said between it and the worker that runs them (`web/worker.js`), and
-//! which questions wait for an answer. The worker itself is behind [`bridge`], on wasm32 only.
+//! which questions wait for an answer.
 
-#[cfg(target_arch = "wasm32")]
-mod bridge;
 #[cfg(test)]
 mod tests;
 
@@ -13,9 +11,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use serde::{Deserialize, Serialize};
-
-#[cfg(target_arch = "wasm32")]
-pub use self::bridge::BrowserModels;
 
 /// Where the models run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

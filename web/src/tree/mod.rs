@@ -1,8 +1,7 @@
-//! The Tree page: a search as an outline and as a drawing, with one selection.
+//! What the Tree page shows: a search as an outline and as a drawing, with one selection.
 //!
 //! [`family`] says who comes from whom, [`outline`] which lines are visible and what keys do, [`row`] what a line shows,
-//! [`layout`] where it lies in the drawing, [`svg`] draws it, and [`detail`] says all about one item. The view, on wasm32
-//! only, puts them on the screen.
+//! [`layout`] where it lies in the drawing, [`svg`] draws it, and [`detail`] says all about one item.
 
 pub mod detail;
 pub mod family;
@@ -13,19 +12,3 @@ pub mod row;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod svg;
-
-#[cfg(target_arch = "wasm32")]
-mod drawing;
-#[cfg(target_arch = "wasm32")]
-mod page;
-#[cfg(target_arch = "wasm32")]
-mod pane;
-#[cfg(target_arch = "wasm32")]
-mod side;
-#[cfg(target_arch = "wasm32")]
-mod time_line;
-#[cfg(target_arch = "wasm32")]
-mod view;
-
-#[cfg(target_arch = "wasm32")]
-pub use view::TreePage;

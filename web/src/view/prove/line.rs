@@ -4,9 +4,9 @@ use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
 
 use super::Prove;
-use crate::browser;
-use crate::field;
 use crate::proof::Proof;
+use crate::view::browser;
+use crate::view::field;
 
 /// The line's element id.
 pub(super) const LINE_ID: &str = "tactic";

@@ -4,9 +4,9 @@ use leptos::prelude::*;
 use stepwise_core::words::count;
 
 use super::Prove;
-use crate::browser;
 use crate::proof::{Proof, StepId};
 use crate::suggestions::ms;
+use crate::view::browser;
 
 /// A line of the script.
 #[derive(Clone, PartialEq)]

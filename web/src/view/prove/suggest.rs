@@ -12,10 +12,10 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::actions::Halt;
 use super::{Prove, Turn};
-use crate::browser;
 use crate::models::{ModelStatus, Place};
-use crate::session::Question;
 use crate::suggestions::Suggestions;
+use crate::view::browser;
+use crate::view::session::Question;
 
 /// Where the choice whether to suggest after every step is kept.
 pub(super) const SUGGEST_KEY: &str = "stepwise-suggest";

@@ -9,7 +9,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::Prove;
 use super::finished::{FileHead, numbers};
-use crate::session::Question;
+use crate::view::session::Question;
 
 /// The share of a search's time after which the negation is searched too.
 const PATIENCE: f64 = 0.1;

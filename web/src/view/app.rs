@@ -5,12 +5,12 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlDialogElement, HtmlSelectElement};
 
-use crate::browser;
 use crate::link::{self, PageName, Target};
-use crate::prove::{KeyList, Prove, ProvePage, Shortcuts};
 use crate::replay::Replay;
-use crate::session::{Connection, Session};
-use crate::tree::TreePage;
+use crate::view::browser;
+use crate::view::prove::{KeyList, Prove, ProvePage, Shortcuts};
+use crate::view::session::{Connection, Session};
+use crate::view::tree::TreePage;
 
 /// Where the visitor's choice of colours is kept.
 const THEME_KEY: &str = "stepwise-theme";

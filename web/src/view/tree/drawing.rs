@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use web_sys::HtmlElement;
 
 use super::page::Page;
-use super::svg::{self, SCALES, Scene, Window};
+use crate::tree::svg::{self, SCALES, Scene, Window};
 
 /// One press of a zoom button.
 const ZOOM: f64 = 1.25;

@@ -24,7 +24,7 @@ use crate::history::History;
 use crate::link::PageName;
 use crate::proof::Proof;
 use crate::replay::Replay;
-use crate::session::{Connection, Question, Session};
+use crate::view::session::{Connection, Question, Session};
 
 pub(crate) use keys::{KeyList, Shortcuts};
 

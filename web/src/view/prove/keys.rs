@@ -8,8 +8,8 @@ use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
 
 use super::Prove;
-use crate::browser;
 use crate::link::PageName;
+use crate::view::browser;
 
 /// Where the choice about keys without a modifier is kept.
 const KEYS_KEY: &str = "stepwise-keys";

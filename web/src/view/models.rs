@@ -11,14 +11,14 @@ use stepwise_core::wire;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::{Closure, JsValue};
 
-use super::{FromWorker, ModelStatus, Place, Questions, ToWorker};
+use crate::models::{FromWorker, ModelStatus, Place, Questions, ToWorker};
 
 /// The worker's address, beside the page's.
 const WORKER: &str = "worker.js";
 
 /// The models that ship, in a worker of the page. Clones are the same worker; it ends with the last of them.
 #[derive(Clone)]
-pub struct BrowserModels(Rc<Held>);
+pub(super) struct BrowserModels(Rc<Held>);
 
 struct Held {
     /// `None` when it could not be started, or there is nothing to start.
@@ -32,7 +32,7 @@ struct Held {
 impl BrowserModels {
     /// Starts the worker, which loads and tests the models. `on_status` is told how far it is, `on_fallback` where they run
     /// from then on, and why.
-    pub fn start(
+    pub(super) fn start(
         place: Place,
         on_status: impl Fn(ModelStatus) + 'static,
         on_fallback: impl Fn(Place, String) + 'static,
@@ -77,7 +77,7 @@ impl BrowserModels {
     ///
     /// # Errors
     /// Why there is no answer, in one line.
-    pub async fn propose(&self, request: &ProposalRequest) -> Result<Proposals, String> {
+    pub(super) async fn propose(&self, request: &ProposalRequest) -> Result<Proposals, String> {
         let request = text(&wire::ProposalRequest::from(request))?;
         let answer: wire::Proposals = self.ask(|id| ToWorker::Propose { id, request }).await?;
         Ok(answer.into())
@@ -87,14 +87,14 @@ impl BrowserModels {
     ///
     /// # Errors
     /// Why there is no answer, in one line.
-    pub async fn score(&self, request: &ScoreRequest) -> Result<Scores, String> {
+    pub(super) async fn score(&self, request: &ScoreRequest) -> Result<Scores, String> {
         let request = text(&wire::ScoreRequest::from(request))?;
         let answer: wire::Scores = self.ask(|id| ToWorker::Score { id, request }).await?;
         Ok(answer.into())
     }
 
     /// Ends the worker; questions that wait fail.
-    pub fn stop(&self) {
+    pub(super) fn stop(&self) {
         if let Some(worker) = &self.0.worker {
             worker.terminate();
         }

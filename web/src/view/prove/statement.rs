@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::Prove;
 use crate::examples::EXAMPLES;
-use crate::field;
+use crate::view::field;
 
 /// The box's element id.
 const BOX_ID: &str = "statement";

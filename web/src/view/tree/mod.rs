@@ -2,15 +2,21 @@
 
 #![allow(unreachable_pub, reason = "the component macro writes public items that only the view macro uses")]
 
+mod drawing;
+mod page;
+mod pane;
+mod side;
+mod time_line;
+
 use leptos::ev::{DragEvent, Event};
 use leptos::prelude::*;
 use web_sys::HtmlInputElement;
 
-use super::drawing::drawing;
-use super::page::Page;
-use super::pane::outline_pane;
-use super::side::{detail_pane, ledger, legend};
-use super::time_line::time_line;
+use self::drawing::drawing;
+use self::page::Page;
+use self::pane::outline_pane;
+use self::side::{detail_pane, ledger, legend};
+use self::time_line::time_line;
 use crate::replay::Replay;
 
 /// The page, which stays alive while it is not shown. `on_jump` is told the tactics from the statement to a state that the visitor wants to prove on from.

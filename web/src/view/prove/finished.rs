@@ -5,9 +5,9 @@ use stepwise_core::outcome::Verdict;
 use stepwise_core::tidy::TidyReport;
 
 use super::{Judged, Prove};
-use crate::browser;
 use crate::link;
 use crate::proof::Proof;
+use crate::view::browser;
 
 #[component]
 pub(super) fn FinishedPane(prove: Prove) -> impl IntoView {

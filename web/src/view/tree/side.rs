@@ -3,10 +3,10 @@
 use leptos::prelude::*;
 use stepwise_core::words::count;
 
-use super::detail::{Detail, detail};
 use super::page::Page;
 use crate::replay::seconds;
 use crate::status::Status;
+use crate::tree::detail::{Detail, detail};
 
 pub(super) fn detail_pane(page: Page) -> impl IntoView {
     let shown = Memo::new(move |_| {

@@ -8,11 +8,11 @@ use stepwise_core::words::count;
 use wasm_bindgen_futures::spawn_local;
 
 use super::{Judged, Prove};
-use crate::browser;
 use crate::client::SESSION_LOST;
 use crate::link;
 use crate::proof::{Proof, StepId};
 use crate::suggestions::complaint;
+use crate::view::browser;
 
 /// What is shown while a statement is being opened.
 const OPENING: &str = "Opening the statement";

@@ -7,9 +7,9 @@ use stepwise_core::words::count;
 use super::Prove;
 use super::goals::GoalBody;
 use super::suggest::SUGGEST_KEY;
-use crate::browser;
 use crate::models::{ModelStatus, Place};
 use crate::suggestions::{Suggestion, Suggestions, complaint, ms};
+use crate::view::browser;
 
 /// The heading's element id: focus goes there when the row that had it is gone.
 const TITLE_ID: &str = "suggestions-title";

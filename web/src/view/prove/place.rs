@@ -4,8 +4,9 @@ use leptos::ev::Event;
 use leptos::prelude::*;
 
 use super::Prove;
-use crate::browser;
-use crate::models::{BrowserModels, ModelStatus, Place};
+use crate::models::{ModelStatus, Place};
+use crate::view::browser;
+use crate::view::models::BrowserModels;
 
 /// Where the choice is kept.
 const PLACE_KEY: &str = "stepwise-models";

@@ -6,9 +6,9 @@ use leptos::html;
 use leptos::prelude::*;
 use web_sys::HtmlElement;
 
-use super::outline::{Item, Line};
 use super::page::Page;
-use super::row::Row;
+use crate::tree::outline::{Item, Line};
+use crate::tree::row::Row;
 
 /// Rows above and below those in sight, so that scrolling shows no gap before the next frame.
 const N_BEYOND: usize = 12;

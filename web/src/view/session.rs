@@ -12,9 +12,9 @@ use leptos::prelude::*;
 use stepwise_core::wire::{Body, Info, Op, Problem};
 use wasm_bindgen_futures::spawn_local;
 
-use crate::browser;
 use crate::client::{Ask, Client, Heard, backoff_ms};
-use crate::socket::{self, Happening, Reply, Socket};
+use crate::view::browser;
+use crate::view::socket::{self, Happening, Reply, Socket};
 
 /// How the connection stands.
 #[derive(Clone, Debug, PartialEq)]

@@ -10,11 +10,11 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, BlobPropertyBag, File, HtmlAnchorElement, Url};
 
-use super::detail::jump;
-use super::family::Family;
-use super::layout::Layout;
-use super::outline::{Item, Line, Outline};
 use crate::replay::Replay;
+use crate::tree::detail::jump;
+use crate::tree::family::Family;
+use crate::tree::layout::Layout;
+use crate::tree::outline::{Item, Line, Outline};
 
 /// Events come in at any rate; the page is drawn anew at most so often, on the next frame.
 const PAUSE: Duration = Duration::from_millis(80);

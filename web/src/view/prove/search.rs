@@ -12,11 +12,12 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::actions::Halt;
 use super::{Judged, Prove, Turn};
-use crate::browser;
 use crate::driver::{Driver, Progress, Task, ending};
-use crate::models::{BrowserModels, Place};
+use crate::models::Place;
 use crate::replay::Replay;
-use crate::session::Question;
+use crate::view::browser;
+use crate::view::models::BrowserModels;
+use crate::view::session::Question;
 
 /// What is told of a search that was given up.
 const CANCELLED: &str = "Cancelled";

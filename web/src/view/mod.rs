@@ -1,0 +1,13 @@
+//! What is on the screen: the shell, the two pages and their panes, and what only a browser can do. It exists on wasm32 only;
+//! what it shows is computed by the modules beside it, which are tested natively.
+
+mod app;
+mod browser;
+mod field;
+mod models;
+mod prove;
+mod session;
+mod socket;
+mod tree;
+
+pub use app::mount;
