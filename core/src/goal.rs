@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::facts::GoalFacts;
+use crate::syntax::name::{is_name_part, is_name_start};
 
 /// One hypothesis line of a goal: `x y : Nat`, `h : x = y` or `n : Nat := 3`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,16 +205,6 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
         }
     }
     out
-}
-
-/// True for a character that may begin a Lean identifier.
-pub(crate) fn is_name_start(c: char) -> bool {
-    (c.is_alphabetic() && c != 'λ') || c == '_' || c == '«'
-}
-
-/// True for a character that may stand inside a Lean identifier; dots count, so that `Nat.succ` is one name.
-pub(crate) fn is_name_part(c: char) -> bool {
-    is_name_start(c) || c.is_ascii_digit() || matches!(c, '\'' | '.' | '»') || ('₀'..='₉').contains(&c)
 }
 
 fn is_superscript_digit(c: char) -> bool {

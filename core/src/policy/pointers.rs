@@ -10,7 +10,8 @@
 use super::ProposalRequest;
 use super::portfolio;
 use super::premises::Premises;
-use crate::goal::{is_name_part, split_goals};
+use crate::goal::split_goals;
+use crate::syntax::name::is_name_part;
 
 /// Lemmas that can be pointed at.
 const N_LEMMAS: usize = 16;

@@ -5,6 +5,8 @@
 pub mod bound;
 mod forbidden;
 pub mod lexeme;
+pub(crate) mod name;
+pub(crate) mod printed;
 mod searching;
 pub mod signature;
 mod token;

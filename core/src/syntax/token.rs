@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use super::name::{is_id_rest, is_id_start};
+
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
@@ -277,30 +279,4 @@ fn raw_string_hashes(rest: &str) -> Option<usize> {
     let behind_r = rest.strip_prefix('r')?;
     let behind_hashes = behind_r.trim_start_matches('#');
     behind_hashes.starts_with('"').then_some(behind_r.len() - behind_hashes.len())
-}
-
-/// Lean's `isIdFirst`.
-fn is_id_start(c: char) -> bool {
-    c.is_ascii_alphabetic() || c == '_' || is_letter_like(c)
-}
-
-/// Lean's `isIdRest`.
-fn is_id_rest(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '\'' | '!' | '?') || is_letter_like(c) || is_subscript(c)
-}
-
-/// Lean's `isLetterLike`: Greek without `λ`, `Π` and `Σ`, Coptic, polytonic Greek, letter-like symbols, script and
-/// fraktur letters, and Latin letters with marks.
-fn is_letter_like(c: char) -> bool {
-    match c {
-        'λ' | 'Π' | 'Σ' | '×' | '÷' => false,
-        'α'..='ω' | 'Α'..='Ω' | '\u{3ca}'..='\u{3fb}' | '\u{1f00}'..='\u{1ffe}' => true,
-        '\u{2100}'..='\u{214f}' | '\u{1d49c}'..='\u{1d59f}' | '\u{c0}'..='\u{17f}' => true,
-        _ => false,
-    }
-}
-
-/// Lean's `isSubScriptAlnum`.
-fn is_subscript(c: char) -> bool {
-    matches!(c, '\u{2080}'..='\u{2089}' | '\u{2090}'..='\u{209c}' | '\u{1d62}'..='\u{1d6a}' | '\u{2c7c}')
 }

@@ -2,7 +2,7 @@
 //!
 //! Only a help for choosing tactics: what does not parse is an opaque atom or `None`, and Lean decides what is true.
 
-use crate::goal::{is_name_part, is_name_start};
+use crate::syntax::name::{is_name_part, is_name_start};
 
 /// A binary arithmetic operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

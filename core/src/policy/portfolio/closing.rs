@@ -2,8 +2,9 @@
 
 use super::Options;
 use super::arith::{Prop, Rel, Term};
-use super::view::{Kind, View, find_top_level, fold, mentions, telescope};
+use super::view::{Kind, View};
 use crate::policy::drafts::Drafts;
+use crate::syntax::printed::{find_top_level, fold, mentions, telescope};
 use crate::syntax::{TokenKind, tokens};
 
 pub(super) fn draft(view: &View, options: Options, drafts: &mut Drafts) {

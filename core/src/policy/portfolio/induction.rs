@@ -1,7 +1,8 @@
 //! Induction and case distinction on the variables at hand.
 
-use super::view::{Hyp, Kind, View, mentions};
+use super::view::{Hyp, Kind, View};
 use crate::policy::drafts::Drafts;
+use crate::syntax::printed::mentions;
 
 /// Deeper nesting of inductions has not been seen to help, and each one opens two goals.
 const MAX_INDUCTIONS: usize = 3;

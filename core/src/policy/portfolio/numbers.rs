@@ -2,8 +2,9 @@
 
 use super::arith::{Op, Prop, Rel, Term};
 use super::bounds::{Bounds, Range};
-use super::view::{Hyp, Kind, View, mentions};
+use super::view::{Hyp, Kind, View};
 use crate::policy::drafts::Drafts;
+use crate::syntax::printed::mentions;
 
 /// The most values of a variable that are tried one by one.
 const MAX_CASES: i128 = 48;

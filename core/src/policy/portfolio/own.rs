@@ -61,9 +61,9 @@ fn is_plain_closer(tactic: &str) -> bool {
 fn direct(view: &View, names: &Names, drafts: &mut Drafts) {
     let (simp, grind) = (names.simp(), names.grind());
     let has_proofs = view.proofs().next().is_some();
-    let quantified = !super::view::telescope(&view.target).0.is_empty();
+    let quantified = !crate::syntax::printed::telescope(&view.target).0.is_empty();
     let brake = if quantified { 0.5 } else { 1.0 };
-    if super::view::find_top_level(&view.target, " = ").is_some() {
+    if crate::syntax::printed::find_top_level(&view.target, " = ").is_some() {
         drafts.add(14.0 * brake, "rfl");
     }
     if view.target_is_closed() {
@@ -106,7 +106,7 @@ fn direct(view: &View, names: &Names, drafts: &mut Drafts) {
         drafts.add(4.0, format!("split at {} <;> simp_all [{simp}]", hyp.name));
         drafts.add(3.0, format!("split at {} <;> grind [{grind}]", hyp.name));
     }
-    if super::view::find_top_level(&view.target, " = ").is_some() {
+    if crate::syntax::printed::find_top_level(&view.target, " = ").is_some() {
         drafts.add(0.9 * brake, format!("ext <;> simp [{simp}]"));
         drafts.add(0.8 * brake, format!("ext <;> grind [{grind}]"));
     }

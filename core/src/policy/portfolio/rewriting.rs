@@ -1,8 +1,9 @@
 //! Equations and universal statements among the hypotheses, put to use: rewrite, substitute, instantiate.
 
 use super::arith::{Prop, Rel, Term};
-use super::view::{Binder, Hyp, Kind, View, find_connective, mentions, telescope};
+use super::view::{Hyp, Kind, View};
 use crate::policy::drafts::Drafts;
+use crate::syntax::printed::{Binder, find_connective, mentions, telescope};
 
 pub(super) fn draft(view: &View, drafts: &mut Drafts) {
     let mut n_equations = 0;
@@ -135,7 +136,7 @@ fn definitions(view: &View, drafts: &mut Drafts) {
         return;
     }
     let mut names: Vec<&str> = Vec::new();
-    for word in view.target.split(|c: char| !crate::goal::is_name_part(c)) {
+    for word in view.target.split(|c: char| !crate::syntax::name::is_name_part(c)) {
         let plain = word.len() > 1 && word.chars().next().is_some_and(|c| c.is_ascii_lowercase());
         let known =
             view.hyps.iter().any(|hyp| mentions(word, &hyp.name)) || word.contains('.') || KEYWORDS.contains(&word);

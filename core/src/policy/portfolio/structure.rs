@@ -1,8 +1,9 @@
 //! Structural steps: introduce binders, split connectives in target and hypotheses, offer witnesses, split `if`s.
 
 use super::arith::{Op, Prop, Rel, Term};
-use super::view::{Hyp, Kind, View, find_connective, find_top_level, split_exists, telescope};
+use super::view::{Hyp, Kind, View};
 use crate::policy::drafts::Drafts;
+use crate::syntax::printed::{find_connective, find_top_level, split_exists, telescope};
 
 pub(super) fn draft(view: &View, drafts: &mut Drafts) {
     introduce(view, drafts);

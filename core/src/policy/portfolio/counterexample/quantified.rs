@@ -1,7 +1,7 @@
 //! Reads the statement that a goal refutes: its variables with their types, its premises, and its conclusion.
 
-use super::super::view::{find_top_level, fold};
 use crate::goal::Goal;
+use crate::syntax::printed::{find_top_level, fold};
 
 /// A statement to be refuted, or an existence to be shown.
 #[derive(Clone, Debug, PartialEq)]

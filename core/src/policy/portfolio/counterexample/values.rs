@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::super::view::mentions;
 use super::Assignment;
 use super::own_types::OwnTypes;
 use super::quantified::Quantified;
-use crate::goal::is_name_part;
+use crate::syntax::name::is_name_part;
+use crate::syntax::printed::mentions;
 
 /// Values of a numeric type: with thousands of them a bound that lies far off is found where the truth is computed.
 const NUMBERS: usize = 4096;
@@ -340,6 +340,6 @@ fn bare(ty: &str) -> &str {
 }
 
 fn split_top<'a>(text: &'a str, symbol: &str) -> Option<(&'a str, &'a str)> {
-    let at = super::super::view::find_top_level(text, symbol)?;
+    let at = crate::syntax::printed::find_top_level(text, symbol)?;
     Some((&text[..at], &text[at + symbol.len()..]))
 }

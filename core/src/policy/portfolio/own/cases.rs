@@ -28,7 +28,7 @@ fn variables(view: &View, facts: &GoalFacts, names: &Names, drafts: &mut Drafts)
             || view
                 .hyps
                 .iter()
-                .any(|hyp| hyp.kind == Printed::Proof && super::super::view::mentions(&hyp.ty, &variable.name))
+                .any(|hyp| hyp.kind == Printed::Proof && crate::syntax::printed::mentions(&hyp.ty, &variable.name))
     };
     let flat: Vec<&Local> = facts
         .variables

@@ -3,10 +3,11 @@
 //!
 //! Each is a `have` with its own proof by induction, so a wrong guess fails by itself and costs one tactic.
 
-use super::super::view::{View, find_top_level, mentions, places};
+use super::super::view::View;
 use super::names::Names;
 use crate::facts::{Call, Declaration, GoalFacts, Recursion};
 use crate::policy::drafts::Drafts;
+use crate::syntax::printed::{find_top_level, mentions, places};
 
 /// A lemma that was guessed and proved is worth going on with.
 const PROVED_GUESS: f64 = 24.0;

@@ -1,9 +1,10 @@
 //! Operators that an own instance gives a meaning: `p + q` has to be seen through before anything else can work.
 
-use super::super::view::{View, find_top_level};
+use super::super::view::View;
 use super::names::Names;
 use crate::facts::{GoalFacts, Kind};
 use crate::policy::drafts::Drafts;
+use crate::syntax::printed::find_top_level;
 
 pub(super) fn draft(view: &View, facts: &GoalFacts, names: &Names, drafts: &mut Drafts) {
     let (simp, grind) = (names.simp(), names.grind());

@@ -1,9 +1,10 @@
 //! Induction over variables of any inductive type, over the calls of recursive functions and over inductive predicates.
 
-use super::super::view::{View, mentions};
+use super::super::view::View;
 use super::names::Names;
 use crate::facts::{Constructor, Declaration, Field, GoalFacts, Kind, Local, Recursion};
 use crate::policy::drafts::Drafts;
+use crate::syntax::printed::mentions;
 
 /// Deeper nesting has not been seen to help.
 const MAX_INDUCTIONS: usize = 3;
