@@ -1,4 +1,4 @@
-//! What models cost, in units that compare across searches and machines.
+//! What Lean and models cost, in units that compare across searches and machines.
 
 /// What one answer of a model cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,5 +20,21 @@ impl std::ops::AddAssign for ModelCost {
         self.generated_tokens += other.generated_tokens;
         self.device_us += other.device_us;
         self.failed += other.failed;
+    }
+}
+
+/// What Lean work cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeanCost {
+    /// CPU time of the Lean process, in microseconds.
+    pub cpu_us: u64,
+    /// Wall time of the call, in microseconds.
+    pub wall_us: u64,
+}
+
+impl std::ops::AddAssign for LeanCost {
+    fn add_assign(&mut self, other: Self) {
+        self.cpu_us = self.cpu_us.saturating_add(other.cpu_us);
+        self.wall_us = self.wall_us.saturating_add(other.wall_us);
     }
 }

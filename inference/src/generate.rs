@@ -4,9 +4,9 @@ use burn::tensor::Tensor;
 use rand_chacha::ChaCha8Rng;
 
 use super::error::ModelError;
-use super::language_model::Scoring;
 use super::network::{Network, Prefix};
 use super::sampling::{self, Draw, Sampling};
+use super::scoring::Scoring;
 use super::tokenizer::{DecodeStream, Tokenizer};
 
 /// One generated text.

@@ -16,6 +16,7 @@ mod prefixes;
 pub mod reader;
 pub mod reward_model;
 pub mod sampling;
+mod scoring;
 pub mod settings;
 pub mod tokenizer;
 #[cfg(not(target_arch = "wasm32"))]
@@ -24,8 +25,9 @@ pub mod weights;
 
 pub use error::ModelError;
 pub use known::Known;
-pub use language_model::{LanguageModel, PolicyOptions, Scoring};
+pub use language_model::{LanguageModel, PolicyOptions};
 pub use reader::{Reader, ReaderError};
 pub use reward_model::RewardModel;
 pub use sampling::{Decoding, Draw, Sampling};
+pub use scoring::Scoring;
 pub use settings::{Settings, SettingsError};

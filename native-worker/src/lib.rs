@@ -11,3 +11,4 @@ pub mod report;
 pub mod run;
 pub mod serve;
 pub mod setup;
+pub mod stop;

@@ -6,12 +6,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use stepwise_core::cost::LeanCost;
 use stepwise_core::critic::{ScoreRequest, Scores};
 use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::policy::{ProposalRequest, Proposals};
-use stepwise_core::search::{Command, Event, LeanCost, NodeId, Search, SearchEnd, TimedEvent};
+use stepwise_core::search::{Command, Event, NodeId, Search, SearchEnd, TimedEvent};
 use stepwise_core::wire::Step;
 use stepwise_core::wire::log::LogHeader;
 use stepwise_core::words;

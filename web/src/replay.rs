@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use stepwise_core::search::{EdgeId, Event, LeanCost, Search, TimedEvent};
+use stepwise_core::cost::LeanCost;
+use stepwise_core::search::{EdgeId, Event, Search, TimedEvent};
 use stepwise_core::wire::log::{Log, LogError, LogHeader, event_line, read};
 use stepwise_core::words::count;
 

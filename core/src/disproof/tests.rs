@@ -1,10 +1,11 @@
 //! Which values a proof of a negation shows.
 
 use super::*;
+use crate::cost::LeanCost;
 use crate::goal::Goal;
 use crate::outcome::StepOutcome;
 use crate::policy::Candidate;
-use crate::search::{Budget, Event, LeanCost, NodeId, SearchConfig, TimedEvent};
+use crate::search::{Budget, Event, NodeId, SearchConfig, TimedEvent};
 
 #[test]
 fn the_values_of_an_accepted_proof_are_told_without_reading_it() {

@@ -1,7 +1,7 @@
 //! The machine's language: commands out, events in, and how a search ends.
 
 use super::{CostLedger, NodeId};
-use crate::cost::ModelCost;
+use crate::cost::{LeanCost, ModelCost};
 use crate::critic::ScoreRequest;
 use crate::facts::Declarations;
 use crate::outcome::{StepOutcome, Verdict};
@@ -46,22 +46,6 @@ pub enum Command {
     Forget { node: NodeId },
     /// The search is over; no answer, and no command follows.
     Finish { end: SearchEnd },
-}
-
-/// What Lean work cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LeanCost {
-    /// CPU time of the Lean process, in microseconds.
-    pub cpu_us: u64,
-    /// Wall time of the call, in microseconds.
-    pub wall_us: u64,
-}
-
-impl std::ops::AddAssign for LeanCost {
-    fn add_assign(&mut self, other: Self) {
-        self.cpu_us = self.cpu_us.saturating_add(other.cpu_us);
-        self.wall_us = self.wall_us.saturating_add(other.wall_us);
-    }
 }
 
 /// What happened. `at_ms` of [`TimedEvent`] is the only clock that the machine has.

@@ -1,7 +1,6 @@
 //! The cost ledger: what a search has spent so far.
 
-use super::LeanCost;
-use crate::cost::ModelCost;
+use crate::cost::{LeanCost, ModelCost};
 use crate::outcome::StepOutcome;
 
 /// What a search has spent so far.

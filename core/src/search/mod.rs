@@ -20,7 +20,7 @@ pub mod simulated;
 mod tree;
 
 pub use budget::Budget;
-pub use command::{Command, Event, LeanCost, SearchEnd, TimedEvent};
+pub use command::{Command, Event, SearchEnd, TimedEvent};
 pub use ledger::CostLedger;
 pub use machine::Search;
 pub use order::{Guide, Order};

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::{Command, Event, LeanCost, NodeId, Search, TimedEvent};
-use crate::cost::ModelCost;
+use super::{Command, Event, NodeId, Search, TimedEvent};
+use crate::cost::{LeanCost, ModelCost};
 use crate::facts::Declarations;
 use crate::goal::Goal;
 use crate::outcome::{StepOutcome, Verdict};

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::simulated::{SimulatedExecutor, goal, verdict};
 use super::*;
+use crate::cost::LeanCost;
 use crate::cost::ModelCost;
 use crate::facts::Declarations;
 use crate::outcome::StepOutcome;

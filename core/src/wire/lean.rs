@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::facts::GoalFacts;
-use crate::{cost, goal, outcome, policy, search};
+use crate::{cost, goal, outcome, policy};
 
 /// One open goal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -160,13 +160,13 @@ impl From<Candidate> for policy::Candidate {
     }
 }
 
-impl From<search::LeanCost> for Cost {
-    fn from(search::LeanCost { cpu_us, wall_us }: search::LeanCost) -> Self {
+impl From<cost::LeanCost> for Cost {
+    fn from(cost::LeanCost { cpu_us, wall_us }: cost::LeanCost) -> Self {
         Self { cpu_us, wall_us }
     }
 }
 
-impl From<Cost> for search::LeanCost {
+impl From<Cost> for cost::LeanCost {
     fn from(Cost { cpu_us, wall_us }: Cost) -> Self {
         Self { cpu_us, wall_us }
     }

@@ -12,7 +12,8 @@ use crate::driver::replay::dependencies;
 use crate::machine::{Machine, Result};
 use crate::object::Object;
 
-const STANDARD: [&str; 3] = ["propext", "Quot.sound", "Classical.choice"];
+/// The axioms that a proof may rest on: those of Lean itself, which all of mathematics uses.
+pub const STANDARD: [&str; 3] = ["propext", "Quot.sound", "Classical.choice"];
 /// The library's other real axioms; all of them mean that the kernel was not asked.
 const REFUSED: [&str; 4] = [SORRY, "Lean.ofReduceBool", "Lean.ofReduceNat", "Lean.trustCompiler"];
 /// The axiom that stands for whatever was not proved.

@@ -30,6 +30,7 @@ pub(crate) mod statement;
 pub(crate) mod step;
 pub(crate) mod syntax;
 
+pub use axioms::STANDARD as STANDARD_AXIOMS;
 pub use recheck::{Claim, FileClaim};
 pub(crate) use statement::Elaborated;
 

@@ -19,7 +19,7 @@ use super::progress::Progress;
 use super::{input, interrupt, lean, output};
 use crate::lean::host::Stated;
 use crate::lean::library::{Answer, state, theorems};
-use crate::run::stop::StopLevel;
+use crate::stop::StopLevel;
 
 /// `stepwise corpus library`.
 pub(super) async fn library(args: &CorpusLibraryArgs, verbose: u8) -> anyhow::Result<Outcome> {

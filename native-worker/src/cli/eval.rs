@@ -24,7 +24,7 @@ use super::{input, interrupt, lean};
 use crate::lean::pool::Pool;
 use crate::run::eval::{Eval, Step, Tidying, Turn, run_turns, warm_up};
 use crate::run::results::ResultsFile;
-use crate::run::stop::Stop;
+use crate::stop::Stop;
 
 pub(super) async fn run(args: &EvalArgs, verbose: u8) -> anyhow::Result<Outcome> {
     let (problems, n_unread) = problems(&args.file, &args.run)?;

@@ -3,7 +3,7 @@
 use anyhow::Context;
 
 use super::progress::Progress;
-use crate::run::stop::{Stop, StopLevel};
+use crate::stop::{Stop, StopLevel};
 
 /// Listens for Ctrl-C and SIGTERM for the rest of the process, and gives the signal that searches watch.
 ///

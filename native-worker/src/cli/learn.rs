@@ -342,7 +342,7 @@ async fn resources(
     args: &LearnArgs,
     pool: Pool,
     lean: String,
-    stop: crate::run::stop::Stop,
+    stop: crate::stop::Stop,
     progress: &Progress,
 ) -> anyhow::Result<Resources> {
     let device = ModelDevice::choose(args.models.device.choice(), args.models.threads.0.map(|n| n as usize)).await?;

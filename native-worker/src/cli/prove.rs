@@ -21,9 +21,9 @@ use super::{interrupt, lean};
 use crate::lean::host::FileVerdict;
 use crate::lean::pool::Pool;
 use crate::run::log_file::{self, LogFile};
-use crate::run::stop::{Stop, StopLevel};
 use crate::run::tidy::{Tidied, tidy};
 use crate::run::{Both, Job, Negation, Tried, negation_log, run_both};
+use crate::stop::{Stop, StopLevel};
 
 pub(super) async fn run(args: &ProveArgs, verbose: u8) -> anyhow::Result<Outcome> {
     if let Some(path) = &args.output {

@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use stepwise_core::cost::LeanCost;
 use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::problem::Theorem;
-use stepwise_core::search::LeanCost;
 use stepwise_learn::corpus::library::{LibraryTheorem, Question};
 
 /// A live proof state inside one host process; meaningless to any other process.

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::host::{HostDown, Launch, Library, Stated, StepLimits};
-use crate::run::stop::{Stop, StopLevel};
+use crate::stop::{Stop, StopLevel};
 
 /// For listing the library; 4 s were measured for `Init` on a machine with other work.
 const LIST_LIMIT: StepLimits = StepLimits { wall: Duration::from_secs(300) };

@@ -24,7 +24,7 @@ use crate::models::{LocalError, ModelDevice};
 use crate::run::critic::CriticError;
 use crate::run::eval::EvalError;
 use crate::run::policy::Policy;
-use crate::run::stop::Stop;
+use crate::stop::Stop;
 use folder::FolderError;
 use training::{Shape, TrainingError};
 

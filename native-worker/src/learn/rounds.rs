@@ -21,15 +21,15 @@ use super::folder::{Lines, RunFolder, read_json, write_json, write_whole};
 use super::searches::{StageRun, Statements};
 use super::training::{END, Measured, REWARD, Start, Trained, TrainingJob, WrittenStep};
 use super::{Beginning, EvalSet, LearnError, LearnOptions, Reporter, Resources};
+use crate::models::Role;
 use crate::models::local::unpacked_premises;
-use crate::models::shipped::Role;
 use crate::models::{LocalCritic, LocalPolicy, PolicyUse, PromptChoice};
 use crate::run::critic::Critic;
 use crate::run::eval::{Eval, Step};
 use crate::run::policy::Policy;
 use crate::run::policy::detail::Detail;
 use crate::run::policy::mixture::Mixture;
-use crate::run::stop::StopLevel;
+use crate::stop::StopLevel;
 
 /// Statements whose root states the critic scores in one request.
 const RANKED_AT_ONCE: usize = 32;

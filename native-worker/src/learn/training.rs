@@ -22,9 +22,9 @@ use stepwise_learn::run::{Preference, StageCost, Step, TrainingLine};
 
 use super::folder::{FolderError as RunFolderError, Lines, write_whole};
 use crate::models::save::{new_side_files, save_folder, side_files_of};
-use crate::models::shipped::{self, Role};
 use crate::models::{FolderError, LocalError, ModelDevice, ModelFolder, SaveError, local};
-use crate::run::stop::{Stop, StopLevel};
+use crate::models::{Role, shipped};
+use crate::stop::{Stop, StopLevel};
 
 /// The token that ends a text of our own models.
 pub const END: &str = "<|endoftext|>";

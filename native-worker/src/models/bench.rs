@@ -14,8 +14,8 @@ use stepwise_inference::reward_model::rewards;
 use stepwise_inference::sampling::{self, Draw};
 use stepwise_inference::weights::Checkpoint;
 
-use super::shipped::{self, Role};
 use super::{ModelDevice, ModelFolder};
+use super::{Role, shipped};
 use crate::measured::Row;
 
 /// Runs before those that count: memory is touched for the first time, and a GPU's kernels are compiled.

@@ -23,8 +23,8 @@ use stepwise_inference::{
 use tokio::sync::{mpsc, oneshot};
 
 use super::folder::LEMMAS;
-use super::shipped::{self, Role};
 use super::{FolderError, ModelDevice, ModelFolder};
+use super::{Role, shipped};
 use crate::run::critic::{Critic, CriticError};
 use crate::run::policy::premises::LemmaPolicy;
 use crate::run::policy::{ModelFailure, Policy, PolicyError};

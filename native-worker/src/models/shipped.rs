@@ -9,27 +9,8 @@ use std::sync::LazyLock;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::Role;
 use super::folder::{CarriedFiles, FolderError, ModelFolder};
-
-/// What a model does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// It proposes tactics.
-    Policy,
-    /// It scores states.
-    Critic,
-}
-
-impl Role {
-    /// `policy` or `critic`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Policy => "policy",
-            Self::Critic => "critic",
-        }
-    }
-}
 
 /// A model of the repository's `models/`.
 #[derive(Debug)]

@@ -16,9 +16,9 @@ use super::executor::{Job, MissingCritic, RunError, critic_for};
 use super::log_file::{LogFile, LogFileError};
 use super::policy::Policy;
 use super::sides::{Both, Negation, negation_log, run_both};
-use super::stop::{Stop, StopLevel};
 use super::tidy::{Tidied, TidyOptions, tidy};
 use crate::lean::pool::Pool;
+use crate::stop::{Stop, StopLevel};
 
 /// What an eval runs with. Evals that run together share the pool, and with it concurrency and stop.
 pub struct Eval {

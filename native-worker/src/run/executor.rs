@@ -7,13 +7,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use stepwise_core::cost::LeanCost;
 use stepwise_core::critic::Scores;
 use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::policy::Proposals;
 use stepwise_core::problem::Theorem;
-use stepwise_core::search::{Command, Event, LeanCost, NodeId, Search, SearchConfig, TimedEvent};
+use stepwise_core::search::{Command, Event, NodeId, Search, SearchConfig, TimedEvent};
 use stepwise_core::wire::log::Log;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -24,9 +25,9 @@ use super::policy::{Policy, PolicyError, for_imports};
 use super::searches::{Found, replace_searches};
 use super::sides::Seat;
 use super::states::{self, States};
-use super::stop::{Stop, StopLevel};
 use crate::lean::host::Costed;
 use crate::lean::pool::{Pool, PoolError, Session, SessionStart, StateId};
+use crate::stop::{Stop, StopLevel};
 
 /// While nothing happens the search is told the time this often, so that its wall-clock budget acts.
 const TICK: Duration = Duration::from_millis(250);

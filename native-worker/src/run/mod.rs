@@ -10,7 +10,6 @@ pub mod results;
 mod searches;
 pub mod sides;
 mod states;
-pub mod stop;
 pub mod tidy;
 
 pub use executor::{Job, Journal, MissingCritic, Ran, RunError, critic_for, is_asked_for, run_search};

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use stepwise_core::cost::LeanCost;
 use stepwise_core::outcome::StepOutcome;
 use stepwise_core::policy::{Candidate, Proposals};
-use stepwise_core::search::{LeanCost, NodeId};
+use stepwise_core::search::NodeId;
 use stepwise_core::syntax::searching;
 
 use super::states::{Route, apply_one};

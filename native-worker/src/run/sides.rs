@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::{Mutex, MutexGuard};
+use stepwise_core::cost::LeanCost;
 use stepwise_core::disproof::Disproof;
 use stepwise_core::outcome::StepOutcome;
 use stepwise_core::policy::portfolio::counterexample;
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::sides::{Disprove, Side, Standing, negation_config, negation_may_begin};
-use stepwise_core::search::{CostLedger, LeanCost, Search, SearchConfig, SearchEnd};
+use stepwise_core::search::{CostLedger, Search, SearchConfig, SearchEnd};
 use stepwise_core::wire::log::LogHeader;
 use tokio::sync::watch;
 
@@ -23,9 +24,9 @@ use super::executor::{Job, Ran, RunError, run_search};
 use super::log_file::{LogFile, LogFileError};
 use super::policy::Policy;
 use super::policy::counterexamples::Counterexamples;
-use super::stop::{Stop, StopLevel};
 use crate::lean::host::Costed;
 use crate::lean::pool::{Pool, PoolError, SessionStart, StateId};
+use crate::stop::{Stop, StopLevel};
 
 /// Why the text of a statement's negation cannot be made.
 const NOT_NEGATED: &str = "it depends on `variable`s, or is no statement";

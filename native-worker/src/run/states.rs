@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use stepwise_core::cost::LeanCost;
 use stepwise_core::goal::{Goal, state_key};
 use stepwise_core::outcome::StepOutcome;
-use stepwise_core::search::{LeanCost, NodeId, Search};
+use stepwise_core::search::{NodeId, Search};
 
 use crate::lean::host::Costed;
 use crate::lean::pool::{PoolError, Session, StateId};

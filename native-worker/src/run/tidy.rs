@@ -5,16 +5,17 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use stepwise_core::cost::LeanCost;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::problem::Theorem;
-use stepwise_core::search::{EdgeOutcome, LeanCost, NodeId, RecheckState, Search, SearchEnd};
+use stepwise_core::search::{EdgeOutcome, NodeId, RecheckState, Search, SearchEnd};
 use stepwise_core::tidy::{Length, Question, Tidy, TidyReport, with_notation_used};
 use tokio::time::timeout;
 
-use super::stop::{Stop, StopLevel};
 use crate::lean::host::Costed;
 use crate::lean::pool::{Pool, PoolError, Session, SessionStart, StateId};
+use crate::stop::{Stop, StopLevel};
 
 /// Tidying takes at most this share of what the search took, between the two bounds, unless the user says otherwise.
 const SHARE: f64 = 0.5;

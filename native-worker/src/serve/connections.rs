@@ -11,7 +11,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::run::stop::{Stop, StopLevel};
+use crate::stop::{Stop, StopLevel};
 
 /// Connections that speak HTTP at once; a WebSocket is none any more. The next ones wait in the system's queue.
 const MAX_CONNECTIONS: u32 = 640;

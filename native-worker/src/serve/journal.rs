@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::outbox::Outbox;
 use crate::run::Journal;
 use crate::run::log_file::LogFileError;
-use crate::run::stop::StopLevel;
+use crate::stop::StopLevel;
 
 /// Events are told this often at most: a page redraws no faster.
 const BATCH: Duration = Duration::from_millis(40);

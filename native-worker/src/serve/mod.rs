@@ -35,7 +35,7 @@ use self::sessions::Sessions;
 use crate::lean::pool::{Pool, PoolError};
 use crate::run::critic::Critic;
 use crate::run::policy::Policy;
-use crate::run::stop::{Stop, StopLevel};
+use crate::stop::{Stop, StopLevel};
 
 /// Sessions at once; a new one beyond that takes the place of one that nobody is connected to, or is refused.
 const MAX_SESSIONS: usize = 512;

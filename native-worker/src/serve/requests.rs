@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use stepwise_core::cost::LeanCost;
 use stepwise_core::critic::ScoreRequest;
 use stepwise_core::disproof::Disproof;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::StepOutcome;
 use stepwise_core::policy::ProposalRequest;
 use stepwise_core::problem::{CORE_NOTATION, parse_statement};
-use stepwise_core::search::LeanCost;
 use stepwise_core::wire::log::LogHeader;
 use stepwise_core::wire::search::Header;
 use stepwise_core::wire::{self, Body, Candidate, Op, Order, SearchPlan, Step};
@@ -24,9 +24,9 @@ use crate::lean::pool::{PoolError, SessionStart, StateId};
 use crate::run::critic::Critic;
 use crate::run::policy::for_imports;
 use crate::run::sides::disprove;
-use crate::run::stop::{Stop, StopLevel};
 use crate::run::tidy::{Accepted, Tidied, tidy_within};
 use crate::run::{Job, Ran, run_search};
+use crate::stop::{Stop, StopLevel};
 
 /// Bytes of events that one `search_log` is answered with, by estimate: fewer than an outbox keeps, so that a reader that
 /// takes its time gets them all.

@@ -17,7 +17,7 @@ use super::problem::Problem;
 use super::secret::new_token;
 use super::{Service, requests};
 use crate::lean::pool;
-use crate::run::stop::{Stop, StopLevel};
+use crate::stop::{Stop, StopLevel};
 
 /// A session of which nothing was asked for this long lets go of Lean's memory.
 const PARKED_AFTER: Duration = Duration::from_secs(60);

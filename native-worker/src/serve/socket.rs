@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 use super::App;
 use super::problem::Problem;
 use super::session::Session;
-use crate::run::stop::StopLevel;
+use crate::stop::StopLevel;
 
 /// How long a client has to say hello.
 const HELLO: Duration = Duration::from_secs(10);

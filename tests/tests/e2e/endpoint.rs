@@ -17,8 +17,8 @@ use stepwise_worker::run::model_server::ServerOptions;
 use stepwise_worker::run::policy::endpoint::{Endpoint, EndpointOptions, Wording};
 use stepwise_worker::run::policy::mixture::Mixture;
 use stepwise_worker::run::policy::{Policy, Portfolio};
-use stepwise_worker::run::stop::Stop;
 use stepwise_worker::run::{Job, run_search};
+use stepwise_worker::stop::Stop;
 
 use crate::lean;
 

@@ -15,8 +15,8 @@ use stepwise_worker::lean::pool::Pool;
 use stepwise_worker::run::critic::{Critic, CriticError};
 use stepwise_worker::run::log_file::LogFile;
 use stepwise_worker::run::policy::{Policy, Portfolio};
-use stepwise_worker::run::stop::Stop;
 use stepwise_worker::run::{Job, RunError, run_search};
+use stepwise_worker::stop::Stop;
 
 use crate::lean;
 

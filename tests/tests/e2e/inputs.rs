@@ -11,8 +11,8 @@ use stepwise_core::cost::ModelCost;
 use stepwise_core::policy::{Candidate, ProposalRequest, Proposals};
 use stepwise_core::search::{Budget, Search, SearchConfig, SearchEnd};
 use stepwise_worker::run::policy::{Policy, PolicyError};
-use stepwise_worker::run::stop::Stop;
 use stepwise_worker::run::{Job, run_search};
+use stepwise_worker::stop::Stop;
 use tempfile::TempDir;
 
 use crate::cli::{assert_exit, lean_turn, run, stderr, stdout};

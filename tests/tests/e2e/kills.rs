@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use stepwise_core::search::{Budget, Search, SearchConfig, SearchEnd};
 use stepwise_worker::lean::pool::Pool;
 use stepwise_worker::run::policy::{Policy, Portfolio};
-use stepwise_worker::run::stop::Stop;
 use stepwise_worker::run::{Job, run_search};
+use stepwise_worker::stop::Stop;
 
 use crate::lean;
 

@@ -12,7 +12,7 @@ use stepwise_learn::corpus::library::{self, LibraryTheorem, Question};
 use stepwise_worker::lean::host::Stated;
 use stepwise_worker::lean::library::{Answer, state, theorems};
 use stepwise_worker::lean::pool::{SessionStart, StateId};
-use stepwise_worker::run::stop::Stop;
+use stepwise_worker::stop::Stop;
 
 use crate::cli;
 use crate::lean;

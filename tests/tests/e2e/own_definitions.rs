@@ -11,8 +11,8 @@ use stepwise_core::problem::{Defaults, Theorem, read_jsonl};
 use stepwise_core::search::{Budget, Search, SearchConfig, SearchEnd};
 use stepwise_worker::lean::pool::{SessionStart, StateId};
 use stepwise_worker::run::policy::{Policy, Portfolio};
-use stepwise_worker::run::stop::Stop;
 use stepwise_worker::run::{Job, run_search};
+use stepwise_worker::stop::Stop;
 
 use crate::lean;
 

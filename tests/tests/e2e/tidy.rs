@@ -12,9 +12,9 @@ use stepwise_core::problem::{CORE_NOTATION, Theorem, parse_statement};
 use stepwise_core::search::{Budget, Search, SearchConfig};
 use stepwise_worker::lean::pool::Pool;
 use stepwise_worker::run::policy::{Policy, PolicyError};
-use stepwise_worker::run::stop::{Stop, StopLevel};
 use stepwise_worker::run::tidy::{Tidied, TidyOptions, tidy};
 use stepwise_worker::run::{Job, run_search};
+use stepwise_worker::stop::{Stop, StopLevel};
 use tempfile::TempDir;
 
 use crate::cli::{assert_exit, lean_turn, run, stderr, stdout};

@@ -1,14 +1,14 @@
 //! A search driven by hand, with answers as Lean and the models give them.
 
 use expect_test::{Expect, expect};
-use stepwise_core::cost::ModelCost;
+use stepwise_core::cost::{LeanCost, ModelCost};
 use stepwise_core::critic::Scores;
 use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::Verdict;
 use stepwise_core::policy::{Candidate, Proposals};
 use stepwise_core::problem::Theorem;
-use stepwise_core::search::{Budget, LeanCost, NodeId, Order, SearchConfig};
+use stepwise_core::search::{Budget, NodeId, Order, SearchConfig};
 use stepwise_core::wire::log::LogHeader;
 use stepwise_core::wire::{self, Outcome, Step};
 

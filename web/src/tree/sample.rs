@@ -1,13 +1,13 @@
 //! Large searches for tests: a real machine, driven by invented answers. They are no Lean, they only give it a tree.
 
-use stepwise_core::cost::ModelCost;
+use stepwise_core::cost::{LeanCost, ModelCost};
 use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::policy::Candidate;
 use stepwise_core::problem::Theorem;
 use stepwise_core::random::SplitMix64;
-use stepwise_core::search::{Budget, Command, Event, LeanCost, Search, SearchConfig, TimedEvent};
+use stepwise_core::search::{Budget, Command, Event, Search, SearchConfig, TimedEvent};
 use stepwise_core::wire::log::LogHeader;
 
 /// The header and the events of a search that makes so many expansions of so many tactics each. With a proof, the last

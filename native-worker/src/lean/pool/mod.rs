@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use self::rechecks::Rechecks;
-use self::schedule::{Job, Schedule, SessionId};
+use self::schedule::{Job, RootOutcome, Schedule, SessionId};
 use super::host::{Costed, FileVerdict, HostDown, HostInfo, Launch};
 
 /// A proof state of one session; 0 is the root.
@@ -152,11 +152,11 @@ impl Pool {
         self.shared.rechecks.start_early();
         let Costed { value, cost } = answer.await.map_err(|_| PoolError::Closed)??;
         let value = match value {
-            worker::RootOutcome::Open { goals, notes, declarations } => {
+            RootOutcome::Open { goals, notes, declarations } => {
                 SessionStart::Open { session, goals, notes, declarations }
             }
-            worker::RootOutcome::Rejected(message) => SessionStart::Rejected { message },
-            worker::RootOutcome::Failed(message) => SessionStart::HostFailed { message },
+            RootOutcome::Rejected(message) => SessionStart::Rejected { message },
+            RootOutcome::Failed(message) => SessionStart::HostFailed { message },
         };
         Ok(Costed { value, cost })
     }

@@ -3,9 +3,9 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use stepwise_core::cost::LeanCost;
 use stepwise_core::outcome::Verdict;
 use stepwise_core::problem::Theorem;
-use stepwise_core::search::LeanCost;
 use stepwise_core::syntax;
 use tokio::sync::{Mutex, oneshot, watch};
 

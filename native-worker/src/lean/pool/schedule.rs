@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
+use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::StepOutcome;
 use stepwise_core::problem::Theorem;
 use tokio::sync::{Notify, oneshot};
 
-use super::worker::RootOutcome;
 use super::{PoolError, PoolStats, StateId};
 use crate::lean::host::{Costed, HostInfo, HostState};
 
@@ -26,6 +26,14 @@ pub(super) struct SessionId(u64);
 
 /// The reply channel of a request.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, PoolError>>;
+
+/// What opening a session's statement gave.
+#[derive(Debug)]
+pub(super) enum RootOutcome {
+    Open { goals: Vec<Goal>, notes: Vec<String>, declarations: Declarations },
+    Rejected(String),
+    Failed(String),
+}
 
 /// A request.
 #[derive(Debug)]

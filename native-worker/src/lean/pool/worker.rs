@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use stepwise_core::facts::Declarations;
-use stepwise_core::goal::Goal;
+use stepwise_core::cost::LeanCost;
 use stepwise_core::outcome::StepOutcome;
-use stepwise_core::search::LeanCost;
 use stepwise_core::syntax;
 
-use super::schedule::{Job, Reply, Route, Schedule, SessionId, Start, Task};
+use super::schedule::{Job, Reply, RootOutcome, Route, Schedule, SessionId, Start, Task};
 use super::{PoolConfig, PoolError, StateId, cannot_start};
 use crate::lean::host::{Costed, HostDown, HostState, Launch, LeanHost, Opened, StepLimits};
 
@@ -25,14 +23,6 @@ const ABANDONED: Duration = Duration::from_millis(50);
 const MAX_STARTS: u32 = 3;
 /// A replay may take this many times the limit that its tactics met the first time, because the machine may be busier.
 const REPLAY_PATIENCE: u32 = 3;
-
-/// What opening a session's statement gave.
-#[derive(Debug)]
-pub(super) enum RootOutcome {
-    Open { goals: Vec<Goal>, notes: Vec<String>, declarations: Declarations },
-    Rejected(String),
-    Failed(String),
-}
 
 /// Where a route has led.
 enum Reached {

@@ -3,12 +3,12 @@
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use stepwise_core::search::LeanCost;
 use tokio::time::Instant;
 
 use super::protocol::{Request, Response};
 use crate::lean::host::HostDown;
 use crate::process::{Child, ProcessError, Spec};
+use stepwise_core::cost::LeanCost;
 
 /// A process that answers one request at a time. Once it went wrong it is killed and answers no more.
 pub(super) struct Conversation {

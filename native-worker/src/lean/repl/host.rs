@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use stepwise_core::cost::LeanCost;
 use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::problem::Theorem;
-use stepwise_core::search::LeanCost;
 use stepwise_core::syntax::searching;
 
 use super::conversation::Conversation;

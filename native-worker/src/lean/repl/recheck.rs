@@ -14,11 +14,12 @@
 //! forge any answer of this process. Against code that gets past the filter only a kernel replay in another process
 //! would hold, which this protocol does not offer.
 
+use stepwise_core::cost::LeanCost;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::Verdict;
 use stepwise_core::problem::Theorem;
-use stepwise_core::search::LeanCost;
 use stepwise_core::syntax::{self, Token, TokenKind};
+use stepwise_lean::driver::STANDARD_AXIOMS;
 
 use super::conversation::Conversation;
 use super::declared;
@@ -27,8 +28,6 @@ use super::protocol::{CommandResponse, Request, Response};
 use super::reading::{self, CommandFailure};
 use crate::lean::host::{Costed, DeclarationVerdict, FileVerdict, HostDown, StepLimits};
 
-/// The axioms that a proof may rest on.
-const ALLOWED_AXIOMS: [&str; 3] = ["Classical.choice", "Quot.sound", "propext"];
 /// The statement as it was asked for.
 const REFERENCE: &str = "stepwise_reference";
 /// The theorem that says that the right thing was proved.
@@ -108,7 +107,7 @@ pub(super) async fn judge_file(
 }
 
 fn verdict(axioms: Vec<String>, mut reasons: Vec<String>, config: &HostConfig) -> Verdict {
-    for axiom in axioms.iter().filter(|axiom| !ALLOWED_AXIOMS.contains(&axiom.as_str())) {
+    for axiom in axioms.iter().filter(|axiom| !STANDARD_AXIOMS.contains(&axiom.as_str())) {
         reasons.push(match axiom.as_str() {
             "sorryAx" => "the proof uses `sorry`".to_owned(),
             other => format!("the proof rests on the axiom {other}"),

@@ -7,11 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use stepwise_core::cost::LeanCost;
 use stepwise_core::facts::GoalFacts;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::problem::Theorem;
-use stepwise_core::search::LeanCost;
 use stepwise_core::syntax::searching;
 use stepwise_lean::protocol::{
     ApplyAnswer, Cause, Envelope, Fatal, FileAnswer, FileTheorem, Hello, JudgeAnswer, LibraryAnswer, LibraryRow,

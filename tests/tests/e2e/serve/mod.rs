@@ -19,8 +19,8 @@ use stepwise_core::wire::Limits;
 use stepwise_worker::lean::pool::Pool;
 use stepwise_worker::run::critic::{Critic, CriticError};
 use stepwise_worker::run::policy::Portfolio;
-use stepwise_worker::run::stop::{Stop, StopLevel};
 use stepwise_worker::serve::{self, Access, AccessOptions, Service};
+use stepwise_worker::stop::{Stop, StopLevel};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 

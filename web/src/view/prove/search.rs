@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leptos::prelude::*;
+use stepwise_core::cost::LeanCost;
 use stepwise_core::outcome::Verdict;
-use stepwise_core::search::{Event, LeanCost, Search, SearchEnd, TimedEvent};
+use stepwise_core::search::{Event, Search, SearchEnd, TimedEvent};
 use stepwise_core::wire::log::LogHeader;
 use stepwise_core::wire::{Body, Op, Order, SearchPlan};
 use wasm_bindgen_futures::spawn_local;
