@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use stepwise_core::wire::{Body, Greeting, Hello, Info, Message, Op, Problem, Reception, Request, Resume, VERSION};
 
+use crate::json;
+
 /// A question of the page, which keeps this name when it has to be asked again under another id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ask(pub u64);
@@ -93,7 +95,7 @@ impl Client {
     /// Takes a text in. An error is a text that is no message of the protocol.
     pub fn hear(&mut self, text: &str, greeted: bool) -> Result<Heard, serde_json::Error> {
         if !greeted {
-            return Ok(match serde_json::from_str(text)? {
+            return Ok(match json::read(text)? {
                 Reception::Refused { problem } => Heard::Refused(problem),
                 Reception::Welcome(welcome) => {
                     let had_one = self.session.replace((welcome.session, welcome.key)).is_some();
@@ -108,7 +110,7 @@ impl Client {
                 }
             });
         }
-        let Message { seq, re, body } = serde_json::from_str(text)?;
+        let Message { seq, re, body } = json::read(text)?;
         if seq <= self.after {
             return Ok(Heard::Nothing);
         }

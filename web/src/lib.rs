@@ -12,6 +12,7 @@ pub mod driver;
 pub mod examples;
 pub mod goals;
 pub mod history;
+pub mod json;
 pub mod link;
 pub mod models;
 pub mod proof;

@@ -1,9 +1,9 @@
 //! `stepwise bench`: prints what `lean::bench` and `models::bench` measure.
 
-use super::Outcome;
 use super::args::{BenchLeanArgs, BenchModelArgs};
+use super::outcome::Outcome;
 use super::progress::Progress;
-use super::{lean as settings, output};
+use super::{lean as settings, output, runtime};
 use crate::lean::bench::{self, Plan};
 use crate::measured::Row;
 use crate::models::{ModelDevice, bench as models};
@@ -25,9 +25,9 @@ pub(super) async fn lean(args: &BenchLeanArgs, verbose: u8) -> anyhow::Result<Ou
 }
 
 pub(super) fn model(args: &BenchModelArgs, verbose: u8) -> anyhow::Result<Outcome> {
-    let device = super::block_on_value(ModelDevice::choose(args.device.choice(), args.threads.map(|n| n as usize)))??;
+    let device = runtime::block_on_value(ModelDevice::choose(args.device.choice(), args.threads.map(|n| n as usize)))??;
     // Within the device's threads, so that the network's work needs no change of threads.
-    device.install(|| super::block_on(measure_model(args, &device, verbose)))
+    device.install(|| runtime::block_on(measure_model(args, &device, verbose)))
 }
 
 async fn measure_model(args: &BenchModelArgs, device: &ModelDevice, verbose: u8) -> anyhow::Result<Outcome> {

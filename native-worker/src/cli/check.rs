@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use stepwise_core::problem::{SplitFile, split_file};
 
-use super::Outcome;
 use super::args::CheckArgs;
+use super::outcome::Outcome;
 use super::output::{self, BAD, GOOD, styled};
 use super::progress::Progress;
 use super::{input, lean};

@@ -14,10 +14,10 @@ use stepwise_core::search::sides::Disprove;
 use stepwise_core::stats::Estimate;
 use stepwise_learn::comparison::{self, Against, Comparison, Configuration, PairedCost, Results};
 
-use super::Outcome;
 use super::args::{self, Cli, CompareArgs, NamedFlags, RunArgs};
 use super::eval::{self, Tally};
 use super::models::Models;
+use super::outcome::Outcome;
 use super::output::{self, FAINT, styled};
 use super::progress::Progress;
 use super::{input, interrupt, lean};

@@ -13,8 +13,8 @@ use stepwise_core::random::SplitMix64;
 use stepwise_learn::corpus::library::{self, LibraryTheorem, Question};
 use stepwise_learn::corpus::synthetic::generate;
 
-use super::Outcome;
 use super::args::{CorpusLibraryArgs, CorpusOutputArgs, CorpusSyntheticArgs};
+use super::outcome::Outcome;
 use super::progress::Progress;
 use super::{input, interrupt, lean, output};
 use crate::lean::host::Stated;

@@ -2,9 +2,9 @@
 
 use anyhow::Context;
 
-use super::Outcome;
 use super::args::{DoctorArgs, SetupArgs};
 use super::lean;
+use super::outcome::Outcome;
 use super::output::{self, BAD, FAINT, GOOD, styled};
 use crate::lean::repl::REPL_VARIABLE;
 use crate::setup::{self, Code, Options};

@@ -15,9 +15,9 @@ use stepwise_core::search::sides::Disprove;
 use stepwise_core::stats;
 use stepwise_core::words;
 
-use super::Outcome;
 use super::args::{EvalArgs, ModelSource, RunArgs};
 use super::models::Models;
+use super::outcome::Outcome;
 use super::output::{self, BAD, GOOD, styled};
 use super::progress::Progress;
 use super::{input, interrupt, lean};

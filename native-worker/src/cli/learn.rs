@@ -24,8 +24,9 @@ use stepwise_learn::run::{Manifest, Round, Trial, VERSION};
 
 use super::args::{ExportArgs, LearnArgs, LearnModelArgs, Seconds};
 use super::models::portfolio_options;
+use super::outcome::Outcome;
 use super::progress::Progress;
-use super::{Outcome, input, interrupt, lean, output};
+use super::{input, interrupt, lean, output};
 use crate::lean::pool::Pool;
 use crate::learn::folder::{Lines, RunFolder, write_json, write_whole};
 use crate::learn::searches::Statements;

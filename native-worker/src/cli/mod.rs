@@ -15,15 +15,16 @@ mod input;
 mod interrupt;
 mod lean;
 mod learn;
+mod outcome;
 mod output;
 mod progress;
 mod prove;
 mod replay;
 mod report;
+mod runtime;
 mod serve;
 
 use std::ffi::{OsStr, OsString};
-use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{ArgMatches, FromArgMatches, ValueEnum};
@@ -33,33 +34,9 @@ use stepwise_inference::train::TrainError;
 
 use self::args::{BenchCommand, Cli, ColorWhen, Command, ConfigCommand, ConfigShowArgs, CorpusCommand};
 use self::config::ConfigFile;
+pub use self::outcome::Outcome;
+use self::runtime::block_on;
 use crate::run::policy::ModelFailure;
-
-/// How a command ended that did not fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Proved, or whatever else was asked for is done.
-    Proved,
-    /// It ran, and what was asked for does not hold: not proved, not accepted, something is missing.
-    NotProved,
-    /// The user stopped it.
-    Interrupted,
-    /// The command line was wrong, and the user was told.
-    Usage,
-    /// What was to be proved does not elaborate, and the user was told.
-    BadInput,
-}
-
-impl From<Outcome> for ExitCode {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Proved => Self::SUCCESS,
-            Outcome::NotProved => Self::from(1),
-            Outcome::Usage | Outcome::BadInput => Self::from(2),
-            Outcome::Interrupted => Self::from(130),
-        }
-    }
-}
 
 /// Parses a command line, its program's name first, and does what it asks.
 ///
@@ -184,20 +161,6 @@ fn log_to_stderr(verbose: u8) {
         .with_ansi(!no_color && output::is_watched());
     // It fails only when there is one already, as in a test that runs two commands.
     let _ = subscriber.try_init();
-}
-
-fn block_on(work: impl Future<Output = anyhow::Result<Outcome>>) -> anyhow::Result<Outcome> {
-    block_on_value(work)?
-}
-
-/// Waits for `work` on threads of its own.
-fn block_on_value<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
-    let outcome = runtime.block_on(work);
-    // Without waiting: a blocked thread must not keep an interrupted command alive. Child processes die with their
-    // owners, which are dropped here.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
-    Ok(outcome)
 }
 
 fn show_config(file: &ConfigFile, matches: &ArgMatches, args: &ConfigShowArgs) -> anyhow::Result<Outcome> {

@@ -11,10 +11,10 @@ use stepwise_core::search::{CostLedger, Search, SearchEnd};
 use stepwise_core::wire::log::LogHeader;
 use stepwise_core::words;
 
-use super::Outcome;
 use super::args::ProveArgs;
 use super::input::{self, Given, Wanted};
 use super::models::Models;
+use super::outcome::Outcome;
 use super::output::{self, BAD, GOOD, styled};
 use super::progress::Progress;
 use super::{interrupt, lean};

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use stepwise_core::search::{EdgeOutcome, Guide, NodeId, NodeStatus, RecheckState, Search, SearchEnd, TimedEvent};
 use stepwise_core::words;
 
-use super::Outcome;
 use super::args::ReplayArgs;
+use super::outcome::Outcome;
 use super::output::{self, BAD, FAINT, GOOD, styled};
 use crate::run::{is_asked_for, log_file};
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::Context;
 use stepwise_learn::report::Report;
 
-use super::Outcome;
 use super::args::ReportArgs;
+use super::outcome::Outcome;
 use super::output::{self, FAINT, styled};
 use crate::report::folder;
 #[cfg(feature = "png")]

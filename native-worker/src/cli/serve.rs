@@ -7,8 +7,9 @@ use tokio::net::TcpListener;
 
 use super::args::{ModelSource, ServeArgs};
 use super::models::Models;
+use super::outcome::Outcome;
 use super::progress::Progress;
-use super::{Outcome, input, interrupt, lean, output};
+use super::{input, interrupt, lean, output};
 use crate::serve::{self, Access, AccessOptions, Service};
 
 pub(super) async fn run(args: &ServeArgs, verbose: u8) -> anyhow::Result<Outcome> {

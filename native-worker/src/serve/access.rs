@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
@@ -12,7 +13,6 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::App;
 use super::problem::Problem;
 use super::secret::{KEY, Tickets, same};
 
@@ -135,8 +135,8 @@ impl Access {
 }
 
 /// Lets in what names the server by its own name, and puts the page under rules.
-pub(super) async fn admit(State(app): State<App>, request: Request, next: Next) -> Response {
-    if let Err(problem) = app.access.check_names(request.uri(), request.headers()) {
+pub(super) async fn admit(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+    if let Err(problem) = access.check_names(request.uri(), request.headers()) {
         return problem.into_response();
     }
     let mut response = next.run(request).await;
@@ -152,8 +152,8 @@ pub(super) async fn admit(State(app): State<App>, request: Request, next: Next) 
 }
 
 /// Lets in what carries the token, where there is one. The page itself is no secret.
-pub(super) async fn authorise(State(app): State<App>, request: Request, next: Next) -> Response {
-    match app.access.check_token(request.uri(), request.headers()) {
+pub(super) async fn authorise(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+    match access.check_token(request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }

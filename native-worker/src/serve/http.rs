@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use stepwise_core::wire::{Accepted, Greeting, Reception, Request, Ticket};
 
-use super::App;
+use super::app::App;
 use super::problem::Problem;
 use super::secret::{KEY, TICKET_LIFE};
 use super::session::Session;

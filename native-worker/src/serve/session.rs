@@ -14,8 +14,9 @@ use tokio::sync::watch;
 use super::journal::EventStream;
 use super::outbox::Outbox;
 use super::problem::Problem;
+use super::requests;
 use super::secret::new_token;
-use super::{Service, requests};
+use super::service::Service;
 use crate::lean::pool;
 use crate::stop::{Stop, StopLevel};
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use stepwise_core::wire::{self, Greeting, Hello, Welcome};
 
-use super::Service;
 use super::problem::Problem;
 use super::secret::same;
+use super::service::Service;
 use super::session::Session;
 
 /// A session without a connection for this long makes room when there are too many.

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use stepwise_core::wire::{Greeting, Reception, Request, SUBPROTOCOL};
 use tokio::time::{Instant, timeout};
 
-use super::App;
+use super::app::App;
 use super::problem::Problem;
 use super::session::Session;
 use crate::stop::StopLevel;

@@ -11,6 +11,7 @@ use stepwise_core::wire;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::{Closure, JsValue};
 
+use crate::json;
 use crate::models::{FromWorker, ModelStatus, Place, Questions, ToWorker};
 
 /// The worker's address, beside the page's.
@@ -109,7 +110,7 @@ impl BrowserModels {
             say(worker, &question(answer.id()))?;
         }
         let answer = answer.await?;
-        serde_json::from_str(&answer).map_err(|e| format!("the worker's answer cannot be read ({e}); reload the page"))
+        json::read(&answer).map_err(|e| format!("the worker's answer cannot be read ({e}); reload the page"))
     }
 }
 
@@ -147,7 +148,7 @@ fn hear(
     on_fallback: &dyn Fn(Place, String),
 ) {
     let message = event.data().as_string().unwrap_or_default();
-    let message = match serde_json::from_str::<FromWorker>(&message) {
+    let message = match json::read::<FromWorker>(&message) {
         Ok(message) => message,
         Err(e) => return end(questions, on_status, &format!("the worker speaks otherwise ({e}); reload the page")),
     };

@@ -13,6 +13,7 @@ use stepwise_core::wire::{Body, Info, Op, Problem};
 use wasm_bindgen_futures::spawn_local;
 
 use crate::client::{Ask, Client, Heard, backoff_ms};
+use crate::json;
 use crate::view::browser;
 use crate::view::socket::{self, Happening, Reply, Socket};
 
@@ -150,7 +151,7 @@ impl Session {
             match socket::info(token.as_deref()).await {
                 Reply::Unreachable => return Err(None),
                 Reply::Answer(200, body) => {
-                    let info = serde_json::from_str::<Info>(&body).map_err(|_| Some(Connection::NoServer))?;
+                    let info = json::read::<Info>(&body).map_err(|_| Some(Connection::NoServer))?;
                     self.info.set(Some(info));
                 }
                 Reply::Answer(status, body) => return Err(hindrance(status, &body)),
@@ -316,7 +317,7 @@ impl Replies {
 
 /// What an answer that is none of ours, or a refusal, means for the connection.
 fn hindrance(status: u16, body: &str) -> Option<Connection> {
-    match serde_json::from_str::<Problem>(body) {
+    match json::read::<Problem>(body) {
         Ok(problem) if status == 401 => {
             Some(Connection::Refused(format!("{}; open the address that the server printed", problem.detail)))
         }

@@ -7,6 +7,8 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Headers, MessageEvent, RequestInit, Response, WebSocket};
 
+use crate::json;
+
 /// What happens to a connection.
 pub(crate) enum Happening {
     Opened,
@@ -84,7 +86,7 @@ pub(crate) async fn info(token: Option<&str>) -> Reply {
 /// Buys a pass for one connection.
 pub(crate) async fn ticket(token: &str) -> Result<String, Reply> {
     match fetch("POST", "/api/v1/tickets", Some(token)).await {
-        Reply::Answer(status, body) if (200..300).contains(&status) => match serde_json::from_str::<Ticket>(&body) {
+        Reply::Answer(status, body) if (200..300).contains(&status) => match json::read::<Ticket>(&body) {
             Ok(ticket) => Ok(ticket.ticket),
             Err(_) => Err(Reply::Answer(status, body)),
         },
