@@ -10,8 +10,8 @@ use stepwise_core::problem::{
 };
 
 use super::args::LeanArgs;
-use super::lean::has_mathlib;
 use super::output;
+use super::project::has_mathlib;
 
 /// What the user wants proved.
 #[derive(Clone, Debug)]

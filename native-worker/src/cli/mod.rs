@@ -18,6 +18,7 @@ mod learn;
 mod outcome;
 mod output;
 mod progress;
+mod project;
 mod prove;
 mod replay;
 mod report;

@@ -13,8 +13,8 @@ use stepwise_inference::tokenizer::Segment;
 use stepwise_inference::{Decoding, Draw, Sampling};
 
 use super::args::{Cli, Command, LeanArgs, ModelArgs, ModelSource};
-use super::lean::has_mathlib;
 use super::progress::Progress;
+use super::project::has_mathlib;
 use crate::models::shipped;
 use crate::models::{DeviceChoice, LocalCritic, LocalPolicy, ModelDevice, PolicyUse, PromptChoice};
 use crate::run::MissingCritic;
