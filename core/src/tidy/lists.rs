@@ -69,10 +69,7 @@ fn of_item(script: &Script, item: &Item, spans: &mut Vec<Range<usize>>) {
             spans.push(with_space_before(script, idx..idx + 2));
         } else if word == "(" && script.token(idx + 2) == ":=" && is_option(head, has_list) {
             spans.push(with_space_before(script, idx..next));
-        } else if word == "at" && (has_list || head == "split") {
-            let stop = names_end(script, idx + 1, end);
-            names(script, idx..stop, spans);
-        } else if word == "generalizing" {
+        } else if word == "generalizing" || word == "at" && (has_list || head == "split") {
             let stop = names_end(script, idx + 1, end);
             names(script, idx..stop, spans);
         } else if idx == start + 1 && WITH_NAMES.contains(&head) {

@@ -20,6 +20,9 @@ use super::tidy::{Tidied, TidyOptions, tidy};
 use crate::lean::pool::Pool;
 use crate::stop::{Stop, StopLevel};
 
+/// A problem that was searched, and what tidying made of its proof.
+type Searched = Result<(Both, Option<Tidied>), EvalError>;
+
 /// What an eval runs with. Evals that run together share the pool, and with it concurrency and stop.
 pub struct Eval {
     /// The Lean hosts, shared by all searches.
@@ -107,7 +110,7 @@ impl Eval {
         turn: Turn,
         problem: &Problem,
         progress: Arc<dyn Fn(Step) + Send + Sync>,
-    ) -> impl Future<Output = Result<(Both, Option<Tidied>), EvalError>> + Send + use<> {
+    ) -> impl Future<Output = Searched> + Send + use<> {
         let header = LogHeader {
             theorem: problem.theorem.clone(),
             prefix: Vec::new(),
@@ -169,7 +172,7 @@ pub async fn run_turns(
     let Some(shared) = evals.first() else { return Ok(false) };
     let runs: Vec<Run> = evals.iter().map(Eval::run).collect();
     let mut waiting = turns.into_iter().fuse();
-    let mut searches: JoinSet<(Turn, Result<(Both, Option<Tidied>), EvalError>)> = JoinSet::new();
+    let mut searches: JoinSet<(Turn, Searched)> = JoinSet::new();
     let mut interrupted = false;
     loop {
         while searches.len() < shared.concurrency.max(1) && shared.stop.level() == StopLevel::Run {
