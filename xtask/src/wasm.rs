@@ -86,6 +86,15 @@ impl Module {
         }
     }
 
+    fn flag(self) -> &'static str {
+        match self {
+            // leptos then has a view's types erased, of which each would be code of its own.
+            Self::Page => "--cfg=erase_components",
+            // Every browser that has WebGPU has these, and matrix products on the CPU need them.
+            Self::Inference | Self::InferenceForTests => "-Ctarget-feature=+simd128",
+        }
+    }
+
     /// cargo's name of the wasm file, which is a binary's or a library's.
     fn file(self) -> &'static str {
         match self {
@@ -141,10 +150,7 @@ impl Toolchain {
         if module == Module::InferenceForTests {
             command.args(["--features", "model"]);
         }
-        if module != Module::Page {
-            // Every browser that has WebGPU has these, and matrix products on the CPU need them.
-            command.args(["--config", &format!("target.{TARGET}.rustflags = ['-Ctarget-feature=+simd128']")]);
-        }
+        command.args(["--config", &format!("target.{TARGET}.rustflags = ['{}']", module.flag())]);
         command.arg("--target-dir").arg(self.target_folder());
         if self == Self::Distribution {
             command.arg("-Zbuild-std=std,panic_abort");

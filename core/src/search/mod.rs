@@ -4,8 +4,8 @@
 //! bit. That holds across platforms too: floating-point numbers are compared with `total_cmp`, powers come from
 //! `libm` instead of the platform's library, and no hash map's order reaches a command.
 //!
-//! [`Search`] is the machine, [`Command`] and [`Event`] its language, [`Tree`] what it knows, [`wire::log`](crate::wire::log) its memory
-//! on disk.
+//! [`Search`] is the machine, [`Command`] and [`Event`] its language, [`Tree`] what it knows,
+//! [`wire::log`](crate::wire::log) its memory on disk.
 
 mod budget;
 mod command;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use stepwise_core::cost::LeanCost;
 use stepwise_core::disproof::Disproof;
 use stepwise_core::outcome::StepOutcome;
@@ -89,10 +89,6 @@ struct Table {
 }
 
 impl Table {
-    fn lock(&self) -> MutexGuard<'_, [Standing; 2]> {
-        self.standings.lock()
-    }
-
     fn seat(self: &Arc<Self>, side: Side) -> Seat {
         Seat { side, table: Arc::clone(self), changes: self.changed.subscribe() }
     }
@@ -103,7 +99,7 @@ impl Table {
     }
 
     fn total(&self) -> CostLedger {
-        let [statement, negation] = *self.lock();
+        let [statement, negation] = *self.standings.lock();
         let mut total = statement.own;
         total.add(&CostLedger { wall_ms: 0, ..negation.own });
         total.wall_ms = statement.own.wall_ms.max(negation.own.wall_ms);
@@ -120,14 +116,14 @@ impl Seat {
 
     /// Whether the search may begin new work.
     pub(super) fn may_begin(&self) -> bool {
-        let [statement, negation] = *self.table.lock();
+        let [statement, negation] = *self.table.standings.lock();
         let Table { disprove, config, .. } = &*self.table;
         self.side == Side::Statement || negation_may_begin(*disprove, &config.budget, &statement, &negation)
     }
 
     /// What the other has spent that this search was not charged with, if anything.
     pub(super) fn owed(&self, search: &Search) -> Option<CostLedger> {
-        let other = self.table.lock()[1 - self.side as usize].own;
+        let other = self.table.standings.lock()[1 - self.side as usize].own;
         let owed = CostLedger { wall_ms: 0, ..other.without(&search.charged()) };
         (owed != CostLedger::default()).then_some(owed)
     }
@@ -146,14 +142,14 @@ impl Seat {
     }
 
     fn leave(&self) {
-        let mut standing = self.table.lock()[self.side as usize];
+        let mut standing = self.table.standings.lock()[self.side as usize];
         standing.is_over = true;
         self.set(standing);
     }
 
     fn set(&self, standing: Standing) {
         let is_new = {
-            let mut standings = self.table.lock();
+            let mut standings = self.table.standings.lock();
             let old = std::mem::replace(&mut standings[self.side as usize], standing);
             old != standing
         };

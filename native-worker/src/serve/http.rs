@@ -13,6 +13,7 @@ use stepwise_core::wire::{Accepted, Greeting, Reception, Request, Ticket};
 
 use super::app::App;
 use super::problem::Problem;
+use super::requests;
 use super::secret::{KEY, TICKET_LIFE};
 use super::session::Session;
 
@@ -46,7 +47,7 @@ pub(super) async fn request(
     }
     let request: Request = read(&body, "a request")?;
     let id = request.id;
-    session.take(request)?;
+    requests::take(&session, request)?;
     Ok(json(StatusCode::ACCEPTED, &Accepted { id }))
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use stepwise_core::search::TimedEvent;
 use stepwise_core::wire::Body;
 use stepwise_core::wire::search::Event;
@@ -54,7 +54,7 @@ impl Journal for Writer {
     fn append(&mut self, event: &TimedEvent) -> Result<(), LogFileError> {
         let event = Event::from(event);
         let n_bytes = serde_json::to_string(&event).map_or(0, |text| text.len());
-        let mut events = self.told.lock();
+        let mut events = self.told.events.lock();
         events.n_bytes += n_bytes;
         events.events.push((event, n_bytes));
         let is_too_much = events.n_bytes > MAX_BYTES;
@@ -70,12 +70,12 @@ impl Journal for Writer {
 impl EventStream {
     /// How many events there are.
     pub(super) fn len(&self) -> usize {
-        self.lock().events.len()
+        self.events.lock().events.len()
     }
 
     /// No event follows.
     pub(super) fn end(&self) {
-        self.lock().is_over = true;
+        self.events.lock().is_over = true;
         self.news.notify_waiters();
     }
 
@@ -86,7 +86,7 @@ impl EventStream {
             let news = self.news.notified();
             tokio::pin!(news);
             news.as_mut().enable(); // from here on no event is missed
-            let is_over = self.lock().is_over;
+            let is_over = self.events.lock().is_over;
             from = self.tell_from(from, usize::MAX, re, outbox);
             if is_over {
                 return;
@@ -101,7 +101,7 @@ impl EventStream {
     pub(super) fn tell_from(&self, mut from: usize, max_bytes: usize, re: u64, outbox: &Outbox) -> usize {
         let mut n_told = 0;
         while n_told < max_bytes {
-            let events = self.lock();
+            let events = self.events.lock();
             let mut n_bytes = 0;
             let mut batch: Vec<Event> = Vec::new();
             for (event, bytes) in events.events.iter().skip(from) {
@@ -121,9 +121,5 @@ impl EventStream {
             outbox.push(re, Body::Searched { from: first, events: batch });
         }
         from
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Events> {
-        self.events.lock()
     }
 }

@@ -1,9 +1,9 @@
 //! The server behind `stepwise serve`: the page, and sessions in which it proves step by step on native Lean.
 //!
-//! `docs/protocol.md` in the repository is what it speaks. [`access`] decides who may connect and [`secret`] what only they know, [`sessions`] keeps the sessions,
-//! [`session`] takes in requests and [`requests`] carries them out; [`socket`] and [`http`] are the two ways in, and
-//! [`assets`] the files of the page. [`connections`] takes them all in. All sessions share one pool of Lean hosts, which serves
-//! them in turn.
+//! `docs/protocol.md` in the repository is what it speaks. [`access`] decides who may connect and [`secret`] what only they
+//! know, [`sessions`] keeps the sessions, [`session`] what each has come to, and [`requests`] takes requests in and carries
+//! them out; [`socket`] and [`http`] are the two ways in, and [`assets`] the files of the page. [`connections`] takes them
+//! all in. All sessions share one pool of Lean hosts, which serves them in turn.
 
 mod access;
 mod app;

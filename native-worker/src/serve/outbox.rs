@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use stepwise_core::wire::{Body, Message};
 use tokio::sync::Notify;
 
@@ -40,7 +40,7 @@ pub(super) struct Batch {
 impl Outbox {
     /// Numbers and keeps a message.
     pub(super) fn push(&self, re: u64, body: Body) {
-        let mut kept = self.lock();
+        let mut kept = self.kept.lock();
         kept.last += 1;
         let message = Message { seq: kept.last, re, body };
         // The types of the protocol have string keys only, which is all that can fail.
@@ -57,7 +57,7 @@ impl Outbox {
 
     /// What comes after message number `after`, now.
     pub(super) fn after(&self, after: u64) -> Batch {
-        let kept = self.lock();
+        let kept = self.kept.lock();
         // A number from another life of the session is as good as none.
         let after = after.min(kept.last);
         let n_wanted = usize::try_from(kept.last - after).unwrap_or(usize::MAX);
@@ -79,10 +79,6 @@ impl Outbox {
             }
             news.await;
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock()
     }
 }
 

@@ -12,7 +12,7 @@ use stepwise_core::policy::ProposalRequest;
 use stepwise_core::problem::{CORE_NOTATION, parse_statement};
 use stepwise_core::wire::log::LogHeader;
 use stepwise_core::wire::search::Header;
-use stepwise_core::wire::{self, Body, Candidate, Op, Order, SearchPlan, Step};
+use stepwise_core::wire::{self, Body, Candidate, Op, Order, Request, SearchPlan, Step};
 use stepwise_core::words;
 use tokio::sync::watch;
 
@@ -38,14 +38,31 @@ const TIDYING: Duration = Duration::from_secs(5);
 /// Bytes of tactics and goals that a statement's states may have.
 const STATE_BYTES: usize = 64 << 20;
 
+/// Takes a request in and begins to carry it out. One that was taken in before is not begun again.
+///
+/// # Errors
+/// The session has ended, or the request has no number.
+pub(super) fn take(session: &Arc<Session>, request: Request) -> Result<(), Problem> {
+    let Request { id, op } = request;
+    let Some((sender, stop)) = session.begin(id, &op)? else { return Ok(()) };
+    let is_last = matches!(op, Op::Close);
+    let session = Arc::clone(session);
+    tokio::spawn(async move {
+        let work = tokio::spawn(carry_out(Arc::clone(&session), id, op, sender, stop));
+        let body = work.await.unwrap_or_else(|_| {
+            failed(Problem::machine("a part of the server died, which its log explains; try again"))
+        });
+        session.finish(id, body);
+        // Not before: connections close when the session ends, and are to have said this.
+        if is_last {
+            session.end();
+        }
+    });
+    Ok(())
+}
+
 /// Carries out a request, and gives the message that ends it.
-pub(super) async fn carry_out(
-    session: Arc<Session>,
-    id: u64,
-    op: Op,
-    sender: watch::Sender<StopLevel>,
-    mut stop: Stop,
-) -> Body {
+async fn carry_out(session: Arc<Session>, id: u64, op: Op, sender: watch::Sender<StopLevel>, mut stop: Stop) -> Body {
     let work = Work { session: &session, id };
     if let Op::Disprove { plan } = op {
         return work.disprove(plan, stop).await.unwrap_or_else(failed);

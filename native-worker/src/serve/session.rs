@@ -8,13 +8,12 @@ use parking_lot::{Mutex, MutexGuard};
 use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::problem::Theorem;
-use stepwise_core::wire::{Body, Op, Request};
+use stepwise_core::wire::{Body, Op};
 use tokio::sync::watch;
 
 use super::journal::EventStream;
 use super::outbox::Outbox;
 use super::problem::Problem;
-use super::requests;
 use super::secret::new_token;
 use super::service::Service;
 use crate::lean::pool;
@@ -83,17 +82,17 @@ impl Proof {
     /// # Errors
     /// There is none.
     pub(super) fn state(&self, state: u32) -> Result<State, Problem> {
-        let found = self.lock().get(&state).cloned();
+        let found = self.states.lock().get(&state).cloned();
         found.ok_or_else(|| Problem::not_found(format!("the statement has no state {state}")))
     }
 
     pub(super) fn add(&self, parent: u32, tactic: &str, state: u32, goals: &[Goal]) {
-        self.lock().insert(state, State { parent: Some((parent, tactic.to_owned())), goals: goals.into() });
+        self.states.lock().insert(state, State { parent: Some((parent, tactic.to_owned())), goals: goals.into() });
     }
 
     /// The tactics from the statement to a state.
     pub(super) fn path(&self, state: u32) -> Vec<String> {
-        let states = self.lock();
+        let states = self.states.lock();
         let mut path = Vec::new();
         let mut parent = states.get(&state).and_then(|state| state.parent.as_ref());
         while let Some((at, tactic)) = parent {
@@ -102,10 +101,6 @@ impl Proof {
         }
         path.reverse();
         path
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<u32, State>> {
-        self.states.lock()
     }
 }
 
@@ -134,29 +129,29 @@ impl Session {
         }
     }
 
-    /// Takes a request in and begins to carry it out. One that was taken in before is not begun again.
+    /// Notes a request under its number; gives what stops it, and the wish that it has to look at. `None` when a request
+    /// with this number, or a greater one, was there before, or when it has been answered here.
     ///
     /// # Errors
     /// The session has ended, or the request has no number.
-    pub(super) fn take(self: &Arc<Self>, request: Request) -> Result<(), Problem> {
-        let Request { id, op } = request;
-        let Some(mut inner) = self.number(id)? else { return Ok(()) };
+    pub(super) fn begin(&self, id: u64, op: &Op) -> Result<Option<(watch::Sender<StopLevel>, Stop)>, Problem> {
+        let Some(mut inner) = self.number(id)? else { return Ok(None) };
         inner.is_parked = false;
-        let is_last = matches!(op, Op::Close);
-        if inner.running.len() >= self.service.limits.requests && !is_last && !matches!(op, Op::Cancel { .. }) {
+        let needs_room = !matches!(op, Op::Close | Op::Cancel { .. });
+        if needs_room && inner.running.len() >= self.service.limits.requests {
             drop(inner);
             let problem = Problem::too_many("too many requests are under way; wait for some to end, or cancel them");
             self.outbox.push(id, failed(problem));
-            return Ok(());
+            return Ok(None);
         }
         match op {
             Op::Cancel { request } => {
-                if let Some(stop) = inner.running.get(&request) {
+                if let Some(stop) = inner.running.get(request) {
                     stop.send_replace(StopLevel::Abort);
                 }
                 drop(inner);
                 self.outbox.push(id, Body::Done);
-                return Ok(());
+                return Ok(None);
             }
             Op::Open { .. } => {
                 // Whatever is under way belongs to the statement before.
@@ -169,27 +164,19 @@ impl Session {
         }
         let (sender, stop) = Stop::channel();
         inner.running.insert(id, sender.clone());
-        drop(inner);
-        let session = Arc::clone(self);
-        tokio::spawn(async move {
-            let work = tokio::spawn(requests::carry_out(Arc::clone(&session), id, op, sender, stop));
-            let body = work.await.unwrap_or_else(|_| {
-                failed(Problem::machine("a part of the server died, which its log explains; try again"))
-            });
-            session.lock().running.remove(&id);
-            session.outbox.push(id, body);
-            // Not before: connections close when the session ends, and are to have said this.
-            if is_last {
-                session.end();
-            }
-        });
-        Ok(())
+        Ok(Some((sender, stop)))
+    }
+
+    /// Ends a request that had begun.
+    pub(super) fn finish(&self, id: u64, body: Body) {
+        self.inner.lock().running.remove(&id);
+        self.outbox.push(id, body);
     }
 
     /// Ends a request that cannot be read, as if it had been carried out.
     ///
     /// # Errors
-    /// As [`Session::take`].
+    /// As [`Session::begin`].
     pub(super) fn refuse(&self, id: u64, problem: Problem) -> Result<(), Problem> {
         if let Some(inner) = self.number(id)? {
             drop(inner);
@@ -200,7 +187,7 @@ impl Session {
 
     /// Notes a request's number; `None` when a request with it, or a greater one, was there before.
     fn number(&self, id: u64) -> Result<Option<MutexGuard<'_, Inner>>, Problem> {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         if inner.is_over {
             return Err(Problem::not_found("the session has ended; begin a new one"));
         }
@@ -220,12 +207,12 @@ impl Session {
     /// # Errors
     /// None is.
     pub(super) fn proof(&self) -> Result<Arc<Proof>, Problem> {
-        self.lock().proof.clone().ok_or_else(|| Problem::no_statement("open a statement first"))
+        self.inner.lock().proof.clone().ok_or_else(|| Problem::no_statement("open a statement first"))
     }
 
     /// Makes a statement the session's, unless another one was asked for after request `id`.
     pub(super) fn set_proof(&self, id: u64, proof: Proof) -> bool {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         // Its own sender is raised by every later `open`.
         let is_wanted = inner.running.get(&id).is_some_and(|stop| *stop.borrow() == StopLevel::Run);
         if is_wanted {
@@ -240,7 +227,7 @@ impl Session {
     /// # Errors
     /// One is under way.
     pub(super) fn begin_search(&self, re: u64) -> Result<Arc<EventStream>, Problem> {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         if inner.search.as_ref().is_some_and(|search| inner.running.contains_key(&search.re)) {
             return Err(Problem::busy("a search is under way in this session; cancel it first"));
         }
@@ -251,13 +238,13 @@ impl Session {
 
     /// The last search's events.
     pub(super) fn last_search(&self) -> Option<Arc<EventStream>> {
-        self.lock().search.as_ref().map(|search| Arc::clone(&search.told))
+        self.inner.lock().search.as_ref().map(|search| Arc::clone(&search.told))
     }
 
     /// A connection begins; its number, and what raises the number when another one takes over. `None` when the session
     /// has ended meanwhile.
     pub(super) fn connect(&self) -> Option<(u64, watch::Receiver<u64>)> {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         if inner.is_over {
             return None;
         }
@@ -273,25 +260,25 @@ impl Session {
 
     /// A connection is over.
     pub(super) fn disconnect(&self) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         inner.n_connected -= 1;
         inner.touched = Instant::now();
     }
 
     /// Notes that the visitor is there.
     pub(super) fn touch(&self) {
-        self.lock().touched = Instant::now();
+        self.inner.lock().touched = Instant::now();
     }
 
     /// For how long nobody has been connected or asked anything; `None` while somebody is or something runs.
     pub(super) fn abandoned_for(&self) -> Option<Duration> {
-        let inner = self.lock();
+        let inner = self.inner.lock();
         (inner.n_connected == 0 && inner.running.is_empty()).then(|| inner.touched.elapsed())
     }
 
     /// Lets go of Lean's memory when nothing was asked for a while.
     pub(super) fn park_if_idle(&self) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         let is_idle = inner.running.is_empty() && inner.touched.elapsed() >= PARKED_AFTER;
         if !is_idle || inner.is_parked {
             return;
@@ -304,12 +291,12 @@ impl Session {
 
     /// Whether the session has ended.
     pub(super) fn is_over(&self) -> bool {
-        self.lock().is_over
+        self.inner.lock().is_over
     }
 
     /// Ends the session: everything under way is given up, and connections close.
     pub(super) fn end(&self) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         inner.is_over = true;
         for stop in inner.running.values() {
             stop.send_replace(StopLevel::Abort);
@@ -318,10 +305,6 @@ impl Session {
         inner.search = None;
         drop(inner);
         self.connection.send_modify(|last| *last += 1);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use stepwise_core::wire::{self, Greeting, Hello, Welcome};
 
 use super::problem::Problem;
@@ -44,7 +44,7 @@ impl Sessions {
             )));
         }
         let known = resume.and_then(|resume| {
-            let session = self.lock().get(&resume.session).cloned()?;
+            let session = self.by_name.lock().get(&resume.session).cloned()?;
             (same(&resume.key, &session.key) && !session.is_over()).then_some((session, resume.after))
         });
         let known = known.inspect(|(session, _)| session.touch());
@@ -71,7 +71,7 @@ impl Sessions {
     /// # Errors
     /// There is none, or the key is another.
     pub(super) fn find(&self, name: &str, key: &str) -> Result<Arc<Session>, Problem> {
-        let session = self.lock().get(name).cloned();
+        let session = self.by_name.lock().get(name).cloned();
         let session =
             session.ok_or_else(|| Problem::not_found(format!("there is no session `{name}`; begin a new one")))?;
         if !same(key, &session.key) {
@@ -84,19 +84,19 @@ impl Sessions {
     /// Ends a session.
     pub(super) fn end(&self, session: &Session) {
         session.end();
-        self.lock().remove(&session.name);
+        self.by_name.lock().remove(&session.name);
     }
 
     /// Ends all sessions.
     pub(super) fn end_all(&self) {
-        let all = std::mem::take(&mut *self.lock());
+        let all = std::mem::take(&mut *self.by_name.lock());
         all.values().for_each(|session| session.end());
     }
 
     /// Parks idle sessions, and lets go of those that nobody came back to.
     pub(super) fn sweep(&self) {
         let keep = Duration::from_secs(self.service.limits.keep_s);
-        let all: Vec<Arc<Session>> = self.lock().values().cloned().collect();
+        let all: Vec<Arc<Session>> = self.by_name.lock().values().cloned().collect();
         for session in all {
             let is_over = session.is_over();
             if session.abandoned_for().is_some_and(|time| is_over && time > ABANDONED_AFTER || time > keep) {
@@ -108,7 +108,7 @@ impl Sessions {
     }
 
     fn create(&self) -> Result<Arc<Session>, Problem> {
-        let mut by_name = self.lock();
+        let mut by_name = self.by_name.lock();
         if by_name.len() >= self.max {
             let idle = by_name.values().filter_map(|session| Some((session.abandoned_for()?, session)));
             let longest = idle.max_by_key(|(time, _)| *time).filter(|(time, _)| *time >= ABANDONED_AFTER);
@@ -125,9 +125,5 @@ impl Sessions {
         let session = Arc::new(Session::new(Arc::clone(&self.service)));
         by_name.insert(session.name.clone(), Arc::clone(&session));
         Ok(session)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {
-        self.by_name.lock()
     }
 }

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout};
 
 use super::app::App;
 use super::problem::Problem;
+use super::requests;
 use super::session::Session;
 use crate::stop::StopLevel;
 
@@ -161,7 +162,7 @@ fn hear(session: &Arc<Session>, text: &str) -> bool {
         id: u64,
     }
     let taken = match serde_json::from_str::<Request>(text) {
-        Ok(request) => session.take(request),
+        Ok(request) => requests::take(session, request),
         Err(error) => match serde_json::from_str::<Numbered>(text) {
             Ok(Numbered { id }) => session.refuse(id, Problem::bad_message(format!("this is no request: {error}"))),
             Err(_) => return false,

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use stepwise_core::facts::Declarations;
 use stepwise_core::goal::Goal;
 use stepwise_core::outcome::StepOutcome;
@@ -229,16 +229,12 @@ impl Schedule {
         Self { inner: Mutex::new(inner), work: Notify::new(), gone: Notify::new() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock()
-    }
-
     pub(super) fn n_workers(&self) -> usize {
-        self.lock().garbage.len()
+        self.inner.lock().garbage.len()
     }
 
     pub(super) fn add_session(&self, theorem: Theorem) -> SessionId {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         let id = SessionId(inner.next_session);
         inner.next_session += 1;
         let live = vec![HashMap::new(); inner.garbage.len()];
@@ -250,7 +246,7 @@ impl Schedule {
     }
 
     pub(super) fn remove_session(&self, id: SessionId) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         inner.release(id);
         inner.sessions.remove(&id);
         drop(inner);
@@ -258,7 +254,7 @@ impl Schedule {
     }
 
     pub(super) fn submit(&self, id: SessionId, job: Job) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         if inner.closed {
             return; // dropping the job closes its reply
         }
@@ -270,7 +266,7 @@ impl Schedule {
     }
 
     pub(super) fn submit_any(&self, job: Job) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         if inner.closed {
             return;
         }
@@ -280,7 +276,7 @@ impl Schedule {
     }
 
     pub(super) fn forget(&self, id: SessionId, states: &[StateId]) {
-        let mut guard = self.lock();
+        let mut guard = self.inner.lock();
         let inner = &mut *guard;
         let Some(session) = inner.sessions.get_mut(&id) else { return };
         for (worker, live) in session.live.iter_mut().enumerate() {
@@ -297,12 +293,12 @@ impl Schedule {
 
     /// Frees all live states of a session, which stays.
     pub(super) fn park(&self, id: SessionId) {
-        self.lock().release(id);
+        self.inner.lock().release(id);
         self.work.notify_waiters();
     }
 
     pub(super) fn close(&self) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         inner.closed = true;
         inner.anywhere.clear();
         for session in inner.sessions.values_mut() {
@@ -313,11 +309,11 @@ impl Schedule {
     }
 
     pub(super) fn stats(&self) -> PoolStats {
-        self.lock().stats
+        self.inner.lock().stats
     }
 
     pub(super) fn count(&self, change: impl FnOnce(&mut PoolStats)) {
-        change(&mut self.lock().stats);
+        change(&mut self.inner.lock().stats);
     }
 
     /// Waits for the next task of worker `index`.
@@ -341,7 +337,7 @@ impl Schedule {
     }
 
     fn pick(&self, index: usize) -> Pick {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         let inner = &mut *inner;
         let picked = inner.pick(index);
         inner.waits[index] = !matches!(picked, Pick::Task(_));
@@ -350,7 +346,7 @@ impl Schedule {
 
     /// How worker `index` gets to `state`; `None` when the session is gone.
     pub(super) fn route(&self, index: usize, id: SessionId, state: StateId) -> Option<Route> {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         inner.clock += 1;
         let clock = inner.clock;
         let session = inner.sessions.get_mut(&id)?;
@@ -374,12 +370,12 @@ impl Schedule {
 
     /// The theorem of a session, if the session still exists.
     pub(super) fn theorem(&self, id: SessionId) -> Option<Theorem> {
-        self.lock().sessions.get(&id).map(|session| session.theorem.clone())
+        self.inner.lock().sessions.get(&id).map(|session| session.theorem.clone())
     }
 
     /// Records that `state` is live in worker `index`.
     pub(super) fn made_live(&self, index: usize, id: SessionId, state: StateId, host: HostState) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         let inner = &mut *inner;
         inner.clock += 1;
         match inner.sessions.get_mut(&id) {
@@ -396,12 +392,12 @@ impl Schedule {
 
     /// How many states a session has, and the bytes of their tactics and goals.
     pub(super) fn size(&self, id: SessionId) -> (usize, usize) {
-        self.lock().sessions.get(&id).map_or((0, 0), |session| (1 + session.steps.len(), session.n_bytes))
+        self.inner.lock().sessions.get(&id).map_or((0, 0), |session| (1 + session.steps.len(), session.n_bytes))
     }
 
     /// Gives the state that `tactic` leads to from `parent` a number.
     pub(super) fn new_state(&self, id: SessionId, parent: StateId, tactic: &str, goals: &[Goal]) -> StateId {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         let Some(session) = inner.sessions.get_mut(&id) else { return StateId::ROOT };
         session.n_bytes += tactic.len() + goals.iter().map(|goal| goal.text.len()).sum::<usize>();
         session.steps.push(Step { parent, tactic: tactic.to_owned() });
@@ -410,19 +406,19 @@ impl Schedule {
 
     /// Worker `index` has started a process.
     pub(super) fn started(&self, index: usize, pid: Option<u32>) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         inner.stats.started += 1;
         inner.pids[index] = pid;
     }
 
     /// The processes that run now.
     pub(super) fn process_ids(&self) -> Vec<u32> {
-        self.lock().pids.iter().copied().flatten().collect()
+        self.inner.lock().pids.iter().copied().flatten().collect()
     }
 
     /// The process of worker `index` is gone, and every live state in it.
     pub(super) fn lost(&self, index: usize) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         inner.pids[index] = None;
         inner.garbage[index].clear();
         inner.n_live[index] = 0;
@@ -434,13 +430,13 @@ impl Schedule {
     /// Lean went down under a request of this session, in a process that lives on: what the session has live there is gone,
     /// or may as well go.
     pub(super) fn lost_session(&self, index: usize, id: SessionId) {
-        self.lock().release_from(index, id);
+        self.inner.lock().release_from(index, id);
     }
 
     /// Lets go what the session has live in worker `index` that has not been used there for longest, unless it is the only
     /// one.
     pub(super) fn shed(&self, index: usize) -> bool {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         let used = |session: &SessionState| session.live[index].values().map(|live| live.used).max();
         let mut lives: Vec<_> = inner.sessions.iter().filter_map(|(id, session)| Some((used(session)?, *id))).collect();
         if lives.len() < 2 {
@@ -453,7 +449,7 @@ impl Schedule {
 
     /// Host states that worker `index` is to free: what nobody needs, and the least recently used above `keep`.
     pub(super) fn collect(&self, index: usize, keep: usize) -> Vec<HostState> {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         let inner = &mut *inner;
         if inner.n_live[index] > keep {
             // A quarter more than necessary goes, so that this sort is rare.
@@ -475,7 +471,7 @@ impl Schedule {
     }
 
     pub(super) fn worker_gone(&self) {
-        self.lock().n_workers -= 1;
+        self.inner.lock().n_workers -= 1;
         self.gone.notify_waiters();
     }
 
@@ -484,7 +480,7 @@ impl Schedule {
             let notified = self.gone.notified();
             tokio::pin!(notified);
             notified.as_mut().enable();
-            if self.lock().n_workers == 0 {
+            if self.inner.lock().n_workers == 0 {
                 return;
             }
             notified.await;

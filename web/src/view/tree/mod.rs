@@ -19,7 +19,8 @@ use self::side::{detail_pane, ledger, legend};
 use self::time_line::time_line;
 use crate::replay::Replay;
 
-/// The page, which stays alive while it is not shown. `on_jump` is told the tactics from the statement to a state that the visitor wants to prove on from.
+/// The page, which stays alive while it is not shown. `on_jump` is told the tactics from the statement to a state that the
+/// visitor wants to prove on from.
 #[component]
 pub fn TreePage(
     replay: RwSignal<Option<Replay>>,
