@@ -4,6 +4,7 @@
 //! The types here are the formats. The search's own types are converted to and from them by hand, so that a format is a
 //! decision and not an accident. `docs/protocol.md` shows every message; a test holds it against this module.
 
+pub mod campaign;
 mod lean;
 pub mod log;
 mod model;
