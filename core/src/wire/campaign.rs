@@ -326,8 +326,6 @@ pub struct Problems {
     pub proved: u64,
     pub disproved: u64,
     pub open: u64,
-    /// Statements that do not elaborate.
-    pub bad: u64,
 }
 
 /// A stage of a campaign.
@@ -370,6 +368,7 @@ pub struct Effort {
     pub exhausted: u64,
     pub out_of_budget: u64,
     pub timed_out: u64,
+    pub bad_statement: u64,
     pub crashed: u64,
     /// CPU time of Lean, in milliseconds.
     pub lean_cpu_ms: u64,

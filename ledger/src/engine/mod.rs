@@ -1,0 +1,111 @@
+//! Two databases, of which operations see one [`Transaction`].
+//!
+//! Statements are written once, in what SQLite and PostgreSQL share. `{now}` in them is the database's clock in milliseconds,
+//! `{lock}` skips the rows that another transaction works on, and `{hold}` waits for them; in SQLite only one transaction
+//! writes, so that there is nothing to skip or to wait for.
+
+mod postgres;
+mod row;
+mod sqlite;
+
+use async_trait::async_trait;
+use sqlx::{AssertSqlSafe, PgConnection, SqliteConnection};
+
+pub(crate) use self::postgres::Postgres;
+pub(crate) use self::row::{Row, Value};
+pub(crate) use self::sqlite::Sqlite;
+use crate::LedgerError;
+
+/// What is done to a ledger in one transaction, wholly or not at all. It may be run more than once before it succeeds.
+#[async_trait]
+pub trait Operation: Send + Sync + 'static {
+    /// What it gives.
+    type Output: Send + 'static;
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// The database fails, or it may not be done; nothing of it stays then.
+    async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Self::Output, LedgerError>;
+}
+
+/// A transaction that an [`Operation`] runs in.
+pub struct Transaction<'c> {
+    connection: Connection<'c>,
+    /// By how much the ledger's clock is ahead of the database's, in milliseconds; other than 0 in tests only.
+    ahead_ms: i64,
+}
+
+enum Connection<'c> {
+    Sqlite(&'c mut SqliteConnection),
+    Postgres(&'c mut PgConnection),
+}
+
+impl<'c> Transaction<'c> {
+    fn sqlite(connection: &'c mut SqliteConnection, ahead_ms: i64) -> Self {
+        Self { connection: Connection::Sqlite(connection), ahead_ms }
+    }
+
+    fn postgres(connection: &'c mut PgConnection, ahead_ms: i64) -> Self {
+        Self { connection: Connection::Postgres(connection), ahead_ms }
+    }
+
+    /// Runs a statement, and gives the number of rows that it changed.
+    pub(crate) async fn run(&mut self, statement: &str, values: &[Value]) -> Result<u64, LedgerError> {
+        let sql = AssertSqlSafe(self.spell(statement));
+        Ok(match &mut self.connection {
+            Connection::Sqlite(connection) => {
+                let query = values.iter().fold(sqlx::query(sql), |query, value| match value {
+                    Value::Int(n) => query.bind(*n),
+                    Value::Text(text) => query.bind(text.clone()),
+                });
+                query.execute(&mut **connection).await?.rows_affected()
+            }
+            Connection::Postgres(connection) => {
+                let query = values.iter().fold(sqlx::query(sql), |query, value| match value {
+                    Value::Int(n) => query.bind(*n),
+                    Value::Text(text) => query.bind(text.clone()),
+                });
+                query.execute(&mut **connection).await?.rows_affected()
+            }
+        })
+    }
+
+    /// Runs a statement, and gives its rows.
+    pub(crate) async fn rows(&mut self, statement: &str, values: &[Value]) -> Result<Vec<Row>, LedgerError> {
+        let sql = AssertSqlSafe(self.spell(statement));
+        match &mut self.connection {
+            Connection::Sqlite(connection) => {
+                let query = values.iter().fold(sqlx::query(sql), |query, value| match value {
+                    Value::Int(n) => query.bind(*n),
+                    Value::Text(text) => query.bind(text.clone()),
+                });
+                query.fetch_all(&mut **connection).await?.iter().map(Row::of).collect()
+            }
+            Connection::Postgres(connection) => {
+                let query = values.iter().fold(sqlx::query(sql), |query, value| match value {
+                    Value::Int(n) => query.bind(*n),
+                    Value::Text(text) => query.bind(text.clone()),
+                });
+                query.fetch_all(&mut **connection).await?.iter().map(Row::of).collect()
+            }
+        }
+    }
+
+    /// Runs a statement, and gives its first row.
+    pub(crate) async fn row(&mut self, statement: &str, values: &[Value]) -> Result<Option<Row>, LedgerError> {
+        Ok(self.rows(statement, values).await?.into_iter().next())
+    }
+
+    /// The same statement as this database spells it.
+    fn spell(&self, statement: &str) -> String {
+        let (now, lock, hold) = match self.connection {
+            Connection::Sqlite(_) => ("CAST(unixepoch('subsec') * 1000 AS INTEGER)", "", ""),
+            Connection::Postgres(_) => {
+                ("CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)", "FOR UPDATE SKIP LOCKED", "FOR UPDATE")
+            }
+        };
+        let now = if self.ahead_ms == 0 { now.to_owned() } else { format!("({now} + {})", self.ahead_ms) };
+        statement.replace("{now}", &now).replace("{lock}", lock).replace("{hold}", hold)
+    }
+}

@@ -1,0 +1,71 @@
+//! PostgreSQL, version 15 or later: a pool of connections, each operation a transaction of its own.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+
+use super::{Operation, Transaction};
+use crate::LedgerError;
+
+/// Connections of one coordinator.
+const CONNECTIONS: u32 = 16;
+
+/// For how long an operation waits for a connection.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often an operation is tried that two transactions were in each other's way of.
+const TRIES: u32 = 6;
+
+/// Statements whose plans a connection keeps.
+const STATEMENTS: usize = 256;
+
+/// A ledger on a server.
+pub(crate) struct Postgres {
+    pool: PgPool,
+    ahead_ms: Arc<AtomicI64>,
+}
+
+impl Postgres {
+    /// Connects to the database that an address names, and brings its schema up to date.
+    pub(crate) async fn open(address: &str, ahead_ms: Arc<AtomicI64>) -> Result<Self, LedgerError> {
+        let options = PgConnectOptions::from_str(address)?
+            .application_name("stepwise")
+            .statement_cache_capacity(STATEMENTS)
+            .options([("lock_timeout", "10s"), ("statement_timeout", "60s")]);
+        let pool =
+            PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE).connect_with(options).await?;
+        let mut connection = pool.acquire().await?;
+        crate::migrations::run(&sqlx::migrate!("migrations/postgres"), &mut *connection).await?;
+        drop(connection);
+        Ok(Self { pool, ahead_ms })
+    }
+
+    pub(crate) async fn run<O: Operation>(&self, operation: O) -> Result<O::Output, LedgerError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.once(&operation).await {
+                Err(LedgerError::Database(error)) if is_conflict(&error) && tries < TRIES => {}
+                done => return done,
+            }
+        }
+    }
+
+    async fn once<O: Operation>(&self, operation: &O) -> Result<O::Output, LedgerError> {
+        let mut transaction = self.pool.begin().await?;
+        let ahead_ms = self.ahead_ms.load(Ordering::Relaxed);
+        let output = operation.run(&mut Transaction::postgres(&mut transaction, ahead_ms)).await?;
+        transaction.commit().await?;
+        Ok(output)
+    }
+}
+
+/// Whether the database gave one of two transactions up for the other: as a deadlock, or because both wrote a row that may
+/// be there once.
+fn is_conflict(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("40001" | "40P01" | "23505"))
+}

@@ -1,0 +1,177 @@
+//! The campaign itself: what it is made of, and its state.
+
+use async_trait::async_trait;
+use stepwise_core::digest::sha256_of_parts;
+use stepwise_core::problem::Theorem;
+use stepwise_core::wire::campaign::{Recipe, Side, State};
+
+use crate::words::{json, value, word};
+use crate::{LedgerError, Operation, Transaction};
+
+/// Makes the campaign of an empty ledger; its first stage is open then.
+#[derive(Clone, Debug)]
+pub struct Create {
+    pub name: String,
+    /// What it was made with, for those who look it up.
+    pub manifest: serde_json::Value,
+    /// The Lean that searches run with, as records name it.
+    pub lean: String,
+    /// The seed of everything that is drawn.
+    pub seed: u64,
+    pub problems: Vec<NewProblem>,
+    /// What is done one after the other, each time for the problems that are still open.
+    pub stages: Vec<NewStage>,
+}
+
+/// A problem of a campaign.
+#[derive(Clone, Debug)]
+pub struct NewProblem {
+    /// Its name, which no other has.
+    pub name: String,
+    pub theorem: Theorem,
+}
+
+/// A stage of a campaign: every open problem is searched under one recipe.
+#[derive(Clone, Debug)]
+pub struct NewStage {
+    pub name: String,
+    pub recipe: Recipe,
+    pub sides: Vec<Side>,
+    /// Searches of each side, each from a seed of its own.
+    pub tries: u64,
+}
+
+#[async_trait]
+impl Operation for Create {
+    type Output = ();
+
+    async fn run(&self, ledger: &mut Transaction<'_>) -> Result<(), LedgerError> {
+        if let Some(row) = ledger.row("SELECT name FROM campaign", &[]).await? {
+            return Err(LedgerError::Taken(row.text(0)?.to_owned()));
+        }
+        ledger
+            .run(
+                "INSERT INTO campaign (id, name, manifest, lean, seed, state, created)
+                 VALUES (1, $1, $2, $3, $4, $5, {now})",
+                &[
+                    self.name.as_str().into(),
+                    self.manifest.to_string().into(),
+                    self.lean.as_str().into(),
+                    self.seed.into(),
+                    word(&State::Running)?.into(),
+                ],
+            )
+            .await?;
+        for (id, NewProblem { name, theorem }) in (1_u64..).zip(&self.problems) {
+            ledger
+                .run(
+                    "INSERT INTO problem (id, name, statement_sha, theorem) VALUES ($1, $2, $3, $4)",
+                    &[id.into(), name.into(), theorem.hash().into(), json(theorem)?.into()],
+                )
+                .await?;
+        }
+        for (number, stage) in (1_u64..).zip(&self.stages) {
+            let body = json(&stage.recipe)?;
+            let sha = sha256_of_parts([body.as_str()]);
+            ledger
+                .run(
+                    "INSERT INTO recipe (sha, body) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                    &[sha.as_str().into(), body.into()],
+                )
+                .await?;
+            ledger
+                .run(
+                    "INSERT INTO stage (number, name, recipe, sides, tries) VALUES ($1, $2, $3, $4, $5)",
+                    &[
+                        number.into(),
+                        stage.name.as_str().into(),
+                        sha.into(),
+                        json(&stage.sides)?.into(),
+                        stage.tries.into(),
+                    ],
+                )
+                .await?;
+        }
+        note(ledger, "created", &serde_json::json!({ "problems": self.problems.len() })).await?;
+        super::stages::open_next(ledger, self.seed).await?;
+        Ok(())
+    }
+}
+
+/// Puts the campaign into a state, for a reason or none.
+#[derive(Clone, Debug)]
+pub struct SetState(pub State, pub String);
+
+#[async_trait]
+impl Operation for SetState {
+    type Output = ();
+
+    async fn run(&self, ledger: &mut Transaction<'_>) -> Result<(), LedgerError> {
+        let Self(state, reason) = self;
+        let now = state_of(ledger).await?.0;
+        if now == State::Done && *state != State::Done {
+            return Err(LedgerError::Refused("the campaign is over; begin another one".to_owned()));
+        }
+        set_state(ledger, *state, reason).await
+    }
+}
+
+/// Puts the campaign into a state, and says so among its events.
+pub(super) async fn set_state(ledger: &mut Transaction<'_>, state: State, reason: &str) -> Result<(), LedgerError> {
+    ledger.run("UPDATE campaign SET state = $1, reason = $2", &[word(&state)?.into(), reason.into()]).await?;
+    if state == State::Done {
+        // Whoever still works on one hears it with the next beat.
+        ledger.run("UPDATE unit SET state = 'cancelled' WHERE state IN ('ready', 'leased')", &[]).await?;
+    }
+    note(ledger, "state", &serde_json::json!({ "state": state, "reason": reason })).await
+}
+
+/// The campaign's state and its reason.
+///
+/// # Errors
+/// There is no campaign, or the database fails.
+pub(super) async fn state_of(ledger: &mut Transaction<'_>) -> Result<(State, String), LedgerError> {
+    let row = ledger.row("SELECT state, reason FROM campaign", &[]).await?.ok_or(LedgerError::Empty)?;
+    Ok((value(row.text(0)?)?, row.text(1)?.to_owned()))
+}
+
+/// Reads what the campaign was made with, and its Lean.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadManifest;
+
+#[async_trait]
+impl Operation for ReadManifest {
+    type Output = (serde_json::Value, String);
+
+    async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Self::Output, LedgerError> {
+        let row = ledger.row("SELECT manifest, lean FROM campaign", &[]).await?.ok_or(LedgerError::Empty)?;
+        Ok((crate::words::of_json(row.text(0)?)?, row.text(1)?.to_owned()))
+    }
+}
+
+/// Adds an event to the campaign's history.
+#[derive(Clone, Debug)]
+pub struct Note {
+    pub kind: String,
+    pub body: serde_json::Value,
+}
+
+#[async_trait]
+impl Operation for Note {
+    type Output = ();
+
+    async fn run(&self, ledger: &mut Transaction<'_>) -> Result<(), LedgerError> {
+        note(ledger, &self.kind, &self.body).await
+    }
+}
+
+/// Adds an event to the campaign's history.
+pub(super) async fn note(
+    ledger: &mut Transaction<'_>,
+    kind: &str,
+    body: &serde_json::Value,
+) -> Result<(), LedgerError> {
+    let values = [kind.into(), body.to_string().into()];
+    ledger.run("INSERT INTO event (at, kind, body) VALUES ({now}, $1, $2)", &values).await?;
+    Ok(())
+}

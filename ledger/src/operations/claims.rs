@@ -1,0 +1,169 @@
+//! Giving searches out, and taking them back.
+
+use std::collections::btree_map::Entry;
+
+use async_trait::async_trait;
+use stepwise_core::wire::campaign::{self, Bundle, Lease, State};
+
+use super::campaign::state_of;
+use super::sessions::Timing;
+use crate::words::{of_json, value};
+use crate::{LedgerError, Operation, Transaction};
+
+/// Gives a session searches under a claim: the same ones when it asks again under the same.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    pub account: u64,
+    pub claim: campaign::Claim,
+    /// How many at most.
+    pub at_most: u64,
+    pub timing: Timing,
+}
+
+/// What came of a claim.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Granted {
+    Bundle(Bundle),
+    /// The campaign gives out nothing just now, for a reason that it may have been given.
+    Closed(State, String),
+    /// Everything is being worked on, or done.
+    Nothing,
+}
+
+#[async_trait]
+impl Operation for Claim {
+    type Output = Granted;
+
+    async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Granted, LedgerError> {
+        let campaign::Claim { session, claim, .. } = &self.claim;
+        let row = ledger
+            .row(
+                "SELECT last_claim FROM session WHERE id = $1 AND account = $2 AND is_over = 0 {hold}",
+                &[(*session).into(), self.account.into()],
+            )
+            .await?;
+        let row = row.ok_or(LedgerError::Unknown("session"))?;
+        if row.text(0)? != claim {
+            let (state, reason) = state_of(ledger).await?;
+            if state != State::Running {
+                return Ok(Granted::Closed(state, reason));
+            }
+            let n = ledger
+                .run(
+                    "WITH chosen AS MATERIALIZED (
+                       SELECT id FROM unit WHERE state = 'ready' AND not_before <= {now}
+                       AND (crashes < 2 OR crashed_by <> $1) ORDER BY priority, id LIMIT $2 {lock}
+                     )
+                     UPDATE unit SET state = 'leased', attempt = attempt + 1, session = $3, claim = $4,
+                       lease_ends = {now} + $5
+                     FROM chosen WHERE unit.id = chosen.id",
+                    &[
+                        self.account.into(),
+                        self.at_most.into(),
+                        (*session).into(),
+                        claim.into(),
+                        self.timing.lease_ms.into(),
+                    ],
+                )
+                .await?;
+            if n == 0 {
+                return Ok(Granted::Nothing);
+            }
+            ledger
+                .run(
+                    "INSERT INTO lease (unit, attempt, session, claim, given)
+                     SELECT id, attempt, session, claim, {now} FROM unit
+                     WHERE session = $1 AND claim = $2 AND state = 'leased'",
+                    &[(*session).into(), claim.into()],
+                )
+                .await?;
+            ledger
+                .run(
+                    "UPDATE session SET last_claim = $2, seen = {now}, doing = 'working' WHERE id = $1",
+                    &[(*session).into(), claim.into()],
+                )
+                .await?;
+        }
+        bundle(ledger, *session, claim).await.map(Granted::Bundle)
+    }
+}
+
+/// What a session holds under a claim.
+async fn bundle(ledger: &mut Transaction<'_>, session: u64, claim: &str) -> Result<Bundle, LedgerError> {
+    let rows = ledger
+        .rows(
+            "SELECT u.id, u.attempt, u.problem, u.side, u.seed, s.recipe, u.lease_ends - {now}, p.theorem
+             FROM unit u JOIN stage s ON s.number = u.stage JOIN problem p ON p.id = u.problem
+             WHERE u.session = $1 AND u.claim = $2 AND u.state = 'leased' ORDER BY u.priority, u.id",
+            &[session.into(), claim.into()],
+        )
+        .await?;
+    let mut bundle = Bundle::default();
+    for row in rows {
+        let lease = Lease {
+            unit: row.count(0)?,
+            attempt: row.count(1)?,
+            problem: row.count(2)?,
+            side: value(row.text(3)?)?,
+            seed: row.count(4)?,
+            recipe: row.text(5)?.to_owned(),
+            ends_s: u64::try_from(row.int(6)? / 1000).unwrap_or(0),
+        };
+        if let Entry::Vacant(theorem) = bundle.theorems.entry(lease.problem) {
+            theorem.insert(of_json(row.text(7)?)?);
+        }
+        if !bundle.recipes.contains_key(&lease.recipe) {
+            let body = ledger.row("SELECT body FROM recipe WHERE sha = $1", &[lease.recipe.as_str().into()]).await?;
+            bundle.recipes.insert(lease.recipe.clone(), of_json(body.ok_or(LedgerError::Unknown("recipe"))?.text(0)?)?);
+        }
+        bundle.leases.push(lease);
+    }
+    Ok(bundle)
+}
+
+/// Takes searches back that a session does not want; gives how many.
+#[derive(Clone, Debug)]
+pub struct Abandon {
+    pub account: u64,
+    pub abandon: campaign::Abandon,
+}
+
+#[async_trait]
+impl Operation for Abandon {
+    type Output = u64;
+
+    async fn run(&self, ledger: &mut Transaction<'_>) -> Result<u64, LedgerError> {
+        let campaign::Abandon { session, units, leave } = &self.abandon;
+        let known = ledger
+            .run(
+                "UPDATE session SET seen = {now} WHERE id = $1 AND account = $2",
+                &[(*session).into(), self.account.into()],
+            )
+            .await?;
+        if known == 0 {
+            return Err(LedgerError::Unknown("session"));
+        }
+        let mut n = 0;
+        if units.is_empty() {
+            n += ledger
+                .run(
+                    "UPDATE unit SET state = 'ready', session = 0, claim = '' WHERE session = $1 AND state = 'leased'",
+                    &[(*session).into()],
+                )
+                .await?;
+        }
+        for unit in units {
+            n += ledger
+                .run(
+                    "UPDATE unit SET state = 'ready', session = 0, claim = ''
+                     WHERE session = $1 AND state = 'leased' AND id = $2",
+                    &[(*session).into(), (*unit).into()],
+                )
+                .await?;
+        }
+        if *leave {
+            ledger.run("UPDATE session SET is_over = 1, doing = 'leaving' WHERE id = $1", &[(*session).into()]).await?;
+        }
+        Ok(n)
+    }
+}

@@ -1,0 +1,19 @@
+//! What is done to a ledger, a file per subject.
+
+mod accounts;
+mod campaign;
+mod claims;
+mod overview;
+mod results;
+mod sessions;
+mod stages;
+mod verdicts;
+
+pub use self::accounts::{Account, Authenticate, Block, Invite, Join, Revoke, Trust};
+pub use self::campaign::{Create, NewProblem, NewStage, Note, ReadManifest, SetState};
+pub use self::claims::{Abandon, Claim, Granted};
+pub use self::overview::{Event, ReadEvents, ReadOverview, ReadProofs, ReadSessions, SessionView, Solved};
+pub use self::results::{HandIn, LARGEST_PROOF};
+pub use self::sessions::{Beat, Enrol, Reap, Reaped, Timing};
+pub use self::stages::{Advance, Advanced};
+pub use self::verdicts::{Candidate, Judge, Judged, NextCandidate};

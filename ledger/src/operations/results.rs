@@ -1,0 +1,161 @@
+//! Taking in what searches came to.
+
+use async_trait::async_trait;
+use stepwise_core::digest::sha256_of_parts;
+use stepwise_core::wire::campaign::{Ending, Receipt, SearchResult};
+
+use super::sessions::Timing;
+use crate::words::{json, word};
+use crate::{LedgerError, Operation, Transaction};
+
+/// Bytes that a proof may have, and a result's detail.
+pub const LARGEST_PROOF: usize = 256 << 10;
+
+/// Breakdowns after which a search is given up, where two accounts saw them.
+const CRASHES: i64 = 3;
+
+/// Takes in what an account's searches came to, and gives a receipt for each.
+#[derive(Clone, Debug)]
+pub struct HandIn {
+    pub account: u64,
+    pub results: Vec<SearchResult>,
+    pub timing: Timing,
+}
+
+#[async_trait]
+impl Operation for HandIn {
+    type Output = Vec<Receipt>;
+
+    async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Vec<Receipt>, LedgerError> {
+        let mut receipts = Vec::with_capacity(self.results.len());
+        for result in &self.results {
+            receipts.push(match problem_with(result) {
+                Some(reason) => Receipt::Refused { reason },
+                None => self.take(ledger, result).await?,
+            });
+        }
+        Ok(receipts)
+    }
+}
+
+/// What cannot be right about a result, whatever the ledger has.
+fn problem_with(result: &SearchResult) -> Option<String> {
+    let has_proof = result.proof.as_ref().is_some_and(|proof| !proof.is_empty());
+    if has_proof != (result.ending == Ending::Proof) {
+        return Some("a result has a proof exactly when its search ended with one".to_owned());
+    }
+    let n_bytes: usize = result.proof.iter().flatten().map(|tactic| tactic.len() + 1).sum();
+    if n_bytes > LARGEST_PROOF || result.detail.as_ref().is_some_and(|detail| detail.len() > LARGEST_PROOF) {
+        return Some(format!("a proof, and a detail, has at most {LARGEST_PROOF} bytes"));
+    }
+    let is_random = |name: &str| (22..=128).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic());
+    (!is_random(&result.submission)).then(|| "a submission is named by 22 to 128 random characters".to_owned())
+}
+
+impl HandIn {
+    async fn take(&self, ledger: &mut Transaction<'_>, result: &SearchResult) -> Result<Receipt, LedgerError> {
+        let refused = |reason: &str| Ok(Receipt::Refused { reason: reason.to_owned() });
+        let account = i64::try_from(self.account).unwrap_or(i64::MAX);
+        let known = ledger
+            .row("SELECT account FROM result WHERE submission = $1", &[result.submission.as_str().into()])
+            .await?;
+        if let Some(known) = known {
+            return match known.int(0)? == account {
+                true => Ok(Receipt::Duplicate),
+                false => refused("this submission's name is somebody else's"),
+            };
+        }
+        // Held first: whatever else happens to the unit happens before or after.
+        let unit = ledger
+            .row(
+                "SELECT state, attempt, claim, problem, side, crashes, crashed_by FROM unit WHERE id = $1 {hold}",
+                &[result.unit.into()],
+            )
+            .await?;
+        let Some(unit) = unit else { return refused("there is no such search in this campaign") };
+        let lease = ledger
+            .row(
+                "SELECT s.account, l.claim FROM lease l JOIN session s ON s.id = l.session
+                 WHERE l.unit = $1 AND l.attempt = $2",
+                &[result.unit.into(), result.attempt.into()],
+            )
+            .await?;
+        let is_own = match &lease {
+            Some(lease) => lease.int(0)? == account && lease.text(1)? == result.claim,
+            None => false,
+        };
+        // A ledger that was restored from a backup does not know its last leases. A proof needs no lease to be true.
+        if !is_own && result.proof.is_none() {
+            return refused("this account was not given this search under this claim");
+        }
+        let is_current = is_own && unit.text(0)? == "leased" && unit.count(1)? == result.attempt;
+        let proof = result.proof.as_deref().unwrap_or_default();
+        let proof_sha =
+            if proof.is_empty() { String::new() } else { sha256_of_parts(proof.iter().map(String::as_str)) };
+        ledger
+            .run(
+                "INSERT INTO result (unit, attempt, submission, account, ending, detail, proof_sha, cost, lean_cpu_ms,
+                   device_ms, wall_ms, received, is_counted)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, {now}, $12)",
+                &[
+                    result.unit.into(),
+                    result.attempt.into(),
+                    result.submission.as_str().into(),
+                    self.account.into(),
+                    word(&result.ending)?.into(),
+                    result.detail.as_deref().unwrap_or_default().into(),
+                    proof_sha.as_str().into(),
+                    json(&result.cost)?.into(),
+                    (result.cost.lean_cpu_us / 1000).into(),
+                    (result.cost.device_us / 1000).into(),
+                    result.cost.wall_ms.into(),
+                    is_current.into(),
+                ],
+            )
+            .await?;
+        if !proof.is_empty() {
+            ledger
+                .run(
+                    "INSERT INTO candidate (problem, side, proof_sha, proof, length, unit, account, received)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, {now}) ON CONFLICT DO NOTHING",
+                    &[
+                        unit.int(3)?.into(),
+                        unit.text(4)?.into(),
+                        proof_sha.into(),
+                        json(&proof)?.into(),
+                        (proof.len() as u64).into(),
+                        result.unit.into(),
+                        self.account.into(),
+                    ],
+                )
+                .await?;
+        }
+        if !is_current {
+            return Ok(Receipt::Late);
+        }
+        if result.ending == Ending::Crashed {
+            let crashes = unit.int(5)? + 1;
+            let others_saw = !matches!(unit.int(6)?, 0) && unit.int(6)? != account;
+            let state = if crashes >= CRASHES && others_saw { "dead" } else { "ready" };
+            ledger
+                .run(
+                    "UPDATE unit SET state = $2, crashes = $3, crashed_by = $4, not_before = {now} + $5, session = 0,
+                       claim = '' WHERE id = $1",
+                    &[result.unit.into(), state.into(), crashes.into(), account.into(), self.timing.rest_ms.into()],
+                )
+                .await?;
+        } else {
+            ledger
+                .run("UPDATE unit SET state = 'done', session = 0, claim = '' WHERE id = $1", &[result.unit.into()])
+                .await?;
+        }
+        ledger
+            .run(
+                "UPDATE session SET progressed = {now} WHERE id = (SELECT session FROM lease WHERE unit = $1
+                 AND attempt = $2)",
+                &[result.unit.into(), result.attempt.into()],
+            )
+            .await?;
+        Ok(Receipt::Stored)
+    }
+}

@@ -1,0 +1,148 @@
+//! Stages: one after the other, each frozen when all of it has ended.
+
+use async_trait::async_trait;
+use stepwise_core::digest::sha256_of_parts;
+use stepwise_core::wire::campaign::{Side, StageState, State};
+
+use super::campaign::{note, set_state};
+use crate::words::{of_json, value, word};
+use crate::{LedgerError, Operation, Transaction};
+
+/// Breakdowns after which a search keeps nobody waiting.
+const STUCK: u64 = 3;
+
+/// Looks whether the open stage has ended, freezes it then, and opens the next.
+#[derive(Clone, Copy, Debug)]
+pub struct Advance;
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Advanced {
+    /// There is still work.
+    Working,
+    /// No search is left to give out; some are under way, or their proofs wait.
+    Draining,
+    /// The next stage is open.
+    Opened(String),
+    /// The campaign is over.
+    Done,
+}
+
+#[async_trait]
+impl Operation for Advance {
+    type Output = Advanced;
+
+    async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Advanced, LedgerError> {
+        let campaign = ledger.row("SELECT state, seed FROM campaign WHERE id = 1 {hold}", &[]).await?;
+        let campaign = campaign.ok_or(LedgerError::Empty)?;
+        let (state, seed) = (value::<State>(campaign.text(0)?)?, campaign.count(1)?);
+        if matches!(state, State::Done | State::Halted) {
+            return Ok(Advanced::Done);
+        }
+        let stage = ledger.row("SELECT number, state FROM stage WHERE state IN ('open', 'draining')", &[]).await?;
+        let Some(stage) = stage else {
+            set_state(ledger, State::Done, "").await?;
+            return Ok(Advanced::Done);
+        };
+        let number = stage.count(0)?;
+        let row = ledger
+            .row(
+                "SELECT CAST(coalesce(sum(CASE WHEN state = 'ready' AND crashes < $2 THEN 1 ELSE 0 END), 0) AS BIGINT),
+                   CAST(coalesce(sum(CASE WHEN state = 'leased' THEN 1 ELSE 0 END), 0) AS BIGINT)
+                 FROM unit WHERE stage = $1",
+                &[number.into(), STUCK.into()],
+            )
+            .await?
+            .ok_or(LedgerError::Unknown("stage"))?;
+        let (n_ready, n_leased) = (row.count(0)?, row.count(1)?);
+        let n_waiting = n_waiting(ledger).await?;
+        let is_closing = state == State::Finishing;
+        if n_ready > 0 && !is_closing {
+            // A refused proof opens its search again.
+            set_stage(ledger, number, StageState::Open).await?;
+            return Ok(Advanced::Working);
+        }
+        if n_leased > 0 || n_waiting > 0 {
+            set_stage(ledger, number, StageState::Draining).await?;
+            return Ok(Advanced::Draining);
+        }
+        freeze(ledger, number).await?;
+        if !is_closing && let Some(name) = open_next(ledger, seed).await? {
+            return Ok(Advanced::Opened(name));
+        }
+        set_state(ledger, State::Done, "").await?;
+        Ok(Advanced::Done)
+    }
+}
+
+/// Proofs that a verifier has still to look at.
+async fn n_waiting(ledger: &mut Transaction<'_>) -> Result<u64, LedgerError> {
+    let row = ledger
+        .row(
+            "SELECT count(*) FROM candidate c JOIN problem p ON p.id = c.problem
+             WHERE c.state IN ('waiting', 'checking') AND NOT (c.side = 'statement' AND p.standing = 'proved')
+             AND NOT (c.side = 'negation' AND p.standing = 'disproved')",
+            &[],
+        )
+        .await?;
+    row.ok_or(LedgerError::Unknown("proof"))?.count(0)
+}
+
+async fn set_stage(ledger: &mut Transaction<'_>, number: u64, state: StageState) -> Result<(), LedgerError> {
+    let word = word(&state)?;
+    ledger.run("UPDATE stage SET state = $2 WHERE number = $1 AND state <> $2", &[number.into(), word.into()]).await?;
+    Ok(())
+}
+
+/// Closes a stage for good, under the hash of what counted in it.
+async fn freeze(ledger: &mut Transaction<'_>, number: u64) -> Result<(), LedgerError> {
+    ledger.run("UPDATE unit SET state = 'cancelled' WHERE stage = $1 AND state = 'ready'", &[number.into()]).await?;
+    let rows = ledger
+        .rows(
+            "SELECT u.id, r.attempt, r.ending, r.proof_sha FROM unit u JOIN result r ON r.unit = u.id
+             WHERE u.stage = $1 AND r.is_counted = 1 ORDER BY u.id, r.attempt",
+            &[number.into()],
+        )
+        .await?;
+    let mut parts = Vec::with_capacity(4 * rows.len());
+    for row in &rows {
+        parts.extend([row.int(0)?.to_string(), row.int(1)?.to_string()]);
+        parts.extend([row.text(2)?.to_owned(), row.text(3)?.to_owned()]);
+    }
+    let sha = sha256_of_parts(parts.iter().map(String::as_str));
+    ledger
+        .run(
+            "UPDATE stage SET state = $2, frozen = {now}, results_sha = $3 WHERE number = $1",
+            &[number.into(), word(&StageState::Frozen)?.into(), sha.as_str().into()],
+        )
+        .await?;
+    note(ledger, "frozen", &serde_json::json!({ "stage": number, "results": rows.len(), "sha256": sha })).await
+}
+
+/// Opens the first planned stage, and gives its name; `None` when there is none, or nothing is open that it could search.
+pub(super) async fn open_next(ledger: &mut Transaction<'_>, seed: u64) -> Result<Option<String>, LedgerError> {
+    let row = ledger
+        .row("SELECT number, name, sides, tries FROM stage WHERE state = 'planned' ORDER BY number LIMIT 1", &[])
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let (number, name) = (row.count(0)?, row.text(1)?.to_owned());
+    let (sides, tries): (Vec<Side>, u64) = (of_json(row.text(2)?)?, row.count(3)?);
+    let mut n_units = 0;
+    for turn in 0..tries {
+        for (place, side) in (0_u64..).zip(&sides) {
+            // Below 2^53, so that no reader of JSON rounds it.
+            let first = (seed.wrapping_mul(1_000_003).wrapping_add(number * 65_537 + turn * 257)) % (1 << 52);
+            n_units += ledger
+                .run(
+                    "INSERT INTO unit (stage, problem, side, seed, priority)
+                     SELECT $1, id, $2, $3 + id, $4 FROM problem WHERE standing = 'open' ORDER BY id",
+                    &[number.into(), word(side)?.into(), first.into(), (turn * sides.len() as u64 + place).into()],
+                )
+                .await?;
+        }
+    }
+    set_stage(ledger, number, StageState::Open).await?;
+    ledger.run("UPDATE stage SET opened = {now} WHERE number = $1", &[number.into()]).await?;
+    note(ledger, "opened", &serde_json::json!({ "stage": number, "name": name, "searches": n_units })).await?;
+    Ok(Some(name))
+}

@@ -1,0 +1,202 @@
+//! Proofs that wait for a verifier, and what verifiers say.
+
+use async_trait::async_trait;
+use stepwise_core::outcome::Verdict;
+use stepwise_core::problem::Theorem;
+use stepwise_core::wire::campaign::{Side, State};
+
+use super::accounts::{Trust, block};
+use super::campaign::{note, set_state};
+use super::sessions::Timing;
+use crate::words::{json, of_json, value};
+use crate::{LedgerError, Operation, Transaction};
+
+/// How often a proof is given to verifiers that come back with nothing.
+const TRIES: i64 = 3;
+
+/// Refused proofs after which an account is blocked, unless many more were accepted.
+const REFUSED: i64 = 5;
+
+/// A proof to be verified.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    pub id: u64,
+    pub problem: u64,
+    /// The problem's name.
+    pub name: String,
+    pub theorem: Theorem,
+    pub side: Side,
+    pub proof: Vec<String>,
+}
+
+/// Takes the proof that has waited longest, for as long as a verifier may take.
+#[derive(Clone, Copy, Debug)]
+pub struct NextCandidate(pub Timing);
+
+#[async_trait]
+impl Operation for NextCandidate {
+    type Output = Option<Candidate>;
+
+    async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Option<Candidate>, LedgerError> {
+        // A second proof of what is proved says nothing new; one of the contrary would.
+        let chosen = ledger
+            .row(
+                "SELECT c.id, c.problem, p.name, p.theorem, c.side, c.proof
+                 FROM candidate c JOIN problem p ON p.id = c.problem
+                 WHERE c.id = (SELECT d.id FROM candidate d JOIN problem q ON q.id = d.problem
+                   WHERE d.state = 'waiting' AND NOT (d.side = 'statement' AND q.standing = 'proved')
+                   AND NOT (d.side = 'negation' AND q.standing = 'disproved')
+                   ORDER BY d.received, d.id LIMIT 1)",
+                &[],
+            )
+            .await?;
+        let Some(row) = chosen else { return Ok(None) };
+        let candidate = Candidate {
+            id: row.count(0)?,
+            problem: row.count(1)?,
+            name: row.text(2)?.to_owned(),
+            theorem: of_json(row.text(3)?)?,
+            side: value(row.text(4)?)?,
+            proof: of_json(row.text(5)?)?,
+        };
+        let n = ledger
+            .run(
+                "UPDATE candidate SET state = 'checking', tries = tries + 1, checked_until = {now} + $2
+                 WHERE id = $1 AND state = 'waiting'",
+                &[candidate.id.into(), self.0.check_ms.into()],
+            )
+            .await?;
+        // Another verifier was faster.
+        Ok((n > 0).then_some(candidate))
+    }
+}
+
+/// Writes down what a verifier says of a proof.
+#[derive(Clone, Debug)]
+pub struct Judge {
+    pub candidate: u64,
+    /// The verdict; `None` where the verifier could not come to one.
+    pub verdict: Option<Verdict>,
+}
+
+/// What became of a judged proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// It solves its problem.
+    Solved,
+    /// It is right, and the problem was solved already.
+    Known,
+    /// It is wrong.
+    Refused,
+    /// It waits for another verifier, or was given up after several.
+    Undecided,
+    /// It is right, and so is a proof of the contrary: the campaign is halted.
+    Contradiction,
+}
+
+#[async_trait]
+impl Operation for Judge {
+    type Output = Judged;
+
+    async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Judged, LedgerError> {
+        let id = self.candidate;
+        let row = ledger
+            .row("SELECT problem, side, unit, account, state, tries FROM candidate WHERE id = $1 {hold}", &[id.into()])
+            .await?;
+        let row = row.ok_or(LedgerError::Unknown("proof"))?;
+        let (problem, side, unit, account) = (row.count(0)?, row.text(1)?, row.count(2)?, row.count(3)?);
+        if matches!(row.text(4)?, "accepted" | "refused") {
+            return Ok(if row.text(4)? == "accepted" { Judged::Known } else { Judged::Refused });
+        }
+        let Some(verdict) = &self.verdict else {
+            let state = if row.int(5)? >= TRIES { "undecided" } else { "waiting" };
+            ledger.run("UPDATE candidate SET state = $2 WHERE id = $1", &[id.into(), state.into()]).await?;
+            if state == "undecided" {
+                note(ledger, "undecided", &serde_json::json!({ "proof": id, "problem": problem })).await?;
+            }
+            return Ok(Judged::Undecided);
+        };
+        let state = if verdict.accepted { "accepted" } else { "refused" };
+        ledger.run("UPDATE candidate SET state = $2 WHERE id = $1", &[id.into(), state.into()]).await?;
+        ledger
+            .run(
+                "INSERT INTO verdict (candidate, is_accepted, checker, body, given) VALUES ($1, $2, $3, $4, {now})",
+                &[id.into(), verdict.accepted.into(), verdict.checker.as_str().into(), json(verdict)?.into()],
+            )
+            .await?;
+        if !verdict.accepted {
+            self.refuse(ledger, account, unit).await?;
+            return Ok(Judged::Refused);
+        }
+        ledger.run("UPDATE account SET n_valid = n_valid + 1 WHERE id = $1", &[account.into()]).await?;
+        let shown = if side == "statement" { "proved" } else { "disproved" };
+        let standing = ledger.row("SELECT standing, name FROM problem WHERE id = $1 {hold}", &[problem.into()]).await?;
+        let standing = standing.ok_or(LedgerError::Unknown("problem"))?;
+        match standing.text(0)? {
+            "open" => {
+                ledger
+                    .run(
+                        "UPDATE problem SET standing = $2, solved = {now}, candidate = $3 WHERE id = $1",
+                        &[problem.into(), shown.into(), id.into()],
+                    )
+                    .await?;
+                // Those who work on it hear so with their next beat.
+                ledger
+                    .run(
+                        "UPDATE unit SET state = 'cancelled', session = 0, claim = '' WHERE problem = $1
+                         AND state IN ('ready', 'leased')",
+                        &[problem.into()],
+                    )
+                    .await?;
+                note(
+                    ledger,
+                    "solved",
+                    &serde_json::json!({ "problem": problem, "name": standing.text(1)?, "standing": shown }),
+                )
+                .await?;
+                Ok(Judged::Solved)
+            }
+            known if known == shown => Ok(Judged::Known),
+            _ => {
+                let reason = format!(
+                    "`{}` is both proved and disproved: its statement and its negation have accepted proofs",
+                    standing.text(1)?
+                );
+                set_state(ledger, State::Halted, &reason).await?;
+                Ok(Judged::Contradiction)
+            }
+        }
+    }
+}
+
+impl Judge {
+    /// A proof was wrong: its search is not done, and its account answers for it.
+    async fn refuse(&self, ledger: &mut Transaction<'_>, account: u64, unit: u64) -> Result<(), LedgerError> {
+        ledger
+            .run(
+                "UPDATE unit SET state = 'ready' WHERE id = $1 AND state = 'done' AND problem IN
+                   (SELECT id FROM problem WHERE standing = 'open') AND stage IN
+                   (SELECT number FROM stage WHERE state IN ('open', 'draining'))",
+                &[unit.into()],
+            )
+            .await?;
+        let row = ledger
+            .row(
+                "UPDATE account SET n_invalid = n_invalid + 1 WHERE id = $1
+                 RETURNING n_valid, n_invalid, trust, state",
+                &[account.into()],
+            )
+            .await?;
+        let Some(row) = row else { return Ok(()) };
+        let (n_valid, n_invalid) = (row.int(0)?, row.int(1)?);
+        let is_donor = value::<Trust>(row.text(2)?)? == Trust::Donor;
+        if is_donor && row.text(3)? == "active" && n_invalid >= REFUSED && n_invalid * 10 > n_valid {
+            let message = format!(
+                "{n_invalid} proofs from your machines were refused, and {n_valid} accepted; tell the operator, who can let \
+                 you in again"
+            );
+            block(ledger, account, &message).await?;
+        }
+        Ok(())
+    }
+}

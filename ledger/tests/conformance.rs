@@ -1,0 +1,519 @@
+//! What must hold of a ledger, on both databases.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking; clippy exempts test functions but not their helpers")]
+
+mod databases;
+
+use std::collections::BTreeSet;
+
+use databases::{Fresh, Kind, fresh};
+use stepwise_core::outcome::Verdict;
+use stepwise_core::problem::Theorem;
+use stepwise_core::search::CostLedger;
+use stepwise_core::wire::campaign::{
+    self as wire, Bundle, Doing, Ending, Enrolment, Held, Lease, Receipt, Recipe, SearchResult, Side, State,
+};
+use stepwise_ledger::operations::{
+    Abandon, Advance, Advanced, Authenticate, Beat, Block, Candidate, Claim, Create, Enrol, Granted, HandIn, Invite,
+    Join, Judge, Judged, NewProblem, NewStage, NextCandidate, ReadEvents, ReadOverview, ReadProofs, ReadSessions, Reap,
+    SetState, Timing, Trust,
+};
+use stepwise_ledger::{Ledger, LedgerError, hash_of};
+
+/// Runs each test on both databases.
+macro_rules! on_both {
+    ($($name:ident)*) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(super::fresh(super::Kind::Sqlite).await.unwrap()).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                if let Some(fresh) = super::fresh(super::Kind::Postgres).await {
+                    super::$name(fresh).await;
+                }
+            })*
+        }
+    };
+}
+
+on_both! {
+    a_campaign_goes_from_its_first_stage_to_its_end
+    a_claim_that_is_sent_again_gives_the_same_bundle
+    a_contradiction_halts_everything
+    a_late_proof_is_looked_at_and_its_effort_is_not_counted
+    a_proof_is_taken_though_the_ledger_has_forgotten_its_lease
+    a_refused_proof_opens_its_search_again
+    a_search_is_dead_only_after_three_crashes_at_two_accounts
+    a_solved_problem_takes_its_searches_back
+    eight_who_claim_at_once_never_share_a_search
+    invitations_are_good_once_and_not_for_ever
+    liars_are_blocked_and_told_why
+    nobody_hands_in_what_is_not_theirs
+    results_that_are_sent_again_count_once
+    what_a_lost_session_held_goes_to_others
+    what_is_given_back_is_there_at_once
+}
+
+const TIMING: Timing = Timing { lost_ms: 60_000, lease_ms: 600_000, rest_ms: 0, check_ms: 60_000 };
+
+fn secret(n: u64) -> String {
+    format!("{n:0>32}")
+}
+
+async fn campaign(ledger: &Ledger, n_problems: u64, stages: &[(&str, &[Side])]) {
+    let recipe = |name: &str| Recipe {
+        config: serde_json::json!({ "name": name }),
+        policy: "portfolio".to_owned(),
+        lean: "lean".to_owned(),
+    };
+    let problem = |n: u64| NewProblem {
+        name: format!("p{n}"),
+        theorem: Theorem { name: format!("p{n}"), statement: format!("theorem p{n} : True"), ..Theorem::default() },
+    };
+    let stages = stages.iter().map(|(name, sides)| NewStage {
+        name: (*name).to_owned(),
+        recipe: recipe(name),
+        sides: sides.to_vec(),
+        tries: 1,
+    });
+    let create = Create {
+        name: "test".to_owned(),
+        manifest: serde_json::json!({}),
+        lean: "lean".to_owned(),
+        seed: 7,
+        problems: (1..=n_problems).map(problem).collect(),
+        stages: stages.collect(),
+    };
+    ledger.run(create).await.unwrap();
+}
+
+async fn account(ledger: &Ledger, n: u64) -> u64 {
+    let (invitation, token) = (hash_of(&format!("invitation {n}")), hash_of(&format!("token {n}")));
+    let invite = Invite { secret_sha: invitation.clone(), trust: Trust::Donor, uses: 1, lives_ms: 60_000 };
+    ledger.run(invite).await.unwrap();
+    ledger.run(Join { secret_sha: invitation, token_sha: token, name: None }).await.unwrap().0
+}
+
+#[derive(Clone, Copy)]
+struct Worker {
+    account: u64,
+    session: u64,
+}
+
+async fn worker(ledger: &Ledger, n: u64) -> Worker {
+    let account = account(ledger, n).await;
+    session(ledger, account).await
+}
+
+async fn session(ledger: &Ledger, account: u64) -> Worker {
+    let enrolment = Enrolment {
+        protocol: 1,
+        client: "test".to_owned(),
+        lean: "lean".to_owned(),
+        label: "here".to_owned(),
+        cores: 2,
+        memory_mb: 1024,
+    };
+    Worker { account, session: ledger.run(Enrol { account, enrolment }).await.unwrap() }
+}
+
+async fn claim(ledger: &Ledger, worker: Worker, name: &str, at_most: u64) -> Granted {
+    let claim = wire::Claim { session: worker.session, claim: name.to_owned(), want_s: 300 };
+    ledger.run(Claim { account: worker.account, claim, at_most, timing: TIMING }).await.unwrap()
+}
+
+async fn bundle(ledger: &Ledger, worker: Worker, name: &str, at_most: u64) -> Bundle {
+    match claim(ledger, worker, name, at_most).await {
+        Granted::Bundle(bundle) => bundle,
+        other => panic!("{other:?} instead of a bundle"),
+    }
+}
+
+fn result(lease: &Lease, claim: &str, n: u64, ending: Ending) -> SearchResult {
+    SearchResult {
+        submission: secret(n),
+        unit: lease.unit,
+        attempt: lease.attempt,
+        claim: claim.to_owned(),
+        ending,
+        detail: None,
+        proof: (ending == Ending::Proof).then(|| vec![format!("exact {n}")]),
+        cost: CostLedger { lean_cpu_us: 5_000_000, ..CostLedger::default() },
+    }
+}
+
+async fn hand_in(ledger: &Ledger, account: u64, result: SearchResult) -> Receipt {
+    let receipts = ledger.run(HandIn { account, results: vec![result], timing: TIMING }).await.unwrap();
+    receipts.into_iter().next().unwrap()
+}
+
+fn verdict(accepted: bool) -> Verdict {
+    Verdict {
+        accepted,
+        reasons: Vec::new(),
+        checker: "lean".to_owned(),
+        lean_version: "lean".to_owned(),
+        axioms: Vec::new(),
+        unopened: 0,
+        notes: Vec::new(),
+    }
+}
+
+async fn judge(ledger: &Ledger, accepted: bool) -> (Candidate, Judged) {
+    let candidate = ledger.run(NextCandidate(TIMING)).await.unwrap().expect("a proof waits");
+    let verdict = Some(verdict(accepted));
+    let judge = Judge { candidate: candidate.id, verdict };
+    let judged = ledger.run(judge).await.unwrap();
+    (candidate, judged)
+}
+
+async fn a_campaign_goes_from_its_first_stage_to_its_end(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    assert!(matches!(ledger.read(ReadOverview).await, Err(LedgerError::Empty)));
+    campaign(ledger, 3, &[("quick", &[Side::Statement]), ("long", &[Side::Statement, Side::Negation])]).await;
+    let one = worker(ledger, 1).await;
+    let first = bundle(ledger, one, "a", 8).await;
+    assert_eq!(first.leases.len(), 3);
+    assert_eq!(first.theorems[&2].statement, "theorem p2 : True");
+    assert_eq!(first.recipes.len(), 1);
+    assert_eq!(claim(ledger, one, "b", 8).await, Granted::Nothing);
+    assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Draining);
+    for (n, lease) in (0..).zip(&first.leases) {
+        let ending = if n == 0 { Ending::Proof } else { Ending::OutOfBudget };
+        assert_eq!(hand_in(ledger, one.account, result(lease, "a", n, ending)).await, Receipt::Stored);
+    }
+    assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Draining, "its proof waits");
+    let (candidate, judged) = judge(ledger, true).await;
+    assert_eq!((candidate.name.as_str(), judged), ("p1", Judged::Solved));
+    assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Opened("long".to_owned()));
+    let second = bundle(ledger, one, "c", 8).await;
+    let sides: Vec<(u64, Side)> = second.leases.iter().map(|lease| (lease.problem, lease.side)).collect();
+    let (statement, negation) = (Side::Statement, Side::Negation);
+    assert_eq!(sides, [(2, statement), (3, statement), (2, negation), (3, negation)]);
+    for (n, lease) in (10..).zip(&second.leases) {
+        let ending = if n == 12 { Ending::Proof } else { Ending::Exhausted };
+        assert_eq!(hand_in(ledger, one.account, result(lease, "c", n, ending)).await, Receipt::Stored);
+    }
+    assert_eq!(judge(ledger, true).await.1, Judged::Solved);
+    assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Done);
+    assert_eq!(claim(ledger, one, "d", 8).await, Granted::Closed(State::Done, String::new()));
+    let overview = ledger.read(ReadOverview).await.unwrap();
+    assert_eq!((overview.problems.proved, overview.problems.disproved, overview.problems.open), (1, 1, 1));
+    assert_eq!((overview.cost.searches, overview.cost.proofs, overview.cost.lean_cpu_ms), (7, 2, 35_000));
+    assert_eq!(overview.cost, overview.day);
+    assert_eq!(overview.stages.iter().map(|stage| stage.done).collect::<Vec<_>>(), [3, 4]);
+    let proofs = ledger.read(ReadProofs { after: 0, at_most: 10 }).await.unwrap();
+    let names: Vec<(&str, Side)> = proofs.iter().map(|(_, solved)| (solved.name.as_str(), solved.side)).collect();
+    assert_eq!(names, [("p1", statement), ("p2", negation)]);
+    let kinds: Vec<String> =
+        ledger.read(ReadEvents { after: 0, at_most: 99 }).await.unwrap().into_iter().map(|event| event.kind).collect();
+    assert_eq!(
+        kinds,
+        ["created", "opened", "joined", "solved", "frozen", "opened", "solved", "frozen", "state"].map(str::to_owned)
+    );
+}
+
+async fn a_claim_that_is_sent_again_gives_the_same_bundle(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 9, &[("quick", &[Side::Statement])]).await;
+    let one = worker(ledger, 1).await;
+    let first = bundle(ledger, one, "a", 3).await;
+    let again = bundle(ledger, one, "a", 3).await;
+    assert_eq!(first.leases.iter().map(|lease| lease.unit).collect::<Vec<_>>(), [1, 2, 3]);
+    let named = |bundle: &Bundle| bundle.leases.iter().map(|lease| (lease.unit, lease.attempt)).collect::<Vec<_>>();
+    assert_eq!(named(&first), named(&again));
+    assert_eq!(named(&bundle(ledger, one, "b", 3).await), [(4, 1), (5, 1), (6, 1)]);
+}
+
+async fn results_that_are_sent_again_count_once(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 2, &[("quick", &[Side::Statement])]).await;
+    let one = worker(ledger, 1).await;
+    let bundle = bundle(ledger, one, "a", 2).await;
+    let first = result(&bundle.leases[0], "a", 1, Ending::Exhausted);
+    assert_eq!(hand_in(ledger, one.account, first.clone()).await, Receipt::Stored);
+    assert_eq!(hand_in(ledger, one.account, first.clone()).await, Receipt::Duplicate);
+    // The same search under another name is too late: its attempt is over.
+    let again = SearchResult { submission: secret(2), ..first };
+    assert_eq!(hand_in(ledger, one.account, again).await, Receipt::Late);
+    assert_eq!(ledger.read(ReadOverview).await.unwrap().cost.searches, 1);
+}
+
+async fn nobody_hands_in_what_is_not_theirs(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 2, &[("quick", &[Side::Statement])]).await;
+    let (one, two) = (worker(ledger, 1).await, worker(ledger, 2).await);
+    let bundle = bundle(ledger, one, "a", 1).await;
+    let lease = &bundle.leases[0];
+    let is_refused = |receipt: Receipt| matches!(receipt, Receipt::Refused { .. });
+    let mine = || result(lease, "a", 1, Ending::Exhausted);
+    assert!(is_refused(hand_in(ledger, two.account, mine()).await), "another's token");
+    assert!(is_refused(hand_in(ledger, one.account, SearchResult { claim: "b".to_owned(), ..mine() }).await));
+    assert!(is_refused(hand_in(ledger, one.account, SearchResult { attempt: 2, ..mine() }).await));
+    assert!(is_refused(hand_in(ledger, one.account, SearchResult { unit: 99, ..mine() }).await));
+    assert!(is_refused(hand_in(ledger, one.account, SearchResult { submission: "1".to_owned(), ..mine() }).await));
+    let proof = Some(vec!["trivial".to_owned()]);
+    assert!(is_refused(hand_in(ledger, one.account, SearchResult { proof: proof.clone(), ..mine() }).await));
+    let long = Some(vec!["x".repeat(300 << 10)]);
+    assert!(is_refused(
+        hand_in(ledger, one.account, SearchResult { proof: long, ending: Ending::Proof, ..mine() }).await
+    ));
+    assert_eq!(hand_in(ledger, one.account, mine()).await, Receipt::Stored);
+    assert!(is_refused(hand_in(ledger, two.account, mine()).await), "another's submission");
+    let beat = wire::Beat { session: one.session, doing: Doing::Idle, held: Vec::new() };
+    assert!(matches!(ledger.run(Beat { account: two.account, beat }).await, Err(LedgerError::Unknown("session"))));
+}
+
+async fn what_a_lost_session_held_goes_to_others(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 2, &[("quick", &[Side::Statement])]).await;
+    let (one, two) = (worker(ledger, 1).await, worker(ledger, 2).await);
+    let first = bundle(ledger, one, "a", 2).await;
+    ledger.put_ahead(59_000);
+    assert_eq!(ledger.run(Reap(TIMING)).await.unwrap().units, 0);
+    let beat = |worker: Worker, held: Vec<Held>| Beat {
+        account: worker.account,
+        beat: wire::Beat { session: worker.session, doing: Doing::Working, held },
+    };
+    ledger.run(beat(two, Vec::new())).await.unwrap();
+    ledger.put_ahead(2_000);
+    let reaped = ledger.run(Reap(TIMING)).await.unwrap();
+    assert_eq!((reaped.sessions, reaped.units), (1, 2));
+    assert_eq!(ledger.read(ReadSessions).await.unwrap().len(), 1);
+    let second = bundle(ledger, two, "b", 2).await;
+    assert!(second.leases.iter().all(|lease| lease.attempt == 2));
+    // A lease ends even where its session goes on.
+    for _ in 0..11 {
+        ledger.put_ahead(55_000);
+        let held = vec![Held { unit: 1, attempt: 2, expansions: 3 }];
+        let beaten = ledger.run(beat(two, held)).await.unwrap();
+        ledger.run(Reap(TIMING)).await.unwrap();
+        if !beaten.revoked.is_empty() {
+            assert_eq!(beaten.revoked, [1]);
+            return;
+        }
+    }
+    let held = vec![Held { unit: 1, attempt: 2, expansions: 3 }];
+    assert_eq!(ledger.run(beat(two, held)).await.unwrap().revoked, [1]);
+    // What is found after all is looked at, from whoever was given it.
+    let proof = result(&first.leases[0], "a", 5, Ending::Proof);
+    assert_eq!(hand_in(ledger, one.account, proof).await, Receipt::Late);
+}
+
+async fn a_late_proof_is_looked_at_and_its_effort_is_not_counted(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 1, &[("quick", &[Side::Statement])]).await;
+    let (one, two) = (worker(ledger, 1).await, worker(ledger, 2).await);
+    let first = bundle(ledger, one, "a", 1).await;
+    ledger.put_ahead(61_000);
+    ledger.run(Reap(TIMING)).await.unwrap();
+    let two = session(ledger, two.account).await;
+    let second = bundle(ledger, two, "b", 1).await;
+    assert_eq!(
+        hand_in(ledger, two.account, result(&second.leases[0], "b", 1, Ending::OutOfBudget)).await,
+        Receipt::Stored
+    );
+    assert_eq!(hand_in(ledger, one.account, result(&first.leases[0], "a", 2, Ending::Proof)).await, Receipt::Late);
+    assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Draining);
+    assert_eq!(judge(ledger, true).await.1, Judged::Solved);
+    let overview = ledger.read(ReadOverview).await.unwrap();
+    assert_eq!((overview.problems.proved, overview.cost.searches), (1, 1));
+}
+
+async fn a_proof_is_taken_though_the_ledger_has_forgotten_its_lease(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 1, &[("quick", &[Side::Statement])]).await;
+    let one = worker(ledger, 1).await;
+    let lease =
+        Lease { unit: 1, attempt: 4, problem: 1, side: Side::Statement, seed: 0, recipe: String::new(), ends_s: 0 };
+    assert_eq!(hand_in(ledger, one.account, result(&lease, "gone", 1, Ending::Proof)).await, Receipt::Late);
+    assert_eq!(judge(ledger, true).await.1, Judged::Solved);
+}
+
+async fn a_refused_proof_opens_its_search_again(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 1, &[("quick", &[Side::Statement])]).await;
+    let one = worker(ledger, 1).await;
+    let first = bundle(ledger, one, "a", 1).await;
+    hand_in(ledger, one.account, result(&first.leases[0], "a", 1, Ending::Proof)).await;
+    assert_eq!(judge(ledger, false).await.1, Judged::Refused);
+    assert_eq!(ledger.read(ReadOverview).await.unwrap().problems.proved, 0);
+    assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Working);
+    let second = bundle(ledger, one, "b", 1).await;
+    assert_eq!(second.leases[0].attempt, 2);
+    // The same text again is refused already: nothing waits, nothing is solved.
+    let again =
+        SearchResult { proof: Some(vec!["exact 1".to_owned()]), ..result(&second.leases[0], "b", 2, Ending::Proof) };
+    assert_eq!(hand_in(ledger, one.account, again).await, Receipt::Stored);
+    assert_eq!(ledger.run(NextCandidate(TIMING)).await.unwrap(), None);
+}
+
+async fn a_verifier_that_fails(ledger: &Ledger) -> Judged {
+    let candidate = ledger.run(NextCandidate(TIMING)).await.unwrap().unwrap();
+    ledger.run(Judge { candidate: candidate.id, verdict: None }).await.unwrap()
+}
+
+async fn a_contradiction_halts_everything(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 2, &[("quick", &[Side::Statement, Side::Negation])]).await;
+    let one = worker(ledger, 1).await;
+    let all = bundle(ledger, one, "a", 9).await;
+    let of = |side| all.leases.iter().find(|lease| lease.problem == 1 && lease.side == side).unwrap();
+    hand_in(ledger, one.account, result(of(Side::Statement), "a", 1, Ending::Proof)).await;
+    assert_eq!(a_verifier_that_fails(ledger).await, Judged::Undecided);
+    assert_eq!(judge(ledger, true).await.1, Judged::Solved);
+    assert_eq!(hand_in(ledger, one.account, result(of(Side::Negation), "a", 2, Ending::Proof)).await, Receipt::Late);
+    assert_eq!(judge(ledger, true).await.1, Judged::Contradiction);
+    let overview = ledger.read(ReadOverview).await.unwrap();
+    assert_eq!(overview.state, State::Halted);
+    assert!(overview.reason.unwrap().contains("p1"));
+    assert!(matches!(claim(ledger, one, "b", 1).await, Granted::Closed(State::Halted, _)));
+    assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Done);
+}
+
+async fn a_solved_problem_takes_its_searches_back(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 2, &[("quick", &[Side::Statement, Side::Negation])]).await;
+    let (one, two) = (worker(ledger, 1).await, worker(ledger, 2).await);
+    let first = bundle(ledger, one, "a", 1).await;
+    let others = bundle(ledger, two, "b", 9).await;
+    hand_in(ledger, one.account, result(&first.leases[0], "a", 1, Ending::Proof)).await;
+    judge(ledger, true).await;
+    let held: Vec<Held> =
+        others.leases.iter().map(|lease| Held { unit: lease.unit, attempt: lease.attempt, expansions: 0 }).collect();
+    let beat = wire::Beat { session: two.session, doing: Doing::Working, held };
+    let revoked = ledger.run(Beat { account: two.account, beat }).await.unwrap().revoked;
+    let of_first: Vec<u64> = others.leases.iter().filter(|lease| lease.problem == 1).map(|lease| lease.unit).collect();
+    assert_eq!(revoked, of_first);
+    assert_eq!(ledger.read(ReadOverview).await.unwrap().stages[0].cancelled, 1);
+}
+
+async fn a_search_is_dead_only_after_three_crashes_at_two_accounts(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 1, &[("quick", &[Side::Statement])]).await;
+    let (one, two) = (worker(ledger, 1).await, worker(ledger, 2).await);
+    for n in 0..2 {
+        let name = format!("a{n}");
+        let lease = bundle(ledger, one, &name, 1).await.leases.remove(0);
+        hand_in(ledger, one.account, result(&lease, &name, n, Ending::Crashed)).await;
+    }
+    assert_eq!(claim(ledger, one, "c", 1).await, Granted::Nothing, "somebody else is to see it");
+    let lease = bundle(ledger, two, "b", 1).await.leases.remove(0);
+    assert_eq!(lease.attempt, 3);
+    hand_in(ledger, two.account, result(&lease, "b", 9, Ending::Crashed)).await;
+    assert_eq!(ledger.read(ReadOverview).await.unwrap().stages[0].dead, 1);
+    assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Done);
+}
+
+async fn eight_who_claim_at_once_never_share_a_search(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 400, &[("quick", &[Side::Statement])]).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 1..=8 {
+        let one = worker(ledger, n).await;
+        let ledger = ledger.clone();
+        tasks.spawn(async move {
+            let mut units = Vec::new();
+            for turn in 0..25 {
+                let name = format!("{n}-{turn}");
+                let Granted::Bundle(bundle) = claim(&ledger, one, &name, 3).await else { break };
+                for lease in &bundle.leases {
+                    let made = result(lease, &name, n * 1_000_000 + lease.unit, Ending::Exhausted);
+                    assert_eq!(hand_in(&ledger, one.account, made).await, Receipt::Stored);
+                }
+                units.extend(bundle.leases.iter().map(|lease| lease.unit));
+            }
+            units
+        });
+    }
+    let units: Vec<u64> = tasks.join_all().await.into_iter().flatten().collect();
+    assert_eq!(units.len(), 400);
+    assert_eq!(units.iter().collect::<BTreeSet<_>>().len(), 400);
+    assert_eq!(ledger.read(ReadOverview).await.unwrap().cost.searches, 400);
+}
+
+async fn invitations_are_good_once_and_not_for_ever(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 1, &[("quick", &[Side::Statement])]).await;
+    let join = |secret: &str, token: &str| Join {
+        secret_sha: hash_of(secret),
+        token_sha: hash_of(token),
+        name: Some("  ada ".to_owned()),
+    };
+    let invite = |secret: &str| Invite { secret_sha: hash_of(secret), trust: Trust::Donor, uses: 1, lives_ms: 5_000 };
+    ledger.run(invite("x")).await.unwrap();
+    ledger.run(invite("y")).await.unwrap();
+    let (id, name) = ledger.run(join("x", "t")).await.unwrap();
+    assert_eq!(name, "test");
+    let account = ledger.read(Authenticate { token_sha: hash_of("t") }).await.unwrap().unwrap();
+    assert_eq!((account.id, account.name.as_str(), account.blocked), (id, "ada", None));
+    assert_eq!(ledger.read(Authenticate { token_sha: hash_of("u") }).await.unwrap(), None);
+    let said = |refused: Result<_, LedgerError>| refused.map(|_: (u64, String)| ()).unwrap_err().to_string();
+    assert_eq!(said(ledger.run(join("x", "u")).await), "the invitation is used up; ask for a new one");
+    assert_eq!(said(ledger.run(join("z", "u")).await), "the invitation is not known here; ask for a new one");
+    ledger.put_ahead(6_000);
+    assert_eq!(said(ledger.run(join("y", "u")).await), "the invitation has expired; ask for a new one");
+}
+
+async fn liars_are_blocked_and_told_why(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 9, &[("quick", &[Side::Statement])]).await;
+    let one = worker(ledger, 1).await;
+    let all = bundle(ledger, one, "a", 9).await;
+    for (n, lease) in (0..5).zip(&all.leases) {
+        hand_in(ledger, one.account, result(lease, "a", n, Ending::Proof)).await;
+        assert_eq!(judge(ledger, false).await.1, Judged::Refused);
+    }
+    let account = ledger.read(Authenticate { token_sha: hash_of("token 1") }).await.unwrap().unwrap();
+    assert!(account.blocked.unwrap().starts_with("5 proofs from your machines were refused"));
+    let overview = ledger.read(ReadOverview).await.unwrap();
+    assert_eq!((overview.stages[0].ready, overview.sessions), (9, 0));
+    let unknown = ledger.run(Block { account: 99, message: String::new() }).await;
+    assert!(matches!(unknown, Err(LedgerError::Unknown("account"))));
+}
+
+async fn what_is_given_back_is_there_at_once(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 4, &[("quick", &[Side::Statement])]).await;
+    let (one, two) = (worker(ledger, 1).await, worker(ledger, 2).await);
+    bundle(ledger, one, "a", 4).await;
+    let abandon = |units: &[u64], leave| Abandon {
+        account: one.account,
+        abandon: wire::Abandon { session: one.session, units: units.to_vec(), leave },
+    };
+    assert_eq!(ledger.run(abandon(&[2, 99], false)).await.unwrap(), 1);
+    assert_eq!(bundle(ledger, two, "b", 4).await.leases[0].unit, 2);
+    assert_eq!(ledger.run(abandon(&[], true)).await.unwrap(), 3);
+    assert_eq!(bundle(ledger, two, "c", 4).await.leases.len(), 3);
+    ledger.run(SetState(State::Paused, String::new())).await.unwrap();
+    assert_eq!(claim(ledger, two, "d", 4).await, Granted::Closed(State::Paused, String::new()));
+    // A bundle that was given is given again, whatever the campaign does since.
+    assert_eq!(bundle(ledger, two, "c", 4).await.leases.len(), 3);
+    ledger.run(SetState(State::Done, String::new())).await.unwrap();
+    assert!(ledger.run(SetState(State::Running, String::new())).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_of_a_later_version_is_left_alone() {
+    use sqlx::{ConnectOptions, Executor};
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let Some(Fresh { address, .. }) = &fresh(kind).await else { continue };
+        let later = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                     VALUES (7, 'later', TRUE, 'x', 0)";
+        match address {
+            stepwise_ledger::Address::File(path) => {
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+                options.connect().await.unwrap().execute(later).await.unwrap();
+            }
+            stepwise_ledger::Address::Server(address) => {
+                let options: sqlx::postgres::PgConnectOptions = address.parse().unwrap();
+                options.connect().await.unwrap().execute(later).await.unwrap();
+            }
+        }
+        let error = Ledger::open(address).await.err().unwrap();
+        assert!(matches!(error, LedgerError::Newer { found: 7, known: 1 }), "{error}");
+    }
+}
