@@ -92,7 +92,7 @@ async fn campaign(ledger: &Ledger, n_problems: u64, stages: &[(&str, &[Side])]) 
 
 async fn account(ledger: &Ledger, n: u64) -> u64 {
     let (invitation, token) = (hash_of(&format!("invitation {n}")), hash_of(&format!("token {n}")));
-    let invite = Invite { secret_sha: invitation.clone(), trust: Trust::Donor, uses: 1, lives_ms: 60_000 };
+    let invite = Invite { secret_sha: invitation.clone(), trust: Trust::Operator, uses: 1, lives_ms: 60_000 };
     ledger.run(invite).await.unwrap();
     ledger.run(Join { secret_sha: invitation, token_sha: token, name: None }).await.unwrap().0
 }
@@ -114,15 +114,15 @@ async fn session(ledger: &Ledger, account: u64) -> Worker {
         client: "test".to_owned(),
         lean: "lean".to_owned(),
         label: "here".to_owned(),
-        cores: 2,
+        cores: 1,
         memory_mb: 1024,
     };
     Worker { account, session: ledger.run(Enrol { account, enrolment }).await.unwrap() }
 }
 
 async fn claim(ledger: &Ledger, worker: Worker, name: &str, at_most: u64) -> Granted {
-    let claim = wire::Claim { session: worker.session, claim: name.to_owned(), want_s: 300 };
-    ledger.run(Claim { account: worker.account, claim, at_most, timing: TIMING }).await.unwrap()
+    let claim = wire::Claim { session: worker.session, claim: name.to_owned(), want_s: at_most };
+    ledger.run(Claim { account: worker.account, claim, pace_ms: 1000, timing: TIMING }).await.unwrap()
 }
 
 async fn bundle(ledger: &Ledger, worker: Worker, name: &str, at_most: u64) -> Bundle {
@@ -461,13 +461,20 @@ async fn invitations_are_good_once_and_not_for_ever(fresh: Fresh) {
 async fn liars_are_blocked_and_told_why(fresh: Fresh) {
     let ledger = &fresh.ledger;
     campaign(ledger, 9, &[("quick", &[Side::Statement])]).await;
-    let one = worker(ledger, 1).await;
-    let all = bundle(ledger, one, "a", 9).await;
-    for (n, lease) in (0..5).zip(&all.leases) {
-        hand_in(ledger, one.account, result(lease, "a", n, Ending::Proof)).await;
+    let (secret_sha, token_sha) = (hash_of("a donor's"), hash_of("token"));
+    let invite = Invite { secret_sha: secret_sha.clone(), trust: Trust::Donor, uses: 1, lives_ms: 60_000 };
+    ledger.run(invite).await.unwrap();
+    let donor = ledger.run(Join { secret_sha, token_sha: token_sha.clone(), name: None }).await.unwrap().0;
+    let one = session(ledger, donor).await;
+    for n in 0..5 {
+        let name = format!("a{n}");
+        // Who is new gets as many as it has cores.
+        let lease = bundle(ledger, one, &name, 9).await.leases;
+        assert_eq!(lease.len(), 1);
+        hand_in(ledger, one.account, result(&lease[0], &name, n, Ending::Proof)).await;
         assert_eq!(judge(ledger, false).await.1, Judged::Refused);
     }
-    let account = ledger.read(Authenticate { token_sha: hash_of("token 1") }).await.unwrap().unwrap();
+    let account = ledger.read(Authenticate { token_sha }).await.unwrap().unwrap();
     assert!(account.blocked.unwrap().starts_with("5 proofs from your machines were refused"));
     let overview = ledger.read(ReadOverview).await.unwrap();
     assert_eq!((overview.stages[0].ready, overview.sessions), (9, 0));

@@ -123,6 +123,7 @@ CREATE TABLE result (
 );
 CREATE UNIQUE INDEX result_counted ON result (unit, attempt) WHERE is_counted = 1;
 CREATE INDEX result_received ON result (received);
+CREATE INDEX result_account ON result (account);
 
 CREATE TABLE candidate (
   id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

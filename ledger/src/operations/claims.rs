@@ -5,6 +5,7 @@ use std::collections::btree_map::Entry;
 use async_trait::async_trait;
 use stepwise_core::wire::campaign::{self, Bundle, Lease, State};
 
+use super::accounts::Trust;
 use super::campaign::state_of;
 use super::sessions::Timing;
 use crate::words::{of_json, value};
@@ -15,10 +16,16 @@ use crate::{LedgerError, Operation, Transaction};
 pub struct Claim {
     pub account: u64,
     pub claim: campaign::Claim,
-    /// How many at most.
-    pub at_most: u64,
+    /// How long a search takes by experience, in milliseconds.
+    pub pace_ms: u64,
     pub timing: Timing,
 }
+
+/// Searches that a bundle may have.
+const LARGEST_BUNDLE: u64 = 64;
+
+/// Results that a donor has to hand in before bundles become large: who is new may be gone in a minute.
+const KNOWN_AFTER: i64 = 10;
 
 /// What came of a claim.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +45,7 @@ impl Operation for Claim {
         let campaign::Claim { session, claim, .. } = &self.claim;
         let row = ledger
             .row(
-                "SELECT last_claim FROM session WHERE id = $1 AND account = $2 AND is_over = 0 {hold}",
+                "SELECT last_claim, cores FROM session WHERE id = $1 AND account = $2 AND is_over = 0 {hold}",
                 &[(*session).into(), self.account.into()],
             )
             .await?;
@@ -48,6 +55,7 @@ impl Operation for Claim {
             if state != State::Running {
                 return Ok(Granted::Closed(state, reason));
             }
+            let at_most = self.at_most(ledger, row.count(1)?).await?;
             let n = ledger
                 .run(
                     "WITH chosen AS MATERIALIZED (
@@ -59,7 +67,7 @@ impl Operation for Claim {
                      FROM chosen WHERE unit.id = chosen.id",
                     &[
                         self.account.into(),
-                        self.at_most.into(),
+                        at_most.into(),
                         (*session).into(),
                         claim.into(),
                         self.timing.lease_ms.into(),
@@ -85,6 +93,26 @@ impl Operation for Claim {
                 .await?;
         }
         bundle(ledger, *session, claim).await.map(Granted::Bundle)
+    }
+}
+
+impl Claim {
+    /// How many searches keep so many cores busy for as long as the session wants.
+    async fn at_most(&self, ledger: &mut Transaction<'_>, cores: u64) -> Result<u64, LedgerError> {
+        let cores = cores.clamp(1, LARGEST_BUNDLE);
+        let account = ledger
+            .row(
+                "SELECT trust, (SELECT count(*) FROM (SELECT 1 FROM result r WHERE r.account = a.id LIMIT $2) AS handed_in)
+                 FROM account a WHERE id = $1",
+                &[self.account.into(), KNOWN_AFTER.into()],
+            )
+            .await?
+            .ok_or(LedgerError::Unknown("account"))?;
+        if value::<Trust>(account.text(0)?)? == Trust::Donor && account.int(1)? < KNOWN_AFTER {
+            return Ok(cores);
+        }
+        let wanted = self.claim.want_s.saturating_mul(1000).saturating_mul(cores) / self.pace_ms.max(1);
+        Ok(wanted.clamp(cores, LARGEST_BUNDLE))
     }
 }
 

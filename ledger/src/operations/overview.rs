@@ -122,6 +122,27 @@ async fn effort(ledger: &mut Transaction<'_>, within: Option<u64>) -> Result<Eff
     Ok(effort)
 }
 
+/// Reads how long a search takes, in milliseconds, by those that ended last; `None` before any has.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadPace;
+
+#[async_trait]
+impl Operation for ReadPace {
+    type Output = Option<u64>;
+
+    async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Option<u64>, LedgerError> {
+        let row = ledger
+            .row(
+                "SELECT count(*), CAST(coalesce(sum(wall_ms), 0) AS BIGINT) FROM
+                   (SELECT wall_ms FROM result WHERE is_counted = 1 ORDER BY id DESC LIMIT 200) AS recent",
+                &[],
+            )
+            .await?
+            .ok_or(LedgerError::Empty)?;
+        Ok(row.count(1)?.checked_div(row.count(0)?))
+    }
+}
+
 /// A session, for its operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionView {
