@@ -13,7 +13,7 @@ mod migrations;
 pub mod operations;
 mod words;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -77,6 +77,17 @@ impl Ledger {
         match &*self.engine {
             Engine::Sqlite(engine) => engine.read(operation).await,
             Engine::Postgres(engine) => engine.run(operation).await,
+        }
+    }
+
+    /// Copies a ledger in a file to another file, while others go on writing.
+    ///
+    /// # Errors
+    /// It is in no file, or the copy cannot be written.
+    pub async fn copy_to(&self, path: &Path) -> Result<(), LedgerError> {
+        match &*self.engine {
+            Engine::Sqlite(engine) => engine.copy_to(path).await,
+            Engine::Postgres(_) => Err(LedgerError::Refused("PostgreSQL is copied by `pg_dump`".to_owned())),
         }
     }
 

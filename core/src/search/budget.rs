@@ -28,6 +28,21 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// The budget, larger by a factor where it is bounded; passes and samples stay.
+    #[must_use]
+    pub fn grown(&self, factor: f64) -> Self {
+        let times = |limit: Option<u64>| limit.map(|limit| (limit as f64 * factor) as u64);
+        Self {
+            expansions: (f64::from(self.expansions) * factor) as u32,
+            wall_ms: times(self.wall_ms),
+            tactics: times(self.tactics),
+            tokens: times(self.tokens),
+            lean_cpu_ms: times(self.lean_cpu_ms),
+            cost_ms: times(self.cost_ms),
+            ..self.clone()
+        }
+    }
+
     /// One pass of so many expansions, with so many candidates in each, and no other limit.
     #[must_use]
     pub fn new(samples: u32, expansions: u32) -> Self {

@@ -94,7 +94,7 @@ pub fn event_line(event: &TimedEvent) -> String {
 }
 
 /// A configuration as the header writes it; records keep and hash it.
-pub(crate) fn config_value(config: &SearchConfig) -> serde_json::Value {
+pub fn config_value(config: &SearchConfig) -> serde_json::Value {
     serde_json::to_value(wire::Config::from(config)).expect("wire types have string keys and cannot fail to serialise")
 }
 

@@ -66,6 +66,12 @@ impl Sqlite {
         let mut transaction = self.reads.begin().await?;
         operation.run(&mut Transaction::sqlite(&mut transaction, self.ahead_ms.load(Ordering::Relaxed))).await
     }
+
+    pub(crate) async fn copy_to(&self, path: &Path) -> Result<(), LedgerError> {
+        let path = path.to_str().ok_or_else(|| LedgerError::Refused("the copy's name is no text".to_owned()))?;
+        sqlx::query("VACUUM INTO $1").bind(path).execute(&self.reads).await?;
+        Ok(())
+    }
 }
 
 /// An operation that waits for the writer, and whoever waits for its answer.

@@ -18,6 +18,7 @@ pub(crate) enum Kind {
 /// An empty ledger, and what has to live as long as it.
 pub(crate) struct Fresh {
     pub(crate) ledger: Ledger,
+    #[allow(dead_code, reason = "not every test opens it again")]
     pub(crate) address: Address,
     _folder: Option<TempDir>,
 }
