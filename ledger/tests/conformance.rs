@@ -177,7 +177,7 @@ async fn a_campaign_goes_from_its_first_stage_to_its_end(fresh: Fresh) {
     let one = worker(ledger, 1).await;
     let first = bundle(ledger, one, "a", 8).await;
     assert_eq!(first.leases.len(), 3);
-    assert_eq!(first.theorems[&2].statement, "theorem p2 : True");
+    assert_eq!(first.theorems[&first.leases[1].statement].statement, "theorem p2 : True");
     assert_eq!(first.recipes.len(), 1);
     assert_eq!(claim(ledger, one, "b", 8).await, Granted::Nothing);
     assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Draining);
@@ -327,8 +327,16 @@ async fn a_proof_is_taken_though_the_ledger_has_forgotten_its_lease(fresh: Fresh
     let ledger = &fresh.ledger;
     campaign(ledger, 1, &[("quick", &[Side::Statement])]).await;
     let one = worker(ledger, 1).await;
-    let lease =
-        Lease { unit: 1, attempt: 4, problem: 1, side: Side::Statement, seed: 0, recipe: String::new(), ends_s: 0 };
+    let lease = Lease {
+        unit: 1,
+        attempt: 4,
+        problem: 1,
+        statement: String::new(),
+        side: Side::Statement,
+        seed: 0,
+        recipe: String::new(),
+        ends_s: 0,
+    };
     assert_eq!(hand_in(ledger, one.account, result(&lease, "gone", 1, Ending::Proof)).await, Receipt::Late);
     assert_eq!(judge(ledger, true).await.1, Judged::Solved);
 }

@@ -1,7 +1,9 @@
 //! Native side of stepwise: hosts that run Lean, the pool over them, the executor that carries out a search's commands,
 //! set-up, and the command line.
 
+pub mod campaign;
 pub mod cli;
+pub mod donor;
 pub mod lean;
 pub mod learn;
 pub mod measured;

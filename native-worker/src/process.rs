@@ -111,6 +111,17 @@ pub enum ProcessError {
     Io(#[from] io::Error),
 }
 
+/// Has this thread, those that it starts, and their children work only when nobody else wants the processor. Before there
+/// are any other threads that is the whole program. Does nothing where the system has no such thing.
+///
+/// # Errors
+/// The system refuses it.
+pub fn give_way() -> io::Result<()> {
+    #[cfg(unix)]
+    rustix::process::nice(19)?;
+    Ok(())
+}
+
 fn said(last_words: &str) -> String {
     if last_words.is_empty() { String::new() } else { format!("; it said: {last_words}") }
 }

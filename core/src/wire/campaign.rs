@@ -124,8 +124,8 @@ pub struct Bundle {
     pub leases: Vec<Lease>,
     /// What they run with, by the hash that they name it by.
     pub recipes: BTreeMap<String, Recipe>,
-    /// What is to be proved, by the problem's number.
-    pub theorems: BTreeMap<u64, Theorem>,
+    /// What is to be proved, by [`Theorem::hash`].
+    pub theorems: BTreeMap<String, Theorem>,
 }
 
 /// One search: a problem's side, under a recipe, from a seed.
@@ -137,6 +137,8 @@ pub struct Lease {
     pub attempt: u64,
     /// The problem's number.
     pub problem: u64,
+    /// The statement's hash.
+    pub statement: String,
     pub side: Side,
     pub seed: u64,
     /// The recipe's hash.

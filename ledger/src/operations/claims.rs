@@ -120,7 +120,8 @@ impl Claim {
 async fn bundle(ledger: &mut Transaction<'_>, session: u64, claim: &str) -> Result<Bundle, LedgerError> {
     let rows = ledger
         .rows(
-            "SELECT u.id, u.attempt, u.problem, u.side, u.seed, s.recipe, u.lease_ends - {now}, p.theorem
+            "SELECT u.id, u.attempt, u.problem, u.side, u.seed, s.recipe, u.lease_ends - {now}, p.theorem,
+                   p.statement_sha
              FROM unit u JOIN stage s ON s.number = u.stage JOIN problem p ON p.id = u.problem
              WHERE u.session = $1 AND u.claim = $2 AND u.state = 'leased' ORDER BY u.priority, u.id",
             &[session.into(), claim.into()],
@@ -132,12 +133,13 @@ async fn bundle(ledger: &mut Transaction<'_>, session: u64, claim: &str) -> Resu
             unit: row.count(0)?,
             attempt: row.count(1)?,
             problem: row.count(2)?,
+            statement: row.text(8)?.to_owned(),
             side: value(row.text(3)?)?,
             seed: row.count(4)?,
             recipe: row.text(5)?.to_owned(),
             ends_s: u64::try_from(row.int(6)? / 1000).unwrap_or(0),
         };
-        if let Entry::Vacant(theorem) = bundle.theorems.entry(lease.problem) {
+        if let Entry::Vacant(theorem) = bundle.theorems.entry(lease.statement.clone()) {
             theorem.insert(of_json(row.text(7)?)?);
         }
         if !bundle.recipes.contains_key(&lease.recipe) {

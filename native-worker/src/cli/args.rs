@@ -5,12 +5,14 @@
 
 mod bench;
 mod budget;
+mod campaign;
 mod check;
 mod compare;
 mod config;
 mod corpus;
 mod disprove;
 mod doctor;
+mod donate;
 mod eval;
 mod export;
 mod lean;
@@ -31,12 +33,20 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub use self::bench::{BenchCommand, BenchLeanArgs, BenchModelArgs};
 pub use self::budget::{BudgetArgs, Order, Priority};
+pub use self::campaign::{
+    CampaignAccountArgs, CampaignBackupArgs, CampaignBlockArgs, CampaignCommand, CampaignExportArgs,
+    CampaignFolderArgs, CampaignInitArgs, CampaignInviteArgs, CampaignServeArgs, CampaignStatusArgs,
+};
 pub use self::check::CheckArgs;
 pub use self::compare::{CompareArgs, NamedFlags};
 pub use self::config::{ConfigCommand, ConfigShowArgs};
 pub use self::corpus::{CorpusCommand, CorpusLibraryArgs, CorpusOutputArgs, CorpusSyntheticArgs};
 pub use self::disprove::{DisproveArgs, DisproveWhen};
 pub use self::doctor::DoctorArgs;
+pub use self::donate::{
+    DonateArgs, DonateCommand, DonateFolderArgs, DonateJoinArgs, DonatePauseArgs, DonateStatusArgs, DonateSystemdArgs,
+    DonateWorkArgs, DonorPriority,
+};
 pub use self::eval::EvalArgs;
 pub use self::export::ExportArgs;
 pub use self::lean::{LeanArgs, Modules};
@@ -116,6 +126,11 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Serve the page in which theorems are proved step by step, and its API
     Serve(Box<ServeArgs>),
+    /// Lend this machine to a campaign: run searches that its coordinator gives out
+    Donate(Box<DonateArgs>),
+    /// Have many machines prove one file of problems
+    #[command(subcommand)]
+    Campaign(CampaignCommand),
     /// Bring Lean and what runs it into the cache folder
     Setup(SetupArgs),
     /// Say what is present, what is missing and what to do

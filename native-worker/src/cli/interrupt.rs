@@ -5,11 +5,29 @@ use anyhow::Context;
 use super::progress::Progress;
 use crate::stop::{Stop, StopLevel};
 
+/// What the user is told when the first Ctrl-C drains, and when the second, or SIGTERM, stops at once.
+pub(super) struct Lines {
+    pub(super) draining: &'static str,
+    pub(super) stopping: &'static str,
+}
+
 /// Listens for Ctrl-C and SIGTERM for the rest of the process, and gives the signal that searches watch.
 ///
 /// # Errors
 /// When the operating system refuses the handlers.
 pub(super) fn listen(progress: &Progress) -> anyhow::Result<Stop> {
+    let lines = Lines {
+        draining: "finishing the tactics that are running; press Ctrl-C again to stop at once",
+        stopping: "stopping at once",
+    };
+    listen_saying(progress, lines)
+}
+
+/// As [`listen`], for a command to which draining and stopping mean something else.
+///
+/// # Errors
+/// As [`listen`].
+pub(super) fn listen_saying(progress: &Progress, lines: Lines) -> anyhow::Result<Stop> {
     let (sender, stop) = Stop::channel();
     let mut signals = Signals::new().context("cannot listen for Ctrl-C")?;
     let progress = progress.clone();
@@ -21,11 +39,11 @@ pub(super) fn listen(progress: &Progress) -> anyhow::Result<Stop> {
             // SIGTERM means now: whoever sends it waits a few seconds at most, and logs are resumable at any moment.
             match (asked, level) {
                 (Asked::Interrupt, StopLevel::Run) => {
-                    progress.say("finishing the tactics that are running; press Ctrl-C again to stop at once");
+                    progress.say(lines.draining);
                     sender.send_replace(StopLevel::Drain);
                 }
                 (_, StopLevel::Run | StopLevel::Drain) => {
-                    progress.say("stopping at once");
+                    progress.say(lines.stopping);
                     sender.send_replace(StopLevel::Abort);
                 }
                 (_, StopLevel::Abort) => std::process::exit(130),

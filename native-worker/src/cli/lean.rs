@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::args::LeanArgs;
+use super::args::{LeanArgs, Modules};
 use super::input;
 use super::progress::SetupProgress;
 use crate::lean::host::Launch;
@@ -79,13 +79,17 @@ pub(super) fn pool_config(args: &LeanArgs) -> PoolConfig {
 pub(super) async fn launcher(args: &LeanArgs) -> anyhow::Result<Arc<dyn Launch>> {
     match &args.lean_project {
         Some(project) => native(project, args),
-        None => wasm(args).await,
+        None => wasm(args.modules).await,
     }
 }
 
-async fn wasm(args: &LeanArgs) -> anyhow::Result<Arc<dyn Launch>> {
-    let installed =
-        ensure_setup(setup::Options { modules: args.modules.choice(), ..setup::Options::from_env() }).await?;
+/// What starts the built-in Lean with what every file has.
+pub(super) async fn built_in() -> anyhow::Result<Arc<dyn Launch>> {
+    wasm(Modules::Init).await
+}
+
+async fn wasm(modules: Modules) -> anyhow::Result<Arc<dyn Launch>> {
+    let installed = ensure_setup(setup::Options { modules: modules.choice(), ..setup::Options::from_env() }).await?;
     let program = std::env::current_exe().context("cannot find this program's own file, which runs Lean")?;
     Ok(Arc::new(WasmLauncher::new(WasmSettings::new(program, &installed, WASM_MEMORY_LIMIT))))
 }

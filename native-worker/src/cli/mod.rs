@@ -5,11 +5,13 @@ pub mod config;
 pub mod models;
 
 mod bench;
+mod campaign;
 mod check;
 mod compare;
 mod corpus;
 mod docs;
 mod doctor;
+mod donate;
 mod eval;
 mod input;
 mod interrupt;
@@ -85,6 +87,8 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> anyhow::Result<Outcome> 
         Command::Check(args) => block_on(check::run(args, verbose)),
         Command::Replay(args) => replay::run(args),
         Command::Serve(args) => block_on(serve::run(args, verbose)),
+        Command::Donate(args) => donate::run(args, verbose),
+        Command::Campaign(command) => block_on(campaign::run(command, verbose)),
         Command::Setup(args) => block_on(doctor::setup(args)),
         Command::Doctor(args) => block_on(doctor::doctor(args)),
         Command::Bench(BenchCommand::Lean(args)) => block_on(bench::lean(args, verbose)),

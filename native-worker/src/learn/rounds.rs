@@ -9,7 +9,7 @@ use stepwise_core::critic::ScoreRequest;
 use stepwise_core::random::SplitMix64;
 use stepwise_core::record::Status;
 use stepwise_core::search::sides::Disprove;
-use stepwise_core::search::{Budget, Order, SearchConfig};
+use stepwise_core::search::{Order, SearchConfig};
 use stepwise_inference::tokenizer::train_byte_level_bpe;
 use stepwise_learn::layout;
 use stepwise_learn::lessons::{Lessons, goal};
@@ -254,7 +254,7 @@ impl Learn {
         let budget = match stage {
             Stage::Scan | Stage::Shorten => self.options.scan.clone(),
             Stage::Detail => self.options.deep.clone(),
-            Stage::Deep => grown(&self.options.deep, self.options.ramp.powi(running.number as i32 - 1)),
+            Stage::Deep => self.options.deep.grown(self.options.ramp.powi(running.number as i32 - 1)),
         };
         // A shorter proof is looked for where the first search has not looked.
         let seed = self.options.seed.wrapping_mul(1_000_003) + u64::from(running.number) * 4 + stage as u64;
@@ -498,20 +498,6 @@ fn solved_by_policy(pass_rates: &PassRates) -> u64 {
 
 fn mixed(policy: Arc<dyn Policy>, other: Arc<dyn Policy>, share: f64) -> Arc<dyn Policy> {
     if share > 0.0 { Arc::new(Mixture::new(policy, other, share)) } else { policy }
-}
-
-/// The budget, larger by a factor where it is bounded.
-fn grown(budget: &Budget, factor: f64) -> Budget {
-    let times = |limit: Option<u64>| limit.map(|limit| (limit as f64 * factor) as u64);
-    Budget {
-        expansions: (f64::from(budget.expansions) * factor) as u32,
-        wall_ms: times(budget.wall_ms),
-        tactics: times(budget.tactics),
-        tokens: times(budget.tokens),
-        lean_cpu_ms: times(budget.lean_cpu_ms),
-        cost_ms: times(budget.cost_ms),
-        ..budget.clone()
-    }
 }
 
 /// Statements whose shortest proof these trials made shorter.

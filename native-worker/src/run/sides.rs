@@ -333,7 +333,7 @@ fn proved(search: &Search) -> bool {
 }
 
 /// Why Lean does not agree that the negation is this statement's; `None` when it does.
-async fn disagreement(pool: &Pool, theorem: &Theorem) -> Result<Costed<Option<String>>, PoolError> {
+pub(crate) async fn disagreement(pool: &Pool, theorem: &Theorem) -> Result<Costed<Option<String>>, PoolError> {
     let Some((contradiction, tactic)) = theorem.contradiction() else {
         let why = "its text cannot be taken apart".to_owned();
         return Ok(Costed { value: Some(why), cost: LeanCost::default() });

@@ -135,7 +135,7 @@ impl Access {
 }
 
 /// Lets in what names the server by its own name, and puts the page under rules.
-pub(super) async fn admit(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+pub(crate) async fn admit(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
     if let Err(problem) = access.check_names(request.uri(), request.headers()) {
         return problem.into_response();
     }

@@ -33,7 +33,7 @@ pub fn has_page() -> bool {
 }
 
 /// Answers with a file of the page.
-pub(super) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+pub(crate) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     if method != Method::GET && method != Method::HEAD {
         return Problem::not_found("only GET is answered here; the API is under /api/v1/").into_response();
     }

@@ -23,7 +23,7 @@ const HEADERS: Duration = Duration::from_secs(30);
 const RECOVERY: Duration = Duration::from_secs(1);
 
 /// Serves until `stop` is raised and the requests that are under way then have been answered.
-pub(super) async fn accept(listener: TcpListener, router: Router, mut stop: Stop) {
+pub(crate) async fn accept(listener: TcpListener, router: Router, mut stop: Stop) {
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADERS);

@@ -5,14 +5,14 @@
 //! them out; [`socket`] and [`http`] are the two ways in, and [`assets`] the files of the page. [`connections`] takes them
 //! all in. All sessions share one pool of Lean hosts, which serves them in turn.
 
-mod access;
+pub(crate) mod access;
 mod app;
-mod assets;
-mod connections;
+pub(crate) mod assets;
+pub(crate) mod connections;
 mod http;
 mod journal;
 mod outbox;
-mod problem;
+pub(crate) mod problem;
 mod requests;
 mod secret;
 mod service;

@@ -6,9 +6,9 @@ use stepwise_core::wire;
 
 /// A problem that can be a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Problem(pub(super) wire::Problem);
+pub(crate) struct Problem(pub(super) wire::Problem);
 
-/// After how long a client that was told 429 may try again, in seconds.
+/// After how long a client that was told 429 or 503 may try again, in seconds.
 const RETRY_AFTER: &str = "5";
 
 macro_rules! kinds {
@@ -16,7 +16,7 @@ macro_rules! kinds {
         impl Problem {
             $(
                 #[doc = concat!("`", $kind, "` of docs/protocol.md.")]
-                pub(super) fn $name(detail: impl Into<String>) -> Self {
+                pub(crate) fn $name(detail: impl Into<String>) -> Self {
                     Self(wire::Problem { kind: $kind.to_owned(), status: $status, detail: detail.into() })
                 }
             )*
@@ -38,6 +38,7 @@ kinds! {
     too_large, "too-large", 413;
     too_many, "too-many", 429;
     machine, "machine", 500;
+    unavailable, "unavailable", 503;
 }
 
 impl IntoResponse for Problem {
@@ -47,7 +48,7 @@ impl IntoResponse for Problem {
         let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
         let more: Option<(HeaderName, &str)> = match self.0.status {
             401 => Some((header::WWW_AUTHENTICATE, "Bearer")),
-            429 => Some((header::RETRY_AFTER, RETRY_AFTER)),
+            429 | 503 => Some((header::RETRY_AFTER, RETRY_AFTER)),
             _ => None,
         };
         if let Some((name, value)) = more {

@@ -63,6 +63,22 @@ pub(super) fn parse_hosts(text: &str) -> Result<Hosts, String> {
     or_auto(text, at_least_one).map(Hosts)
 }
 
+/// A length of time with its unit: `30s`, `15m`, `2h`, `7d`.
+pub(super) fn parse_span(text: &str) -> Result<Duration, String> {
+    let wrong = || "give a whole number with its unit: 30s, 15m, 2h or 7d".to_owned();
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err(wrong()),
+    };
+    let number: u32 = number.parse().map_err(|_| wrong())?;
+    let span = Duration::from_secs(u64::from(number) * seconds);
+    if span.is_zero() || span > Duration::from_secs(3660 * 86_400) { Err(wrong()) } else { Ok(span) }
+}
+
 /// Below a millisecond the log could not tell the times apart; above a year a clock sum could overflow.
 pub(super) fn parse_step(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {

@@ -1,0 +1,157 @@
+//! A campaign's folder: which ledger it has, and where it can be reached.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use stepwise_ledger::{Address, Ledger, LedgerError};
+
+/// The version of the file that this code writes, and the only one that it reads.
+const VERSION: u32 = 1;
+
+/// The file that makes a folder a campaign's.
+const FILE: &str = "campaign.json";
+
+/// The ledger of a campaign without a database server.
+const LEDGER: &str = "ledger.db";
+
+/// What a campaign's folder says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The file's version.
+    pub stepwise_campaign: u32,
+    /// `postgres://...`; without it the ledger is a file in the folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+    /// The address under which donors reach the coordinator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
+}
+
+/// Why a campaign's folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// There is none.
+    #[error("{} is no campaign's folder; `stepwise campaign init {} FILE.jsonl` makes one", .0.display(), .0.display())]
+    None(PathBuf),
+    /// There is one already.
+    #[error("{} has a campaign already; name another folder", .0.display())]
+    Taken(PathBuf),
+    /// Its file cannot be read.
+    #[error("{} cannot be read: {reason}", .path.display())]
+    Damaged { path: PathBuf, reason: String },
+    #[error("{}: {source}", .path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// A campaign's folder.
+#[derive(Clone, Debug)]
+pub struct CampaignFolder {
+    path: PathBuf,
+    pub settings: Settings,
+}
+
+impl CampaignFolder {
+    /// Makes a folder for a campaign that is to be.
+    ///
+    /// # Errors
+    /// There is one already, or it cannot be written.
+    pub fn create(path: &Path, database: Option<String>, public_url: Option<String>) -> Result<Self, FolderError> {
+        if path.join(FILE).exists() {
+            return Err(FolderError::Taken(path.to_owned()));
+        }
+        std::fs::create_dir_all(path).map_err(|source| FolderError::Io { path: path.to_owned(), source })?;
+        let settings = Settings { stepwise_campaign: VERSION, database, public_url };
+        Ok(Self { path: path.to_owned(), settings })
+    }
+
+    /// Writes the file that makes it a campaign's. Its owner alone may read it: a database's address has a password.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn save(&self) -> Result<(), FolderError> {
+        let path = self.path.join(FILE);
+        let text = serde_json::to_string_pretty(&self.settings).unwrap_or_default();
+        write_privately(&path, &text).map_err(|source| FolderError::Io { path, source })
+    }
+
+    /// Reads a folder.
+    ///
+    /// # Errors
+    /// It is none of a campaign, or of another version.
+    pub fn open(path: &Path) -> Result<Self, FolderError> {
+        let file = path.join(FILE);
+        let text = match std::fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(FolderError::None(path.to_owned())),
+            Err(source) => return Err(FolderError::Io { path: file, source }),
+        };
+        let damaged = |reason: String| FolderError::Damaged { path: file.clone(), reason };
+        let settings: Settings = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
+        if settings.stepwise_campaign != VERSION {
+            let found = settings.stepwise_campaign;
+            return Err(damaged(format!("it has version {found}, and this stepwise reads version {VERSION}")));
+        }
+        Ok(Self { path: path.to_owned(), settings })
+    }
+
+    /// Where its ledger is.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        match &self.settings.database {
+            Some(database) => Address::Server(database.clone()),
+            None => Address::File(self.path.join(LEDGER)),
+        }
+    }
+
+    /// Opens its ledger.
+    ///
+    /// # Errors
+    /// It cannot be reached, or a later version wrote it.
+    pub async fn ledger(&self) -> Result<Ledger, FolderError> {
+        Ok(Ledger::open(&self.address()).await?)
+    }
+}
+
+fn write_privately(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    let new = path.with_extension("new");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let mut file = options.open(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&new, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_found_again_and_only_its_owner_may_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/campaign");
+        assert!(matches!(CampaignFolder::open(&path), Err(FolderError::None(_))));
+        let made = CampaignFolder::create(&path, None, Some("https://example.org".to_owned())).unwrap();
+        made.save().unwrap();
+        assert_eq!(CampaignFolder::open(&path).unwrap().settings, made.settings);
+        assert!(matches!(CampaignFolder::create(&path, None, None), Err(FolderError::Taken(_))));
+        assert_eq!(made.address(), Address::File(path.join("ledger.db")));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(path.join(FILE)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        std::fs::write(path.join(FILE), "{\"stepwise_campaign\":9}").unwrap();
+        let error = CampaignFolder::open(&path).unwrap_err().to_string();
+        assert!(error.ends_with("it has version 9, and this stepwise reads version 1"), "{error}");
+    }
+}

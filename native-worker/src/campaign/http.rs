@@ -1,0 +1,229 @@
+//! What a coordinator is asked: the messages of [`stepwise_core::wire::campaign`].
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use stepwise_core::wire::campaign::{
+    Abandon, Beat, Claim, Claimed, Enrolled, Enrolment, Joined, Joining, MAX_RESULTS, Receipts, Results,
+    State as CampaignState, VERSION,
+};
+use stepwise_ledger::operations::{self, Account, Authenticate, Granted};
+use stepwise_ledger::{LedgerError, hash_of};
+
+use super::coordinator::App;
+use crate::serve::new_token;
+use crate::serve::problem::Problem;
+
+/// Bytes that a message may have.
+pub(super) const MESSAGE_BYTES: usize = 8 << 20;
+
+/// How often sessions beat, as a part of the time after which they are lost.
+const BEATS: u64 = 4;
+
+/// When to ask again where everything is given out, in seconds; with many sessions more, so that they are few at once.
+const RETRY_S: u64 = 5;
+
+/// When to ask again where nothing is given out for longer, in seconds.
+const LONG_RETRY_S: u64 = 60;
+
+/// Sessions that may ask once a second in all.
+const SESSIONS_PER_S: u64 = 50;
+
+/// `GET /campaign`.
+pub(super) async fn overview(State(app): State<App>) -> Result<Response, Problem> {
+    let overview = app.ledger.read(operations::ReadOverview).await.map_err(problem)?;
+    Ok(json(StatusCode::OK, &overview))
+}
+
+/// `POST /join`.
+pub(super) async fn join(State(app): State<App>, body: Result<Bytes, BytesRejection>) -> Result<Response, Problem> {
+    let Joining { protocol, invitation, name } = read(body, "a wish to join")?;
+    check_protocol(protocol)?;
+    let token = new_token() + &new_token();
+    let join = operations::Join { secret_sha: hash_of(&invitation), token_sha: hash_of(&token), name };
+    let (account, campaign) = app.ledger.run(join).await.map_err(problem)?;
+    Ok(json(StatusCode::CREATED, &Joined { token, account, campaign }))
+}
+
+/// `POST /sessions`.
+pub(super) async fn enrol(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let account = authenticate(&app, &headers).await?;
+    let enrolment: Enrolment = read(body, "an enrolment")?;
+    check_protocol(enrolment.protocol)?;
+    let overview = app.ledger.read(operations::ReadOverview).await.map_err(problem)?;
+    if overview.lean != enrolment.lean {
+        return Err(Problem::forbidden(format!(
+            "this campaign proves with {}, and your program has {}; use the same version of stepwise",
+            overview.lean, enrolment.lean
+        )));
+    }
+    let enrol = operations::Enrol { account: account.id, enrolment };
+    let session = app.ledger.run(enrol).await.map_err(problem)?;
+    let lost_s = app.timing.lost_ms / 1000;
+    let enrolled = Enrolled {
+        session,
+        campaign: overview.campaign,
+        beat_s: (lost_s / BEATS).max(1),
+        lost_s,
+        message_bytes: MESSAGE_BYTES as u64,
+    };
+    Ok(json(StatusCode::CREATED, &enrolled))
+}
+
+/// `POST /claims`.
+pub(super) async fn claim(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let account = authenticate(&app, &headers).await?;
+    let claim: Claim = read(body, "a claim")?;
+    if !(22..=128).contains(&claim.claim.len()) || !claim.claim.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(Problem::bad_message("a claim is named by 22 to 128 random characters"));
+    }
+    let seen = *app.seen.read();
+    let idle = |reason: &str, retry_s: u64| json(StatusCode::OK, &Claimed::Idle { reason: reason.to_owned(), retry_s });
+    let short = RETRY_S.max(seen.sessions / SESSIONS_PER_S);
+    if seen.is_behind {
+        return Ok(idle("more proofs wait than the verifiers can look at", LONG_RETRY_S));
+    }
+    let claim = operations::Claim { account: account.id, claim, pace_ms: seen.pace_ms, timing: app.timing };
+    Ok(match app.ledger.run(claim).await.map_err(problem)? {
+        Granted::Bundle(bundle) => json(StatusCode::OK, &Claimed::Bundle(bundle)),
+        Granted::Nothing => idle("every search is given out; others may come back, or new ones follow", short),
+        Granted::Closed(CampaignState::Paused, reason) => {
+            idle(&said("the operator paused the campaign", &reason), LONG_RETRY_S)
+        }
+        Granted::Closed(CampaignState::Halted, reason) => idle(&said("the campaign is halted", &reason), LONG_RETRY_S),
+        Granted::Closed(CampaignState::Finishing, _) => idle("the campaign is being finished", short),
+        Granted::Closed(_, _) => idle("the campaign is over", LONG_RETRY_S),
+    })
+}
+
+/// What a campaign does, and why where that is known.
+fn said(what: &str, reason: &str) -> String {
+    if reason.is_empty() { what.to_owned() } else { format!("{what}: {reason}") }
+}
+
+/// `POST /heartbeats`.
+pub(super) async fn beat(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let account = authenticate(&app, &headers).await?;
+    let beat: Beat = read(body, "a heartbeat")?;
+    let beaten = app.ledger.run(operations::Beat { account: account.id, beat }).await.map_err(problem)?;
+    Ok(json(StatusCode::OK, &beaten))
+}
+
+/// `POST /results`. A blocked account may still hand in: no proof that arrives is lost.
+pub(super) async fn results(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let account = find(&app, &headers).await?;
+    let Results { results } = read(body, "results")?;
+    if results.len() > MAX_RESULTS {
+        return Err(Problem::too_large(format!("a message hands in at most {MAX_RESULTS} results")));
+    }
+    let has_proof = results.iter().any(|result| result.proof.is_some());
+    let hand_in = operations::HandIn { account: account.id, results, timing: app.timing };
+    let receipts = Receipts { receipts: app.ledger.run(hand_in).await.map_err(problem)? };
+    if has_proof {
+        app.proofs.notify_one();
+    }
+    Ok(json(StatusCode::OK, &receipts))
+}
+
+/// `POST /abandon`.
+pub(super) async fn abandon(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<StatusCode, Problem> {
+    let account = find(&app, &headers).await?;
+    let abandon: Abandon = read(body, "what is given back")?;
+    app.ledger.run(operations::Abandon { account: account.id, abandon }).await.map_err(problem)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Any other address of the API.
+pub(super) async fn unknown() -> Problem {
+    Problem::not_found("a campaign has no such address; docs/protocol.md lists them")
+}
+
+/// Any other method at one of its addresses.
+pub(super) async fn other_method(method: Method) -> Problem {
+    Problem::method(format!("{method} is not answered here; docs/protocol.md lists what is"))
+}
+
+/// Whose request this is.
+///
+/// # Errors
+/// It has no token that is known, or its account is blocked.
+async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Account, Problem> {
+    let account = find(app, headers).await?;
+    match account.blocked {
+        Some(message) => Err(Problem::forbidden(format!("the operator blocked this account: {message}"))),
+        None => Ok(account),
+    }
+}
+
+/// Whose request this is, blocked or not.
+async fn find(app: &App, headers: &HeaderMap) -> Result<Account, Problem> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let Some(token) = bearer.and_then(|value| value.strip_prefix("Bearer ")) else {
+        return Err(Problem::unauthorized("join the campaign first: `stepwise donate join LINK`"));
+    };
+    let account = app.ledger.read(Authenticate { token_sha: hash_of(token) }).await.map_err(problem)?;
+    account.ok_or_else(|| {
+        Problem::unauthorized(
+            "this campaign does not know the token: it is another campaign's, or was revoked; join with a new link",
+        )
+    })
+}
+
+fn check_protocol(protocol: u32) -> Result<(), Problem> {
+    if protocol == VERSION {
+        return Ok(());
+    }
+    Err(Problem::protocol(format!(
+        "this campaign speaks version {VERSION} of its messages, and your program version {protocol}; use the version of \
+         stepwise that the operator runs"
+    )))
+}
+
+/// What went wrong with the ledger, as an answer.
+fn problem(error: LedgerError) -> Problem {
+    match error {
+        LedgerError::Unknown(what) => Problem::not_found(format!("there is no such {what}")),
+        LedgerError::Refused(why) => Problem::forbidden(why),
+        error if error.is_passing() => {
+            tracing::warn!("{error}");
+            Problem::unavailable("the campaign's ledger does not answer just now; try again in a few seconds")
+        }
+        error => {
+            tracing::error!("{error}");
+            Problem::machine("the campaign's ledger failed, which the operator's log explains")
+        }
+    }
+}
+
+fn read<T: for<'de> Deserialize<'de>>(body: Result<Bytes, BytesRejection>, what: &str) -> Result<T, Problem> {
+    let body = body.map_err(|e| Problem::too_large(e.body_text()))?;
+    serde_json::from_slice(&body).map_err(|e| Problem::bad_message(format!("the body is not {what}: {e}")))
+}
+
+fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    let text = serde_json::to_string(body).unwrap_or_default();
+    (status, [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], text).into_response()
+}

@@ -1,0 +1,416 @@
+//! `stepwise campaign`: making a campaign, serving it, and looking after it.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use stepwise_core::problem::Problem;
+use stepwise_core::wire::campaign::{Doing, Effort, Overview, Recipe, Side, StageState, State};
+use stepwise_core::wire::log::config_value;
+use stepwise_ledger::operations::{
+    Block, Candidate, Create, Invite, Judged, NewProblem, NewStage, ReadOverview, ReadProofs, ReadSessions, Revoke,
+    SessionView, SetState, Solved, Timing, Trust,
+};
+use stepwise_ledger::{Ledger, hash_of};
+use tokio::net::TcpListener;
+
+use super::args::{
+    CampaignBackupArgs, CampaignBlockArgs, CampaignCommand, CampaignExportArgs, CampaignFolderArgs, CampaignInitArgs,
+    CampaignInviteArgs, CampaignServeArgs, CampaignStatusArgs,
+};
+use super::outcome::Outcome;
+use super::progress::Progress;
+use super::{input, interrupt, lean, output};
+use crate::campaign::coordinator::{self, Options};
+use crate::campaign::folder::CampaignFolder;
+use crate::lean::pool::Pool;
+use crate::serve::{Access, AccessOptions, new_token};
+use crate::stop::{Stop, StopLevel};
+
+/// Solved problems that are read at once.
+const PAGE: u64 = 500;
+
+pub(super) async fn run(command: &CampaignCommand, verbose: u8) -> anyhow::Result<Outcome> {
+    match command {
+        CampaignCommand::Init(args) => init(args, verbose).await,
+        CampaignCommand::Serve(args) => serve(args, verbose).await,
+        CampaignCommand::Invite(args) => invite(args).await,
+        CampaignCommand::Status(args) => status(args).await,
+        CampaignCommand::Pause(args) => set(args, State::Paused).await,
+        CampaignCommand::Resume(args) => set(args, State::Running).await,
+        CampaignCommand::Finish(args) => set(args, State::Finishing).await,
+        CampaignCommand::Stop(args) => set(args, State::Done).await,
+        CampaignCommand::Block(args) => block(args).await,
+        CampaignCommand::Revoke(args) => {
+            ledger(&args.folder).await?.run(Revoke { account: args.account }).await?;
+            Ok(Outcome::Proved)
+        }
+        CampaignCommand::Backup(args) => backup(args).await,
+        CampaignCommand::Export(args) => export(args).await,
+    }
+}
+
+async fn init(args: &CampaignInitArgs, verbose: u8) -> anyhow::Result<Outcome> {
+    if args.lean.lean_project.is_some() {
+        bail!(
+            "a campaign runs the built-in Lean, because native Lean would give strangers' proofs the rights of whoever runs \
+             it; leave --lean-project out"
+        );
+    }
+    if !(args.ramp.is_finite() && args.ramp >= 1.0) {
+        bail!("--ramp {} makes stages smaller; give a number of at least 1", args.ramp);
+    }
+    let path = &args.folder.folder;
+    let folder = CampaignFolder::create(path, args.database.clone(), args.public_url.clone())?;
+    let (mut problems, _) = input::problems(&args.file, &args.lean, args.strict)?;
+    if let Some(limit) = args.limit {
+        problems.truncate(limit as usize);
+    }
+    let progress = Progress::new(verbose);
+    progress.update(|| "starting Lean".to_owned());
+    let pool = lean::start_pool(&args.lean).await?;
+    let lean = pool.info().await?.to_string();
+    pool.shutdown().await;
+    progress.finish();
+    let name = match &args.name {
+        Some(name) => name.clone(),
+        None => std::path::absolute(path)?.file_name().map_or("campaign".into(), |name| name.to_string_lossy()).into(),
+    };
+    let n_problems = problems.len();
+    let create = Create {
+        name: name.clone(),
+        manifest: serde_json::json!({
+            "stepwise": env!("CARGO_PKG_VERSION"),
+            "file": args.file.display().to_string(),
+            "stages": args.stages,
+            "ramp": args.ramp,
+            "tries": args.tries,
+            "disprove": !args.no_disprove,
+        }),
+        seed: args.budget.seed,
+        problems: problems.into_iter().map(|Problem { name, theorem, .. }| NewProblem { name, theorem }).collect(),
+        stages: (0..args.stages).map(|number| stage(args, number, &lean)).collect(),
+        lean,
+    };
+    folder.ledger().await?.run(create).await?;
+    folder.save()?;
+    output::print(&format!(
+        "the campaign `{name}` has {n_problems} problems and {} stages; serve it with `stepwise campaign serve {}`\n",
+        args.stages,
+        path.display()
+    ))?;
+    Ok(Outcome::Proved)
+}
+
+/// The stage of this number, from 0.
+fn stage(args: &CampaignInitArgs, number: u32, lean: &str) -> NewStage {
+    let mut config = args.budget.config(1);
+    config.budget = config.budget.grown(args.ramp.powi(i32::try_from(number).unwrap_or(i32::MAX)));
+    let sides = if args.no_disprove { vec![Side::Statement] } else { vec![Side::Statement, Side::Negation] };
+    NewStage {
+        name: format!("stage {}", number + 1),
+        recipe: Recipe { config: config_value(&config), policy: "portfolio".to_owned(), lean: lean.to_owned() },
+        sides,
+        tries: u64::from(args.tries),
+    }
+}
+
+async fn serve(args: &CampaignServeArgs, verbose: u8) -> anyhow::Result<Outcome> {
+    let folder = CampaignFolder::open(&args.folder.folder)?;
+    let ledger = folder.ledger().await?;
+    let overview = ledger.read(ReadOverview).await?;
+    let listener = TcpListener::bind(args.listen).await.with_context(|| {
+        format!("cannot listen at {}; name a free port with --listen, or port 0 for any", args.listen)
+    })?;
+    let address = listener.local_addr().context("cannot read the address")?;
+    let public_url = args.public_url.clone().or(folder.settings.public_url);
+    let hosts = public_url.as_deref().map(host_of).transpose()?.into_iter().collect();
+    let progress = Progress::new(verbose);
+    let verifiers = verifiers(args).await?;
+    check_lean(&verifiers, &overview).await?;
+    let stop = interrupt::listen(&progress)?;
+    let (over, ended) = Stop::channel();
+    let told = progress.clone();
+    let options = Options {
+        timing: timing(args),
+        verifiers: verifiers.clone(),
+        judged: Arc::new(move |candidate: &Candidate, judged| told.say(&line(candidate, judged))),
+        over: Arc::new(move || {
+            over.send_replace(StopLevel::Drain);
+        }),
+    };
+    output::print(&format!("{}\n", public_url.unwrap_or_else(|| local(address))))?;
+    let access = Access::new(address, AccessOptions { hosts, ..AccessOptions::default() });
+    let served = coordinator::run(listener, ledger.clone(), access, options, stop.clone());
+    let until_over = args.until_over;
+    tokio::select! {
+        served = served => served?,
+        () = over_for_good(ended, until_over) => {}
+    }
+    progress.finish();
+    for pool in verifiers {
+        pool.shutdown().await;
+    }
+    output::print(&words(&ledger.read(ReadOverview).await?, &[]))?;
+    Ok(if stop.level() == StopLevel::Run { Outcome::Proved } else { Outcome::Interrupted })
+}
+
+/// Until the campaign is over and donors had the time to hear so; for ever where nobody asked.
+async fn over_for_good(mut ended: Stop, is_asked: bool) {
+    if !is_asked {
+        std::future::pending::<()>().await;
+    }
+    ended.reached(StopLevel::Drain).await;
+    tokio::time::sleep(Duration::from_secs(15)).await;
+}
+
+fn timing(args: &CampaignServeArgs) -> Timing {
+    let verify_ms = u64::from(args.verify_timeout) * 1000;
+    Timing {
+        lost_ms: u64::try_from(args.lost_after.as_millis()).unwrap_or(u64::MAX),
+        // Longer than Lean may take, and a start of its process.
+        check_ms: 2 * verify_ms + 60_000,
+        ..Timing::default()
+    }
+}
+
+async fn verifiers(args: &CampaignServeArgs) -> anyhow::Result<Vec<Pool>> {
+    let launch = lean::built_in().await?;
+    let pool = |_| {
+        let mut config = crate::lean::pool::PoolConfig { hosts: 1, ..Default::default() };
+        config.recheck_limit = Duration::from_secs(u64::from(args.verify_timeout));
+        Pool::start(Arc::clone(&launch), config)
+    };
+    Ok((0..args.verifiers).map(pool).collect())
+}
+
+/// Verdicts of another Lean would be about something else.
+async fn check_lean(verifiers: &[Pool], overview: &Overview) -> anyhow::Result<()> {
+    let Some(pool) = verifiers.first() else { return Ok(()) };
+    let own = pool.info().await?.to_string();
+    if own == overview.lean {
+        return Ok(());
+    }
+    bail!("the campaign was made for {}, and this is {own}; use the stepwise that made it", overview.lean)
+}
+
+/// What became of a proof, on a line.
+fn line(candidate: &Candidate, judged: Judged) -> String {
+    let side = if candidate.side == Side::Statement { "proof" } else { "disproof" };
+    let what = match judged {
+        Judged::Solved => "accepted",
+        Judged::Known => "accepted, as another was before",
+        Judged::Refused => "refused",
+        Judged::Undecided => "not decided: the verifier broke down",
+        Judged::Contradiction => "accepted, and contradicts an accepted one: the campaign is halted",
+    };
+    format!("{}: {side} {what}", candidate.name)
+}
+
+async fn invite(args: &CampaignInviteArgs) -> anyhow::Result<Outcome> {
+    let folder = CampaignFolder::open(&args.folder.folder)?;
+    let Some(url) = args.public_url.clone().or(folder.settings.public_url.clone()) else {
+        bail!("say with --public-url under which address donors reach the coordinator, such as https://prover.example");
+    };
+    host_of(&url)?;
+    let secret = new_token() + &new_token();
+    let invite = Invite {
+        secret_sha: hash_of(&secret),
+        trust: if args.operator { Trust::Operator } else { Trust::Donor },
+        uses: u64::from(args.uses),
+        lives_ms: u64::try_from(args.expires.as_millis()).unwrap_or(u64::MAX),
+    };
+    folder.ledger().await?.run(invite).await?;
+    output::print(&format!("{}/#join={secret}\n", url.trim_end_matches('/')))?;
+    Ok(Outcome::Proved)
+}
+
+/// The host of an address, with its port where it has one.
+fn host_of(url: &str) -> anyhow::Result<String> {
+    let wrong = || format!("{url} is no address such as https://prover.example");
+    let uri: axum::http::Uri = url.parse().with_context(wrong)?;
+    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+    let authority = uri.authority().filter(|_| is_web && uri.query().is_none()).with_context(wrong)?;
+    Ok(authority.as_str().to_owned())
+}
+
+async fn status(args: &CampaignStatusArgs) -> anyhow::Result<Outcome> {
+    let ledger = ledger(&args.folder).await?;
+    let overview = ledger.read(ReadOverview).await?;
+    let sessions = ledger.read(ReadSessions).await?;
+    if args.json {
+        let sessions: Vec<serde_json::Value> = sessions.iter().map(session_json).collect();
+        output::print_json(&serde_json::json!({
+            "stepwise_campaign": 1,
+            "overview": overview,
+            "sessions": sessions,
+        }))?;
+    } else {
+        output::print(&words(&overview, &sessions))?;
+    }
+    Ok(Outcome::Proved)
+}
+
+fn session_json(session: &SessionView) -> serde_json::Value {
+    serde_json::json!({
+        "session": session.id,
+        "account": session.account,
+        "name": session.name,
+        "label": session.label,
+        "cores": session.cores,
+        "doing": session.doing,
+        "held": session.held,
+        "seen_s": session.seen_s,
+        "progressed_s": session.progressed_s,
+    })
+}
+
+/// How a campaign stands, for reading.
+fn words(overview: &Overview, sessions: &[SessionView]) -> String {
+    let state = match overview.state {
+        State::Running => "running",
+        State::Paused => "paused",
+        State::Finishing => "finishing",
+        State::Halted => "halted",
+        State::Done => "over",
+    };
+    let reason = overview.reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
+    let Overview { problems, cost, day, .. } = overview;
+    let mut rows = vec![
+        vec!["campaign".to_owned(), format!("{}, {state}{reason}", overview.campaign)],
+        vec!["proved".to_owned(), problems.proved.to_string()],
+        vec!["disproved".to_owned(), problems.disproved.to_string()],
+        vec!["open".to_owned(), problems.open.to_string()],
+        vec!["searches".to_owned(), effort(cost)],
+        vec!["last 24 hours".to_owned(), effort(day)],
+        vec!["to verify".to_owned(), format!("{} proofs, the oldest for {} s", overview.waiting, overview.waiting_s)],
+    ];
+    for stage in &overview.stages {
+        let state = match stage.state {
+            StageState::Planned => "planned",
+            StageState::Open => "open",
+            StageState::Draining => "draining",
+            StageState::Frozen => "frozen",
+        };
+        let counts = [
+            (stage.ready, "to do"),
+            (stage.leased, "under way"),
+            (stage.done, "done"),
+            (stage.cancelled, "not wanted any more"),
+            (stage.dead, "given up after breakdowns"),
+        ];
+        let counts = counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
+        let mut parts = vec![state.to_owned()];
+        parts.extend(counts);
+        rows.push(vec![stage.name.clone(), parts.join(", ")]);
+    }
+    for session in sessions {
+        let doing = match session.doing {
+            Doing::Working => "working",
+            Doing::Idle => "idle",
+            Doing::Paused => "paused",
+            Doing::Leaving => "leaving",
+        };
+        let who = if session.name.is_empty() {
+            format!("account {}", session.account)
+        } else {
+            format!("account {} ({})", session.account, session.name)
+        };
+        rows.push(vec![
+            format!("session {}", session.id),
+            format!(
+                "{who}, {}: {doing}, {} cores, {} searches, heard of {} s ago, last result {} s ago",
+                session.label, session.cores, session.held, session.seen_s, session.progressed_s
+            ),
+        ]);
+    }
+    output::table(&rows, &[])
+}
+
+fn effort(effort: &Effort) -> String {
+    let counts = [
+        (effort.proofs, "with a proof"),
+        (effort.exhausted, "without an open state left"),
+        (effort.out_of_budget, "out of budget"),
+        (effort.timed_out, "out of time"),
+        (effort.bad_statement, "with a bad statement"),
+        (effort.crashed, "broken down"),
+    ];
+    let counts: Vec<String> =
+        counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    let counts = if counts.is_empty() { String::new() } else { format!(" ({})", counts.join(", ")) };
+    format!("{}{counts}, {:.1} CPU hours of Lean", effort.searches, effort.lean_cpu_ms as f64 / 3_600_000.0)
+}
+
+async fn set(args: &CampaignFolderArgs, state: State) -> anyhow::Result<Outcome> {
+    ledger(args).await?.run(SetState(state, String::new())).await?;
+    Ok(Outcome::Proved)
+}
+
+async fn block(args: &CampaignBlockArgs) -> anyhow::Result<Outcome> {
+    let block = Block { account: args.of.account, message: args.message.clone() };
+    ledger(&args.of.folder).await?.run(block).await?;
+    Ok(Outcome::Proved)
+}
+
+async fn backup(args: &CampaignBackupArgs) -> anyhow::Result<Outcome> {
+    let folder = CampaignFolder::open(&args.folder.folder)?;
+    if folder.settings.database.is_some() {
+        bail!("the ledger is in PostgreSQL: copy it with `pg_dump`");
+    }
+    if args.file.exists() {
+        bail!("{} is there already; name another file", args.file.display());
+    }
+    folder.ledger().await?.copy_to(&args.file).await?;
+    Ok(Outcome::Proved)
+}
+
+async fn export(args: &CampaignExportArgs) -> anyhow::Result<Outcome> {
+    let ledger = ledger(&args.folder).await?;
+    let mut out: Box<dyn Write> = match &args.out {
+        Some(path) => Box::new(std::io::BufWriter::new(
+            std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?,
+        )),
+        None => Box::new(std::io::stdout().lock()),
+    };
+    let mut after = 0;
+    loop {
+        let page = ledger.read(ReadProofs { after, at_most: PAGE }).await?;
+        let Some((last, _)) = page.last() else { break };
+        after = *last;
+        for (_, solved) in &page {
+            writeln!(out, "{}", exported(solved)).context("cannot write the proofs")?;
+        }
+    }
+    out.flush().context("cannot write the proofs")?;
+    Ok(Outcome::Proved)
+}
+
+fn exported(solved: &Solved) -> serde_json::Value {
+    let Solved { name, theorem, side, proof, verdict } = solved;
+    let of = match side {
+        Side::Statement => Some(theorem.clone()),
+        Side::Negation => theorem.disproof(),
+    };
+    serde_json::json!({
+        "stepwise_campaign": 1,
+        "name": name,
+        "statement_sha256": theorem.hash(),
+        "side": side,
+        "proof": proof,
+        "file": of.map(|theorem| theorem.file(proof)),
+        "verdict": verdict,
+    })
+}
+
+async fn ledger(args: &CampaignFolderArgs) -> anyhow::Result<Ledger> {
+    Ok(CampaignFolder::open(&args.folder)?.ledger().await?)
+}
+
+fn local(address: SocketAddr) -> String {
+    let name =
+        if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() };
+    format!("http://{name}")
+}

@@ -1,0 +1,245 @@
+//! What a donor asks a coordinator: messages of a campaign as JSON over HTTP, and what is wrong where no answer comes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use stepwise_core::wire;
+use stepwise_core::wire::campaign::{
+    Abandon, Beat, Beaten, Claim, Claimed, Enrolled, Enrolment, Joined, Joining, Receipts, Results,
+};
+use ureq::Agent;
+use ureq::http::header;
+use ureq::tls::{RootCerts, TlsConfig};
+
+use super::account::{Account, Token};
+use super::link::Base;
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(15);
+/// How long a question may take, its answer included.
+const ANSWER: Duration = Duration::from_secs(60);
+/// The largest answer that is read, in bytes: a bundle carries the text of its theorems.
+const MAX_ANSWER: u64 = 64 << 20;
+
+/// What this program calls itself.
+pub(super) const CLIENT: &str = concat!("stepwise ", env!("CARGO_PKG_VERSION"));
+
+/// Asks a coordinator. A question that nobody waits for any more is answered all the same.
+#[derive(Clone)]
+pub(super) struct Client {
+    agent: Agent,
+    base: Base,
+    token: Option<Arc<Token>>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody answers there, or something else than a coordinator does.
+    #[error("cannot reach the coordinator at {base}: {cause}")]
+    Unreachable { base: Base, cause: String },
+    /// The coordinator cannot answer now.
+    #[error("the coordinator at {base} cannot answer now: {detail}")]
+    Busy {
+        base: Base,
+        detail: String,
+        /// When to ask again, where it says so.
+        retry_after: Option<Duration>,
+    },
+    /// The coordinator does not want to answer.
+    #[error("the coordinator at {base} says: {detail}")]
+    Refused {
+        base: Base,
+        /// A word that does not change.
+        kind: String,
+        /// What is wrong, and what to do about it.
+        detail: String,
+    },
+}
+
+/// What an error means for whoever asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The same question may be answered later.
+    Again,
+    /// The session is over; a new one may ask.
+    Unknown,
+    /// This very question will never be answered.
+    Refused,
+    /// No question of this account or this program will be answered.
+    Final,
+}
+
+impl ClientError {
+    pub(super) fn verdict(&self) -> Verdict {
+        match self {
+            Self::Unreachable { .. } | Self::Busy { .. } => Verdict::Again,
+            Self::Refused { kind, .. } => match kind.as_str() {
+                "not-found" => Verdict::Unknown,
+                "protocol" | "unauthorized" | "forbidden" => Verdict::Final,
+                _ => Verdict::Refused,
+            },
+        }
+    }
+
+    /// Whether nothing was heard of the coordinator at all.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+
+    /// How long the coordinator wants to be left alone.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+impl Client {
+    /// One that has no account yet.
+    pub(super) fn new(base: Base) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .user_agent(concat!("stepwise/", env!("CARGO_PKG_VERSION")))
+            .timeout_connect(Some(CONNECT))
+            .timeout_global(Some(ANSWER))
+            // The token is for this address only.
+            .max_redirects(0)
+            .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build());
+        let proxy = if base.is_local() { None } else { ureq::Proxy::try_from_env() };
+        Self { agent: config.proxy(proxy).build().new_agent(), base, token: None }
+    }
+
+    /// One that asks in this account's name.
+    pub(super) fn of(account: &Account) -> Self {
+        Self { token: Some(Arc::new(account.token.clone())), ..Self::new(account.base.clone()) }
+    }
+
+    pub(super) async fn join(&self, joining: &Joining) -> Result<Joined, ClientError> {
+        self.ask("join", joining).await
+    }
+
+    pub(super) async fn enrol(&self, enrolment: &Enrolment) -> Result<Enrolled, ClientError> {
+        self.ask("sessions", enrolment).await
+    }
+
+    pub(super) async fn claim(&self, claim: &Claim) -> Result<Claimed, ClientError> {
+        self.ask("claims", claim).await
+    }
+
+    pub(super) async fn beat(&self, beat: &Beat) -> Result<Beaten, ClientError> {
+        self.ask("heartbeats", beat).await
+    }
+
+    pub(super) async fn hand_in(&self, results: &Results) -> Result<Receipts, ClientError> {
+        self.ask("results", results).await
+    }
+
+    pub(super) async fn abandon(&self, abandon: &Abandon) -> Result<(), ClientError> {
+        self.post("abandon", abandon).await.map(|_| ())
+    }
+
+    async fn ask<A: DeserializeOwned>(&self, part: &str, body: &impl Serialize) -> Result<A, ClientError> {
+        let answer = self.post(part, body).await?;
+        serde_json::from_slice(&answer)
+            .map_err(|error| self.unreachable(format!("what answers there does not speak as one ({error})")))
+    }
+
+    /// The answer's body, where there is one.
+    async fn post(&self, part: &str, body: &impl Serialize) -> Result<Vec<u8>, ClientError> {
+        let body = serde_json::to_vec(body).map_err(|error| self.unreachable(error.to_string()))?;
+        let (client, url) = (self.clone(), self.base.url(part));
+        let asked = tokio::task::spawn_blocking(move || client.exchange(&url, &body)).await;
+        asked.unwrap_or_else(|died| Err(self.unreachable(died.to_string())))
+    }
+
+    /// Blocks until the answer is there.
+    fn exchange(&self, url: &str, body: &[u8]) -> Result<Vec<u8>, ClientError> {
+        let failed = |error: ureq::Error| self.unreachable(error.to_string());
+        let mut request = self.agent.post(url).header(header::CONTENT_TYPE, "application/json");
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.0));
+        }
+        let mut response = request.send(body).map_err(failed)?;
+        let status = response.status().as_u16();
+        let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = retry_after.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
+        let body = response.body_mut().with_config().limit(MAX_ANSWER).read_to_vec().map_err(failed)?;
+        if (200..300).contains(&status) { Ok(body) } else { Err(self.classify(status, retry_after, &body)) }
+    }
+
+    /// What an answer means that is none.
+    fn classify(&self, status: u16, retry_after: Option<Duration>, body: &[u8]) -> ClientError {
+        let base = self.base.clone();
+        let problem = serde_json::from_slice::<wire::Problem>(body).ok();
+        match (status, problem) {
+            (408 | 429 | 500.., problem) => {
+                let detail = problem.map_or_else(|| format!("status {status}"), |problem| problem.detail);
+                ClientError::Busy { base, detail, retry_after }
+            }
+            (_, Some(wire::Problem { kind, detail, .. })) => ClientError::Refused { base, kind, detail },
+            // Somebody in between: the coordinator says what is wrong.
+            (_, None) => self.unreachable(format!("something else answers there, with status {status}")),
+        }
+    }
+
+    fn unreachable(&self, cause: String) -> ClientError {
+        ClientError::Unreachable { base: self.base.clone(), cause }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(status: u16, retry_after: Option<u64>, body: &str) -> (Verdict, String) {
+        let client = Client::new(Base::parse("https://a.example").unwrap());
+        let error = client.classify(status, retry_after.map(Duration::from_secs), body.as_bytes());
+        assert_eq!(error.retry_after(), retry_after.map(Duration::from_secs));
+        (error.verdict(), error.to_string())
+    }
+
+    fn problem(kind: &str, status: u16) -> String {
+        format!(r#"{{"type":"{kind}","status":{status},"detail":"{kind} it is"}}"#)
+    }
+
+    #[test]
+    fn what_may_be_answered_later_is_told_from_what_will_never_be() {
+        for (kind, status, verdict) in [
+            ("protocol", 400, Verdict::Final),
+            ("unauthorized", 401, Verdict::Final),
+            ("forbidden", 403, Verdict::Final),
+            ("not-found", 404, Verdict::Unknown),
+            ("bad-message", 400, Verdict::Refused),
+            ("too-large", 413, Verdict::Refused),
+        ] {
+            let told = format!("the coordinator at https://a.example says: {kind} it is");
+            assert_eq!(check(status, None, &problem(kind, status)), (verdict, told));
+        }
+        let busy = "the coordinator at https://a.example cannot answer now: ";
+        assert_eq!(check(503, Some(7), &problem("busy", 503)), (Verdict::Again, format!("{busy}busy it is")));
+        assert_eq!(check(429, Some(1), "slow down"), (Verdict::Again, format!("{busy}status 429")));
+        assert_eq!(check(500, None, ""), (Verdict::Again, format!("{busy}status 500")));
+    }
+
+    #[test]
+    fn what_somebody_in_between_says_is_no_refusal() {
+        for (status, body) in [(404, "<html>"), (403, "{}"), (302, ""), (401, "")] {
+            let (verdict, told) = check(status, None, body);
+            assert_eq!(verdict, Verdict::Again);
+            assert!(told.ends_with(&format!("something else answers there, with status {status}")), "{told}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_at_home_is_silence() {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let client = Client::new(Base::parse(&format!("http://127.0.0.1:{port}")).unwrap());
+        let error = client.abandon(&Abandon { session: 1, units: Vec::new(), leave: true }).await.unwrap_err();
+        assert!(error.is_silence(), "{error}");
+        assert_eq!(error.verdict(), Verdict::Again);
+    }
+}
