@@ -6,6 +6,9 @@ pub enum LedgerError {
     /// The database failed, or cannot be reached.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
+    /// It could not be reached to begin with.
+    #[error("the database cannot be reached ({0}); is its address right, does it run, and does it let you in?")]
+    Unreachable(sqlx::Error),
     /// A later version wrote this ledger.
     #[error(
         "the ledger has schema {found}, and this stepwise knows up to {known}; use the version that wrote it, or a later one"

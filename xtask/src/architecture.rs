@@ -14,12 +14,13 @@ use serde_json::Value;
 use crate::shell::{cargo, output, root};
 
 /// What each crate of the workspace may depend on, dev- and build-dependencies included.
-const MAY_DEPEND_ON: [(&str, &[&str]); 11] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 12] = [
     ("stepwise-core", &[]),
     ("stepwise-shaders", &[]),
     ("stepwise-inference", &["stepwise-core", "stepwise-shaders"]),
     ("stepwise-learn", &["stepwise-core"]),
     ("stepwise-lean", &["stepwise-core"]),
+    ("stepwise-ledger", &["stepwise-core"]),
     ("stepwise-lean-wasmtime", &["stepwise-lean"]),
     (
         "stepwise-worker",
@@ -29,6 +30,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 11] = [
             "stepwise-lean",
             "stepwise-lean-wasmtime",
             "stepwise-learn",
+            "stepwise-ledger",
             "stepwise-shaders",
         ],
     ),
@@ -61,7 +63,7 @@ struct Confined {
     reason: &'static str,
 }
 
-const CONFINED: [Confined; 7] = [
+const CONFINED: [Confined; 8] = [
     Confined {
         word: "Command::new",
         only_with: &["std::process", "tokio::process"],
@@ -82,6 +84,13 @@ const CONFINED: [Confined; 7] = [
         applies: &[""],
         except: &["lean/wasmtime/src/", "xtask/"],
         reason: "one crate names wasmtime, so that another engine can run Lean's module",
+    },
+    Confined {
+        word: "use sqlx::",
+        only_with: &[""],
+        applies: &[""],
+        except: &["ledger/", "xtask/"],
+        reason: "one crate names databases, so that all that is done to a ledger stands in one place",
     },
     Confined {
         word: "std::fs",

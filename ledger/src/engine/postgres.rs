@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 use super::{Operation, Transaction};
@@ -31,15 +32,16 @@ pub(crate) struct Postgres {
 impl Postgres {
     /// Connects to the database that an address names, and brings its schema up to date.
     pub(crate) async fn open(address: &str, ahead_ms: Arc<AtomicI64>) -> Result<Self, LedgerError> {
-        let options = PgConnectOptions::from_str(address)?
+        let options = PgConnectOptions::from_str(address)
+            .map_err(LedgerError::Unreachable)?
             .application_name("stepwise")
             .statement_cache_capacity(STATEMENTS)
             .options([("lock_timeout", "10s"), ("statement_timeout", "60s")]);
+        // A pool would try until its patience is over, and not say why.
+        let mut connection = options.connect().await.map_err(LedgerError::Unreachable)?;
+        crate::migrations::run(&sqlx::migrate!("migrations/postgres"), &mut connection).await?;
         let pool =
-            PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE).connect_with(options).await?;
-        let mut connection = pool.acquire().await?;
-        crate::migrations::run(&sqlx::migrate!("migrations/postgres"), &mut *connection).await?;
-        drop(connection);
+            PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE).connect_lazy_with(options);
         Ok(Self { pool, ahead_ms })
     }
 

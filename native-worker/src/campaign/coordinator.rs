@@ -9,13 +9,13 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use parking_lot::RwLock;
 use stepwise_core::wire::campaign::State;
-use stepwise_ledger::operations::{Advance, Advanced, Candidate, Judged, ReadOverview, ReadPace, Reap, Timing};
+use stepwise_ledger::operations::{Advance, Advanced, ReadOverview, ReadPace, Reap, Timing};
 use stepwise_ledger::{Ledger, LedgerError};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::{http, verifier};
+use super::{Tell, http, verifier};
 use crate::lean::pool::Pool;
 use crate::serve::access::{self, Access};
 use crate::serve::{assets, connections};
@@ -43,7 +43,7 @@ pub struct Options {
     /// Where Lean verifies: a pool for each verifier.
     pub verifiers: Vec<Pool>,
     /// Told what became of each proof.
-    pub judged: Arc<dyn Fn(&Candidate, Judged) + Send + Sync>,
+    pub judged: Arc<Tell>,
     /// Told once when the campaign is over.
     pub over: Arc<dyn Fn() + Send + Sync>,
 }

@@ -8,3 +8,8 @@ pub mod coordinator;
 pub mod folder;
 mod http;
 mod verifier;
+
+use stepwise_ledger::operations::{Candidate, Judged};
+
+/// Whoever is told what became of each proof.
+pub type Tell = dyn Fn(&Candidate, Judged) + Send + Sync;

@@ -10,6 +10,7 @@ use stepwise_ledger::operations::{Candidate, Judge, Judged, NextCandidate, Timin
 use stepwise_ledger::{Ledger, LedgerError};
 use tokio::sync::Notify;
 
+use super::Tell;
 use crate::lean::host::Costed;
 use crate::lean::pool::{Pool, PoolError};
 use crate::run::sides::disagreement;
@@ -21,13 +22,7 @@ const NAP: Duration = Duration::from_secs(5);
 const REST: Duration = Duration::from_secs(2);
 
 /// Verifies for ever.
-pub(super) async fn verify(
-    ledger: Ledger,
-    pool: Pool,
-    timing: Timing,
-    woken: Arc<Notify>,
-    tell: Arc<dyn Fn(&Candidate, Judged) + Send + Sync>,
-) {
+pub(super) async fn verify(ledger: Ledger, pool: Pool, timing: Timing, woken: Arc<Notify>, tell: Arc<Tell>) {
     loop {
         match next(&ledger, &pool, timing).await {
             Ok(Some((candidate, judged))) => {

@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use stepwise_core::problem::Problem;
 use stepwise_core::wire::campaign::{Doing, Effort, Overview, Recipe, Side, StageState, State};
 use stepwise_core::wire::log::config_value;
+use stepwise_core::words;
 use stepwise_ledger::operations::{
     Block, Candidate, Create, Invite, Judged, NewProblem, NewStage, ReadOverview, ReadProofs, ReadSessions, Revoke,
     SessionView, SetState, Solved, Timing, Trust,
@@ -28,6 +29,9 @@ use crate::campaign::folder::CampaignFolder;
 use crate::lean::pool::Pool;
 use crate::serve::{Access, AccessOptions, new_token};
 use crate::stop::{Stop, StopLevel};
+
+/// How long donors get to hear that the campaign is over.
+const FAREWELL: Duration = Duration::from_secs(60);
 
 /// Solved problems that are read at once.
 const PAGE: u64 = 500;
@@ -97,8 +101,9 @@ async fn init(args: &CampaignInitArgs, verbose: u8) -> anyhow::Result<Outcome> {
     folder.ledger().await?.run(create).await?;
     folder.save()?;
     output::print(&format!(
-        "the campaign `{name}` has {n_problems} problems and {} stages; serve it with `stepwise campaign serve {}`\n",
-        args.stages,
+        "the campaign `{name}` has {}, in {}; serve it with `stepwise campaign serve {}`\n",
+        words::count(n_problems, "problem"),
+        words::count(args.stages as usize, "stage"),
         path.display()
     ))?;
     Ok(Outcome::Proved)
@@ -147,23 +152,29 @@ async fn serve(args: &CampaignServeArgs, verbose: u8) -> anyhow::Result<Outcome>
     let until_over = args.until_over;
     tokio::select! {
         served = served => served?,
-        () = over_for_good(ended, until_over) => {}
+        () = over_for_good(ended, until_over, &ledger) => {}
     }
     progress.finish();
     for pool in verifiers {
         pool.shutdown().await;
     }
-    output::print(&words(&ledger.read(ReadOverview).await?, &[]))?;
+    output::print(&shown(&ledger.read(ReadOverview).await?, &[]))?;
     Ok(if stop.level() == StopLevel::Run { Outcome::Proved } else { Outcome::Interrupted })
 }
 
-/// Until the campaign is over and donors had the time to hear so; for ever where nobody asked.
-async fn over_for_good(mut ended: Stop, is_asked: bool) {
+/// Until the campaign is over and the donors have left, or had the time to; for ever where nobody asked.
+async fn over_for_good(mut ended: Stop, is_asked: bool, ledger: &Ledger) {
     if !is_asked {
         std::future::pending::<()>().await;
     }
     ended.reached(StopLevel::Drain).await;
-    tokio::time::sleep(Duration::from_secs(15)).await;
+    let all_left = async {
+        while ledger.read(ReadOverview).await.is_ok_and(|overview| overview.sessions > 0) {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    // Sessions that are lost leave too; a ledger that fails is not waited for.
+    let _ = tokio::time::timeout(FAREWELL, all_left).await;
 }
 
 fn timing(args: &CampaignServeArgs) -> Timing {
@@ -248,7 +259,7 @@ async fn status(args: &CampaignStatusArgs) -> anyhow::Result<Outcome> {
             "sessions": sessions,
         }))?;
     } else {
-        output::print(&words(&overview, &sessions))?;
+        output::print(&shown(&overview, &sessions))?;
     }
     Ok(Outcome::Proved)
 }
@@ -268,7 +279,7 @@ fn session_json(session: &SessionView) -> serde_json::Value {
 }
 
 /// How a campaign stands, for reading.
-fn words(overview: &Overview, sessions: &[SessionView]) -> String {
+fn shown(overview: &Overview, sessions: &[SessionView]) -> String {
     let state = match overview.state {
         State::Running => "running",
         State::Paused => "paused",
@@ -321,8 +332,12 @@ fn words(overview: &Overview, sessions: &[SessionView]) -> String {
         rows.push(vec![
             format!("session {}", session.id),
             format!(
-                "{who}, {}: {doing}, {} cores, {} searches, heard of {} s ago, last result {} s ago",
-                session.label, session.cores, session.held, session.seen_s, session.progressed_s
+                "{who}{}: {doing}, {} cores, {} searches, heard of {} s ago, last result {} s ago",
+                if session.label.is_empty() { String::new() } else { format!(", {}", session.label) },
+                session.cores,
+                session.held,
+                session.seen_s,
+                session.progressed_s
             ),
         ]);
     }
