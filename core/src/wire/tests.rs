@@ -42,6 +42,18 @@ fn the_document_shows_what_the_code_speaks() {
             "accepted" => check::<Accepted>(text),
             "messages" => check::<Messages>(text),
             "ticket" => check::<Ticket>(text),
+            "joining" => check::<campaign::Joining>(text),
+            "joined" => check::<campaign::Joined>(text),
+            "enrolment" => check::<campaign::Enrolment>(text),
+            "enrolled" => check::<campaign::Enrolled>(text),
+            "claim" => check::<campaign::Claim>(text),
+            "claimed" => check::<campaign::Claimed>(text),
+            "beat" => check::<campaign::Beat>(text),
+            "beaten" => check::<campaign::Beaten>(text),
+            "results" => check::<campaign::Results>(text),
+            "receipts" => check::<campaign::Receipts>(text),
+            "abandon" => check::<campaign::Abandon>(text),
+            "campaign" => check::<campaign::Overview>(text),
             other => panic!("nobody reads an example of the kind `{other}`"),
         }
         let value: Value = serde_json::from_str(text).unwrap();
@@ -52,6 +64,8 @@ fn the_document_shows_what_the_code_speaks() {
     let ops =
         ["hello", "open", "apply", "try", "suggest", "search", "disprove", "search_log", "cancel", "recheck", "close"];
     let types = [
+        "bundle",
+        "idle",
         "welcome",
         "refused",
         "opened",
