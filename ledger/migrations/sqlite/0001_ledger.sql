@@ -92,7 +92,7 @@ CREATE TABLE unit (
   UNIQUE (stage, problem, side, seed)
 );
 CREATE INDEX unit_ready ON unit (priority, id) WHERE state = 'ready';
-CREATE INDEX unit_leased ON unit (session) WHERE state = 'leased';
+CREATE INDEX unit_leased ON unit (session, claim) WHERE state = 'leased';
 CREATE INDEX unit_problem ON unit (problem);
 
 -- Every lease that was ever given, so that a late result finds whose it is.

@@ -1,8 +1,8 @@
 //! Two databases, of which operations see one [`Transaction`].
 //!
-//! Statements are written once, in what SQLite and PostgreSQL share. `{now}` in them is the database's clock in milliseconds,
-//! `{lock}` skips the rows that another transaction works on, and `{hold}` waits for them; in SQLite only one transaction
-//! writes, so that there is nothing to skip or to wait for.
+//! Statements are written once, in what SQLite and PostgreSQL share. `{now}` in them is the database's clock in
+//! milliseconds, `{lock}` skips the rows that another transaction works on, and `{hold}` waits for them (`{hold s}` for
+//! those of the table `s` alone); in SQLite only one transaction writes, so that there is nothing to skip or to wait for.
 
 mod postgres;
 mod row;
@@ -106,6 +106,8 @@ impl<'c> Transaction<'c> {
             }
         };
         let now = if self.ahead_ms == 0 { now.to_owned() } else { format!("({now} + {})", self.ahead_ms) };
-        statement.replace("{now}", &now).replace("{lock}", lock).replace("{hold}", hold)
+        let hold_session = if hold.is_empty() { "" } else { "FOR UPDATE OF s" };
+        let statement = statement.replace("{now}", &now).replace("{lock}", lock);
+        statement.replace("{hold}", hold).replace("{hold s}", hold_session)
     }
 }

@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use stepwise_core::wire::campaign::{self, Bundle, Lease, State};
 
 use super::accounts::Trust;
-use super::campaign::state_of;
 use super::sessions::Timing;
 use crate::words::{of_json, value};
 use crate::{LedgerError, Operation, Transaction};
@@ -45,17 +44,19 @@ impl Operation for Claim {
         let campaign::Claim { session, claim, .. } = &self.claim;
         let row = ledger
             .row(
-                "SELECT last_claim, cores FROM session WHERE id = $1 AND account = $2 AND is_over = 0 {hold}",
+                "SELECT s.last_claim, s.cores, a.trust, c.state, c.reason
+                 FROM session s JOIN account a ON a.id = s.account JOIN campaign c ON c.id = 1
+                 WHERE s.id = $1 AND s.account = $2 AND s.is_over = 0 {hold s}",
                 &[(*session).into(), self.account.into()],
             )
             .await?;
         let row = row.ok_or(LedgerError::Unknown("session"))?;
         if row.text(0)? != claim {
-            let (state, reason) = state_of(ledger).await?;
+            let state: State = value(row.text(3)?)?;
             if state != State::Running {
-                return Ok(Granted::Closed(state, reason));
+                return Ok(Granted::Closed(state, row.text(4)?.to_owned()));
             }
-            let at_most = self.at_most(ledger, row.count(1)?).await?;
+            let at_most = self.at_most(ledger, value(row.text(2)?)?, row.count(1)?).await?;
             let n = ledger
                 .run(
                     "WITH chosen AS MATERIALIZED (
@@ -98,18 +99,14 @@ impl Operation for Claim {
 
 impl Claim {
     /// How many searches keep so many cores busy for as long as the session wants.
-    async fn at_most(&self, ledger: &mut Transaction<'_>, cores: u64) -> Result<u64, LedgerError> {
+    async fn at_most(&self, ledger: &mut Transaction<'_>, trust: Trust, cores: u64) -> Result<u64, LedgerError> {
         let cores = cores.clamp(1, LARGEST_BUNDLE);
-        let account = ledger
-            .row(
-                "SELECT trust, (SELECT count(*) FROM (SELECT 1 FROM result r WHERE r.account = a.id LIMIT $2) AS handed_in)
-                 FROM account a WHERE id = $1",
-                &[self.account.into(), KNOWN_AFTER.into()],
-            )
-            .await?
-            .ok_or(LedgerError::Unknown("account"))?;
-        if value::<Trust>(account.text(0)?)? == Trust::Donor && account.int(1)? < KNOWN_AFTER {
-            return Ok(cores);
+        if trust == Trust::Donor {
+            let known = "SELECT count(*) FROM (SELECT 1 FROM result WHERE account = $1 LIMIT $2) AS handed_in";
+            let known = ledger.row(known, &[self.account.into(), KNOWN_AFTER.into()]).await?;
+            if known.ok_or(LedgerError::Unknown("account"))?.int(0)? < KNOWN_AFTER {
+                return Ok(cores);
+            }
         }
         let wanted = self.claim.want_s.saturating_mul(1000).saturating_mul(cores) / self.pace_ms.max(1);
         Ok(wanted.clamp(cores, LARGEST_BUNDLE))
@@ -121,8 +118,9 @@ async fn bundle(ledger: &mut Transaction<'_>, session: u64, claim: &str) -> Resu
     let rows = ledger
         .rows(
             "SELECT u.id, u.attempt, u.problem, u.side, u.seed, s.recipe, u.lease_ends - {now}, p.theorem,
-                   p.statement_sha
+               p.statement_sha, r.body
              FROM unit u JOIN stage s ON s.number = u.stage JOIN problem p ON p.id = u.problem
+             JOIN recipe r ON r.sha = s.recipe
              WHERE u.session = $1 AND u.claim = $2 AND u.state = 'leased' ORDER BY u.priority, u.id",
             &[session.into(), claim.into()],
         )
@@ -142,9 +140,8 @@ async fn bundle(ledger: &mut Transaction<'_>, session: u64, claim: &str) -> Resu
         if let Entry::Vacant(theorem) = bundle.theorems.entry(lease.statement.clone()) {
             theorem.insert(of_json(row.text(7)?)?);
         }
-        if !bundle.recipes.contains_key(&lease.recipe) {
-            let body = ledger.row("SELECT body FROM recipe WHERE sha = $1", &[lease.recipe.as_str().into()]).await?;
-            bundle.recipes.insert(lease.recipe.clone(), of_json(body.ok_or(LedgerError::Unknown("recipe"))?.text(0)?)?);
+        if let Entry::Vacant(recipe) = bundle.recipes.entry(lease.recipe.clone()) {
+            recipe.insert(of_json(row.text(9)?)?);
         }
         bundle.leases.push(lease);
     }
