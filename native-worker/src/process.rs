@@ -18,6 +18,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::Instant;
 
+/// What the environment may hold that no child needs to know: a database with its password, a server's token, keys of
+/// model servers.
+const SECRETS: [&str; 3] = ["STEPWISE_DATABASE", "STEPWISE_TOKEN", "STEPWISE_API_KEY"];
+
 /// How much of the end of standard error is kept for error reports, in bytes.
 const LAST_WORDS: usize = 4096;
 /// How often the memory of a child is looked at while we wait for its answer.
@@ -58,6 +62,9 @@ impl Spec {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
+        for secret in SECRETS {
+            command.env_remove(secret);
+        }
         command.args(&self.args).envs(self.env.iter().map(|(k, v)| (k, v))).kill_on_drop(true);
         if let Some(cwd) = &self.cwd {
             command.current_dir(cwd);

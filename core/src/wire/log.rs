@@ -6,6 +6,8 @@
 //! last line without its line feed: the reader leaves that line out and says how many bytes are good, so that the writer
 //! can truncate the file there and go on. What a lost line told happens again. Any other damage is an error.
 
+use serde::Deserialize;
+
 use super::search as wire;
 use crate::jsonl::WholeLines;
 use crate::problem::Theorem;
@@ -96,6 +98,14 @@ pub fn event_line(event: &TimedEvent) -> String {
 /// A configuration as the header writes it; records keep and hash it.
 pub fn config_value(config: &SearchConfig) -> serde_json::Value {
     serde_json::to_value(wire::Config::from(config)).expect("wire types have string keys and cannot fail to serialise")
+}
+
+/// The configuration that such a value is.
+///
+/// # Errors
+/// It is none, or one of a later version.
+pub fn config_of(value: &serde_json::Value) -> serde_json::Result<SearchConfig> {
+    wire::Config::deserialize(value).map(SearchConfig::from)
 }
 
 /// Reads a log. Bytes, because a torn line may end within a character.

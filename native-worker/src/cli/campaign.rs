@@ -6,20 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use clap::ValueEnum;
 use stepwise_core::problem::Problem;
 use stepwise_core::wire::campaign::{Doing, Effort, Overview, Recipe, Side, StageState, State};
 use stepwise_core::wire::log::config_value;
 use stepwise_core::words;
 use stepwise_ledger::operations::{
-    Block, Candidate, Create, Invite, Judged, NewProblem, NewStage, ReadOverview, ReadProofs, ReadSessions, Revoke,
-    SessionView, SetState, Solved, Timing, Trust,
+    Block, Candidate, Create, Invite, Judged, NewProblem, NewStage, ReadManifest, ReadOverview, ReadProofs,
+    ReadSessions, Revoke, SessionView, SetState, Solved, Timing, Trust,
 };
 use stepwise_ledger::{Ledger, hash_of};
 use tokio::net::TcpListener;
 
 use super::args::{
     CampaignBackupArgs, CampaignBlockArgs, CampaignCommand, CampaignExportArgs, CampaignFolderArgs, CampaignInitArgs,
-    CampaignInviteArgs, CampaignServeArgs, CampaignStatusArgs,
+    CampaignInviteArgs, CampaignServeArgs, CampaignStatusArgs, Modules,
 };
 use super::outcome::Outcome;
 use super::progress::Progress;
@@ -32,6 +33,9 @@ use crate::stop::{Stop, StopLevel};
 
 /// How long donors get to hear that the campaign is over.
 const FAREWELL: Duration = Duration::from_secs(60);
+
+/// What the manifest says that Lean has imported.
+const MODULES: &str = "modules";
 
 /// Solved problems that are read at once.
 const PAGE: u64 = 500;
@@ -92,6 +96,7 @@ async fn init(args: &CampaignInitArgs, verbose: u8) -> anyhow::Result<Outcome> {
             "ramp": args.ramp,
             "tries": args.tries,
             "disprove": !args.no_disprove,
+            MODULES: args.lean.modules.name(),
         }),
         seed: args.budget.seed,
         problems: problems.into_iter().map(|Problem { name, theorem, .. }| NewProblem { name, theorem }).collect(),
@@ -133,7 +138,9 @@ async fn serve(args: &CampaignServeArgs, verbose: u8) -> anyhow::Result<Outcome>
     let public_url = args.public_url.clone().or(folder.settings.public_url);
     let hosts = public_url.as_deref().map(host_of).transpose()?.into_iter().collect();
     let progress = Progress::new(verbose);
-    let verifiers = verifiers(args).await?;
+    let (manifest, _) = ledger.read(ReadManifest).await?;
+    let modules = manifest[MODULES].as_str().and_then(|name| Modules::from_str(name, false).ok());
+    let verifiers = verifiers(args, modules.unwrap_or(Modules::Init)).await?;
     check_lean(&verifiers, &overview).await?;
     let stop = interrupt::listen(&progress)?;
     let (over, ended) = Stop::channel();
@@ -187,8 +194,8 @@ fn timing(args: &CampaignServeArgs) -> Timing {
     }
 }
 
-async fn verifiers(args: &CampaignServeArgs) -> anyhow::Result<Vec<Pool>> {
-    let launch = lean::built_in().await?;
+async fn verifiers(args: &CampaignServeArgs, modules: Modules) -> anyhow::Result<Vec<Pool>> {
+    let launch = lean::built_in(modules).await?;
     let pool = |_| {
         let mut config = crate::lean::pool::PoolConfig { hosts: 1, ..Default::default() };
         config.recheck_limit = Duration::from_secs(u64::from(args.verify_timeout));

@@ -253,7 +253,7 @@ fn systemd(args: &DonateWorkArgs) -> anyhow::Result<Outcome> {
     flag("disk", (args.disk != 100).then(|| args.disk.to_string()));
     flag("schedule", args.schedule.map(|schedule| schedule.to_string()));
     flag("label", (!args.label.is_empty()).then(|| args.label.clone()));
-    flag("modules", (args.modules == super::args::Modules::Std).then(|| "Std".to_owned()));
+    flag("modules", (args.modules == super::args::Modules::Std).then(|| args.modules.name().to_owned()));
     flag("priority", (args.priority == DonorPriority::Normal).then(|| "normal".to_owned()));
     output::print(&unit(&line, args.priority))?;
     Ok(Outcome::Proved)

@@ -79,16 +79,12 @@ pub(super) fn pool_config(args: &LeanArgs) -> PoolConfig {
 pub(super) async fn launcher(args: &LeanArgs) -> anyhow::Result<Arc<dyn Launch>> {
     match &args.lean_project {
         Some(project) => native(project, args),
-        None => wasm(args.modules).await,
+        None => built_in(args.modules).await,
     }
 }
 
-/// What starts the built-in Lean with what every file has.
-pub(super) async fn built_in() -> anyhow::Result<Arc<dyn Launch>> {
-    wasm(Modules::Init).await
-}
-
-async fn wasm(modules: Modules) -> anyhow::Result<Arc<dyn Launch>> {
+/// What starts the built-in Lean.
+pub(super) async fn built_in(modules: Modules) -> anyhow::Result<Arc<dyn Launch>> {
     let installed = ensure_setup(setup::Options { modules: modules.choice(), ..setup::Options::from_env() }).await?;
     let program = std::env::current_exe().context("cannot find this program's own file, which runs Lean")?;
     Ok(Arc::new(WasmLauncher::new(WasmSettings::new(program, &installed, WASM_MEMORY_LIMIT))))

@@ -103,18 +103,8 @@ fn config_of(recipe: &Recipe, lean: &str) -> Result<SearchConfig, String> {
             recipe.policy
         ));
     }
-    // The one reader of configurations is the log's, so that they mean the same everywhere.
-    let header = serde_json::json!({
-        "stepwise_log": log::VERSION,
-        "theorem": Theorem::default(),
-        "config": recipe.config,
-        "policy": recipe.policy,
-        "lean": recipe.lean,
-    });
-    let unreadable =
-        |error: &dyn std::fmt::Display| format!("their configuration cannot be read ({error}): update stepwise");
-    let log = log::read(format!("{header}\n").as_bytes()).map_err(|error| unreadable(&error))?;
-    let config = log.header.config;
+    let config = log::config_of(&recipe.config)
+        .map_err(|error| format!("their configuration cannot be read ({error}): update stepwise"))?;
     if config.order.needs_critic() {
         return Err("they need a critic, and there is none here".to_owned());
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use super::lean::Modules;
-use super::values::{Hosts, at_least_one, parse_hosts};
+use super::values::{Hosts, at_least_one, parse_hosts, parse_span};
 use crate::donor::Schedule;
 
 /// `stepwise donate`.
@@ -118,7 +118,7 @@ pub struct DonateStatusArgs {
 #[derive(Debug, Args)]
 pub struct DonatePauseArgs {
     /// For how long, such as `2h`, `30m` or `1h30m` [default: until `stepwise donate resume`]
-    #[arg(value_name = "TIME", value_parser = parse_duration)]
+    #[arg(value_name = "TIME", value_parser = parse_span)]
     pub time: Option<Duration>,
     #[command(flatten)]
     pub folder: DonateFolderArgs,
@@ -131,31 +131,8 @@ pub struct DonateSystemdArgs {
     pub work: DonateWorkArgs,
 }
 
-/// `1d`, `2h`, `30m`, `45s`, or several of them.
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "give a time such as `2h`, `30m` or `1h30m`".to_owned();
-    let (mut seconds, mut rest) = (0u64, text);
-    while !rest.is_empty() {
-        let unit = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-        let number: u64 = rest[..unit].parse().map_err(|_| wrong())?;
-        let factor = match rest.as_bytes()[unit] {
-            b'd' => 24 * 60 * 60,
-            b'h' => 60 * 60,
-            b'm' => 60,
-            b's' => 1,
-            _ => return Err(wrong()),
-        };
-        seconds = number.checked_mul(factor).and_then(|more| seconds.checked_add(more)).ok_or_else(wrong)?;
-        rest = &rest[unit + 1..];
-    }
-    if seconds == 0 || seconds > 366 * 24 * 60 * 60 {
-        return Err("give a time from a second to a year, such as `2h`".to_owned());
-    }
-    Ok(Duration::from_secs(seconds))
-}
-
 #[cfg(test)]
-mod donor_tests {
+mod tests {
     use clap::{CommandFactory, Parser};
 
     use super::super::{Cli, Command};
@@ -181,16 +158,5 @@ mod donor_tests {
         assert!(matches!(parse(&["systemd", "--cores", "2"]).unwrap().command, Some(DonateCommand::Systemd(_))));
         let told = parse(&["--schedule", "7"]).unwrap_err();
         assert!(told.contains("give two times of day, such as `22:00-07:00`"), "{told}");
-    }
-
-    #[test]
-    fn times_are_read_by_their_units() {
-        let seconds = |text: &str| parse_duration(text).map(|time| time.as_secs());
-        assert_eq!(seconds("2h"), Ok(7200));
-        assert_eq!(seconds("1h30m"), Ok(5400));
-        assert_eq!(seconds("1d1s"), Ok(86_401));
-        for text in ["", "0h", "2", "h", "2x", "2h3", "ℕ", "-2h", "400d", "99999999999999999999h"] {
-            assert!(parse_duration(text).is_err(), "{text}");
-        }
     }
 }

@@ -45,6 +45,14 @@ pub enum Modules {
 }
 
 impl Modules {
+    /// As flags name it.
+    pub(in crate::cli) fn name(self) -> &'static str {
+        match self {
+            Self::Init => "Init",
+            Self::Std => "Std",
+        }
+    }
+
     pub(in crate::cli) fn choice(self) -> crate::setup::Modules {
         match self {
             Self::Init => crate::setup::Modules::Init,

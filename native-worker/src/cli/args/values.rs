@@ -63,20 +63,27 @@ pub(super) fn parse_hosts(text: &str) -> Result<Hosts, String> {
     or_auto(text, at_least_one).map(Hosts)
 }
 
-/// A length of time with its unit: `30s`, `15m`, `2h`, `7d`.
+/// `1d`, `2h`, `30m`, `45s`, or several of them.
 pub(super) fn parse_span(text: &str) -> Result<Duration, String> {
-    let wrong = || "give a whole number with its unit: 30s, 15m, 2h or 7d".to_owned();
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        _ => return Err(wrong()),
-    };
-    let number: u32 = number.parse().map_err(|_| wrong())?;
-    let span = Duration::from_secs(u64::from(number) * seconds);
-    if span.is_zero() || span > Duration::from_secs(3660 * 86_400) { Err(wrong()) } else { Ok(span) }
+    let wrong = || "give a time such as `2h`, `30m` or `1h30m`".to_owned();
+    let (mut seconds, mut rest) = (0u64, text);
+    while !rest.is_empty() {
+        let unit = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+        let number: u64 = rest[..unit].parse().map_err(|_| wrong())?;
+        let factor = match rest.as_bytes()[unit] {
+            b'd' => 24 * 60 * 60,
+            b'h' => 60 * 60,
+            b'm' => 60,
+            b's' => 1,
+            _ => return Err(wrong()),
+        };
+        seconds = number.checked_mul(factor).and_then(|more| seconds.checked_add(more)).ok_or_else(wrong)?;
+        rest = &rest[unit + 1..];
+    }
+    if seconds == 0 || seconds > 366 * 24 * 60 * 60 {
+        return Err("give a time from a second to a year, such as `2h`".to_owned());
+    }
+    Ok(Duration::from_secs(seconds))
 }
 
 /// Below a millisecond the log could not tell the times apart; above a year a clock sum could overflow.
@@ -84,5 +91,21 @@ pub(super) fn parse_step(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
         Ok(s) if (0.001..=31_536_000.0).contains(&s) => Ok(Duration::from_secs_f64(s)),
         _ => Err("give a number of seconds above 0".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_by_their_units() {
+        let seconds = |text: &str| parse_span(text).map(|time| time.as_secs());
+        assert_eq!(seconds("2h"), Ok(7200));
+        assert_eq!(seconds("1h30m"), Ok(5400));
+        assert_eq!(seconds("1d1s"), Ok(86_401));
+        for text in ["", "0h", "2", "h", "2x", "2h3", "ℕ", "-2h", "400d", "99999999999999999999h"] {
+            assert!(parse_span(text).is_err(), "{text}");
+        }
     }
 }
