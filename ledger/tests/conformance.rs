@@ -2,15 +2,16 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking; clippy exempts test functions but not their helpers")]
 
 mod databases;
+mod made;
 
 use std::collections::BTreeSet;
 
 use databases::{Fresh, Kind, fresh};
-use stepwise_core::outcome::Verdict;
+use made::{enrolment, verdict};
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::CostLedger;
 use stepwise_core::wire::campaign::{
-    self as wire, Bundle, Doing, Ending, Enrolment, Held, Lease, Receipt, Recipe, SearchResult, Side, State,
+    self as wire, Bundle, Doing, Ending, Held, Lease, Receipt, Recipe, SearchResult, Side, State,
 };
 use stepwise_ledger::operations::{
     Abandon, Advance, Advanced, Authenticate, Beat, Block, Candidate, Claim, Create, Enrol, Granted, HandIn, Invite,
@@ -109,15 +110,7 @@ async fn worker(ledger: &Ledger, n: u64) -> Worker {
 }
 
 async fn session(ledger: &Ledger, account: u64) -> Worker {
-    let enrolment = Enrolment {
-        protocol: 1,
-        client: "test".to_owned(),
-        lean: "lean".to_owned(),
-        label: "here".to_owned(),
-        cores: 1,
-        memory_mb: 1024,
-    };
-    Worker { account, session: ledger.run(Enrol { account, enrolment }).await.unwrap() }
+    Worker { account, session: ledger.run(Enrol { account, enrolment: enrolment() }).await.unwrap() }
 }
 
 async fn claim(ledger: &Ledger, worker: Worker, name: &str, at_most: u64) -> Granted {
@@ -148,18 +141,6 @@ fn result(lease: &Lease, claim: &str, n: u64, ending: Ending) -> SearchResult {
 async fn hand_in(ledger: &Ledger, account: u64, result: SearchResult) -> Receipt {
     let receipts = ledger.run(HandIn { account, results: vec![result], timing: TIMING }).await.unwrap();
     receipts.into_iter().next().unwrap()
-}
-
-fn verdict(accepted: bool) -> Verdict {
-    Verdict {
-        accepted,
-        reasons: Vec::new(),
-        checker: "lean".to_owned(),
-        lean_version: "lean".to_owned(),
-        axioms: Vec::new(),
-        unopened: 0,
-        notes: Vec::new(),
-    }
 }
 
 async fn judge(ledger: &Ledger, accepted: bool) -> (Candidate, Judged) {

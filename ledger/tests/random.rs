@@ -5,17 +5,18 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking; clippy exempts test functions but not their helpers")]
 
 mod databases;
+mod made;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use databases::{Kind, fresh};
+use made::{enrolment, verdict};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use stepwise_core::outcome::Verdict;
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::CostLedger;
 use stepwise_core::wire::campaign::{
-    self as wire, Doing, Ending, Enrolment, Lease, Receipt, Recipe, SearchResult, Side, StageState, State,
+    self as wire, Doing, Ending, Lease, Receipt, Recipe, SearchResult, Side, StageState, State,
 };
 use stepwise_ledger::operations::{
     Abandon, Advance, Beat, Claim, Create, Enrol, Granted, HandIn, Invite, Join, Judge, Judged, NewProblem, NewStage,
@@ -282,18 +283,9 @@ impl World {
     async fn verify(&mut self, breaks: bool) {
         let Some(candidate) = self.ledger.run(NextCandidate(TIMING)).await.unwrap() else { return };
         let is_true = candidate.proof[0].starts_with("true");
-        let verdict = Verdict {
-            accepted: is_true,
-            reasons: Vec::new(),
-            checker: "lean".to_owned(),
-            lean_version: "lean".to_owned(),
-            axioms: Vec::new(),
-            unopened: 0,
-            notes: Vec::new(),
-        };
         let breaks = breaks && self.n_breakdowns < 2;
         self.n_breakdowns += u32::from(breaks);
-        let verdict = (!breaks).then_some(verdict);
+        let verdict = (!breaks).then(|| verdict(is_true));
         let judged = self.ledger.run(Judge { candidate: candidate.id, verdict }).await.unwrap();
         assert_ne!(judged, Judged::Contradiction);
     }
@@ -336,15 +328,7 @@ impl World {
 }
 
 async fn enrol(ledger: &Ledger, account: u64) -> u64 {
-    let enrolment = Enrolment {
-        protocol: 1,
-        client: "test".to_owned(),
-        lean: "lean".to_owned(),
-        label: String::new(),
-        cores: 1,
-        memory_mb: 1,
-    };
-    ledger.run(Enrol { account, enrolment }).await.unwrap()
+    ledger.run(Enrol { account, enrolment: enrolment() }).await.unwrap()
 }
 
 fn histories(kind: Kind, cases: u32) {

@@ -13,4 +13,5 @@ pub mod report;
 pub mod run;
 pub mod serve;
 pub mod setup;
+mod small_file;
 pub mod stop;

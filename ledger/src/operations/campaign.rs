@@ -5,7 +5,7 @@ use stepwise_core::digest::sha256_of_parts;
 use stepwise_core::problem::Theorem;
 use stepwise_core::wire::campaign::{Recipe, Side, State};
 
-use crate::words::{json, value, word};
+use crate::words::{json, of_json, value, word};
 use crate::{LedgerError, Operation, Transaction};
 
 /// Makes the campaign of an empty ledger; its first stage is open then.
@@ -135,33 +135,28 @@ pub(super) async fn state_of(ledger: &mut Transaction<'_>) -> Result<(State, Str
     Ok((value(row.text(0)?)?, row.text(1)?.to_owned()))
 }
 
-/// Reads what the campaign was made with, and its Lean.
+/// What a campaign was made with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    /// The campaign's name.
+    pub name: String,
+    /// The Lean that searches run with.
+    pub lean: String,
+    /// What [`Create`] was given for those who look it up.
+    pub settings: serde_json::Value,
+}
+
+/// Reads what the campaign was made with.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadManifest;
 
 #[async_trait]
 impl Operation for ReadManifest {
-    type Output = (serde_json::Value, String);
+    type Output = Manifest;
 
     async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Self::Output, LedgerError> {
-        let row = ledger.row("SELECT manifest, lean FROM campaign", &[]).await?.ok_or(LedgerError::Empty)?;
-        Ok((crate::words::of_json(row.text(0)?)?, row.text(1)?.to_owned()))
-    }
-}
-
-/// Adds an event to the campaign's history.
-#[derive(Clone, Debug)]
-pub struct Note {
-    pub kind: String,
-    pub body: serde_json::Value,
-}
-
-#[async_trait]
-impl Operation for Note {
-    type Output = ();
-
-    async fn run(&self, ledger: &mut Transaction<'_>) -> Result<(), LedgerError> {
-        note(ledger, &self.kind, &self.body).await
+        let row = ledger.row("SELECT name, lean, manifest FROM campaign", &[]).await?.ok_or(LedgerError::Empty)?;
+        Ok(Manifest { name: row.text(0)?.to_owned(), lean: row.text(1)?.to_owned(), settings: of_json(row.text(2)?)? })
     }
 }
 

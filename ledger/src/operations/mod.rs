@@ -10,10 +10,10 @@ mod stages;
 mod verdicts;
 
 pub use self::accounts::{Account, Authenticate, Block, Invite, Join, Revoke, Trust};
-pub use self::campaign::{Create, NewProblem, NewStage, Note, ReadManifest, SetState};
+pub use self::campaign::{Create, Manifest, NewProblem, NewStage, ReadManifest, SetState};
 pub use self::claims::{Abandon, Claim, Granted};
 pub use self::overview::{Event, ReadEvents, ReadOverview, ReadPace, ReadProofs, ReadSessions, SessionView, Solved};
-pub use self::results::{HandIn, LARGEST_PROOF};
+pub use self::results::{HandIn, LARGEST_PROOF, is_random_name};
 pub use self::sessions::{Beat, Enrol, Reap, Reaped, Timing};
 pub use self::stages::{Advance, Advanced};
 pub use self::verdicts::{Candidate, Judge, Judged, NextCandidate};

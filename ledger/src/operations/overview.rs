@@ -6,6 +6,7 @@ use stepwise_core::problem::Theorem;
 use stepwise_core::wire::campaign::{Doing, Effort, Ending, Overview, Problems, Side, StageView, VERSION};
 
 use super::campaign::state_of;
+use super::verdicts::waiting;
 use crate::words::{of_json, value};
 use crate::{LedgerError, Operation, Transaction};
 
@@ -31,16 +32,7 @@ impl Operation for ReadOverview {
                 _ => problems.open = row.count(1)?,
             }
         }
-        let waiting = ledger
-            .row(
-                "SELECT count(*), CAST(coalesce({now} - min(c.received), 0) AS BIGINT)
-                 FROM candidate c JOIN problem p ON p.id = c.problem
-                 WHERE c.state IN ('waiting', 'checking') AND NOT (c.side = 'statement' AND p.standing = 'proved')
-                 AND NOT (c.side = 'negation' AND p.standing = 'disproved')",
-                &[],
-            )
-            .await?
-            .ok_or(LedgerError::Empty)?;
+        let (waiting, waiting_ms) = waiting(ledger).await?;
         let alive = ledger
             .row("SELECT count(*), CAST(coalesce(sum(cores), 0) AS BIGINT) FROM session WHERE is_over = 0", &[])
             .await?
@@ -53,8 +45,8 @@ impl Operation for ReadOverview {
             lean: campaign.text(1)?.to_owned(),
             problems,
             stages: stages(ledger).await?,
-            waiting: waiting.count(0)?,
-            waiting_s: waiting.count(1)? / 1000,
+            waiting,
+            waiting_s: waiting_ms / 1000,
             sessions: alive.count(0)?,
             cores: alive.count(1)?,
             cost: effort(ledger, None).await?,

@@ -38,6 +38,12 @@ impl Operation for HandIn {
     }
 }
 
+/// Whether a claim's or a submission's name is long enough to be a secret that was drawn, and plain.
+#[must_use]
+pub fn is_random_name(name: &str) -> bool {
+    (22..=128).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic())
+}
+
 /// What cannot be right about a result, whatever the ledger has.
 fn problem_with(result: &SearchResult) -> Option<String> {
     let has_proof = result.proof.as_ref().is_some_and(|proof| !proof.is_empty());
@@ -48,8 +54,7 @@ fn problem_with(result: &SearchResult) -> Option<String> {
     if n_bytes > LARGEST_PROOF || result.detail.as_ref().is_some_and(|detail| detail.len() > LARGEST_PROOF) {
         return Some(format!("a proof, and a detail, has at most {LARGEST_PROOF} bytes"));
     }
-    let is_random = |name: &str| (22..=128).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic());
-    (!is_random(&result.submission)).then(|| "a submission is named by 22 to 128 random characters".to_owned())
+    (!is_random_name(&result.submission)).then(|| "a submission is named by 22 to 128 random characters".to_owned())
 }
 
 impl HandIn {

@@ -5,6 +5,7 @@ use stepwise_core::digest::sha256_of_parts;
 use stepwise_core::wire::campaign::{Side, StageState, State};
 
 use super::campaign::{note, set_state};
+use super::verdicts::waiting;
 use crate::words::{of_json, value, word};
 use crate::{LedgerError, Operation, Transaction};
 
@@ -45,24 +46,14 @@ impl Operation for Advance {
             return Ok(Advanced::Done);
         };
         let number = stage.count(0)?;
-        let row = ledger
-            .row(
-                "SELECT CAST(coalesce(sum(CASE WHEN state = 'ready' AND crashes < $2 THEN 1 ELSE 0 END), 0) AS BIGINT),
-                   CAST(coalesce(sum(CASE WHEN state = 'leased' THEN 1 ELSE 0 END), 0) AS BIGINT)
-                 FROM unit WHERE stage = $1",
-                &[number.into(), STUCK.into()],
-            )
-            .await?
-            .ok_or(LedgerError::Unknown("stage"))?;
-        let (n_ready, n_leased) = (row.count(0)?, row.count(1)?);
-        let n_waiting = n_waiting(ledger).await?;
+        let is_ready = any(ledger, number, &format!("state = 'ready' AND crashes < {STUCK}")).await?;
         let is_closing = state == State::Finishing;
-        if n_ready > 0 && !is_closing {
+        if is_ready && !is_closing {
             // A refused proof opens its search again.
             set_stage(ledger, number, StageState::Open).await?;
             return Ok(Advanced::Working);
         }
-        if n_leased > 0 || n_waiting > 0 {
+        if any(ledger, number, "state = 'leased'").await? || waiting(ledger).await?.0 > 0 {
             set_stage(ledger, number, StageState::Draining).await?;
             return Ok(Advanced::Draining);
         }
@@ -75,17 +66,11 @@ impl Operation for Advance {
     }
 }
 
-/// Proofs that a verifier has still to look at.
-async fn n_waiting(ledger: &mut Transaction<'_>) -> Result<u64, LedgerError> {
-    let row = ledger
-        .row(
-            "SELECT count(*) FROM candidate c JOIN problem p ON p.id = c.problem
-             WHERE c.state IN ('waiting', 'checking') AND NOT (c.side = 'statement' AND p.standing = 'proved')
-             AND NOT (c.side = 'negation' AND p.standing = 'disproved')",
-            &[],
-        )
-        .await?;
-    row.ok_or(LedgerError::Unknown("proof"))?.count(0)
+/// Whether any unit of a stage is so.
+async fn any(ledger: &mut Transaction<'_>, number: u64, what: &str) -> Result<bool, LedgerError> {
+    // One is enough to know, and indexes have those that are ready or leased.
+    let statement = format!("SELECT id FROM unit WHERE stage = $1 AND {what} LIMIT 1");
+    Ok(ledger.row(&statement, &[number.into()]).await?.is_some())
 }
 
 async fn set_stage(ledger: &mut Transaction<'_>, number: u64, state: StageState) -> Result<(), LedgerError> {

@@ -29,6 +29,27 @@ pub struct Candidate {
     pub proof: Vec<String>,
 }
 
+/// What a proof `c` of a problem `p` still has to say: a second proof of what is proved says nothing new, one of the
+/// contrary would.
+const IS_NEWS: &str = "NOT (c.side = 'statement' AND p.standing = 'proved')
+    AND NOT (c.side = 'negation' AND p.standing = 'disproved')";
+
+/// How many proofs a verifier has still to look at, and for how many milliseconds the oldest has waited.
+pub(super) async fn waiting(ledger: &mut Transaction<'_>) -> Result<(u64, u64), LedgerError> {
+    let row = ledger
+        .row(
+            &format!(
+                "SELECT count(*), CAST(coalesce({{now}} - min(c.received), 0) AS BIGINT)
+                 FROM candidate c JOIN problem p ON p.id = c.problem
+                 WHERE c.state IN ('waiting', 'checking') AND {IS_NEWS}"
+            ),
+            &[],
+        )
+        .await?
+        .ok_or(LedgerError::Unknown("proof"))?;
+    Ok((row.count(0)?, row.count(1)?))
+}
+
 /// Takes the proof that has waited longest, for as long as a verifier may take.
 #[derive(Clone, Copy, Debug)]
 pub struct NextCandidate(pub Timing);
@@ -38,15 +59,13 @@ impl Operation for NextCandidate {
     type Output = Option<Candidate>;
 
     async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Option<Candidate>, LedgerError> {
-        // A second proof of what is proved says nothing new; one of the contrary would.
         let chosen = ledger
             .row(
-                "SELECT c.id, c.problem, p.name, p.theorem, c.side, c.proof
-                 FROM candidate c JOIN problem p ON p.id = c.problem
-                 WHERE c.id = (SELECT d.id FROM candidate d JOIN problem q ON q.id = d.problem
-                   WHERE d.state = 'waiting' AND NOT (d.side = 'statement' AND q.standing = 'proved')
-                   AND NOT (d.side = 'negation' AND q.standing = 'disproved')
-                   ORDER BY d.received, d.id LIMIT 1)",
+                &format!(
+                    "SELECT c.id, c.problem, p.name, p.theorem, c.side, c.proof
+                     FROM candidate c JOIN problem p ON p.id = c.problem
+                     WHERE c.state = 'waiting' AND {IS_NEWS} ORDER BY c.received, c.id LIMIT 1"
+                ),
                 &[],
             )
             .await?;

@@ -19,16 +19,13 @@ use super::{Tell, http, verifier};
 use crate::lean::pool::Pool;
 use crate::serve::access::{self, Access};
 use crate::serve::{assets, connections};
-use crate::stop::{Stop, StopLevel};
+use crate::stop::Stop;
 
 /// How often the keeper looks.
 const ROUND: Duration = Duration::from_secs(1);
 
 /// How often it looks for what was lost, and at how long searches take.
 const SLOW_ROUND: u32 = 5;
-
-/// How long connections get to close when the coordinator stops.
-const FAREWELL: Duration = Duration::from_secs(3);
 
 /// What a search is taken to last before any has ended.
 const FIRST_PACE_MS: u64 = 30_000;
@@ -102,14 +99,7 @@ pub async fn run(
         tasks.spawn(verifier::verify(ledger.clone(), pool, options.timing, woken, Arc::clone(&options.judged)));
     }
     tasks.spawn(keep(app.clone(), options.over));
-    let mut farewell = stop.clone();
-    tokio::select! {
-        () = connections::accept(listener, router(app), stop) => {}
-        () = async {
-            farewell.reached(StopLevel::Drain).await;
-            tokio::time::sleep(FAREWELL).await;
-        } => {}
-    }
+    connections::accept(listener, router(app), stop).await;
     tasks.shutdown().await;
     Ok(())
 }

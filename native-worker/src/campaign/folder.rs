@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use stepwise_ledger::{Address, Ledger, LedgerError};
 
+use crate::small_file;
+
 /// The version of the file that this code writes, and the only one that it reads.
 const VERSION: u32 = 1;
 
@@ -72,8 +74,7 @@ impl CampaignFolder {
     /// It cannot be written.
     pub fn save(&self) -> Result<(), FolderError> {
         let path = self.path.join(FILE);
-        let text = serde_json::to_string_pretty(&self.settings).unwrap_or_default();
-        write_privately(&path, &text).map_err(|source| FolderError::Io { path, source })
+        small_file::write(&path, &self.settings).map_err(|source| FolderError::Io { path, source })
     }
 
     /// Reads a folder.
@@ -112,22 +113,6 @@ impl CampaignFolder {
     pub async fn ledger(&self) -> Result<Ledger, FolderError> {
         Ok(Ledger::open(&self.address()).await?)
     }
-}
-
-fn write_privately(path: &Path, text: &str) -> std::io::Result<()> {
-    use std::io::Write;
-    let new = path.with_extension("new");
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    let mut file = options.open(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&new, path)
 }
 
 #[cfg(test)]

@@ -4,8 +4,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use axum::response::Response;
 use stepwise_core::wire::campaign::{
     Abandon, Beat, Claim, Claimed, Enrolled, Enrolment, Joined, Joining, MAX_RESULTS, Receipts, Results,
     State as CampaignState, VERSION,
@@ -14,6 +13,7 @@ use stepwise_ledger::operations::{self, Account, Authenticate, Granted};
 use stepwise_ledger::{LedgerError, hash_of};
 
 use super::coordinator::App;
+use crate::serve::body::{json, read, whole};
 use crate::serve::new_token;
 use crate::serve::problem::Problem;
 
@@ -40,7 +40,7 @@ pub(super) async fn overview(State(app): State<App>) -> Result<Response, Problem
 
 /// `POST /join`.
 pub(super) async fn join(State(app): State<App>, body: Result<Bytes, BytesRejection>) -> Result<Response, Problem> {
-    let Joining { protocol, invitation, name } = read(body, "a wish to join")?;
+    let Joining { protocol, invitation, name } = read(&whole(body)?, "a wish to join")?;
     check_protocol(protocol)?;
     let token = new_token() + &new_token();
     let join = operations::Join { secret_sha: hash_of(&invitation), token_sha: hash_of(&token), name };
@@ -55,13 +55,13 @@ pub(super) async fn enrol(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let account = authenticate(&app, &headers).await?;
-    let enrolment: Enrolment = read(body, "an enrolment")?;
+    let enrolment: Enrolment = read(&whole(body)?, "an enrolment")?;
     check_protocol(enrolment.protocol)?;
-    let overview = app.ledger.read(operations::ReadOverview).await.map_err(problem)?;
-    if overview.lean != enrolment.lean {
+    let made = app.ledger.read(operations::ReadManifest).await.map_err(problem)?;
+    if made.lean != enrolment.lean {
         return Err(Problem::forbidden(format!(
             "this campaign proves with {}, and your program has {}; use the same version of stepwise",
-            overview.lean, enrolment.lean
+            made.lean, enrolment.lean
         )));
     }
     let enrol = operations::Enrol { account: account.id, enrolment };
@@ -69,7 +69,7 @@ pub(super) async fn enrol(
     let lost_s = app.timing.lost_ms / 1000;
     let enrolled = Enrolled {
         session,
-        campaign: overview.campaign,
+        campaign: made.name,
         beat_s: (lost_s / BEATS).max(1),
         lost_s,
         message_bytes: MESSAGE_BYTES as u64,
@@ -84,8 +84,8 @@ pub(super) async fn claim(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let account = authenticate(&app, &headers).await?;
-    let claim: Claim = read(body, "a claim")?;
-    if !(22..=128).contains(&claim.claim.len()) || !claim.claim.bytes().all(|b| b.is_ascii_graphic()) {
+    let claim: Claim = read(&whole(body)?, "a claim")?;
+    if !operations::is_random_name(&claim.claim) {
         return Err(Problem::bad_message("a claim is named by 22 to 128 random characters"));
     }
     let seen = *app.seen.read();
@@ -119,7 +119,7 @@ pub(super) async fn beat(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let account = authenticate(&app, &headers).await?;
-    let beat: Beat = read(body, "a heartbeat")?;
+    let beat: Beat = read(&whole(body)?, "a heartbeat")?;
     let beaten = app.ledger.run(operations::Beat { account: account.id, beat }).await.map_err(problem)?;
     Ok(json(StatusCode::OK, &beaten))
 }
@@ -131,7 +131,7 @@ pub(super) async fn results(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let account = find(&app, &headers).await?;
-    let Results { results } = read(body, "results")?;
+    let Results { results } = read(&whole(body)?, "results")?;
     if results.len() > MAX_RESULTS {
         return Err(Problem::too_large(format!("a message hands in at most {MAX_RESULTS} results")));
     }
@@ -151,7 +151,7 @@ pub(super) async fn abandon(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, Problem> {
     let account = find(&app, &headers).await?;
-    let abandon: Abandon = read(body, "what is given back")?;
+    let abandon: Abandon = read(&whole(body)?, "what is given back")?;
     app.ledger.run(operations::Abandon { account: account.id, abandon }).await.map_err(problem)?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -216,14 +216,4 @@ fn problem(error: LedgerError) -> Problem {
             Problem::machine("the campaign's ledger failed, which the operator's log explains")
         }
     }
-}
-
-fn read<T: for<'de> Deserialize<'de>>(body: Result<Bytes, BytesRejection>, what: &str) -> Result<T, Problem> {
-    let body = body.map_err(|e| Problem::too_large(e.body_text()))?;
-    serde_json::from_slice(&body).map_err(|e| Problem::bad_message(format!("the body is not {what}: {e}")))
-}
-
-fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    let text = serde_json::to_string(body).unwrap_or_default();
-    (status, [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], text).into_response()
 }

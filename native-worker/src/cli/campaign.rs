@@ -1,7 +1,6 @@
 //! `stepwise campaign`: making a campaign, serving it, and looking after it.
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +23,7 @@ use super::args::{
 };
 use super::outcome::Outcome;
 use super::progress::Progress;
+use super::serve::name_of;
 use super::{input, interrupt, lean, output};
 use crate::campaign::coordinator::{self, Options};
 use crate::campaign::folder::CampaignFolder;
@@ -130,7 +130,7 @@ fn stage(args: &CampaignInitArgs, number: u32, lean: &str) -> NewStage {
 async fn serve(args: &CampaignServeArgs, verbose: u8) -> anyhow::Result<Outcome> {
     let folder = CampaignFolder::open(&args.folder.folder)?;
     let ledger = folder.ledger().await?;
-    let overview = ledger.read(ReadOverview).await?;
+    let made = ledger.read(ReadManifest).await?;
     let listener = TcpListener::bind(args.listen).await.with_context(|| {
         format!("cannot listen at {}; name a free port with --listen, or port 0 for any", args.listen)
     })?;
@@ -138,10 +138,9 @@ async fn serve(args: &CampaignServeArgs, verbose: u8) -> anyhow::Result<Outcome>
     let public_url = args.public_url.clone().or(folder.settings.public_url);
     let hosts = public_url.as_deref().map(host_of).transpose()?.into_iter().collect();
     let progress = Progress::new(verbose);
-    let (manifest, _) = ledger.read(ReadManifest).await?;
-    let modules = manifest[MODULES].as_str().and_then(|name| Modules::from_str(name, false).ok());
+    let modules = made.settings[MODULES].as_str().and_then(|name| Modules::from_str(name, false).ok());
     let verifiers = verifiers(args, modules.unwrap_or(Modules::Init)).await?;
-    check_lean(&verifiers, &overview).await?;
+    check_lean(&verifiers, &made.lean).await?;
     let stop = interrupt::listen(&progress)?;
     let (over, ended) = Stop::channel();
     let told = progress.clone();
@@ -153,7 +152,7 @@ async fn serve(args: &CampaignServeArgs, verbose: u8) -> anyhow::Result<Outcome>
             over.send_replace(StopLevel::Drain);
         }),
     };
-    output::print(&format!("{}\n", public_url.unwrap_or_else(|| local(address))))?;
+    output::print(&format!("{}\n", public_url.unwrap_or_else(|| format!("http://{}", name_of(address)))))?;
     let access = Access::new(address, AccessOptions { hosts, ..AccessOptions::default() });
     let served = coordinator::run(listener, ledger.clone(), access, options, stop.clone());
     let until_over = args.until_over;
@@ -205,13 +204,13 @@ async fn verifiers(args: &CampaignServeArgs, modules: Modules) -> anyhow::Result
 }
 
 /// Verdicts of another Lean would be about something else.
-async fn check_lean(verifiers: &[Pool], overview: &Overview) -> anyhow::Result<()> {
+async fn check_lean(verifiers: &[Pool], lean: &str) -> anyhow::Result<()> {
     let Some(pool) = verifiers.first() else { return Ok(()) };
     let own = pool.info().await?.to_string();
-    if own == overview.lean {
+    if own == lean {
         return Ok(());
     }
-    bail!("the campaign was made for {}, and this is {own}; use the stepwise that made it", overview.lean)
+    bail!("the campaign was made for {lean}, and this is {own}; use the stepwise that made it")
 }
 
 /// What became of a proof, on a line.
@@ -429,10 +428,4 @@ fn exported(solved: &Solved) -> serde_json::Value {
 
 async fn ledger(args: &CampaignFolderArgs) -> anyhow::Result<Ledger> {
     Ok(CampaignFolder::open(&args.folder)?.ledger().await?)
-}
-
-fn local(address: SocketAddr) -> String {
-    let name =
-        if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() };
-    format!("http://{name}")
 }

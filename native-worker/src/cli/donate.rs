@@ -59,10 +59,7 @@ async fn lend(args: &DonateWorkArgs, home: Home, verbose: u8) -> anyhow::Result<
         stopping: "handing back the searches under way",
     };
     let stop = interrupt::listen_saying(&progress, lines)?;
-    let wanted = match args.cores.0 {
-        Some(n) => n as usize,
-        None => std::thread::available_parallelism().map_or(1, usize::from),
-    };
+    let wanted = args.cores.count();
     let Lent { cores, memory_mb, host_memory } = lent(wanted, args.memory.map(u64::from))?;
     if cores < wanted {
         progress.say(&format!("{cores} searches at once, because --memory is not enough for {wanted}"));

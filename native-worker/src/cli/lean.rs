@@ -61,10 +61,7 @@ pub(super) async fn start_pool_within(args: &LeanArgs, timeout: Option<Duration>
 
 /// How many Lean processes run.
 pub(super) fn n_hosts(args: &LeanArgs) -> usize {
-    match args.hosts.0 {
-        Some(n) => n as usize,
-        None => std::thread::available_parallelism().map_or(1, usize::from),
-    }
+    args.hosts.count()
 }
 
 pub(super) fn pool_config(args: &LeanArgs) -> PoolConfig {

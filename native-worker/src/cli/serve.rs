@@ -1,5 +1,6 @@
 //! `stepwise serve`: the page, and Lean behind it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -31,9 +32,7 @@ pub(super) async fn run(args: &ServeArgs, verbose: u8) -> anyhow::Result<Outcome
 
     let token = args.token.clone().or_else(|| (!address.ip().is_loopback()).then(serve::new_token));
     let behind = token.as_ref().map_or_else(String::new, |token| format!("#token={token}"));
-    // Nobody can ask for the address that stands for all of this machine's.
-    let name =
-        if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() };
+    let name = name_of(address);
     if !serve::has_page() {
         output::eprint("the page is not built: run `cargo xtask web`; the API is served nevertheless");
     }
@@ -53,4 +52,10 @@ pub(super) async fn run(args: &ServeArgs, verbose: u8) -> anyhow::Result<Outcome
     serve::run(listener, Arc::new(service), Access::new(address, options), stop).await;
     pool.shutdown().await;
     Ok(Outcome::Proved)
+}
+
+/// Where a server that listens there can be asked from this machine: nobody can ask for the address that stands for all of
+/// the machine's.
+pub(super) fn name_of(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() }
 }

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::files;
 use super::link::Base;
+use crate::small_file;
 
 /// The version of the account's file that this code writes, and the only one that it reads.
 const VERSION: u32 = 1;
@@ -118,7 +118,7 @@ impl Accounts {
             if is_ours {
                 std::fs::create_dir_all(&home.folder).map_err(|source| home.io(&home.folder, source))?;
                 let path = home.account_path();
-                files::write(&path, account).map_err(|source| home.io(&path, source))?;
+                small_file::write(&path, account).map_err(|source| home.io(&path, source))?;
                 return Ok(home);
             }
         }
@@ -213,9 +213,9 @@ impl Home {
             _ => self.io(&path, source),
         };
         // The version comes first: a later version's file may have other fields.
-        match files::read::<Version>(&path).map_err(wrong)? {
+        match small_file::read::<Version>(&path).map_err(wrong)? {
             None => Ok(None),
-            Some(Version { stepwise_account: VERSION }) => files::read(&path).map_err(wrong),
+            Some(Version { stepwise_account: VERSION }) => small_file::read(&path).map_err(wrong),
             Some(Version { stepwise_account: found }) => Err(AccountError::Version { path, found }),
         }
     }

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use stepwise_core::wire::campaign::Side;
 
 use super::account::Home;
-use super::{files, unix_ms};
+use super::unix_ms;
+use crate::small_file;
 
 /// The version of both files that this code writes, and the only one that it reads.
 const VERSION: u32 = 1;
@@ -153,8 +154,8 @@ impl Home {
     /// The file cannot be written.
     pub fn wish(&self, wish: Option<Wish>) -> io::Result<()> {
         match wish {
-            Some(wish) => files::write(&self.control_path(), &Control { stepwise_control: VERSION, wish }),
-            None => files::remove(&self.control_path()),
+            Some(wish) => small_file::write(&self.control_path(), &Control { stepwise_control: VERSION, wish }),
+            None => small_file::remove(&self.control_path()),
         }
     }
 
@@ -164,7 +165,7 @@ impl Home {
     /// The file cannot be read, or is none.
     pub(super) fn wished(&self) -> io::Result<Option<Wish>> {
         let control =
-            files::read::<Control>(&self.control_path())?.filter(|control| control.stepwise_control == VERSION);
+            small_file::read::<Control>(&self.control_path())?.filter(|control| control.stepwise_control == VERSION);
         let is_over = |wish: &Wish| matches!(wish, Wish::Pause { until_ms: Some(until) } if *until <= unix_ms());
         Ok(control.map(|control| control.wish).filter(|wish| !is_over(wish)))
     }
@@ -174,11 +175,11 @@ impl Home {
     /// # Errors
     /// The file cannot be read, or is none.
     pub fn status(&self) -> io::Result<Option<Status>> {
-        files::read(&self.status_path())
+        small_file::read(&self.status_path())
     }
 
     pub(super) fn tell(&self, status: &Status) -> io::Result<()> {
-        files::write_for_now(&self.status_path(), status)
+        small_file::write_for_now(&self.status_path(), status)
     }
 
     fn control_path(&self) -> PathBuf {

@@ -11,7 +11,6 @@ mod client;
 mod control;
 mod decide;
 mod engine;
-mod files;
 mod link;
 mod retry;
 mod schedule;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use stepwise_core::wire::campaign::SearchResult;
 
 use super::account::Home;
-use super::files;
+use crate::small_file;
 
 /// The version of the files that this code writes, and the only one that it reads.
 const VERSION: u32 = 1;
@@ -78,8 +78,8 @@ impl Spool {
         for entry in std::fs::read_dir(&spool.folder)? {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else { continue };
-            if name.ends_with(files::UNFINISHED) {
-                files::remove(&entry.path())?;
+            if name.ends_with(small_file::UNFINISHED) {
+                small_file::remove(&entry.path())?;
             } else if name.ends_with(".json") {
                 let written = name.split('-').next().and_then(|time| time.parse().ok()).unwrap_or(0);
                 spool.last_ms = spool.last_ms.max(written);
@@ -117,7 +117,7 @@ impl Spool {
         }
         self.last_ms = super::unix_ms().max(self.last_ms + 1);
         let name = format!("{:015}-{}.json", self.last_ms, result.submission);
-        files::write_bytes(&self.folder.join(&name), &bytes).map_err(failed)?;
+        small_file::write_bytes(&self.folder.join(&name), &bytes).map_err(failed)?;
         self.files.insert(name, size);
         Ok(())
     }
@@ -129,7 +129,7 @@ impl Spool {
 
     /// Reads one that waits. One that is damaged does not wait any more.
     pub(super) fn read(&mut self, name: &str) -> Result<SearchResult, Damaged> {
-        let detail = match files::read::<Line<serde_json::Value>>(&self.folder.join(name)) {
+        let detail = match small_file::read::<Line<serde_json::Value>>(&self.folder.join(name)) {
             Ok(Some(Line { stepwise_result: VERSION, result })) => match serde_json::from_value(result) {
                 Ok(result) => return Ok(result),
                 Err(error) => error.to_string(),
@@ -157,7 +157,7 @@ impl Spool {
     /// Its file cannot be removed; it will be sent again after the next start, which does no harm.
     pub(super) fn remove(&mut self, name: &str) -> io::Result<()> {
         self.files.remove(name);
-        files::remove(&self.folder.join(name))
+        small_file::remove(&self.folder.join(name))
     }
 }
 

@@ -356,7 +356,7 @@ async fn finished_work_outlives_an_outage_and_the_program() {
     coordinator.will_answer("results", 200, json!({ "receipts": [{ "type": "refused", "reason": "too old" }] }));
     let base = coordinator.start().await;
     let account = Account::new("c".to_owned(), base, 7, "t0ken".to_owned());
-    files::write(&works.home.folder().join("account.json"), &account).unwrap();
+    crate::small_file::write(&works.home.folder().join("account.json"), &account).unwrap();
     let (stop, stopped) = Stop::channel();
     let lines = Arc::new(Lines::default());
     let lean =

@@ -22,8 +22,22 @@ const HEADERS: Duration = Duration::from_secs(30);
 /// How long the system gets to recover when it gives no connection, for want of descriptors for example.
 const RECOVERY: Duration = Duration::from_secs(1);
 
-/// Serves until `stop` is raised and the requests that are under way then have been answered.
-pub(crate) async fn accept(listener: TcpListener, router: Router, mut stop: Stop) {
+/// How long connections get to close once nothing more is served.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Serves until `stop` is raised and the requests that are under way then have been answered, or had the time to be.
+pub(crate) async fn accept(listener: TcpListener, router: Router, stop: Stop) {
+    let mut farewell = stop.clone();
+    tokio::select! {
+        () = accept_all(listener, router, stop) => {}
+        () = async {
+            farewell.reached(StopLevel::Drain).await;
+            tokio::time::sleep(FAREWELL).await;
+        } => {}
+    }
+}
+
+async fn accept_all(listener: TcpListener, router: Router, mut stop: Stop) {
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADERS);

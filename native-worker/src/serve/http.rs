@@ -6,12 +6,13 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::Response;
+use serde::Deserialize;
 use stepwise_core::wire::{Accepted, Greeting, Reception, Request, Ticket};
 
 use super::app::App;
+use super::body::{json, read, text_of_json, whole};
 use super::problem::Problem;
 use super::requests;
 use super::secret::{KEY, TICKET_LIFE};
@@ -113,24 +114,6 @@ fn find(app: &App, name: Result<Path<String>, PathRejection>, headers: &HeaderMa
     app.sessions.find(&name, key(headers))
 }
 
-/// A body that came to its end and is not beyond all measure.
-fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
-    body.map_err(|e| Problem::too_large(e.body_text()))
-}
-
 fn key(headers: &HeaderMap) -> &str {
     headers.get(KEY).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-/// Reads a body; the content type does not matter, because no form can send JSON objects.
-fn read<T: for<'de> Deserialize<'de>>(body: &[u8], what: &str) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|e| Problem::bad_message(format!("the body is not {what}: {e}")))
-}
-
-fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    text_of_json(status, serde_json::to_string(body).unwrap_or_default())
-}
-
-fn text_of_json(status: StatusCode, text: String) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], text).into_response()
 }

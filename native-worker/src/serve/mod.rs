@@ -8,6 +8,7 @@
 pub(crate) mod access;
 mod app;
 pub(crate) mod assets;
+pub(crate) mod body;
 pub(crate) mod connections;
 mod http;
 mod journal;
@@ -34,16 +35,13 @@ pub use self::assets::has_page;
 pub use self::secret::new_token;
 pub use self::service::{Service, default_limits};
 use self::sessions::Sessions;
-use crate::stop::{Stop, StopLevel};
+use crate::stop::Stop;
 
 /// Sessions at once; a new one beyond that takes the place of one that nobody is connected to, or is refused.
 const MAX_SESSIONS: usize = 512;
 
 /// How often sessions are looked over for idle ones.
 const SWEEP: Duration = Duration::from_secs(10);
-
-/// How long connections get to close when the server stops.
-const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Serves until `stop` is raised; connections are then told and closed.
 pub async fn run(listener: TcpListener, service: Arc<Service>, access: Access, stop: Stop) {
@@ -57,14 +55,7 @@ pub async fn run(listener: TcpListener, service: Arc<Service>, access: Access, s
             sessions.sweep();
         }
     });
-    let mut farewell = stop.clone();
-    tokio::select! {
-        () = connections::accept(listener, router(app.clone()), stop) => {}
-        () = async {
-            farewell.reached(StopLevel::Drain).await;
-            tokio::time::sleep(FAREWELL).await;
-        } => {}
-    };
+    connections::accept(listener, router(app.clone()), stop).await;
     sweep.abort();
     app.sessions.end_all();
 }

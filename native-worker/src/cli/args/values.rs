@@ -14,6 +14,16 @@ pub struct Count(pub Option<u64>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hosts(pub Option<u32>);
 
+impl Hosts {
+    /// The number, where `auto` is one per core.
+    pub(in crate::cli) fn count(self) -> usize {
+        match self.0 {
+            Some(n) => n as usize,
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
 pub(super) fn at_least_one(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(n) if n >= 1 => Ok(n),

@@ -8,13 +8,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// What a file that is not finished ends with.
-pub(super) const UNFINISHED: &str = ".part";
+pub(crate) const UNFINISHED: &str = ".part";
 
 /// Writes a value in place of whatever the file held. On Unix nobody but its owner can read it.
 ///
 /// # Errors
 /// It cannot be written; what the file held before is still there.
-pub(super) fn write(path: &Path, value: &impl Serialize) -> io::Result<()> {
+pub(crate) fn write(path: &Path, value: &impl Serialize) -> io::Result<()> {
     write_bytes(path, &line(value)?)
 }
 
@@ -22,7 +22,7 @@ pub(super) fn write(path: &Path, value: &impl Serialize) -> io::Result<()> {
 ///
 /// # Errors
 /// As [`write`].
-pub(super) fn write_for_now(path: &Path, value: &impl Serialize) -> io::Result<()> {
+pub(crate) fn write_for_now(path: &Path, value: &impl Serialize) -> io::Result<()> {
     replace(path, &line(value)?, |_| Ok(()))
 }
 
@@ -30,7 +30,7 @@ pub(super) fn write_for_now(path: &Path, value: &impl Serialize) -> io::Result<(
 ///
 /// # Errors
 /// As [`write`].
-pub(super) fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, bytes, File::sync_all)?;
     // The new name is to survive a power cut too, where a folder can be synced.
     if let Some(folder) = path.parent().and_then(|folder| File::open(folder).ok()) {
@@ -43,7 +43,7 @@ pub(super) fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// It cannot be read; [`io::ErrorKind::InvalidData`] says that it holds something else.
-pub(super) fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
     match std::fs::read(path) {
         Ok(bytes) => {
             serde_json::from_slice(&bytes).map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
@@ -57,7 +57,7 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
 ///
 /// # Errors
 /// It is there and cannot be removed.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
