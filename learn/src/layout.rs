@@ -4,6 +4,8 @@
 pub const MANIFEST: &str = "manifest.json";
 /// The statements, each with its split.
 pub const PROBLEMS: &str = "problems.jsonl";
+/// Every search, what it taught, and what rounds came to.
+pub const LEDGER: &str = "ledger.db";
 /// The tokenizer of the run's new models.
 pub const TOKENIZER: &str = "tokenizer.json";
 /// The rounds' folders.
@@ -15,19 +17,23 @@ pub fn round(number: u32) -> String {
     format!("{ROUNDS}/{number:02}")
 }
 
-/// In a round's folder: what it came to, once it is finished.
+/// In a round's folder, where there is no ledger: what it came to, once it is finished.
 pub const FINISHED: &str = "round.json";
-/// In a round's folder: every search, and what it taught.
+/// In a round's folder, where there is no ledger: every search, and what it taught.
 pub const TRIALS: &str = "trials.jsonl";
-/// In a round's folder: what is searched deeply.
-pub const DEEP: &str = "deep.json";
-/// In a round's folder: the sets of problems that it was evaluated on.
+/// The sets of problems that a round was evaluated on: a folder of its folder, and how its stages' names begin.
 pub const EVALS: &str = "eval";
 
-/// In a round's folder: a configuration's records on a set of problems.
+/// The name of the stage that evaluates a configuration on a set of problems.
+#[must_use]
+pub fn evaluation(set: &str, configuration: &str) -> String {
+    format!("{EVALS}/{set}/{configuration}")
+}
+
+/// In a round's folder, where there is no ledger: a configuration's records on a set of problems.
 #[must_use]
 pub fn results(set: &str, configuration: &str) -> String {
-    format!("{EVALS}/{set}/{configuration}.jsonl")
+    format!("{}.jsonl", evaluation(set, configuration))
 }
 
 /// In a round's folder: how a model's training ended.

@@ -8,6 +8,7 @@ pub mod corpus;
 pub mod layout;
 pub mod lessons;
 pub mod mining;
+pub mod plan;
 pub mod plot;
 pub mod progress;
 pub mod report;

@@ -4,9 +4,9 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::run::{Side, Stage, Trial};
+use super::run::{Side, Trial};
 use stepwise_core::record::Status;
 
 /// Where one statement stands.
@@ -28,12 +28,10 @@ impl Standing {
     }
 }
 
-/// Where all statements stand, by name, and which searches of the running round are done.
+/// Where all statements stand, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     standings: BTreeMap<String, Standing>,
-    /// Of the running round.
-    done: BTreeSet<(Stage, Side, String)>,
     /// The root states of statements that were opened, as Lean prints them.
     roots: BTreeMap<String, String>,
 }
@@ -45,7 +43,7 @@ impl Progress {
         Self { standings: names.into_iter().map(|name| (name, Standing::default())).collect(), ..Self::default() }
     }
 
-    /// Takes in a search that has ended. A search that says nothing (cancelled, or Lean failed) is not done.
+    /// Takes in a search that has ended.
     pub fn add(&mut self, trial: &Trial) {
         let record = &trial.record;
         let standing = self.standings.entry(record.name.clone()).or_default();
@@ -62,27 +60,12 @@ impl Progress {
         if let Some(root) = &trial.root {
             self.roots.insert(record.name.clone(), root.clone());
         }
-        if record.status.is_final() {
-            self.done.insert((trial.stage, trial.side, record.name.clone()));
-        }
-    }
-
-    /// The next round begins: everything open may be searched again.
-    pub fn begin_round(&mut self) {
-        self.done.clear();
     }
 
     /// Where a statement stands.
     #[must_use]
     pub fn standing(&self, name: &str) -> Standing {
         self.standings.get(name).cloned().unwrap_or_default()
-    }
-
-    /// Whether this round has made this search.
-    #[must_use]
-    pub fn is_done(&self, stage: Stage, side: Side, name: &str) -> bool {
-        // A set of tuples is asked with a tuple of its own type.
-        self.done.contains(&(stage, side, name.to_owned()))
     }
 
     /// The open statements, by name.

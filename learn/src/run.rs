@@ -3,21 +3,27 @@
 //! ```text
 //! RUN/manifest.json                     Manifest: what the run was started with
 //! RUN/problems.jsonl                    the statements, each with its split (`train` or `held-out`)
-//! RUN/rounds/01/trials.jsonl            a Trial for each search, in the order in which they ended
+//! RUN/ledger.db                         a campaign: for each search a Trial, for each evaluated problem a ProblemRecord,
+//!                                       in the order in which they ended, and a Round for each that is finished
 //! RUN/rounds/01/training/policy.jsonl   a TrainingLine now and then; critic.jsonl likewise
 //! RUN/rounds/01/policy/, critic/        model folders
-//! RUN/rounds/01/eval/SET/CONFIG.jsonl   a ProblemRecord for each problem of an evaluation set
-//! RUN/rounds/01/round.json              Round: written last, so a round that has it is finished
 //! ```
+//!
+//! Folders of [`FILES_VERSION`] have files in the ledger's place: `rounds/01/trials.jsonl`, `eval/SET/CONFIG.jsonl` and
+//! `round.json`. They are read, and not gone on with.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use stepwise_core::record::ProblemRecord;
+pub use stepwise_core::wire::campaign::Side;
 
-/// The version of the folder's format that this code writes, and the only one that it reads.
-pub const VERSION: u32 = 1;
+/// The version of the folder's format that this code writes.
+pub const VERSION: u32 = 2;
+
+/// The version that has files in the ledger's place, which this code reads.
+pub const FILES_VERSION: u32 = 1;
 
 /// What a run was started with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,13 +75,24 @@ impl Stage {
     }
 }
 
-/// What was to be proved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Side {
-    Statement,
-    /// Its negation: proved, it disproves the statement.
-    Negation,
+/// What a model does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// It proposes tactics.
+    Policy,
+    /// It scores states.
+    Critic,
+}
+
+impl Role {
+    /// `policy` or `critic`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Critic => "critic",
+        }
+    }
 }
 
 /// A tactic that is a step of a proof, and the state that it was run in.
@@ -163,6 +180,22 @@ pub struct StageCost {
     pub device_s: f64,
     /// Wall time, in seconds.
     pub wall_s: f64,
+}
+
+impl StageCost {
+    /// What searches cost. Their wall time is their own time by how many ran at once.
+    #[must_use]
+    pub fn of<'a>(records: impl IntoIterator<Item = &'a ProblemRecord>, concurrency: usize) -> Self {
+        let mut cost = Self::default();
+        for record in records {
+            cost += Self {
+                lean_cpu_s: record.ledger.lean_cpu_us as f64 / 1e6,
+                device_s: record.ledger.device_us as f64 / 1e6,
+                wall_s: record.seconds / concurrency.max(1) as f64,
+            };
+        }
+        cost
+    }
 }
 
 impl std::ops::AddAssign for StageCost {

@@ -23,9 +23,11 @@ struct Client {
 }
 
 async fn campaign(ledger: &Ledger) -> Vec<Client> {
-    let recipe = Recipe { config: serde_json::Value::Null, policy: "portfolio".into(), lean: "lean".into() };
+    let recipe =
+        Recipe { config: serde_json::Value::Null, policy: "portfolio".into(), critic: None, lean: "lean".into() };
     let stage = |n| NewStage { name: format!("{n}"), recipe: recipe.clone(), sides: vec![Side::Statement], tries: 20 };
     let problem = |n: u64| NewProblem {
+        split: String::new(),
         name: format!("p{n}"),
         theorem: Theorem { statement: format!("theorem p{n} (n : Nat) : n + {n} = {n} + n"), ..Theorem::default() },
     };

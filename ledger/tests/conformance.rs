@@ -14,9 +14,10 @@ use stepwise_core::wire::campaign::{
     self as wire, Bundle, Doing, Ending, Held, Lease, Receipt, Recipe, SearchResult, Side, State,
 };
 use stepwise_ledger::operations::{
-    Abandon, Advance, Advanced, Authenticate, Beat, Block, Candidate, Claim, Create, Enrol, Granted, HandIn, Invite,
-    Join, Judge, Judged, NewProblem, NewStage, NextCandidate, ReadEvents, ReadOverview, ReadProofs, ReadSessions, Reap,
-    SetState, Timing, Trust,
+    Abandon, Advance, Advanced, Authenticate, Beat, Block, Candidate, Claim, Close, Conclude, Create, Employ, Employed,
+    Enrol, FinishRound, Granted, HandIn, Invite, Join, Judge, Judged, NewProblem, NewSearch, NewStage, NextCandidate,
+    Purpose, ReadEvents, ReadOverview, ReadProofs, ReadRemains, ReadRounds, ReadSessions, ReadStages, ReadStatements,
+    Reap, Seed, SetState, Timing, Trust,
 };
 use stepwise_ledger::{Ledger, LedgerError, hash_of};
 
@@ -47,6 +48,7 @@ on_both! {
     a_late_proof_is_looked_at_and_its_effort_is_not_counted
     a_proof_is_taken_though_the_ledger_has_forgotten_its_lease
     a_refused_proof_opens_its_search_again
+    a_round_is_searched_by_the_campaigns_own_machine_and_frozen
     a_search_is_dead_only_after_three_crashes_at_two_accounts
     a_solved_problem_takes_its_searches_back
     eight_who_claim_at_once_never_share_a_search
@@ -68,9 +70,11 @@ async fn campaign(ledger: &Ledger, n_problems: u64, stages: &[(&str, &[Side])]) 
     let recipe = |name: &str| Recipe {
         config: serde_json::json!({ "name": name }),
         policy: "portfolio".to_owned(),
+        critic: None,
         lean: "lean".to_owned(),
     };
     let problem = |n: u64| NewProblem {
+        split: String::new(),
         name: format!("p{n}"),
         theorem: Theorem { name: format!("p{n}"), statement: format!("theorem p{n} : True"), ..Theorem::default() },
     };
@@ -512,4 +516,92 @@ async fn a_ledger_of_a_later_version_is_left_alone() {
         let error = Ledger::open(address).await.err().unwrap();
         assert!(matches!(error, LedgerError::Newer { found: 7, known: 1 }), "{error}");
     }
+}
+
+fn four_cores() -> wire::Enrolment {
+    wire::Enrolment { cores: 4, ..enrolment() }
+}
+
+/// What a round of these searches is seeded with.
+fn seed(name: &str, purpose: Purpose, searches: &[(u64, Side)]) -> Seed {
+    let recipe = Recipe {
+        config: serde_json::json!({ "of": name }),
+        policy: "portfolio".to_owned(),
+        critic: None,
+        lean: "lean".to_owned(),
+    };
+    let searches = (0..).zip(searches);
+    let searches = searches.map(|(priority, (problem, side))| NewSearch { problem: *problem, side: *side, priority });
+    Seed { round: 1, name: name.to_owned(), purpose, recipe, seed: 5, searches: searches.collect() }
+}
+
+async fn a_round_is_searched_by_the_campaigns_own_machine_and_frozen(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 3, &[]).await;
+    let own = ledger.run(Employ(four_cores())).await.unwrap();
+    let sides = [(1, Side::Statement), (2, Side::Statement), (3, Side::Statement), (1, Side::Negation)];
+    let scan = ledger.run(seed("scan", Purpose::Solve, &sides)).await.unwrap();
+    // Seeding again changes nothing, and another recipe is none of this stage's.
+    assert_eq!(ledger.run(seed("scan", Purpose::Solve, &[])).await.unwrap(), scan);
+    let other = Seed { recipe: seed("other", Purpose::Solve, &[]).recipe, ..seed("scan", Purpose::Solve, &sides) };
+    assert!(matches!(ledger.run(other).await, Err(LedgerError::Refused(_))));
+    let claim = |session, name: &str| Claim {
+        account: own.account,
+        claim: wire::Claim { session, claim: name.to_owned(), want_s: 1 },
+        pace_ms: 1000,
+        timing: TIMING,
+    };
+    let conclude = |lease: &Lease, name: &str, n: u64, ending| Conclude {
+        account: own.account,
+        result: result(lease, name, n, ending),
+        verdict: (ending == Ending::Proof).then(|| verdict(true)),
+        remains: format!("remains {n}"),
+        timing: TIMING,
+    };
+    let Granted::Bundle(lost) = ledger.run(claim(own.session, "lost")).await.unwrap() else { panic!() };
+    assert_eq!(lost.leases.len(), 4);
+    // The machine was killed, and comes back: what it held is ready, and its session is over.
+    let back = ledger.run(Employ(four_cores())).await.unwrap();
+    assert_eq!(back, Employed { account: own.account, session: own.session + 1 });
+    assert!(ledger.run(claim(own.session, "late")).await.is_err());
+    let Granted::Bundle(bundle) = ledger.run(claim(back.session, "mine")).await.unwrap() else { panic!() };
+    let order: Vec<(u64, Side)> = bundle.leases.iter().map(|lease| (lease.problem, lease.side)).collect();
+    assert_eq!(order, sides);
+    assert!(bundle.leases.iter().all(|lease| lease.attempt == 2 && lease.seed == 5));
+    let [first, second, third, negation] = &bundle.leases[..] else { panic!() };
+
+    // A proof takes the other side back, and so does a statement that Lean refuses.
+    assert_eq!(ledger.run(conclude(first, "mine", 1, Ending::Proof)).await.unwrap(), Receipt::Stored);
+    assert_eq!(ledger.run(conclude(negation, "mine", 2, Ending::Exhausted)).await.unwrap(), Receipt::Late);
+    assert_eq!(ledger.run(conclude(second, "mine", 3, Ending::BadStatement)).await.unwrap(), Receipt::Stored);
+    let close = Close { stage: scan.stage, account: own.account };
+    assert!(!ledger.run(close).await.unwrap());
+    // It breaks down, twice: nobody else is there to try.
+    assert_eq!(ledger.run(conclude(third, "mine", 4, Ending::Crashed)).await.unwrap(), Receipt::Stored);
+    let Granted::Bundle(again) = ledger.run(claim(back.session, "again")).await.unwrap() else { panic!() };
+    assert!(!ledger.run(close).await.unwrap());
+    assert_eq!(ledger.run(conclude(&again.leases[0], "again", 5, Ending::Crashed)).await.unwrap(), Receipt::Stored);
+    assert_eq!(ledger.run(claim(back.session, "none")).await.unwrap(), Granted::Nothing);
+    assert!(ledger.run(close).await.unwrap() && ledger.run(close).await.unwrap());
+    assert!(ledger.run(seed("scan", Purpose::Solve, &[])).await.unwrap().is_frozen);
+    let remains = ledger.run(ReadRemains { stage: scan.stage }).await.unwrap();
+    assert_eq!(remains, ["remains 1", "remains 3", "remains 4", "remains 5"]);
+
+    // What is proved in an evaluation is as open as before.
+    let measured = ledger.run(seed("eval", Purpose::Evaluate, &[(2, Side::Statement)])).await.unwrap();
+    let Granted::Bundle(bundle) = ledger.run(claim(back.session, "eval")).await.unwrap() else { panic!() };
+    assert_eq!(ledger.run(conclude(&bundle.leases[0], "eval", 6, Ending::Proof)).await.unwrap(), Receipt::Stored);
+    assert!(ledger.run(Close { stage: measured.stage, ..close }).await.unwrap());
+    let overview = ledger.run(ReadOverview).await.unwrap();
+    assert_eq!((overview.problems.proved, overview.problems.open, overview.waiting), (1, 2, 0));
+    let stages = ledger.run(ReadStages).await.unwrap();
+    let stages: Vec<_> = stages.iter().map(|stage| (stage.round, stage.name.as_str(), stage.is_frozen)).collect();
+    assert_eq!(stages, [(1, "scan", true), (1, "eval", true)]);
+    let known = ledger.run(ReadStatements).await.unwrap();
+    assert_eq!(known.iter().map(|(_, name, _)| name.as_str()).collect::<Vec<_>>(), ["p1", "p2", "p3"]);
+    for body in [serde_json::json!({ "solved": 1 }), serde_json::json!({ "solved": 2 })] {
+        let written = ledger.run(FinishRound { round: 1, body }).await.unwrap();
+        assert_eq!(written, serde_json::json!({ "solved": 1 }));
+    }
+    assert_eq!(ledger.run(ReadRounds).await.unwrap(), [(1, serde_json::json!({ "solved": 1 }))]);
 }

@@ -123,7 +123,8 @@ struct World {
 
 impl World {
     async fn new(ledger: Ledger) -> Self {
-        let recipe = Recipe { config: serde_json::Value::Null, policy: "portfolio".into(), lean: "lean".into() };
+        let recipe =
+            Recipe { config: serde_json::Value::Null, policy: "portfolio".into(), critic: None, lean: "lean".into() };
         let stage = |name: &str| NewStage {
             name: name.to_owned(),
             recipe: recipe.clone(),
@@ -131,6 +132,7 @@ impl World {
             tries: 1,
         };
         let problem = |n: u64| NewProblem {
+            split: String::new(),
             name: format!("p{n}"),
             theorem: Theorem { statement: format!("theorem p{n} : True"), ..Theorem::default() },
         };

@@ -14,7 +14,7 @@ use stepwise_core::record::{self, ProblemRecord, Run, Status};
 use stepwise_core::search::{Budget, CostLedger, Order, Priority, SearchConfig};
 use stepwise_learn::layout;
 use stepwise_learn::report::SearchLine;
-use stepwise_learn::run::{Manifest, PassRate, Round, Side, Stage, StageCost, TrainingLine, VERSION};
+use stepwise_learn::run::{FILES_VERSION, Manifest, PassRate, Round, Side, Stage, StageCost, TrainingLine};
 
 /// Statements of the training split and of each evaluation set.
 const N_STATEMENTS: usize = 320;
@@ -176,7 +176,7 @@ fn manifest(seed: u64, n_statements: usize) -> Manifest {
         ("seed", json!(seed)),
     ];
     Manifest {
-        stepwise_learn: VERSION,
+        stepwise_learn: FILES_VERSION,
         started_s: 1_764_000_000,
         seed,
         stepwise: "0.1.0 (invented test data)".to_owned(),

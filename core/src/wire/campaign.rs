@@ -161,8 +161,11 @@ pub enum Side {
 pub struct Recipe {
     /// The search's configuration as its log has it; the lease's seed takes the place of its own.
     pub config: serde_json::Value,
-    /// Who proposes: `portfolio`.
+    /// Who proposes, by its name and version: `portfolio`, or models by their hashes.
     pub policy: String,
+    /// Who scores, where the search's order needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub critic: Option<String>,
     /// The Lean, as records name it.
     pub lean: String,
 }

@@ -49,12 +49,14 @@ CREATE INDEX session_alive ON session (seen) WHERE is_over = 0;
 
 CREATE TABLE problem (
   id BIGINT PRIMARY KEY,
-  name TEXT NOT NULL UNIQUE,
+  split TEXT NOT NULL DEFAULT '',
+  name TEXT NOT NULL,
   statement_sha TEXT NOT NULL,
   theorem TEXT NOT NULL,
   standing TEXT NOT NULL DEFAULT 'open',
   solved BIGINT NOT NULL DEFAULT 0,
-  candidate BIGINT NOT NULL DEFAULT 0
+  candidate BIGINT NOT NULL DEFAULT 0,
+  UNIQUE (split, name)
 );
 
 CREATE TABLE recipe (
@@ -62,16 +64,27 @@ CREATE TABLE recipe (
   body TEXT NOT NULL
 );
 
+-- Stages of a campaign without rounds are planned when it is made; rounds make theirs as they go.
 CREATE TABLE stage (
   number BIGINT PRIMARY KEY,
+  round BIGINT NOT NULL DEFAULT 0,
   name TEXT NOT NULL,
+  purpose TEXT NOT NULL DEFAULT 'solve',
   recipe TEXT NOT NULL REFERENCES recipe (sha),
   sides TEXT NOT NULL,
   tries BIGINT NOT NULL,
   state TEXT NOT NULL DEFAULT 'planned',
   opened BIGINT NOT NULL DEFAULT 0,
   frozen BIGINT NOT NULL DEFAULT 0,
-  results_sha TEXT NOT NULL DEFAULT ''
+  results_sha TEXT NOT NULL DEFAULT '',
+  UNIQUE (round, name)
+);
+
+-- Rounds that are over.
+CREATE TABLE round (
+  number BIGINT PRIMARY KEY,
+  body TEXT NOT NULL,
+  finished BIGINT NOT NULL
 );
 
 CREATE TABLE unit (
@@ -119,7 +132,9 @@ CREATE TABLE result (
   device_ms BIGINT NOT NULL,
   wall_ms BIGINT NOT NULL,
   received BIGINT NOT NULL,
-  is_counted BIGINT NOT NULL
+  is_counted BIGINT NOT NULL,
+  -- What a search of the campaign's own machine left behind, for whoever learns from it.
+  remains TEXT NOT NULL DEFAULT ''
 );
 CREATE UNIQUE INDEX result_counted ON result (unit, attempt) WHERE is_counted = 1;
 CREATE INDEX result_received ON result (received);

@@ -26,7 +26,9 @@ pub struct Create {
 /// A problem of a campaign.
 #[derive(Clone, Debug)]
 pub struct NewProblem {
-    /// Its name, which no other has.
+    /// The part of the campaign's problems that it belongs to; empty where there is one part only.
+    pub split: String,
+    /// Its name, which no other of its part has.
     pub name: String,
     pub theorem: Theorem,
 }
@@ -62,23 +64,16 @@ impl Operation for Create {
                 ],
             )
             .await?;
-        for (id, NewProblem { name, theorem }) in (1_u64..).zip(&self.problems) {
+        for (id, NewProblem { split, name, theorem }) in (1_u64..).zip(&self.problems) {
             ledger
                 .run(
-                    "INSERT INTO problem (id, name, statement_sha, theorem) VALUES ($1, $2, $3, $4)",
-                    &[id.into(), name.into(), theorem.hash().into(), json(theorem)?.into()],
+                    "INSERT INTO problem (id, split, name, statement_sha, theorem) VALUES ($1, $2, $3, $4, $5)",
+                    &[id.into(), split.into(), name.into(), theorem.hash().into(), json(theorem)?.into()],
                 )
                 .await?;
         }
         for (number, stage) in (1_u64..).zip(&self.stages) {
-            let body = json(&stage.recipe)?;
-            let sha = sha256_of_parts([body.as_str()]);
-            ledger
-                .run(
-                    "INSERT INTO recipe (sha, body) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-                    &[sha.as_str().into(), body.into()],
-                )
-                .await?;
+            let sha = keep_recipe(ledger, &stage.recipe).await?;
             ledger
                 .run(
                     "INSERT INTO stage (number, name, recipe, sides, tries) VALUES ($1, $2, $3, $4, $5)",
@@ -96,6 +91,15 @@ impl Operation for Create {
         super::stages::open_next(ledger, self.seed).await?;
         Ok(())
     }
+}
+
+/// Writes a recipe down, once, and gives its hash.
+pub(super) async fn keep_recipe(ledger: &mut Transaction<'_>, recipe: &Recipe) -> Result<String, LedgerError> {
+    let body = json(recipe)?;
+    let sha = sha256_of_parts([body.as_str()]);
+    let values = [sha.as_str().into(), body.into()];
+    ledger.run("INSERT INTO recipe (sha, body) VALUES ($1, $2) ON CONFLICT DO NOTHING", &values).await?;
+    Ok(sha)
 }
 
 /// Puts the campaign into a state, for a reason or none.

@@ -5,6 +5,7 @@ mod campaign;
 mod claims;
 mod overview;
 mod results;
+mod rounds;
 mod sessions;
 mod stages;
 mod verdicts;
@@ -14,6 +15,10 @@ pub use self::campaign::{Create, Manifest, NewProblem, NewStage, ReadManifest, S
 pub use self::claims::{Abandon, Claim, Granted};
 pub use self::overview::{Event, ReadEvents, ReadOverview, ReadPace, ReadProofs, ReadSessions, SessionView, Solved};
 pub use self::results::{HandIn, LARGEST_PROOF, is_random_name};
+pub use self::rounds::{
+    Close, Conclude, Employ, Employed, FinishRound, NewSearch, Purpose, ReadRemains, ReadRounds, ReadStages,
+    ReadStatements, RoundStage, Seed, Seeded,
+};
 pub use self::sessions::{Beat, Enrol, Reap, Reaped, Timing};
 pub use self::stages::{Advance, Advanced};
 pub use self::verdicts::{Candidate, Judge, Judged, NextCandidate};

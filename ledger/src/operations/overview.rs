@@ -57,10 +57,14 @@ impl Operation for ReadOverview {
 
 async fn stages(ledger: &mut Transaction<'_>) -> Result<Vec<StageView>, LedgerError> {
     let mut stages = Vec::new();
-    for row in ledger.rows("SELECT number, name, state FROM stage ORDER BY number", &[]).await? {
+    for row in ledger.rows("SELECT number, name, state, round FROM stage ORDER BY number", &[]).await? {
+        let name = match row.count(3)? {
+            0 => row.text(1)?.to_owned(),
+            round => format!("round {round}: {}", row.text(1)?),
+        };
         stages.push(StageView {
             number: row.count(0)?,
-            name: row.text(1)?.to_owned(),
+            name,
             state: value(row.text(2)?)?,
             ready: 0,
             leased: 0,

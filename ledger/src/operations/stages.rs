@@ -67,7 +67,7 @@ impl Operation for Advance {
 }
 
 /// Whether any unit of a stage is so.
-async fn any(ledger: &mut Transaction<'_>, number: u64, what: &str) -> Result<bool, LedgerError> {
+pub(super) async fn any(ledger: &mut Transaction<'_>, number: u64, what: &str) -> Result<bool, LedgerError> {
     // One is enough to know, and indexes have those that are ready or leased.
     let statement = format!("SELECT id FROM unit WHERE stage = $1 AND {what} LIMIT 1");
     Ok(ledger.row(&statement, &[number.into()]).await?.is_some())
@@ -80,7 +80,7 @@ async fn set_stage(ledger: &mut Transaction<'_>, number: u64, state: StageState)
 }
 
 /// Closes a stage for good, under the hash of what counted in it.
-async fn freeze(ledger: &mut Transaction<'_>, number: u64) -> Result<(), LedgerError> {
+pub(super) async fn freeze(ledger: &mut Transaction<'_>, number: u64) -> Result<(), LedgerError> {
     ledger.run("UPDATE unit SET state = 'cancelled' WHERE stage = $1 AND state = 'ready'", &[number.into()]).await?;
     let rows = ledger
         .rows(

@@ -7,6 +7,7 @@ use stepwise_core::wire::campaign::{Side, State};
 
 use super::accounts::{Trust, block};
 use super::campaign::{note, set_state};
+use super::rounds::Purpose;
 use super::sessions::Timing;
 use crate::words::{json, of_json, value};
 use crate::{LedgerError, Operation, Transaction};
@@ -148,6 +149,11 @@ impl Operation for Judge {
             return Ok(Judged::Refused);
         }
         ledger.run("UPDATE account SET n_valid = n_valid + 1 WHERE id = $1", &[account.into()]).await?;
+        let purpose = "SELECT s.purpose FROM unit u JOIN stage s ON s.number = u.stage WHERE u.id = $1";
+        let purpose = ledger.row(purpose, &[unit.into()]).await?.ok_or(LedgerError::Unknown("stage"))?;
+        if value::<Purpose>(purpose.text(0)?)? == Purpose::Evaluate {
+            return Ok(Judged::Known);
+        }
         let shown = if side == "statement" { "proved" } else { "disproved" };
         let standing = ledger.row("SELECT standing, name FROM problem WHERE id = $1 {hold}", &[problem.into()]).await?;
         let standing = standing.ok_or(LedgerError::Unknown("problem"))?;

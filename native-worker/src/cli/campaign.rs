@@ -28,6 +28,8 @@ use super::{input, interrupt, lean, output};
 use crate::campaign::coordinator::{self, Options};
 use crate::campaign::folder::CampaignFolder;
 use crate::lean::pool::Pool;
+use crate::lean::wasm::Sandbox;
+use crate::learn::ROUNDS;
 use crate::serve::{Access, AccessOptions, new_token};
 use crate::stop::{Stop, StopLevel};
 
@@ -99,7 +101,7 @@ async fn init(args: &CampaignInitArgs, verbose: u8) -> anyhow::Result<Outcome> {
             MODULES: args.lean.modules.name(),
         }),
         seed: args.budget.seed,
-        problems: problems.into_iter().map(|Problem { name, theorem, .. }| NewProblem { name, theorem }).collect(),
+        problems: problems.into_iter().map(new_problem).collect(),
         stages: (0..args.stages).map(|number| stage(args, number, &lean)).collect(),
         lean,
     };
@@ -114,6 +116,10 @@ async fn init(args: &CampaignInitArgs, verbose: u8) -> anyhow::Result<Outcome> {
     Ok(Outcome::Proved)
 }
 
+fn new_problem(Problem { name, theorem, .. }: Problem) -> NewProblem {
+    NewProblem { split: String::new(), name, theorem }
+}
+
 /// The stage of this number, from 0.
 fn stage(args: &CampaignInitArgs, number: u32, lean: &str) -> NewStage {
     let mut config = args.budget.config(1);
@@ -121,7 +127,12 @@ fn stage(args: &CampaignInitArgs, number: u32, lean: &str) -> NewStage {
     let sides = if args.no_disprove { vec![Side::Statement] } else { vec![Side::Statement, Side::Negation] };
     NewStage {
         name: format!("stage {}", number + 1),
-        recipe: Recipe { config: config_value(&config), policy: "portfolio".to_owned(), lean: lean.to_owned() },
+        recipe: Recipe {
+            config: config_value(&config),
+            policy: "portfolio".to_owned(),
+            critic: None,
+            lean: lean.to_owned(),
+        },
         sides,
         tries: u64::from(args.tries),
     }
@@ -131,6 +142,13 @@ async fn serve(args: &CampaignServeArgs, verbose: u8) -> anyhow::Result<Outcome>
     let folder = CampaignFolder::open(&args.folder.folder)?;
     let ledger = folder.ledger().await?;
     let made = ledger.read(ReadManifest).await?;
+    if made.settings[ROUNDS] == true {
+        bail!(
+            "{} is a run of `stepwise learn`, which one machine works on; `stepwise campaign status {}` shows it",
+            args.folder.folder.display(),
+            args.folder.folder.display()
+        );
+    }
     let listener = TcpListener::bind(args.listen).await.with_context(|| {
         format!("cannot listen at {}; name a free port with --listen, or port 0 for any", args.listen)
     })?;
@@ -194,7 +212,8 @@ fn timing(args: &CampaignServeArgs) -> Timing {
 }
 
 async fn verifiers(args: &CampaignServeArgs, modules: Modules) -> anyhow::Result<Vec<Pool>> {
-    let launch = lean::built_in(modules).await?;
+    let sandbox = if args.no_sandbox { Sandbox::Wanted } else { Sandbox::Needed };
+    let launch = lean::built_in(modules, sandbox).await?;
     let pool = |_| {
         let mut config = crate::lean::pool::PoolConfig { hosts: 1, ..Default::default() };
         config.recheck_limit = Duration::from_secs(u64::from(args.verify_timeout));

@@ -12,7 +12,7 @@ use super::progress::SetupProgress;
 use crate::lean::host::Launch;
 use crate::lean::pool::{Pool, PoolConfig};
 use crate::lean::repl::ReplLauncher;
-use crate::lean::wasm::{WasmLauncher, WasmSettings};
+use crate::lean::wasm::{Sandbox, WasmLauncher, WasmSettings};
 use crate::setup;
 
 /// Memory that one statement's Lean may have: this stops a tactic that eats memory while it runs.
@@ -76,15 +76,16 @@ pub(super) fn pool_config(args: &LeanArgs) -> PoolConfig {
 pub(super) async fn launcher(args: &LeanArgs) -> anyhow::Result<Arc<dyn Launch>> {
     match &args.lean_project {
         Some(project) => native(project, args),
-        None => built_in(args.modules).await,
+        None => built_in(args.modules, Sandbox::Wanted).await,
     }
 }
 
-/// What starts the built-in Lean.
-pub(super) async fn built_in(modules: Modules) -> anyhow::Result<Arc<dyn Launch>> {
+/// What starts the built-in Lean, in this sandbox.
+pub(super) async fn built_in(modules: Modules, sandbox: Sandbox) -> anyhow::Result<Arc<dyn Launch>> {
     let installed = ensure_setup(setup::Options { modules: modules.choice(), ..setup::Options::from_env() }).await?;
     let program = std::env::current_exe().context("cannot find this program's own file, which runs Lean")?;
-    Ok(Arc::new(WasmLauncher::new(WasmSettings::new(program, &installed, WASM_MEMORY_LIMIT))))
+    let settings = WasmSettings::new(program, &installed, WASM_MEMORY_LIMIT);
+    Ok(Arc::new(WasmLauncher::new(WasmSettings { sandbox, ..settings })))
 }
 
 /// Brings what is missing, with a progress bar; a few milliseconds when nothing is.

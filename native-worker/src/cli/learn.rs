@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::bail;
@@ -20,18 +21,24 @@ use stepwise_learn::corpus::normalise::statement_key;
 use stepwise_learn::corpus::split::{Split, split_of};
 use stepwise_learn::layout;
 use stepwise_learn::lessons::Lessons;
+use stepwise_learn::plan::Settings;
 use stepwise_learn::run::{Manifest, Round, Trial, VERSION};
+
+use stepwise_ledger::{Address, Ledger};
 
 use super::args::{ExportArgs, LearnArgs, LearnModelArgs, Seconds};
 use super::models::portfolio_options;
 use super::outcome::Outcome;
 use super::progress::Progress;
 use super::{input, interrupt, lean, output};
+use crate::campaign;
+use crate::campaign::folder::CampaignFolder;
 use crate::lean::pool::Pool;
 use crate::learn::folder::{Lines, RunFolder, write_json, write_whole};
-use crate::learn::searches::Statements;
+use crate::learn::remains;
+use crate::learn::statements::{EvalSet, Problems, TRAIN};
 use crate::learn::training::Shape;
-use crate::learn::{Beginning, EvalSet, Learn, LearnOptions, Reporter, Resources, revision};
+use crate::learn::{Beginning, Learn, LearnOptions, Reporter, Resources, revision};
 use crate::models::ModelDevice;
 use crate::run::policy::mixture::Mixture;
 use crate::run::policy::premises::LemmaPolicy;
@@ -41,8 +48,6 @@ use crate::run::policy::{self, Policy};
 const HELD_OUT: &str = "held-out";
 /// The model to begin with that is none yet.
 const NEW: &str = "new";
-/// The name of the split that is trained on.
-const TRAIN: &str = "train";
 
 /// Settings that may change when a run goes on: they say how far and how fast, not what.
 const FREE: [&str; 9] = ["rounds", "hosts", "threads", "device", "concurrency", "json", "problems", "color", "verbose"];
@@ -64,7 +69,8 @@ pub(super) async fn run(args: &LearnArgs, settings: &ArgMatches, verbose: u8) ->
         Some(manifest) => resumed(args, &folder, &manifest, &settings, &lean)?,
         None => begun(args, &folder, settings, &lean, &progress)?,
     };
-    let learn = learn(args, folder, problems, resources(args, pool.clone(), lean, stop, &progress).await?, &progress)?;
+    let resources = resources(args, pool.clone(), lean, stop, &progress).await?;
+    let learn = learn(args, folder, problems, resources, &progress).await?;
     let ran = learn.run().await;
     progress.finish();
     pool.shutdown().await;
@@ -82,18 +88,14 @@ pub(super) async fn run(args: &LearnArgs, settings: &ArgMatches, verbose: u8) ->
 }
 
 /// Writes what a run taught as files that other trainers read.
-pub(super) fn export(args: &ExportArgs) -> anyhow::Result<Outcome> {
+pub(super) async fn export(args: &ExportArgs) -> anyhow::Result<Outcome> {
     if !args.run.join(layout::MANIFEST).is_file() {
         bail!("{} is no run of `stepwise learn`: it has no manifest.json", args.run.display());
     }
-    let mut trials: Vec<Trial> = Vec::new();
-    for number in 1.. {
-        let path = args.run.join(layout::round(number)).join(layout::TRIALS);
-        if !path.is_file() {
-            break;
-        }
-        trials.extend(Lines::read::<Trial>(&path)?);
-    }
+    let trials = match trials_in_files(&args.run)? {
+        Some(trials) => trials,
+        None => remains::trials(&remains::open(&args.run).await?).await?,
+    };
     let (training, validation) = Lessons::of(&trials);
     for (lessons, suffix) in [(&training, ""), (&validation, ".validation")] {
         let write = |name: &str, lines: &mut dyn Iterator<Item = String>| {
@@ -111,6 +113,19 @@ pub(super) fn export(args: &ExportArgs) -> anyhow::Result<Outcome> {
         validation.preferences.len()
     ));
     Ok(Outcome::Proved)
+}
+
+/// The trials of a run from before runs had a ledger; `None` of another.
+fn trials_in_files(run: &Path) -> anyhow::Result<Option<Vec<Trial>>> {
+    let file = |number: u32| run.join(layout::round(number)).join(layout::TRIALS);
+    if !file(1).is_file() {
+        return Ok(None);
+    }
+    let mut trials = Vec::new();
+    for path in (1..).map(file).take_while(|path| path.is_file()) {
+        trials.extend(Lines::read::<Trial>(&path)?);
+    }
+    Ok(Some(trials))
 }
 
 /// Every flag's value as it was parsed.
@@ -135,6 +150,9 @@ fn begun(
 ) -> anyhow::Result<Vec<Problem>> {
     if args.problems.is_empty() {
         bail!("a new run needs problems to learn from: name files of them with --problems");
+    }
+    if folder.ledger_path().exists() {
+        bail!("{} is the ledger of something else: name another folder", folder.ledger_path().display());
     }
     let mut files = BTreeMap::new();
     let mut problems: Vec<Problem> = Vec::new();
@@ -210,6 +228,10 @@ fn begun(
             (HELD_OUT.to_owned(), n_held_out as u64),
         ]),
     };
+    // A campaign's folder, so that `stepwise campaign` can look at it and pause it.
+    if let Err(campaign::folder::FolderError::None(_)) = CampaignFolder::open(&args.run) {
+        CampaignFolder::create(&args.run, None, None)?.save()?;
+    }
     write_json(&folder.manifest_path(), &manifest)?;
     Ok(problems)
 }
@@ -243,7 +265,7 @@ fn resumed(
 }
 
 /// The run that the flags ask for.
-fn learn(
+async fn learn(
     args: &LearnArgs,
     folder: RunFolder,
     problems: Vec<Problem>,
@@ -264,9 +286,9 @@ fn learn(
         sets.push(EvalSet { name: stem, problems });
     }
     Ok(Learn {
+        ledger: Ledger::open(&Address::File(folder.ledger_path())).await?,
         folder,
-        statements: Statements::new(training),
-        sets,
+        problems: Problems::new(training, sets),
         options: options(args, lemmas(args)?),
         resources,
         reporter: Arc::new(Teller(progress.clone())),
@@ -292,17 +314,20 @@ fn options(args: &LearnArgs, lemmas: Option<Arc<Vec<u8>>>) -> LearnOptions {
         ..TrainConfig::default()
     };
     LearnOptions {
-        rounds: args.rounds,
-        seed: args.seed,
-        scan: budget(searches.scan_expansions, searches.scan_cost),
-        deep: budget(searches.deep_expansions, searches.deep_cost),
-        ramp: searches.ramp,
-        deep_share: searches.deep_share,
-        shorten_share: searches.shorten_share,
-        detail_share: searches.detail_share,
+        plan: Settings {
+            rounds: args.rounds,
+            seed: args.seed,
+            scan: budget(searches.scan_expansions, searches.scan_cost),
+            deep: budget(searches.deep_expansions, searches.deep_cost),
+            ramp: searches.ramp,
+            deep_share: searches.deep_share,
+            shorten_share: searches.shorten_share,
+            detail_share: searches.detail_share,
+            eval: budget(searches.eval_expansions, searches.eval_cost),
+            concurrency: args.concurrency.map_or(lean::n_hosts(&args.lean) + 1, |n| n as usize),
+        },
         explore: searches.explore,
         eval_mix: searches.eval_mix,
-        eval: budget(searches.eval_expansions, searches.eval_cost),
         sampling: sampling(models),
         policy: beginning(&models.policy, shape(models.hidden, models.layers)),
         critic: beginning(&models.critic, shape(models.critic_hidden, models.critic_layers)),
@@ -310,7 +335,6 @@ fn options(args: &LearnArgs, lemmas: Option<Arc<Vec<u8>>>) -> LearnOptions {
         vocab_size: models.vocab as usize,
         train_policy: train(training.epochs, training.learning_rate, args.seed),
         train_critic: train(training.critic_epochs, training.critic_learning_rate, args.seed + 1),
-        concurrency: args.concurrency.map_or(lean::n_hosts(&args.lean) + 1, |n| n as usize),
     }
 }
 

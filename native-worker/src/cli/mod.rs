@@ -80,10 +80,10 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> anyhow::Result<Outcome> 
             let settings = matches.subcommand_matches("learn").context("no subcommand")?;
             block_on(learn::run(args, settings, verbose))
         }
-        Command::Export(args) => learn::export(args),
+        Command::Export(args) => block_on(learn::export(args)),
         Command::Corpus(CorpusCommand::Library(args)) => block_on(corpus::library(args, verbose)),
         Command::Corpus(CorpusCommand::Synthetic(args)) => corpus::synthetic(args),
-        Command::Report(args) => report::run(args),
+        Command::Report(args) => block_on(report::run(args)),
         Command::Check(args) => block_on(check::run(args, verbose)),
         Command::Replay(args) => replay::run(args),
         Command::Serve(args) => block_on(serve::run(args, verbose)),

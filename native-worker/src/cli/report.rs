@@ -13,8 +13,8 @@ use crate::report::folder;
 use crate::report::png::Rasteriser;
 
 /// Writes the page and the plots. A run that is not finished has a report too.
-pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
-    let data = folder::read(&args.run)?;
+pub(super) async fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
+    let data = folder::read(&args.run).await?;
     let report = Report::of(&data, args.baseline.as_deref())?;
     let page = args.output.clone().unwrap_or_else(|| args.run.join("report.html"));
     write(&page, report.to_html().as_bytes())?;

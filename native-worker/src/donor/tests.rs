@@ -124,7 +124,7 @@ impl Coordinator {
         let mut bundle = Bundle::default();
         for lean in [LEAN, "another Lean"] {
             let config = Run::new(&SearchConfig::best_first(Budget::new(8, 50)), "", None, "").config;
-            let recipe = Recipe { config, policy: "portfolio".to_owned(), lean: lean.to_owned() };
+            let recipe = Recipe { config, policy: "portfolio".to_owned(), critic: None, lean: lean.to_owned() };
             bundle.recipes.insert(lean.to_owned(), recipe);
         }
         for (lease, theorem) in leases {

@@ -192,7 +192,12 @@ mod tests {
 
     fn recipe() -> Recipe {
         let config = SearchConfig { in_flight: 3, ..SearchConfig::best_first(Budget::new(8, 50)) };
-        Recipe { config: Run::new(&config, "", None, "").config, policy: POLICY.to_owned(), lean: LEAN.to_owned() }
+        Recipe {
+            config: Run::new(&config, "", None, "").config,
+            policy: POLICY.to_owned(),
+            critic: None,
+            lean: LEAN.to_owned(),
+        }
     }
 
     fn sorted(recipe: Recipe, theorem: Theorem) -> Sorted {

@@ -1,97 +1,135 @@
 //! Evaluating a round's models: configurations over held-out problems, in alternation and at equal cost.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use stepwise_core::problem::Problem;
-use stepwise_core::record::{ProblemRecord, Status, resume};
-use stepwise_core::search::Search;
+use stepwise_core::record::{ProblemRecord, Status};
 use stepwise_learn::comparison;
-use stepwise_learn::run::{PassRate, StageCost};
+use stepwise_learn::layout;
+use stepwise_learn::plan::{Configuration, Evaluate, Evaluation};
+use stepwise_learn::run::{PassRate, Side, StageCost};
+use stepwise_ledger::operations::{NewSearch, Purpose};
 
-use super::LearnError;
-use crate::run::eval::{Eval, Step, Turn, run_turns};
-use crate::run::results::ResultsFile;
+use super::remains::RemainsError;
+use super::rounds::{At, Stage, counter};
+use super::worker::{Setup, Worker};
+use super::{Learn, LearnError};
 
-/// A configuration under evaluation, and the file that has its results.
-pub struct Candidate {
-    pub name: String,
-    /// What it searches with.
-    pub eval: Eval,
-    /// Where its records are written.
-    pub results: PathBuf,
-}
-
-/// Pass rates by evaluation set and configuration, or by configuration.
-pub type PassRates = BTreeMap<String, BTreeMap<String, PassRate>>;
-
-/// What an evaluation came to.
-#[derive(Clone, Debug, Default)]
-pub struct Evaluated {
-    /// By the configuration's name.
-    pub pass_rates: BTreeMap<String, PassRate>,
-    /// What all of it cost.
-    pub cost: StageCost,
-    /// The caller stopped it.
-    pub interrupted: bool,
-}
-
-/// Runs what is not recorded yet.
-///
-/// # Errors
-/// A results file belongs to something else, or a search cannot run.
-pub async fn evaluate(
-    problems: &[Problem],
-    candidates: Vec<Candidate>,
-    seed: u64,
-    show: Arc<dyn Fn(Step) + Send + Sync>,
-) -> Result<Evaluated, LearnError> {
-    let mut evals = Vec::new();
-    let mut files = Vec::new();
-    let mut to_do = std::collections::BTreeSet::new();
-    for (eval_idx, Candidate { name, eval, results }) in candidates.into_iter().enumerate() {
-        let opened = ResultsFile::open(&results).map_err(|source| LearnError::Io { path: results.clone(), source })?;
-        let (file, recorded) =
-            opened.map_err(|source| LearnError::Results { path: results.clone(), reason: source.to_string() })?;
-        let resumption = resume(problems, recorded, &eval.run());
-        if let Some(reason) = resumption.mismatches.into_iter().next() {
-            return Err(LearnError::Results { path: results, reason });
+impl Learn {
+    /// Evaluates the round's models on every set; `None` when the caller stopped it.
+    pub(super) async fn evaluate(
+        &self,
+        worker: &Worker,
+        evaluate: &Evaluate,
+    ) -> Result<Option<Evaluation>, LearnError> {
+        let mut evaluation = Evaluation::default();
+        let mut setups = None;
+        for (set, first, problems) in self.problems.sets() {
+            let Some(records) = self.on_set(worker, evaluate, &mut setups, (set, first, problems)).await? else {
+                return Ok(None);
+            };
+            let mut rates = BTreeMap::new();
+            for (configuration, records) in evaluate.configurations.iter().zip(&records) {
+                let rate = pass_rate(records);
+                self.reporter.say(&format!(
+                    "round {}, {set}: {} solves {} of {}",
+                    evaluate.round, configuration.name, rate.solved, rate.total
+                ));
+                rates.insert(configuration.name.to_owned(), rate);
+                evaluation.cost += StageCost::of(records, self.options.plan.concurrency);
+            }
+            evaluation.pass_rates.insert(set.to_owned(), rates);
         }
-        to_do.extend(resumption.to_do.into_iter().map(|problem_idx| Turn { eval_idx, problem_idx }));
-        let records: Vec<ProblemRecord> = resumption.done.into_iter().map(|(_, record)| record).collect();
-        files.push((name, file, records));
-        evals.push(eval);
+        Ok(Some(evaluation))
     }
-    let turns = comparison::turns(problems.len(), evals.len(), seed)
-        .map(|(problem_idx, eval_idx)| Turn { eval_idx, problem_idx })
-        .filter(|turn| to_do.contains(turn));
-    let sink = |turn: Turn, record: ProblemRecord, _: &Search| {
-        let (_, file, records) = &mut files[turn.eval_idx];
-        file.append(&record)?;
-        records.push(record);
-        Ok(())
-    };
-    let interrupted = run_turns(&evals, problems, turns, sink, show).await?;
-    let mut evaluated = Evaluated { interrupted, ..Evaluated::default() };
-    let concurrency = evals.first().map_or(1, |eval| eval.concurrency.max(1));
-    for (name, _, records) in files {
-        let solved = records.iter().filter(|record| record.status == Status::Proved).count() as u64;
-        evaluated.pass_rates.insert(name, PassRate { solved, total: records.len() as u64 });
-        evaluated.cost += cost_of(&records, concurrency);
+
+    /// Each configuration's records of a set; `None` when the caller stopped it. Models are opened when something is left
+    /// to do.
+    async fn on_set(
+        &self,
+        worker: &Worker,
+        evaluate: &Evaluate,
+        setups: &mut Option<Vec<Setup>>,
+        (set, first, problems): (&str, u64, &[Problem]),
+    ) -> Result<Option<Vec<Vec<ProblemRecord>>>, LearnError> {
+        let Evaluate { round, configurations, seed, .. } = evaluate;
+        let names: Vec<String> =
+            configurations.iter().map(|configuration| layout::evaluation(set, configuration.name)).collect();
+        let known = self.stages(*round).await?;
+        if let Some(stages) =
+            names.iter().map(|name| known.get(name).filter(|at| at.is_frozen)).collect::<Option<Vec<_>>>()
+        {
+            let mut records = Vec::new();
+            for At { stage, .. } in stages {
+                records.push(self.remains(*stage).await?);
+            }
+            return Ok(Some(records));
+        }
+        if setups.is_none() {
+            let made = configurations.iter().map(|configuration| self.evaluated(evaluate, configuration));
+            *setups = Some(made.collect::<Result<_, _>>()?);
+        }
+        self.reporter.say(&format!("round {round}, evaluating on {} problems of {set}", problems.len()));
+        let mut turns: Vec<Vec<NewSearch>> = vec![Vec::new(); names.len()];
+        for (priority, (problem, of)) in (0..).zip(comparison::turns(problems.len(), names.len(), *seed)) {
+            let problem = first + problem as u64;
+            turns[of].push(NewSearch { problem, side: Side::Statement, priority });
+        }
+        let mut stages = Vec::new();
+        for ((name, setup), searches) in names.into_iter().zip(setups.iter().flatten()).zip(turns) {
+            let stage = Stage { round: *round, name, purpose: Purpose::Evaluate, seed: *seed, searches };
+            stages.push((self.seed(stage, setup).await?, setup.clone()));
+        }
+        let mut records = Vec::new();
+        for (at, _) in &stages {
+            records.push(self.remains::<ProblemRecord>(at.stage).await?);
+        }
+        let (count, show) = counter(&self.reporter, format!("round {round}, evaluating on {set}"));
+        count.add(records.iter().map(Vec::len).sum::<usize>() as u64, 0);
+        let of: BTreeMap<String, usize> =
+            stages.iter().enumerate().map(|(idx, (at, _))| (at.recipe.clone(), idx)).collect();
+        let setups = stages.iter().map(|(at, setup)| (at.recipe.clone(), setup.clone())).collect();
+        let mut shift = worker.begin(setups, &self.resources, &*self.reporter, show);
+        while let Some(ended) = shift.next().await? {
+            if shift.conclude(&ended, to_json(&ended.record)?).await? {
+                count.add(1, u64::from(ended.record.status == Status::Proved));
+                if let Some(idx) = of.get(&ended.recipe) {
+                    records[*idx].push(ended.record);
+                }
+            }
+        }
+        for (at, _) in &stages {
+            if shift.was_interrupted() || !self.close(worker, at.stage).await? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(records))
     }
-    Ok(evaluated)
+
+    /// What a configuration searches with.
+    fn evaluated(&self, evaluate: &Evaluate, configuration: &Configuration) -> Result<Setup, LearnError> {
+        let portfolio = Arc::clone(&self.resources.portfolio);
+        let policy = match configuration.policy {
+            None => portfolio,
+            Some(origin) => self.evaluated_policy(origin, portfolio)?,
+        };
+        let critic = match configuration.critic {
+            None => None,
+            Some(origin) => self.critic(origin)?,
+        };
+        Ok(self.setup(evaluate.budget.clone(), evaluate.seed, policy, critic))
+    }
 }
 
-/// What searches cost. Their wall time is their own time by how many ran at once.
-pub fn cost_of<'a>(records: impl IntoIterator<Item = &'a ProblemRecord>, concurrency: usize) -> StageCost {
-    let mut cost = StageCost::default();
-    for record in records {
-        cost += StageCost {
-            lean_cpu_s: record.ledger.lean_cpu_us as f64 / 1e6,
-            device_s: record.ledger.device_us as f64 / 1e6,
-            wall_s: record.seconds / concurrency as f64,
-        };
-    }
-    cost
+/// What a search leaves behind, as the ledger keeps it.
+pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, LearnError> {
+    Ok(serde_json::to_string(value).map_err(RemainsError::from)?)
+}
+
+/// Problems that the records say are solved. Of two records for one problem the later one counts.
+fn pass_rate(records: &[ProblemRecord]) -> PassRate {
+    let last: BTreeMap<&str, Status> = records.iter().map(|record| (record.name.as_str(), record.status)).collect();
+    let solved = last.values().filter(|status| **status == Status::Proved).count() as u64;
+    PassRate { solved, total: last.len() as u64 }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stepwise_core::jsonl::{DamagedLine, WholeLines};
 use stepwise_learn::layout;
-use stepwise_learn::run::{Manifest, Round, VERSION};
+use stepwise_learn::run::{FILES_VERSION, Manifest, VERSION};
 
 /// Why a run's folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,13 @@ pub enum FolderError {
     /// Another version of the format.
     #[error("{} was written by another stepwise (format {found}, and this one reads {VERSION}); name another folder", .path.display())]
     Version { path: PathBuf, found: u32 },
+    /// The format before there were ledgers.
+    #[error(
+        "{} was written before runs had a ledger, and cannot be gone on with; `stepwise export {} -o FOLDER` writes down what \
+         it taught, and its models are folders to begin another run with",
+        .0.display(), .0.display()
+    )]
+    Files(PathBuf),
     /// Two processes would write the same files.
     #[error("another stepwise works in {}", .0.display())]
     Busy(PathBuf),
@@ -75,6 +82,7 @@ impl RunFolder {
         match read_json::<Version>(&path)? {
             None => Ok(None),
             Some(Version { stepwise_learn: VERSION }) => read_json(&path),
+            Some(Version { stepwise_learn: FILES_VERSION }) => Err(FolderError::Files(self.path.clone())),
             Some(Version { stepwise_learn: found }) => Err(FolderError::Version { path, found }),
         }
     }
@@ -89,6 +97,12 @@ impl RunFolder {
     #[must_use]
     pub fn problems_path(&self) -> PathBuf {
         self.path.join(layout::PROBLEMS)
+    }
+
+    /// Where the run's ledger is.
+    #[must_use]
+    pub fn ledger_path(&self) -> PathBuf {
+        self.path.join(layout::LEDGER)
     }
 
     /// Where the tokenizer of the run's new models is.
@@ -107,12 +121,11 @@ impl RunFolder {
         Ok(path)
     }
 
-    /// A finished round; `None` for one that is not.
-    ///
-    /// # Errors
-    /// Its file is damaged.
-    pub fn round(&self, round: u32) -> Result<Option<Round>, FolderError> {
-        read_json(&self.round_path(round).join(layout::FINISHED))
+    /// What the folder is called.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let path = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
+        path.file_name().map_or("run".into(), |name| name.to_string_lossy()).into_owned()
     }
 
     fn round_path(&self, round: u32) -> PathBuf {
@@ -253,7 +266,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let first = RunFolder::open(folder.path()).unwrap();
         assert!(matches!(RunFolder::open(folder.path()), Err(FolderError::Busy(_))));
-        assert!(first.manifest().unwrap().is_none() && first.round(1).unwrap().is_none());
+        assert!(first.manifest().unwrap().is_none());
         write_json(&first.manifest_path(), &serde_json::json!({ "stepwise_learn": 99 })).unwrap();
         assert!(matches!(first.manifest(), Err(FolderError::Version { found: 99, .. })));
     }

@@ -1,57 +1,49 @@
 //! Expert iteration (arXiv 2410.15700): rounds of searching, learning from what was found, and evaluating.
 //!
-//! A round is a row of stages, each of which leaves files in the run's folder and finds out from them what is left to do:
-//! whenever the process is killed, the same command goes on.
+//! A run is a campaign in a ledger of its own. A plan, which knows nothing of files and processes, commands stages of
+//! searches, trainings and evaluations; they are carried out here, the searches by a worker that claims them from the
+//! ledger. Whenever the process is killed, the same command carries out the same plan once more: what is in the ledger or
+//! in the folder is not done again.
 
-pub mod evaluation;
+mod evaluation;
 pub mod folder;
+pub mod remains;
 pub mod revision;
 mod rounds;
-pub mod searches;
+pub mod statements;
 pub mod training;
+pub mod worker;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use stepwise_core::problem::Problem;
-use stepwise_core::search::Budget;
 use stepwise_inference::Sampling;
 use stepwise_inference::train::TrainConfig;
+use stepwise_learn::plan::Settings;
+use stepwise_ledger::LedgerError;
 
 pub use self::rounds::Learn;
 use crate::lean::pool::Pool;
 use crate::models::{LocalError, ModelDevice};
+use crate::run::RunError;
 use crate::run::critic::CriticError;
-use crate::run::eval::EvalError;
 use crate::run::policy::Policy;
 use crate::stop::Stop;
 use folder::FolderError;
+use remains::RemainsError;
 use training::{Shape, TrainingError};
+
+/// What the manifest of a run's campaign says instead of stages that are planned.
+pub const ROUNDS: &str = "rounds";
 
 /// What rounds are run with.
 pub struct LearnOptions {
-    /// How many rounds.
-    pub rounds: u32,
-    /// The seed of everything that is drawn.
-    pub seed: u64,
-    /// What the quick scan may spend on each statement and on each negation.
-    pub scan: Budget,
-    /// What the longer search may spend on each in the first round.
-    pub deep: Budget,
-    /// What the longer search may spend grows by this factor from round to round.
-    pub ramp: f64,
-    /// The share of the open statements that goes on to the longer search, those that the critic puts first.
-    pub deep_share: f64,
-    /// The share of the proofs of at least two tactics that are searched again for a shorter one.
-    pub shorten_share: f64,
-    /// The share of the proved statements that is searched again for a proof in more steps, for the critic.
-    pub detail_share: f64,
+    /// What is searched, and how long.
+    pub plan: Settings,
     /// The share of the samples that is left to exploration beside the trained policy.
     pub explore: f64,
     /// The share of the samples that the portfolio gives beside the trained policy in evaluations.
     pub eval_mix: f64,
-    /// What an evaluation may spend on each problem.
-    pub eval: Budget,
     /// How the policies draw.
     pub sampling: Sampling,
     /// A policy's and a critic's folder to begin with, or the shape of a new one.
@@ -66,8 +58,6 @@ pub struct LearnOptions {
     pub train_policy: TrainConfig,
     /// How the critic learns.
     pub train_critic: TrainConfig,
-    /// Searches at once.
-    pub concurrency: usize,
 }
 
 /// What a model begins as.
@@ -76,14 +66,6 @@ pub enum Beginning {
     New(Shape),
     /// The model of this folder.
     Folder(PathBuf),
-}
-
-/// Problems that are never trained on.
-#[derive(Clone, Debug)]
-pub struct EvalSet {
-    /// Its name, which is also a folder's.
-    pub name: String,
-    pub problems: Vec<Problem>,
 }
 
 /// What a run works with.
@@ -116,8 +98,21 @@ pub enum LearnError {
     /// The run's folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// Where every search is written down.
     #[error(transparent)]
-    Search(#[from] EvalError),
+    Ledger(#[from] LedgerError),
+    /// A search cannot run.
+    #[error("{problem}: {source}")]
+    Search { problem: String, source: RunError },
+    /// What a search came to is more than the ledger takes.
+    #[error("{problem}: the ledger does not take what its search came to ({reason})")]
+    Refused { problem: String, reason: String },
+    /// What a search left in the ledger.
+    #[error(transparent)]
+    Remains(#[from] RemainsError),
+    /// The run was begun with other problems.
+    #[error("`{name}` of {split} is not what the run was begun with; put the files back, or name another folder")]
+    OtherProblems { split: String, name: String },
     #[error(transparent)]
     Training(#[from] TrainingError),
     /// A trained model that cannot be opened.
@@ -129,11 +124,6 @@ pub enum LearnError {
     /// The tokenizer could not be made.
     #[error("cannot make a tokenizer: {0}")]
     Tokenizer(#[from] stepwise_inference::tokenizer::TokenizerError),
-    #[error("{}: {source}", .path.display())]
-    Io { path: PathBuf, source: std::io::Error },
-    /// A results file that belongs to something else.
-    #[error("{} does not belong to this run ({reason}); move it away", .path.display())]
-    Results { path: PathBuf, reason: String },
     /// A part of this program died; its message is on standard error.
     #[error("a part of the run died: {0}")]
     Task(#[from] tokio::task::JoinError),

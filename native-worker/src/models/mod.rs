@@ -11,23 +11,4 @@ pub use device::{DeviceChoice, ModelDevice};
 pub use folder::{FolderError, ModelFolder};
 pub use local::{LocalCritic, LocalError, LocalPolicy, PolicyUse, PromptChoice};
 pub use save::{SaveError, save_folder};
-
-/// What a model does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// It proposes tactics.
-    Policy,
-    /// It scores states.
-    Critic,
-}
-
-impl Role {
-    /// `policy` or `critic`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Policy => "policy",
-            Self::Critic => "critic",
-        }
-    }
-}
+pub use stepwise_learn::run::Role;

@@ -10,7 +10,10 @@ use serde::de::DeserializeOwned;
 use stepwise_core::problem::{self, Defaults, Problem};
 use stepwise_learn::layout;
 use stepwise_learn::report::{Lines, LinesError, RoundData, RunData, read_lines, read_records, read_searches};
-use stepwise_learn::run::VERSION;
+use stepwise_learn::run::{FILES_VERSION, Manifest, VERSION};
+
+use super::rounds;
+use crate::learn::remains::RemainsError;
 
 /// Why a folder cannot be reported on.
 #[derive(Debug, thiserror::Error)]
@@ -51,30 +54,41 @@ pub enum FolderError {
     },
     /// Another version of the format.
     #[error(
-        "{} has format version {found}, and this stepwise reads version {VERSION}: use the stepwise that wrote it",
+        "{} has format version {found}, and this stepwise reads up to version {VERSION}: use the stepwise that wrote it",
         .path.display()
     )]
     Version { path: PathBuf, found: u32 },
+    /// The run's ledger.
+    #[error(transparent)]
+    Ledger(#[from] RemainsError),
 }
 
 /// Reads a run's folder. What is missing because the run is not that far, or was cut off by a kill, is told in the notes.
 ///
 /// # Errors
 /// It is no run's folder, another version's, or a file of it is damaged.
-pub fn read(folder: &Path) -> Result<RunData, FolderError> {
+pub async fn read(folder: &Path) -> Result<RunData, FolderError> {
     if !folder.exists() {
         return Err(FolderError::Missing(folder.to_owned()));
     }
     let manifest_path = folder.join(layout::MANIFEST);
     let Some(bytes) = read_if_there(&manifest_path)? else { return Err(FolderError::NoRun(folder.to_owned())) };
     let mut notes = Vec::new();
-    let manifest = read_manifest(&manifest_path, &bytes)?;
+    let manifest: Manifest = read_manifest(&manifest_path, &bytes)?;
     let problems = read_problems(&folder.join(layout::PROBLEMS), &mut notes)?;
-    let mut rounds = BTreeMap::new();
+    let is_in_files = manifest.stepwise_learn == FILES_VERSION;
+    let mut rounds = if is_in_files { BTreeMap::new() } else { rounds::read(folder).await? };
     for (name, path) in entries(&folder.join(layout::ROUNDS))? {
         match name.parse() {
             Ok(number) if path.is_dir() => {
-                rounds.insert(number, read_round(number, &path, folder, &mut notes)?);
+                if is_in_files {
+                    rounds.insert(number, read_round(number, &path, folder, &mut notes)?);
+                }
+                let round: &mut RoundData = rounds.entry(number).or_default();
+                let mut reader = LineReader { run: folder, notes: &mut notes };
+                let mut curve = |role| reader.read(&path.join(layout::curve(role)), read_lines);
+                round.policy_training = curve("policy")?.unwrap_or_default();
+                round.critic_training = curve("critic")?.unwrap_or_default();
             }
             _ => notes.push(format!("rounds/{name} is no folder of a round and is left out")),
         }
@@ -90,7 +104,7 @@ fn read_manifest<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, Fo
     let no_manifest = |source| FolderError::NoManifest { path: path.to_owned(), source };
     // The version comes first: a later version's manifest may have other fields.
     let Version { stepwise_learn: found } = serde_json::from_slice(bytes).map_err(no_manifest)?;
-    if found != VERSION {
+    if ![FILES_VERSION, VERSION].contains(&found) {
         return Err(FolderError::Version { path: path.to_owned(), found });
     }
     serde_json::from_slice(bytes).map_err(no_manifest)
@@ -111,6 +125,7 @@ fn read_problems(path: &Path, notes: &mut Vec<String>) -> Result<Vec<Problem>, F
     }
 }
 
+/// A round of a run that has no ledger.
 fn read_round(number: u32, path: &Path, run: &Path, notes: &mut Vec<String>) -> Result<RoundData, FolderError> {
     let finished_path = path.join(layout::FINISHED);
     let finished = match read_if_there(&finished_path)? {
@@ -133,13 +148,7 @@ fn read_round(number: u32, path: &Path, run: &Path, notes: &mut Vec<String>) -> 
             evals.entry(set.clone()).or_default().insert(configuration.to_owned(), records);
         }
     }
-    Ok(RoundData {
-        finished,
-        searches: searches.unwrap_or_default(),
-        policy_training: reader.read(&path.join(layout::curve("policy")), read_lines)?.unwrap_or_default(),
-        critic_training: reader.read(&path.join(layout::curve("critic")), read_lines)?.unwrap_or_default(),
-        evals,
-    })
+    Ok(RoundData { finished, searches: searches.unwrap_or_default(), evals, ..RoundData::default() })
 }
 
 /// Reads files of lines and notes those that end in a torn one.

@@ -3,3 +3,4 @@
 pub mod folder;
 #[cfg(feature = "png")]
 pub mod png;
+mod rounds;

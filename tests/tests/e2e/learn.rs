@@ -5,6 +5,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use stepwise_core::outcome::Verdict;
+use stepwise_core::record::Status;
+use stepwise_learn::report::{RoundData, SearchLine};
+use stepwise_learn::run::Side;
+use stepwise_worker::report::folder::read;
 use tempfile::TempDir;
 
 use super::cli::{assert_exit, lean_turn, run, stderr, stdout, stepwise};
@@ -21,6 +26,15 @@ fn problems(dir: &Path, n: usize) {
     let easy: Vec<&str> = stdout(&output).lines().filter(is_easy).take(n).collect();
     assert_eq!(easy.len(), n, "the generator makes fewer easy problems than before");
     std::fs::write(dir.join("easy.jsonl"), easy.join("\n") + "\n").unwrap();
+}
+
+/// The searches of a run that is going on, each with its round.
+fn searches(folder: &Path) -> Vec<(u32, SearchLine)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // There is none yet.
+    let Ok(run) = runtime.block_on(read(folder)) else { return Vec::new() };
+    let of_round = |(number, round): (u32, RoundData)| round.searches.into_iter().map(move |search| (number, search));
+    run.rounds.into_iter().flat_map(of_round).collect()
 }
 
 fn lines(path: &Path) -> Vec<Value> {
@@ -43,11 +57,11 @@ fn a_loop_raises_the_held_out_pass_rate_and_survives_a_kill() {
     .concat();
 
     // Killed in the middle of the first scan, and once more while it learns or searches on.
-    let trials = dir.path().join("run/rounds/01/trials.jsonl");
+    let folder = dir.path().join("run");
     for n_trials in [15, 60] {
         let mut child = stepwise(dir.path(), &args).spawn().unwrap();
         let begun = Instant::now();
-        while lines(&trials).len() < n_trials && child.try_wait().unwrap().is_none() {
+        while searches(&folder).len() < n_trials && child.try_wait().unwrap().is_none() {
             assert!(begun.elapsed() < Duration::from_secs(300), "the loop does not get on");
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -58,14 +72,21 @@ fn a_loop_raises_the_held_out_pass_rate_and_survives_a_kill() {
     assert_exit(&output, 0);
 
     // No search was made twice.
-    let searched: Vec<String> = lines(&trials)
-        .iter()
-        .map(|trial| format!("{} {} {}", trial["stage"], trial["side"], trial["record"]["name"]))
-        .collect();
-    assert_eq!(searched.iter().collect::<BTreeSet<_>>().len(), searched.len());
+    let searched = searches(&folder);
+    let distinct: BTreeSet<_> =
+        searched.iter().map(|(round, of)| (round, of.stage, of.side, &of.record.name)).collect();
+    assert_eq!(distinct.len(), searched.len());
     // Every proof was judged.
-    let proofs = lines(&trials).into_iter().filter(|trial| trial["record"]["status"] == "proved").collect::<Vec<_>>();
-    assert!(proofs.len() > 20 && proofs.iter().all(|trial| trial["record"]["verdict"]["accepted"] == true));
+    let proofs: Vec<_> = searched.iter().filter(|(_, of)| of.record.status == Status::Proved).collect();
+    let is_accepted = |verdict: &Option<Verdict>| verdict.as_ref().is_some_and(|verdict| verdict.accepted);
+    assert!(proofs.len() > 20 && proofs.iter().all(|(_, of)| is_accepted(&of.record.verdict)));
+    let status = run(dir.path(), &["campaign", "status", "run", "--json"]);
+    assert_exit(&status, 0);
+    let status: Value = serde_json::from_str(stdout(&status)).unwrap();
+    let proved: BTreeSet<_> =
+        proofs.iter().filter(|(_, of)| of.side == Side::Statement).map(|(_, of)| &of.record.name).collect();
+    assert_eq!(status["overview"]["problems"]["proved"].as_u64(), Some(proved.len() as u64), "{status}");
+    assert_exit(&run(dir.path(), &["campaign", "serve", "run"]), 2);
 
     let told: Value = serde_json::from_str(stdout(&output)).unwrap();
     let rounds = told["rounds"].as_array().unwrap();

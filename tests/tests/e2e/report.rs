@@ -48,7 +48,7 @@ fn what_is_no_run_is_refused_in_one_line() {
     check(
         &["later"],
         expect![
-            "error: later/manifest.json has format version 9, and this stepwise reads version 1: use the stepwise that wrote it"
+            "error: later/manifest.json has format version 9, and this stepwise reads up to version 2: use the stepwise that wrote it"
         ],
     );
     sample(dir, 1, false);

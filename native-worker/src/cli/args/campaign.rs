@@ -106,6 +106,9 @@ pub struct CampaignServeArgs {
     /// How long a verifier may take for a proof, in seconds
     #[arg(long, value_name = "SECS", default_value = "60", value_parser = at_least_one)]
     pub verify_timeout: u32,
+    /// Verify donors' proofs though this system cannot shut Lean's processes in (which takes Linux 5.13 or later)
+    #[arg(long)]
+    pub no_sandbox: bool,
     /// After how long without a sign of life a machine's searches go to others
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = parse_span)]
     pub lost_after: Duration,

@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use super::child;
 use super::imports::Imports;
+use super::sandbox::Sandbox;
 use crate::lean::host::{
     Applied, Costed, DeclarationVerdict, FileVerdict, HostDown, HostInfo, HostState, Judge, Launch, LeanHost,
     LeanProcess, Library, Opened, Stated, StepLimits,
@@ -52,6 +53,8 @@ pub struct WasmSettings {
     pub modules: Vec<String>,
     /// Memory that a statement's Lean may have, in bytes. It stops by itself when that is used up.
     pub memory_limit: u64,
+    /// What keeps a host from the rest of the machine.
+    pub sandbox: Sandbox,
 }
 
 impl WasmSettings {
@@ -64,6 +67,7 @@ impl WasmSettings {
             library: installed.library.clone(),
             modules: installed.modules.names().iter().map(|name| (*name).to_owned()).collect(),
             memory_limit,
+            sandbox: Sandbox::Wanted,
         }
     }
 }
@@ -84,7 +88,7 @@ impl WasmLauncher {
     fn spec(&self) -> Spec {
         let settings = &self.settings;
         Spec {
-            args: child::arguments(&settings.code, &settings.library, settings.memory_limit),
+            args: child::arguments(&settings.code, &settings.library, settings.memory_limit, settings.sandbox),
             memory_limit: Some(settings.memory_limit + STATEMENTS_BYTES),
             ..Spec::new(&settings.program)
         }
@@ -124,12 +128,9 @@ impl WasmLauncher {
                 let imports = Imports { packages: self.settings.modules.clone(), imported };
                 Ok(WasmHost { child, version, imports, last_id: 0, asked: None, told: Vec::new(), is_alive: true })
             }
-            (_, fatal) => Err(HostDown::CannotStart {
-                message: format!(
-                    "Lean does not start: {}; `stepwise setup --force` lays it down afresh",
-                    fatal.unwrap_or_default()
-                ),
-            }),
+            (_, fatal) => {
+                Err(HostDown::CannotStart { message: format!("Lean does not start: {}", fatal.unwrap_or_default()) })
+            }
         }
     }
 }

@@ -3,5 +3,7 @@
 pub mod child;
 mod host;
 mod imports;
+mod sandbox;
 
 pub use host::{WasmLauncher, WasmSettings};
+pub use sandbox::Sandbox;

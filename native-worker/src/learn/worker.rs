@@ -1,0 +1,354 @@
+//! The worker of a run: it claims searches from the run's own ledger, runs several at once, and writes down how they ended.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use stepwise_core::problem::Problem;
+use stepwise_core::record::{ProblemRecord, Run, Status};
+use stepwise_core::search::{Search, SearchConfig};
+use stepwise_core::wire::campaign::{
+    Abandon, Claim, Ending, Enrolment, Lease, Receipt, SearchResult, Side, State, VERSION,
+};
+use stepwise_ledger::operations::{self, Conclude, Employ, Employed, Granted, Timing};
+use stepwise_ledger::{Ledger, LedgerError};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::{LearnError, Reporter, Resources};
+use crate::run::critic::Critic;
+use crate::run::policy::Policy;
+use crate::run::{Job, Ran, RunError, run_search};
+use crate::serve::new_token;
+use crate::stop::{Stop, StopLevel};
+
+/// Searches that are claimed at once, for each that runs.
+const CLAIMED_AHEAD: u64 = 4;
+
+/// How often a paused campaign is looked at.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How much of Lean's message goes into a result beside the record, in bytes.
+const MAX_DETAIL: usize = 2000;
+
+/// Who searches for a run.
+pub struct Worker {
+    ledger: Ledger,
+    employed: Employed,
+    /// By their numbers in the ledger, from 1.
+    problems: Arc<Vec<Problem>>,
+    concurrency: usize,
+}
+
+/// What the searches of a stage run with.
+#[derive(Clone)]
+pub struct Setup {
+    pub config: SearchConfig,
+    pub policy: Arc<dyn Policy>,
+    pub critic: Option<Arc<dyn Critic>>,
+    pub run: Run,
+}
+
+/// Stages that are being searched, until nothing is left of them.
+pub struct Shift<'a> {
+    worker: &'a Worker,
+    resources: &'a Resources,
+    reporter: &'a dyn Reporter,
+    /// By the hash of their recipe.
+    setups: BTreeMap<String, Setup>,
+    show: Arc<dyn Fn() + Send + Sync>,
+    waiting: VecDeque<Order>,
+    running: HashMap<u64, (Order, watch::Sender<StopLevel>)>,
+    searches: JoinSet<(u64, Result<Ran, RunError>)>,
+    is_paused: bool,
+    interrupted: bool,
+}
+
+/// A search that was claimed.
+#[derive(Clone, Debug)]
+struct Order {
+    lease: Lease,
+    claim: String,
+}
+
+/// A search that has ended.
+pub struct Ended {
+    order: Order,
+    /// The hash of the recipe that it ran by.
+    pub recipe: String,
+    /// The problem's number in the ledger, from 1.
+    pub problem: u64,
+    pub side: Side,
+    pub search: Search,
+    /// Its record, under the statement's name.
+    pub record: ProblemRecord,
+}
+
+impl Worker {
+    /// Begins to work for the campaign of this ledger, whose problems these are in the order in which it was given them.
+    ///
+    /// # Errors
+    /// The ledger fails.
+    pub async fn employ(
+        ledger: Ledger,
+        problems: Arc<Vec<Problem>>,
+        concurrency: usize,
+        lean: &str,
+    ) -> Result<Self, LedgerError> {
+        let employed = ledger
+            .run(Employ(Enrolment {
+                protocol: VERSION,
+                client: concat!("stepwise ", env!("CARGO_PKG_VERSION")).to_owned(),
+                lean: lean.to_owned(),
+                label: String::new(),
+                cores: u32::try_from(concurrency).unwrap_or(u32::MAX),
+                memory_mb: 0,
+            }))
+            .await?;
+        Ok(Self { ledger, employed, problems, concurrency: concurrency.max(1) })
+    }
+
+    /// The account that it works under.
+    #[must_use]
+    pub fn account(&self) -> u64 {
+        self.employed.account
+    }
+
+    /// Searches what is ready and has a recipe among these. `show` is called whenever a search gets on.
+    pub fn begin<'a>(
+        &'a self,
+        setups: BTreeMap<String, Setup>,
+        resources: &'a Resources,
+        reporter: &'a dyn Reporter,
+        show: Arc<dyn Fn() + Send + Sync>,
+    ) -> Shift<'a> {
+        Shift {
+            worker: self,
+            resources,
+            reporter,
+            setups,
+            show,
+            waiting: VecDeque::new(),
+            running: HashMap::new(),
+            searches: JoinSet::new(),
+            is_paused: false,
+            interrupted: false,
+        }
+    }
+
+    /// Gives back what it has, for good.
+    ///
+    /// # Errors
+    /// The ledger fails.
+    pub async fn leave(&self) -> Result<(), LedgerError> {
+        let Employed { account, session } = self.employed;
+        let abandon = Abandon { session, units: Vec::new(), leave: true };
+        self.ledger.run(operations::Abandon { account, abandon }).await?;
+        Ok(())
+    }
+}
+
+impl Shift<'_> {
+    /// Whether it ended before its work did, because the caller stopped it or the campaign gives nothing out any more.
+    #[must_use]
+    pub fn was_interrupted(&self) -> bool {
+        self.interrupted
+    }
+
+    /// The next search that ends; `None` when nothing is left to do, or the caller stopped it.
+    ///
+    /// # Errors
+    /// A search cannot run, or the ledger fails; nothing runs then.
+    pub async fn next(&mut self) -> Result<Option<Ended>, LearnError> {
+        let mut stop = self.resources.stop.clone();
+        loop {
+            let level = stop.level();
+            if level != StopLevel::Run {
+                self.interrupted = true;
+                self.waiting.clear();
+                for (_, stop) in self.running.values() {
+                    stop.send_replace(level);
+                }
+            } else if !self.interrupted {
+                self.fill().await?;
+            }
+            if self.searches.is_empty() {
+                if !self.is_paused {
+                    return Ok(None);
+                }
+                let _ = tokio::time::timeout(PAUSE, stop.reached(StopLevel::Drain)).await;
+                continue;
+            }
+            let ended = tokio::select! {
+                biased;
+                () = stop.reached(next_level(level)), if level < StopLevel::Abort => continue,
+                Some(ended) = self.searches.join_next() => ended,
+            };
+            let (unit, ran) = ended?;
+            // A search that was cancelled has nothing to say.
+            let Some((order, _)) = self.running.remove(&unit) else { continue };
+            if let Some(ended) = self.concluded(order, ran)? {
+                return Ok(Some(ended));
+            }
+        }
+    }
+
+    /// Writes down how a search ended, with what it leaves behind. False where nobody wants to know any more.
+    ///
+    /// # Errors
+    /// The ledger fails, or does not take it.
+    pub async fn conclude(&self, ended: &Ended, remains: String) -> Result<bool, LearnError> {
+        let Ended { order: Order { lease, claim }, record, .. } = ended;
+        let result = SearchResult {
+            submission: new_token(),
+            unit: lease.unit,
+            attempt: lease.attempt,
+            claim: claim.clone(),
+            ending: ending(record),
+            detail: record.detail.as_ref().map(|detail| detail[..detail.floor_char_boundary(MAX_DETAIL)].to_owned()),
+            proof: record.proof.clone().filter(|_| record.status == Status::Proved),
+            cost: record.ledger,
+        };
+        let conclude = Conclude {
+            account: self.worker.employed.account,
+            result,
+            verdict: record.verdict.clone().filter(|_| record.status == Status::Proved),
+            remains,
+            timing: timing(),
+        };
+        match self.worker.ledger.run(conclude).await? {
+            Receipt::Stored => Ok(true),
+            Receipt::Late | Receipt::Duplicate => Ok(false),
+            Receipt::Refused { reason } => Err(LearnError::Refused { problem: record.name.clone(), reason }),
+        }
+    }
+
+    /// Gives up what it has of a problem.
+    pub fn cancel(&mut self, problem: u64) {
+        self.waiting.retain(|order| order.lease.problem != problem);
+        let units: Vec<u64> = self
+            .running
+            .values()
+            .map(|(order, _)| &order.lease)
+            .filter(|lease| lease.problem == problem)
+            .map(|lease| lease.unit)
+            .collect();
+        for unit in units {
+            if let Some((_, stop)) = self.running.remove(&unit) {
+                stop.send_replace(StopLevel::Abort);
+            }
+        }
+    }
+
+    /// Begins as many searches as there is room for.
+    async fn fill(&mut self) -> Result<(), LearnError> {
+        while self.searches.len() < self.worker.concurrency {
+            let order = match self.waiting.pop_front() {
+                Some(order) => order,
+                None if self.claim().await? => continue,
+                None => break,
+            };
+            self.start(order)?;
+        }
+        Ok(())
+    }
+
+    /// Claims more; whether there is more.
+    async fn claim(&mut self) -> Result<bool, LearnError> {
+        let claim = new_token();
+        // A bundle is measured in seconds: these make it a number of searches.
+        let granted = operations::Claim {
+            account: self.worker.employed.account,
+            claim: Claim { session: self.worker.employed.session, claim: claim.clone(), want_s: CLAIMED_AHEAD },
+            pace_ms: 1000,
+            timing: timing(),
+        };
+        let was_paused = std::mem::take(&mut self.is_paused);
+        match self.worker.ledger.run(granted).await? {
+            Granted::Bundle(bundle) => {
+                self.waiting.extend(bundle.leases.into_iter().map(|lease| Order { lease, claim: claim.clone() }));
+                return Ok(!self.waiting.is_empty());
+            }
+            Granted::Nothing => {}
+            Granted::Closed(State::Paused, _) => {
+                self.is_paused = true;
+                if !was_paused {
+                    self.reporter.say("the run is paused; `stepwise campaign resume` lets it go on");
+                }
+            }
+            Granted::Closed(state, reason) => {
+                self.interrupted = true;
+                let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+                let state = match state {
+                    State::Halted => "halted",
+                    State::Finishing => "being finished",
+                    State::Done | State::Running | State::Paused => "over",
+                };
+                self.reporter.say(&format!("the run's campaign is {state}{reason}"));
+            }
+        }
+        Ok(false)
+    }
+
+    fn start(&mut self, order: Order) -> Result<(), LearnError> {
+        let Order { lease, .. } = &order;
+        let setup = self.setups.get(&lease.recipe).ok_or(LedgerError::Unknown("recipe"))?;
+        let problem = usize::try_from(lease.problem - 1).ok().and_then(|idx| self.worker.problems.get(idx));
+        let theorem = problem.map(|problem| &problem.theorem).ok_or(LedgerError::Unknown("problem"))?;
+        let theorem = match lease.side {
+            Side::Statement => Some(theorem.clone()),
+            Side::Negation => theorem.negation(),
+        };
+        let theorem = theorem.ok_or(LedgerError::Unknown("negation"))?;
+        let (sender, stop) = Stop::channel();
+        let job = Job::new(Search::new(theorem, SearchConfig { seed: lease.seed, ..setup.config.clone() }), None);
+        let (pool, policy, critic) = (self.resources.pool.clone(), Arc::clone(&setup.policy), setup.critic.clone());
+        let (unit, show) = (lease.unit, Arc::clone(&self.show));
+        self.searches.spawn(async move {
+            let show = move |_: &Search| show();
+            (unit, run_search(job, &pool, &policy, critic.as_ref(), stop, &show).await)
+        });
+        self.running.insert(unit, (order, sender));
+        Ok(())
+    }
+
+    /// What a search came to; `None` where it was stopped.
+    fn concluded(&self, order: Order, ran: Result<Ran, RunError>) -> Result<Option<Ended>, LearnError> {
+        let Lease { problem, side, ref recipe, .. } = order.lease;
+        let idx = usize::try_from(problem - 1).unwrap_or(usize::MAX);
+        let name = self.worker.problems.get(idx).map(|problem| problem.name.clone()).unwrap_or_default();
+        let Ran { search, interrupted, .. } = match ran {
+            Ok(ran) => ran,
+            Err(source) => return Err(LearnError::Search { problem: name, source }),
+        };
+        if interrupted {
+            return Ok(None);
+        }
+        let run = &self.setups.get(recipe).ok_or(LedgerError::Unknown("recipe"))?.run;
+        let Some(record) = ProblemRecord::of(&name, &search, run) else { return Ok(None) };
+        let recipe = recipe.clone();
+        Ok(Some(Ended { order, recipe, problem, side, search, record }))
+    }
+}
+
+/// The next level that the caller may raise.
+fn next_level(level: StopLevel) -> StopLevel {
+    if level == StopLevel::Run { StopLevel::Drain } else { StopLevel::Abort }
+}
+
+/// Nobody else works for the run: nothing is taken from its worker, and nothing has to rest.
+fn timing() -> Timing {
+    const CENTURY_MS: u64 = 100 * 365 * 86_400_000;
+    Timing { lease_ms: CENTURY_MS, rest_ms: 0, ..Timing::default() }
+}
+
+fn ending(record: &ProblemRecord) -> Ending {
+    match record.status {
+        Status::Proved => Ending::Proof,
+        Status::OutOfBudget if record.detail.as_deref() == Some("wall") => Ending::TimedOut,
+        Status::OutOfBudget => Ending::OutOfBudget,
+        Status::Exhausted | Status::Disproved => Ending::Exhausted,
+        Status::BadStatement => Ending::BadStatement,
+        Status::HostFailed | Status::Cancelled => Ending::Crashed,
+    }
+}
