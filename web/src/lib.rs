@@ -1,12 +1,13 @@
-//! The page of stepwise: proving tactic by tactic with a server's Lean, and looking at searches, whose machine is the one
-//! that ran them, compiled to WebAssembly.
+//! The page of stepwise: proving tactic by tactic with a server's Lean, looking at searches, whose machine is the one that
+//! ran them, compiled to WebAssembly, and watching a campaign.
 //!
 //! What is computed is tested natively: [`client`] keeps a session over connections that break, [`proof`] the script,
 //! [`driver`] runs the search machine in the page, [`suggestions`], [`goals`], [`history`], [`unicode`], [`link`] and
 //! [`examples`] are what the Prove page shows; [`replay`] feeds events to the machine, [`tree`] shows its tree as outline and
-//! drawing, [`status`] names states for eye and ear.
+//! drawing, [`status`] names states for eye and ear. [`campaign`] makes HTML of what a coordinator tells, with [`markup`].
 //! `view` puts it on the screen, on wasm32 only.
 
+pub mod campaign;
 pub mod client;
 pub mod driver;
 pub mod examples;
@@ -14,6 +15,7 @@ pub mod goals;
 pub mod history;
 pub mod json;
 pub mod link;
+pub mod markup;
 pub mod models;
 pub mod proof;
 pub mod replay;

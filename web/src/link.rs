@@ -14,6 +14,10 @@ pub struct Target {
     pub tactics: Vec<String>,
     /// What a server beyond this machine wants to be shown.
     pub token: Option<String>,
+    /// The problem of a campaign to show.
+    pub problem: Option<u64>,
+    /// Whether it invites to a campaign.
+    pub is_invitation: bool,
 }
 
 /// A page.
@@ -24,11 +28,13 @@ pub enum PageName {
     Prove,
     /// Looking at a search.
     Tree,
+    /// Watching a campaign.
+    Campaign,
 }
 
 impl PageName {
     /// All of them, in the order of the navigation.
-    pub const ALL: [Self; 2] = [Self::Prove, Self::Tree];
+    pub const ALL: [Self; 3] = [Self::Prove, Self::Tree, Self::Campaign];
 
     /// What the navigation calls it.
     #[must_use]
@@ -36,6 +42,7 @@ impl PageName {
         match self {
             Self::Prove => "Prove",
             Self::Tree => "Tree",
+            Self::Campaign => "Campaign",
         }
     }
 
@@ -45,6 +52,7 @@ impl PageName {
         match self {
             Self::Prove => "#/prove",
             Self::Tree => "#/tree",
+            Self::Campaign => "#/campaign",
         }
     }
 }
@@ -62,6 +70,8 @@ pub fn read(hash: &str) -> Target {
             "s" => target.statement = Some(value),
             "t" => target.tactics.push(value),
             "token" => target.token = Some(value),
+            "problem" => target.problem = value.parse().ok(),
+            "join" => target.is_invitation = true,
             _ => {}
         }
     }
@@ -81,6 +91,12 @@ pub fn prove(statement: &str, tactics: &[String]) -> String {
         }
     }
     hash
+}
+
+/// The hash of a campaign's problem.
+#[must_use]
+pub fn problem(id: u64) -> String {
+    format!("{}?problem={id}", PageName::Campaign.hash())
 }
 
 /// The address at which Lean's own editor opens a file.
@@ -131,7 +147,7 @@ pub fn decode(text: &str) -> String {
 mod tests {
     use expect_test::expect;
 
-    use super::{PageName, live_lean, prove, read};
+    use super::{PageName, live_lean, problem, prove, read};
 
     #[test]
     fn a_link_comes_back_as_it_went() {
@@ -156,6 +172,9 @@ mod tests {
         assert_eq!(read("#/prove?token=ab&s=True").token.as_deref(), Some("ab"));
         assert_eq!(read("#/prove?s=100%&x=%zz").statement.as_deref(), Some("100%"));
         assert_eq!(read("#/nowhere?s").page, None);
+        assert_eq!(read(&problem(12)).problem, Some(12));
+        assert_eq!(read("#/campaign?problem=x").problem, None);
+        assert!(read("#join=8467e8718b3c").is_invitation);
     }
 
     /// What `LZString.compressToBase64` of the npm package lz-string 1.5.0 gives.

@@ -73,6 +73,7 @@ fn browser_tests() -> Result<()> {
     step("browser test of a large search", test("tree.test.mjs").env("DIST", &dist))?;
     // Set-up has built it, and it reads the page that was just packed.
     step("browser test of proving", test("prove.test.mjs").env("STEPWISE", built("stepwise")))?;
+    step("browser test of a campaign", test("campaign.test.mjs").env("STEPWISE", built("stepwise")))?;
     let inference = web::pack_inference_for_tests()?;
     step("browser test of language models", test("inference.test.mjs").env("INFERENCE", inference))?;
     step(

@@ -1,5 +1,5 @@
 //! Packs into `dist/` all that a server or a static host needs: the page (its wasm module with JavaScript bindings,
-//! index.html, the style sheet), the worker that runs models, in `inference/` the language model that the worker loads, and
+//! index.html, the style sheets), the worker that runs models, in `inference/` the language model that the worker loads, and
 //! in `models/` the models that ship.
 
 use std::fs;
@@ -18,11 +18,12 @@ const WASM_BINDGEN: &str = "0.2.130";
 const MAX_PAGE: usize = 400_000;
 
 /// Files of the page, and what they are packed as.
-const PAGE: [(&str, &str); 5] = [
+const PAGE: [(&str, &str); 6] = [
     ("index.html", "index.html"),
     ("web/main.js", "main.js"),
     ("web/style.css", "style.css"),
     ("web/tree.css", "tree.css"),
+    ("web/campaign.css", "campaign.css"),
     ("web/worker.js", "worker.js"),
 ];
 

@@ -5,10 +5,16 @@
 //! proof's text and what it cost, never a verdict. Everything may be sent again: an enrolment by a new session, a claim
 //! by its id, and a result by its submission's.
 
+mod watch;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::watch::{
+    CheckedProof, CoordinatorInfo, Curve, CurvePoint, Event, Events, Instruction, MAX_EVENTS, MAX_PROBLEMS,
+    MAX_WORKERS, Me, ProblemList, ProblemPage, ProblemRow, Solved, Standing, TimeLeft, Worker, WorkerState, Workers,
+};
 use crate::problem::Theorem;
 use crate::search::CostLedger;
 
@@ -319,10 +325,21 @@ pub struct Overview {
     pub sessions: u64,
     /// The cores that they lend.
     pub cores: u64,
+    /// For how long the open stage's searches have waited to be given out, in seconds; `None` where none waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued_s: Option<u64>,
+    /// How long the open stage may still take; `None` where nothing can be said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<TimeLeft>,
     /// What counted searches have cost.
     pub cost: Effort,
-    /// The same of the last 24 hours.
+    /// The same of the last 7 days, the last 24 hours and the last hour.
+    pub week: Effort,
     pub day: Effort,
+    pub hour: Effort,
+    /// Problems that were solved in the last 7 days, and in the last 24 hours.
+    pub solved_week: Solved,
+    pub solved_day: Solved,
 }
 
 /// Problems by how they stand.

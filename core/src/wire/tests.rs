@@ -54,6 +54,14 @@ fn the_document_shows_what_the_code_speaks() {
             "receipts" => check::<campaign::Receipts>(text),
             "abandon" => check::<campaign::Abandon>(text),
             "campaign" => check::<campaign::Overview>(text),
+            "coordinator" => check::<campaign::CoordinatorInfo>(text),
+            "problems" => check::<campaign::ProblemList>(text),
+            "problem-page" => check::<campaign::ProblemPage>(text),
+            "workers" => check::<campaign::Workers>(text),
+            "events" => check::<campaign::Events>(text),
+            "effort" => check::<campaign::Curve>(text),
+            "me" => check::<campaign::Me>(text),
+            "instruction" => check::<campaign::Instruction>(text),
             other => panic!("nobody reads an example of the kind `{other}`"),
         }
         let value: Value = serde_json::from_str(text).unwrap();
@@ -64,8 +72,13 @@ fn the_document_shows_what_the_code_speaks() {
     let ops =
         ["hello", "open", "apply", "try", "suggest", "search", "disprove", "search_log", "cancel", "recheck", "close"];
     let types = [
+        "block",
         "bundle",
+        "finish",
         "idle",
+        "pause",
+        "resume",
+        "stop",
         "welcome",
         "refused",
         "opened",

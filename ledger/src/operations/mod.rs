@@ -3,7 +3,12 @@
 mod accounts;
 mod campaign;
 mod claims;
+mod curve;
+mod effort;
+mod forecast;
 mod overview;
+mod own;
+mod problems;
 mod results;
 mod rounds;
 mod sessions;
@@ -13,7 +18,12 @@ mod verdicts;
 pub use self::accounts::{Account, Authenticate, Block, Invite, Join, Revoke, Trust};
 pub use self::campaign::{Create, Manifest, NewProblem, NewStage, ReadManifest, SetState};
 pub use self::claims::{Abandon, Claim, Granted};
-pub use self::overview::{Event, ReadEvents, ReadOverview, ReadPace, ReadProofs, ReadSessions, SessionView, Solved};
+pub use self::curve::ReadCurve;
+pub use self::overview::{
+    Event, ReadEvents, ReadLastEvent, ReadOverview, ReadPace, ReadProofs, ReadSessions, SessionView, Solved,
+};
+pub use self::own::{Own, ReadOwn};
+pub use self::problems::{ReadProblem, ReadProblems};
 pub use self::results::{HandIn, LARGEST_PROOF, is_random_name};
 pub use self::rounds::{
     Close, Conclude, Employ, Employed, FinishRound, NewSearch, Purpose, ReadRemains, ReadRounds, ReadStages,

@@ -3,15 +3,17 @@
 use async_trait::async_trait;
 use stepwise_core::outcome::Verdict;
 use stepwise_core::problem::Theorem;
-use stepwise_core::wire::campaign::{Doing, Effort, Ending, Overview, Problems, Side, StageView, VERSION};
+use stepwise_core::wire::campaign::{
+    Doing, Overview, Problems, Side, Solved as SolvedCount, StageState, StageView, State, TimeLeft, VERSION,
+};
 
 use super::campaign::state_of;
+use super::effort::{DAY, Efforts, HOUR, WEEK, efforts};
+use super::forecast::{Pace, time_left};
 use super::verdicts::waiting;
+use crate::engine::{Row, Value};
 use crate::words::{of_json, value};
 use crate::{LedgerError, Operation, Transaction};
-
-/// A day, in milliseconds.
-const DAY: u64 = 86_400_000;
 
 /// Reads how the campaign stands.
 #[derive(Clone, Copy, Debug)]
@@ -32,11 +34,15 @@ impl Operation for ReadOverview {
                 _ => problems.open = row.count(1)?,
             }
         }
+        let (solved_week, solved_day) = (solved(ledger, WEEK).await?, solved(ledger, DAY).await?);
         let (waiting, waiting_ms) = waiting(ledger).await?;
         let alive = ledger
             .row("SELECT count(*), CAST(coalesce(sum(cores), 0) AS BIGINT) FROM session WHERE is_over = 0", &[])
             .await?
             .ok_or(LedgerError::Empty)?;
+        let stages = stages(ledger, "1 = 1", &[]).await?;
+        let Efforts { all, week, day, hour } = efforts(ledger, "1 = 1", &[]).await?;
+        let (queued_s, left) = rest(ledger, state, &stages).await?;
         Ok(Overview {
             protocol: VERSION,
             campaign: campaign.text(0)?.to_owned(),
@@ -44,18 +50,72 @@ impl Operation for ReadOverview {
             reason: Some(reason).filter(|reason| !reason.is_empty()),
             lean: campaign.text(1)?.to_owned(),
             problems,
-            stages: stages(ledger).await?,
+            stages,
             waiting,
             waiting_s: waiting_ms / 1000,
             sessions: alive.count(0)?,
             cores: alive.count(1)?,
-            cost: effort(ledger, None).await?,
-            day: effort(ledger, Some(DAY)).await?,
+            queued_s,
+            left,
+            cost: all,
+            week,
+            day,
+            hour,
+            solved_week,
+            solved_day,
         })
     }
 }
 
-async fn stages(ledger: &mut Transaction<'_>) -> Result<Vec<StageView>, LedgerError> {
+/// Problems that were solved in the last so many milliseconds.
+async fn solved(ledger: &mut Transaction<'_>, within_ms: u64) -> Result<SolvedCount, LedgerError> {
+    let rows = ledger
+        .rows(
+            "SELECT standing, count(*) FROM problem WHERE standing <> 'open' AND solved > {now} - $1 GROUP BY standing",
+            &[within_ms.into()],
+        )
+        .await?;
+    let mut solved = SolvedCount::default();
+    for row in rows {
+        match row.text(0)? {
+            "proved" => solved.proved = row.count(1)?,
+            _ => solved.disproved = row.count(1)?,
+        }
+    }
+    Ok(solved)
+}
+
+/// For how long the open stage's searches have waited to be given out, in seconds, and how long the stage may still take.
+async fn rest(
+    ledger: &mut Transaction<'_>,
+    state: State,
+    stages: &[StageView],
+) -> Result<(Option<u64>, Option<TimeLeft>), LedgerError> {
+    let open = stages.iter().find(|stage| matches!(stage.state, StageState::Open | StageState::Draining));
+    let Some(open) = open.filter(|_| matches!(state, State::Running | State::Finishing)) else {
+        return Ok((None, None));
+    };
+    let age = ledger.row("SELECT {now} - opened FROM stage WHERE number = $1", &[open.number.into()]).await?;
+    let age_ms = u64::try_from(age.ok_or(LedgerError::Unknown("stage"))?.int(0)?).unwrap_or(0);
+    // Only of what this stage has seen: the one before had another budget.
+    let mut paces = Vec::new();
+    for span in [HOUR, DAY] {
+        let within_ms = span.min(age_ms);
+        let recent = "SELECT count(*) FROM result WHERE is_counted = 1 AND received > {now} - $1";
+        let searches = ledger.row(recent, &[within_ms.into()]).await?.ok_or(LedgerError::Empty)?.count(0)?;
+        paces.push(Pace { searches, within_ms });
+    }
+    let waiting = (open.ready > 0).then_some(age_ms / 1000);
+    let is_given_out = state == State::Running;
+    Ok((waiting, time_left(open.leased + if is_given_out { open.ready } else { 0 }, &paces)))
+}
+
+/// The stages, with those of their units of which `which` is true, a condition on `unit` whose values are `values`.
+pub(super) async fn stages(
+    ledger: &mut Transaction<'_>,
+    which: &str,
+    values: &[Value],
+) -> Result<Vec<StageView>, LedgerError> {
     let mut stages = Vec::new();
     for row in ledger.rows("SELECT number, name, state, round FROM stage ORDER BY number", &[]).await? {
         let name = match row.count(3)? {
@@ -73,7 +133,8 @@ async fn stages(ledger: &mut Transaction<'_>) -> Result<Vec<StageView>, LedgerEr
             dead: 0,
         });
     }
-    for row in ledger.rows("SELECT stage, state, count(*) FROM unit GROUP BY stage, state", &[]).await? {
+    let counts = format!("SELECT stage, state, count(*) FROM unit WHERE {which} GROUP BY stage, state");
+    for row in ledger.rows(&counts, values).await? {
         let number = row.count(0)?;
         let Some(stage) = stages.iter_mut().find(|stage| stage.number == number) else { continue };
         let n = row.count(2)?;
@@ -86,36 +147,6 @@ async fn stages(ledger: &mut Transaction<'_>) -> Result<Vec<StageView>, LedgerEr
         }
     }
     Ok(stages)
-}
-
-/// What counted searches cost: all, or those of the last so many milliseconds.
-async fn effort(ledger: &mut Transaction<'_>, within: Option<u64>) -> Result<Effort, LedgerError> {
-    let since = if within.is_some() { "AND received > {now} - $1" } else { "AND $1 = $1" };
-    let rows = ledger
-        .rows(
-            &format!(
-                "SELECT ending, count(*), CAST(sum(lean_cpu_ms) AS BIGINT), CAST(sum(device_ms) AS BIGINT)
-                 FROM result WHERE is_counted = 1 {since} GROUP BY ending"
-            ),
-            &[within.unwrap_or(0).into()],
-        )
-        .await?;
-    let mut effort = Effort::default();
-    for row in rows {
-        let n = row.count(1)?;
-        effort.searches += n;
-        effort.lean_cpu_ms += row.count(2)?;
-        effort.device_ms += row.count(3)?;
-        *match value::<Ending>(row.text(0)?)? {
-            Ending::Proof => &mut effort.proofs,
-            Ending::Exhausted => &mut effort.exhausted,
-            Ending::OutOfBudget => &mut effort.out_of_budget,
-            Ending::TimedOut => &mut effort.timed_out,
-            Ending::BadStatement => &mut effort.bad_statement,
-            Ending::Crashed => &mut effort.crashed,
-        } = n;
-    }
-    Ok(effort)
 }
 
 /// Reads how long a search takes, in milliseconds, by those that ended last; `None` before any has.
@@ -155,9 +186,13 @@ pub struct SessionView {
     pub seen_s: u64,
     /// When it last handed something in, in seconds ago.
     pub progressed_s: u64,
+    /// When it was last given something that it still holds, in seconds ago.
+    pub given_s: Option<u64>,
+    /// What keeps its account from working, in the operator's words, where something does.
+    pub blocked: Option<String>,
 }
 
-/// Reads who works.
+/// Reads who works, and of each blocked account the session that was its last.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadSessions;
 
@@ -168,15 +203,20 @@ impl Operation for ReadSessions {
     async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Self::Output, LedgerError> {
         let rows = ledger
             .rows(
-                "SELECT s.id, s.account, a.name, s.label, s.cores, s.doing,
-                   (SELECT count(*) FROM unit u WHERE u.session = s.id AND u.state = 'leased'),
-                   CAST({now} - s.seen AS BIGINT), CAST({now} - s.progressed AS BIGINT)
-                 FROM session s JOIN account a ON a.id = s.account WHERE s.is_over = 0 ORDER BY s.id",
+                "SELECT s.id, s.account, a.name, s.label, s.cores, s.doing, coalesce(h.n, 0),
+                   CAST({now} - s.seen AS BIGINT), CAST({now} - s.progressed AS BIGINT),
+                   CAST(coalesce({now} - h.given, -1) AS BIGINT), a.state, a.message
+                 FROM session s JOIN account a ON a.id = s.account LEFT JOIN
+                   (SELECT u.session, count(*) AS n, max(l.given) AS given FROM unit u
+                    JOIN lease l ON l.unit = u.id AND l.attempt = u.attempt
+                    WHERE u.state = 'leased' GROUP BY u.session) AS h ON h.session = s.id
+                 WHERE s.is_over = 0 OR (a.state = 'blocked' AND s.id IN
+                   (SELECT max(id) FROM session GROUP BY account)) ORDER BY s.id",
                 &[],
             )
             .await?;
         let ago = |ms: i64| u64::try_from(ms / 1000).unwrap_or(0);
-        let view = |row: &crate::engine::Row| {
+        let view = |row: &Row| {
             Ok(SessionView {
                 id: row.count(0)?,
                 account: row.count(1)?,
@@ -187,6 +227,8 @@ impl Operation for ReadSessions {
                 held: row.count(6)?,
                 seen_s: ago(row.int(7)?),
                 progressed_s: ago(row.int(8)?),
+                given_s: u64::try_from(row.int(9)?).ok().map(|ms| ms / 1000),
+                blocked: (row.text(10)? == "blocked").then(|| row.text(11).map(str::to_owned)).transpose()?,
             })
         };
         rows.iter().map(view).collect()
@@ -223,7 +265,7 @@ impl Operation for ReadProofs {
                 &[self.after.into(), self.at_most.into()],
             )
             .await?;
-        let solved = |row: &crate::engine::Row| {
+        let solved = |row: &Row| {
             Ok((
                 row.count(0)?,
                 Solved {
@@ -263,10 +305,24 @@ impl Operation for ReadEvents {
     async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Vec<Event>, LedgerError> {
         let values = [self.after.into(), self.at_most.into()];
         let rows = ledger.rows("SELECT seq, at, kind, body FROM event WHERE seq > $1 ORDER BY seq LIMIT $2", &values);
-        let event = |row: &crate::engine::Row| {
+        let event = |row: &Row| {
             let body = of_json(row.text(3)?)?;
             Ok(Event { seq: row.count(0)?, at_ms: row.count(1)?, kind: row.text(2)?.to_owned(), body })
         };
         rows.await?.iter().map(event).collect()
+    }
+}
+
+/// Reads the number of the event that happened last; 0 before any has.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadLastEvent;
+
+#[async_trait]
+impl Operation for ReadLastEvent {
+    type Output = u64;
+
+    async fn run(&self, ledger: &mut Transaction<'_>) -> Result<u64, LedgerError> {
+        let row = ledger.row("SELECT coalesce(max(seq), 0) FROM event", &[]).await?;
+        row.ok_or(LedgerError::Empty)?.count(0)
     }
 }

@@ -32,7 +32,7 @@ pub struct Candidate {
 
 /// What a proof `c` of a problem `p` still has to say: a second proof of what is proved says nothing new, one of the
 /// contrary would.
-const IS_NEWS: &str = "NOT (c.side = 'statement' AND p.standing = 'proved')
+pub(super) const IS_NEWS: &str = "NOT (c.side = 'statement' AND p.standing = 'proved')
     AND NOT (c.side = 'negation' AND p.standing = 'disproved')";
 
 /// How many proofs a verifier has still to look at, and for how many milliseconds the oldest has waited.

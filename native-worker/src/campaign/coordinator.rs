@@ -8,14 +8,14 @@ use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use parking_lot::RwLock;
-use stepwise_core::wire::campaign::State;
-use stepwise_ledger::operations::{Advance, Advanced, ReadOverview, ReadPace, Reap, Timing};
+use stepwise_ledger::operations::{Advance, Advanced, ReadLastEvent, Reap, Timing};
 use stepwise_ledger::{Ledger, LedgerError};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, watch as watched};
 use tokio::task::JoinSet;
 
-use super::{Tell, http, verifier};
+use super::look::{Looking, Seen};
+use super::{Tell, files, http, verifier, watch};
 use crate::lean::pool::Pool;
 use crate::serve::access::{self, Access};
 use crate::serve::{assets, connections};
@@ -24,14 +24,14 @@ use crate::stop::Stop;
 /// How often the keeper looks.
 const ROUND: Duration = Duration::from_secs(1);
 
-/// How often it looks for what was lost, and at how long searches take.
+/// How often it looks for what was lost.
 const SLOW_ROUND: u32 = 5;
 
-/// What a search is taken to last before any has ended.
-const FIRST_PACE_MS: u64 = 30_000;
+/// How many of those who watch read the ledger at once.
+const WATCHING: usize = 2;
 
-/// Nothing is given out while the oldest proof has waited for so long.
-const BACKLOG_S: u64 = 1800;
+/// How many of them may wait for something to happen.
+const WAITING: usize = 128;
 
 /// What a coordinator is started with.
 pub struct Options {
@@ -54,17 +54,12 @@ pub(super) struct App {
     pub(super) seen: Arc<RwLock<Seen>>,
     /// Wakes a verifier when a proof has come.
     pub(super) proofs: Arc<Notify>,
-}
-
-/// What the keeper has seen last.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Seen {
-    /// How long a search takes, in milliseconds.
-    pub(super) pace_ms: u64,
-    /// Whether too many proofs wait to give out more searches.
-    pub(super) is_behind: bool,
-    /// Sessions that work, or could.
-    pub(super) sessions: u64,
+    /// The number of the event that happened last.
+    pub(super) last_event: watched::Sender<u64>,
+    /// Turns at the ledger for those who watch.
+    pub(super) watching: Arc<Semaphore>,
+    /// Places for those who wait for something to happen.
+    pub(super) waiting: Arc<Semaphore>,
 }
 
 impl FromRef<App> for Arc<Access> {
@@ -84,21 +79,24 @@ pub async fn run(
     options: Options,
     stop: Stop,
 ) -> Result<(), LedgerError> {
-    ledger.read(ReadOverview).await?;
-    let seen = Seen { pace_ms: FIRST_PACE_MS, is_behind: false, sessions: 0 };
+    let (looking, seen) = Looking::begin(&ledger, options.timing).await?;
+    let last_event = ledger.read(ReadLastEvent).await?;
     let app = App {
         ledger: ledger.clone(),
         timing: options.timing,
         access: Arc::new(access),
         seen: Arc::new(RwLock::new(seen)),
         proofs: Arc::new(Notify::new()),
+        last_event: watched::Sender::new(last_event),
+        watching: Arc::new(Semaphore::new(WATCHING)),
+        waiting: Arc::new(Semaphore::new(WAITING)),
     };
     let mut tasks = JoinSet::new();
     for pool in options.verifiers {
         let woken = Arc::clone(&app.proofs);
         tasks.spawn(verifier::verify(ledger.clone(), pool, options.timing, woken, Arc::clone(&options.judged)));
     }
-    tasks.spawn(keep(app.clone(), options.over));
+    tasks.spawn(keep(app.clone(), looking, options.over));
     connections::accept(listener, router(app), stop).await;
     tasks.shutdown().await;
     Ok(())
@@ -106,7 +104,18 @@ pub async fn run(
 
 fn router(app: App) -> Router {
     let api = Router::new()
-        .route("/campaign", get(http::overview))
+        .route("/campaign", get(watch::overview))
+        .route("/problems", get(watch::problems))
+        .route("/problems/{id}", get(watch::problem_page))
+        .route("/problems.csv", get(files::problems_csv))
+        .route("/problems.json", get(files::problems_json))
+        .route("/effort", get(watch::effort))
+        .route("/effort.csv", get(files::effort_csv))
+        .route("/effort.json", get(files::effort_json))
+        .route("/workers", get(watch::workers))
+        .route("/events", get(watch::events))
+        .route("/me", get(watch::me))
+        .route("/instructions", post(watch::instruct))
         .route("/join", post(http::join))
         .route("/sessions", post(http::enrol))
         .route("/claims", post(http::claim))
@@ -118,18 +127,19 @@ fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(http::MESSAGE_BYTES));
     Router::new()
         .nest("/api/v1/campaign", api)
+        .route("/api/v1/info", get(watch::info))
         .fallback(assets::serve)
         .layer(from_fn_with_state(app.clone(), access::admit))
         .with_state(app)
 }
 
-/// Takes back what was lost, and opens one stage after the other.
-async fn keep(app: App, over: Arc<dyn Fn() + Send + Sync>) {
+/// Takes back what was lost, opens one stage after the other, and looks how the campaign stands.
+async fn keep(app: App, mut looking: Looking, over: Arc<dyn Fn() + Send + Sync>) {
     let mut every = tokio::time::interval(ROUND);
     let mut is_over = false;
     for round in 0_u32.. {
         every.tick().await;
-        match look(&app, round.is_multiple_of(SLOW_ROUND)).await {
+        match look(&app, &mut looking, round.is_multiple_of(SLOW_ROUND)).await {
             Ok(true) if !is_over => {
                 is_over = true;
                 over();
@@ -140,20 +150,17 @@ async fn keep(app: App, over: Arc<dyn Fn() + Send + Sync>) {
     }
 }
 
-/// One look; whether the campaign is over.
-async fn look(app: &App, is_slow: bool) -> Result<bool, LedgerError> {
+/// One round; whether the campaign is over.
+async fn look(app: &App, looking: &mut Looking, is_slow: bool) -> Result<bool, LedgerError> {
     if is_slow {
         app.ledger.run(Reap(app.timing)).await?;
-        let overview = app.ledger.read(ReadOverview).await?;
-        let pace = app.ledger.read(ReadPace).await?;
-        *app.seen.write() = Seen {
-            pace_ms: pace.unwrap_or(FIRST_PACE_MS).max(1),
-            is_behind: overview.waiting_s > BACKLOG_S,
-            sessions: overview.sessions,
-        };
-        if overview.state == State::Halted {
-            return Ok(true);
-        }
     }
-    Ok(app.ledger.run(Advance).await? == Advanced::Done)
+    let advanced = app.ledger.run(Advance).await?;
+    let mut seen = app.seen.read().clone();
+    if looking.look(&app.ledger, app.timing, &mut seen).await? {
+        *app.seen.write() = seen;
+    }
+    let last = app.ledger.read(ReadLastEvent).await?;
+    app.last_event.send_if_modified(|before| std::mem::replace(before, last) != last);
+    Ok(advanced == Advanced::Done)
 }

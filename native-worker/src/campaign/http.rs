@@ -1,4 +1,4 @@
-//! What a coordinator is asked: the messages of [`stepwise_core::wire::campaign`].
+//! What donors' machines ask a coordinator: the messages of [`stepwise_core::wire::campaign`].
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -31,12 +31,6 @@ const LONG_RETRY_S: u64 = 60;
 
 /// Sessions that may ask once a second in all.
 const SESSIONS_PER_S: u64 = 50;
-
-/// `GET /campaign`.
-pub(super) async fn overview(State(app): State<App>) -> Result<Response, Problem> {
-    let overview = app.ledger.read(operations::ReadOverview).await.map_err(problem)?;
-    Ok(json(StatusCode::OK, &overview))
-}
 
 /// `POST /join`.
 pub(super) async fn join(State(app): State<App>, body: Result<Bytes, BytesRejection>) -> Result<Response, Problem> {
@@ -88,13 +82,16 @@ pub(super) async fn claim(
     if !operations::is_random_name(&claim.claim) {
         return Err(Problem::bad_message("a claim is named by 22 to 128 random characters"));
     }
-    let seen = *app.seen.read();
+    let (pace_ms, is_behind, sessions) = {
+        let seen = app.seen.read();
+        (seen.pace_ms, seen.is_behind, seen.overview.sessions)
+    };
     let idle = |reason: &str, retry_s: u64| json(StatusCode::OK, &Claimed::Idle { reason: reason.to_owned(), retry_s });
-    let short = RETRY_S.max(seen.sessions / SESSIONS_PER_S);
-    if seen.is_behind {
+    let short = RETRY_S.max(sessions / SESSIONS_PER_S);
+    if is_behind {
         return Ok(idle("more proofs wait than the verifiers can look at", LONG_RETRY_S));
     }
-    let claim = operations::Claim { account: account.id, claim, pace_ms: seen.pace_ms, timing: app.timing };
+    let claim = operations::Claim { account: account.id, claim, pace_ms, timing: app.timing };
     Ok(match app.ledger.run(claim).await.map_err(problem)? {
         Granted::Bundle(bundle) => json(StatusCode::OK, &Claimed::Bundle(bundle)),
         Granted::Nothing => idle("every search is given out; others may come back, or new ones follow", short),
@@ -170,7 +167,7 @@ pub(super) async fn other_method(method: Method) -> Problem {
 ///
 /// # Errors
 /// It has no token that is known, or its account is blocked.
-async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Account, Problem> {
+pub(super) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Account, Problem> {
     let account = find(app, headers).await?;
     match account.blocked {
         Some(message) => Err(Problem::forbidden(format!("the operator blocked this account: {message}"))),
@@ -179,7 +176,7 @@ async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Account, Problem
 }
 
 /// Whose request this is, blocked or not.
-async fn find(app: &App, headers: &HeaderMap) -> Result<Account, Problem> {
+pub(super) async fn find(app: &App, headers: &HeaderMap) -> Result<Account, Problem> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let Some(token) = bearer.and_then(|value| value.strip_prefix("Bearer ")) else {
         return Err(Problem::unauthorized("join the campaign first: `stepwise donate join LINK`"));
@@ -203,7 +200,7 @@ fn check_protocol(protocol: u32) -> Result<(), Problem> {
 }
 
 /// What went wrong with the ledger, as an answer.
-fn problem(error: LedgerError) -> Problem {
+pub(super) fn problem(error: LedgerError) -> Problem {
     match error {
         LedgerError::Unknown(what) => Problem::not_found(format!("there is no such {what}")),
         LedgerError::Refused(why) => Problem::forbidden(why),

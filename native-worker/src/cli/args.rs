@@ -35,7 +35,7 @@ pub use self::bench::{BenchCommand, BenchLeanArgs, BenchModelArgs};
 pub use self::budget::{BudgetArgs, Order, Priority};
 pub use self::campaign::{
     CampaignAccountArgs, CampaignBackupArgs, CampaignBlockArgs, CampaignCommand, CampaignExportArgs,
-    CampaignFolderArgs, CampaignInitArgs, CampaignInviteArgs, CampaignServeArgs, CampaignStatusArgs,
+    CampaignFolderArgs, CampaignInitArgs, CampaignInviteArgs, CampaignServeArgs, CampaignStatusArgs, CampaignTokenArgs,
 };
 pub use self::check::CheckArgs;
 pub use self::compare::{CompareArgs, NamedFlags};

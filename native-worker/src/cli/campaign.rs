@@ -11,7 +11,7 @@ use stepwise_core::wire::campaign::{Doing, Effort, Overview, Recipe, Side, Stage
 use stepwise_core::wire::log::config_value;
 use stepwise_core::words;
 use stepwise_ledger::operations::{
-    Block, Candidate, Create, Invite, Judged, NewProblem, NewStage, ReadManifest, ReadOverview, ReadProofs,
+    Block, Candidate, Create, Invite, Join, Judged, NewProblem, NewStage, ReadManifest, ReadOverview, ReadProofs,
     ReadSessions, Revoke, SessionView, SetState, Solved, Timing, Trust,
 };
 use stepwise_ledger::{Ledger, hash_of};
@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 
 use super::args::{
     CampaignBackupArgs, CampaignBlockArgs, CampaignCommand, CampaignExportArgs, CampaignFolderArgs, CampaignInitArgs,
-    CampaignInviteArgs, CampaignServeArgs, CampaignStatusArgs, Modules,
+    CampaignInviteArgs, CampaignServeArgs, CampaignStatusArgs, CampaignTokenArgs, Modules,
 };
 use super::outcome::Outcome;
 use super::progress::Progress;
@@ -30,7 +30,7 @@ use crate::campaign::folder::CampaignFolder;
 use crate::lean::pool::Pool;
 use crate::lean::wasm::Sandbox;
 use crate::learn::ROUNDS;
-use crate::serve::{Access, AccessOptions, new_token};
+use crate::serve::{Access, AccessOptions, has_page, new_token};
 use crate::stop::{Stop, StopLevel};
 
 /// How long donors get to hear that the campaign is over.
@@ -47,6 +47,7 @@ pub(super) async fn run(command: &CampaignCommand, verbose: u8) -> anyhow::Resul
         CampaignCommand::Init(args) => init(args, verbose).await,
         CampaignCommand::Serve(args) => serve(args, verbose).await,
         CampaignCommand::Invite(args) => invite(args).await,
+        CampaignCommand::Token(args) => token(args).await,
         CampaignCommand::Status(args) => status(args).await,
         CampaignCommand::Pause(args) => set(args, State::Paused).await,
         CampaignCommand::Resume(args) => set(args, State::Running).await,
@@ -170,6 +171,9 @@ async fn serve(args: &CampaignServeArgs, verbose: u8) -> anyhow::Result<Outcome>
             over.send_replace(StopLevel::Drain);
         }),
     };
+    if !has_page() {
+        output::eprint("the page is not built: run `cargo xtask web`; the API is served nevertheless");
+    }
     output::print(&format!("{}\n", public_url.unwrap_or_else(|| format!("http://{}", name_of(address)))))?;
     let access = Access::new(address, AccessOptions { hosts, ..AccessOptions::default() });
     let served = coordinator::run(listener, ledger.clone(), access, options, stop.clone());
@@ -247,10 +251,7 @@ fn line(candidate: &Candidate, judged: Judged) -> String {
 
 async fn invite(args: &CampaignInviteArgs) -> anyhow::Result<Outcome> {
     let folder = CampaignFolder::open(&args.folder.folder)?;
-    let Some(url) = args.public_url.clone().or(folder.settings.public_url.clone()) else {
-        bail!("say with --public-url under which address donors reach the coordinator, such as https://prover.example");
-    };
-    host_of(&url)?;
+    let url = public_url(args.public_url.as_ref(), &folder)?;
     let secret = new_token() + &new_token();
     let invite = Invite {
         secret_sha: hash_of(&secret),
@@ -259,7 +260,29 @@ async fn invite(args: &CampaignInviteArgs) -> anyhow::Result<Outcome> {
         lives_ms: u64::try_from(args.expires.as_millis()).unwrap_or(u64::MAX),
     };
     folder.ledger().await?.run(invite).await?;
-    output::print(&format!("{}/#join={secret}\n", url.trim_end_matches('/')))?;
+    output::print(&format!("{url}/#join={secret}\n"))?;
+    Ok(Outcome::Proved)
+}
+
+/// The address under which others reach the coordinator, without a slash at its end.
+fn public_url(told: Option<&String>, folder: &CampaignFolder) -> anyhow::Result<String> {
+    let Some(url) = told.or(folder.settings.public_url.as_ref()) else {
+        bail!("say with --public-url under which address the coordinator is reached, such as https://prover.example");
+    };
+    host_of(url)?;
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+/// An operator's account is made as any other, of an invitation that nobody else has seen.
+async fn token(args: &CampaignTokenArgs) -> anyhow::Result<Outcome> {
+    let folder = CampaignFolder::open(&args.folder.folder)?;
+    let url = public_url(args.public_url.as_ref(), &folder)?;
+    let ledger = folder.ledger().await?;
+    let (secret_sha, token) = (hash_of(&(new_token() + &new_token())), new_token() + &new_token());
+    let invite = Invite { secret_sha: secret_sha.clone(), trust: Trust::Operator, uses: 1, lives_ms: 60_000 };
+    ledger.run(invite).await?;
+    ledger.run(Join { secret_sha, token_sha: hash_of(&token), name: Some(args.name.clone()) }).await?;
+    output::print(&format!("{url}/#/campaign?token={token}\n"))?;
     Ok(Outcome::Proved)
 }
 

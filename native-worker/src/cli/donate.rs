@@ -34,6 +34,7 @@ pub(super) fn run(args: &DonateArgs, verbose: u8) -> anyhow::Result<Outcome> {
         None => work(&args.work, verbose),
         Some(DonateCommand::Join(args)) => block_on(joined(args)),
         Some(DonateCommand::Status(args)) => status(args),
+        Some(DonateCommand::Page(args)) => page(args),
         Some(DonateCommand::Pause(args)) => pause(args),
         Some(DonateCommand::Resume(args)) => resume(args),
         Some(DonateCommand::Finish(args)) => finish(args),
@@ -196,6 +197,13 @@ fn in_words(home: &Home, status: Option<&Status>) -> String {
         }
     }
     text
+}
+
+fn page(args: &DonateFolderArgs) -> anyhow::Result<Outcome> {
+    let home = accounts(args.folder.as_deref())?.one(args.campaign.as_deref())?;
+    let account = home.account()?.context("this campaign was left; join it again with a new link")?;
+    output::print(&format!("{}\n", account.page()))?;
+    Ok(Outcome::Proved)
 }
 
 fn pause(args: &DonatePauseArgs) -> anyhow::Result<Outcome> {

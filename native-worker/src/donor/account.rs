@@ -28,6 +28,14 @@ pub struct Account {
     pub(super) token: Token,
 }
 
+impl Account {
+    /// The address of the coordinator's page that shows this account's own numbers. Whoever has it has the account.
+    #[must_use]
+    pub fn page(&self) -> String {
+        format!("{}/#/campaign?token={}", self.base.to_string().trim_end_matches('/'), self.token.0)
+    }
+}
+
 /// What only its owner may know; it never shows itself.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -6,7 +6,6 @@
 pub mod detail;
 pub mod family;
 pub mod layout;
-pub mod markup;
 pub mod outline;
 pub mod row;
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use stepwise_core::search::{EdgeOutcome, Tree};
 
 use super::family::Family;
-use super::markup::escape_into;
 use super::outline::{Item, Line, opened_by};
+use crate::markup::escape_into;
 use crate::status::{Status, of_leaf, of_node};
 
 /// One line, with all that it shows.

@@ -11,9 +11,9 @@ use stepwise_core::words::count;
 
 use super::family::Family;
 use super::layout::Layout;
-use super::markup::escape_into;
 use super::outline::{Item, Line};
 use super::row::Row;
+use crate::markup::escape_into;
 use crate::status::Status;
 
 /// Pixels from one layer to the next, from one neighbour to the next, and around the drawing, at scale 1.

@@ -1,4 +1,4 @@
-//! The page's shell: header, navigation, connection, colours, help, and the two pages, which both stay alive.
+//! The page's shell: header, navigation, connection, colours, help, and the pages, which all stay alive.
 
 use leptos::ev::{Event, KeyboardEvent};
 use leptos::prelude::*;
@@ -8,6 +8,7 @@ use web_sys::{HtmlDialogElement, HtmlSelectElement};
 use crate::link::{self, PageName, Target};
 use crate::replay::Replay;
 use crate::view::browser;
+use crate::view::campaign::{CampaignPage, Watch};
 use crate::view::prove::{KeyList, Prove, ProvePage, Shortcuts};
 use crate::view::session::{Connection, Session};
 use crate::view::tree::TreePage;
@@ -29,17 +30,28 @@ fn App() -> impl IntoView {
     let token = keep_token(&target);
     let page = RwSignal::new(target.page.unwrap_or_default());
     let replay: RwSignal<Option<Replay>> = RwSignal::new(None);
-    let session = Session::start(token);
+    let session = Session::start(token.clone());
     let prove = Prove::new(session, page, replay);
+    let watch = Watch::new(page, prove.said, token);
+    watch.follow(&target);
     let shortcuts = Shortcuts::new();
     if let Some(statement) = target.statement.clone() {
         prove.open(statement, target.tactics.clone());
     }
-    // Without a server only the Tree page is of use, so that one is shown to whoever did not ask for another.
+    // Without a server only the Tree page is of use, and with a coordinator the Campaign page: those are shown to whoever
+    // did not ask for another.
     let asked_for = target.page;
     Effect::new(move |_| {
-        if session.connection.get() == Connection::NoServer && asked_for.is_none() {
-            page.set(PageName::Tree);
+        let use_of = match session.connection.get() {
+            Connection::NoServer => PageName::Tree,
+            Connection::Campaign => PageName::Campaign,
+            _ => return,
+        };
+        if use_of == PageName::Campaign {
+            watch.start();
+        }
+        if asked_for.is_none() {
+            page.set(use_of);
         }
     });
     let _ = window_event_listener_untyped("hashchange", move |_| {
@@ -51,6 +63,7 @@ fn App() -> impl IntoView {
         }
         let Some(next) = target.page else { return };
         page.set(next);
+        watch.follow(&target);
         match target.statement {
             Some(statement) if !prove.is_own(&hash) => prove.follow(statement, target.tactics),
             _ => prove.update_address(),
@@ -78,9 +91,15 @@ fn App() -> impl IntoView {
     });
     let is_tree = Memo::new(move |_| page.get() == PageName::Tree);
     Effect::new(move |_| document().set_title(&format!("{} · stepwise", page.get().title())));
+    // A coordinator proves nothing, and a server that proves has no campaign.
+    let is_of_use = move |name: PageName| match name {
+        PageName::Prove => session.connection.get() != Connection::Campaign,
+        PageName::Tree => true,
+        PageName::Campaign => session.connection.get() == Connection::Campaign,
+    };
     let links = PageName::ALL.map(|name| {
         view! {
-            <a href=name.hash() aria-current=move || (page.get() == name).then_some("page")>{name.title()}</a>
+            <a href=name.hash() hidden=move || !is_of_use(name) aria-current=move || (page.get() == name).then_some("page")>{name.title()}</a>
         }
     });
     view! {
@@ -103,6 +122,9 @@ fn App() -> impl IntoView {
                 <div hidden=move || !is_tree.get()>
                     <TreePage replay is_shown=is_tree on_jump />
                 </div>
+                <div hidden=move || page.get() != PageName::Campaign>
+                    <CampaignPage watch />
+                </div>
             </main>
             <p class="spoken" role="status" aria-label="News">{move || prove.said.get()}</p>
             <Help shortcuts />
@@ -113,7 +135,11 @@ fn App() -> impl IntoView {
 /// The tab's token. One in the address is kept and taken out of there: the visitor may pass the address on.
 fn keep_token(target: &Target) -> Option<String> {
     if target.token.is_some() {
-        browser::replace_hash(&link::prove(target.statement.as_deref().unwrap_or_default(), &target.tactics));
+        let shown = match target.page {
+            Some(page) if page != PageName::Prove => page.hash().to_owned(),
+            _ => link::prove(target.statement.as_deref().unwrap_or_default(), &target.tactics),
+        };
+        browser::replace_hash(&shown);
     }
     browser::token(target.token.clone())
 }
@@ -128,6 +154,7 @@ fn ConnectionState(session: Session) -> impl IntoView {
         Connection::Connected => ("good", "●", "Connected".to_owned()),
         Connection::Waiting(_) => ("alarm", "○", "Reconnecting".to_owned()),
         Connection::NoServer => ("faint", "–", "No server".to_owned()),
+        Connection::Campaign => ("good", "●", "Campaign".to_owned()),
         Connection::Refused(reason) => ("bad", "✗", format!("Refused: {reason}")),
     });
     let seconds = move || match connection.get() {

@@ -48,14 +48,37 @@ pub(crate) fn keep(name: &str, value: &str) {
     }
 }
 
+/// Where a tab's token is kept.
+const TOKEN: &str = "stepwise-token";
+
 /// The token that this tab was opened with, which is kept for a reload; a new one takes its place.
 pub(crate) fn token(new: Option<String>) -> Option<String> {
-    const NAME: &str = "stepwise-token";
     let storage = window().session_storage().ok().flatten();
     if let (Some(new), Some(storage)) = (&new, &storage) {
-        let _ = storage.set_item(NAME, new);
+        let _ = storage.set_item(TOKEN, new);
     }
-    new.or_else(|| storage?.get_item(NAME).ok().flatten())
+    new.or_else(|| storage?.get_item(TOKEN).ok().flatten())
+}
+
+/// Forgets the token that this tab was opened with.
+pub(crate) fn forget_token() {
+    if let Some(storage) = window().session_storage().ok().flatten() {
+        let _ = storage.remove_item(TOKEN);
+    }
+}
+
+/// A time in milliseconds since 1970 by the visitor's clock: `2026-11-30 09:05`.
+pub(crate) fn time(ms: u64) -> String {
+    let time = js_sys::Date::new(&JsValue::from_f64(ms as f64));
+    let (year, month, day) = (time.get_full_year(), time.get_month() + 1, time.get_date());
+    format!("{year}-{month:02}-{day:02} {:02}:{:02}", time.get_hours(), time.get_minutes())
+}
+
+/// Whether the focus is in something within the element of that id, which itself does not count.
+pub(crate) fn has_focus_inside(id: &str) -> bool {
+    let outer = document().get_element_by_id(id);
+    let focused = document().active_element();
+    outer.zip(focused).is_some_and(|(outer, focused)| outer != focused && outer.contains(Some(&focused)))
 }
 
 /// The address's part from `#` on.
@@ -75,6 +98,11 @@ pub(crate) fn replace_hash(hash: &str) {
 pub(crate) fn reload() {
     // It fails only for a page of another origin.
     let _ = window().location().reload();
+}
+
+/// The whole address.
+pub(crate) fn address() -> String {
+    window().location().href().unwrap_or_default()
 }
 
 /// Moves the focus to the element of that id.

@@ -1,8 +1,9 @@
-//! What is on the screen: the shell, the two pages and their panes, and what only a browser can do. It exists on wasm32 only;
+//! What is on the screen: the shell, the pages and their panes, and what only a browser can do. It exists on wasm32 only;
 //! what it shows is computed by the modules beside it, which are tested natively.
 
 mod app;
 mod browser;
+mod campaign;
 mod field;
 mod models;
 mod prove;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
+use stepwise_core::wire::campaign::CoordinatorInfo;
 use stepwise_core::wire::{Body, Info, Op, Problem};
 use wasm_bindgen_futures::spawn_local;
 
@@ -26,6 +27,8 @@ pub(crate) enum Connection {
     Waiting(u32),
     /// The page comes from a server that only has files.
     NoServer,
+    /// The server is a campaign's coordinator, which proves nothing for pages.
+    Campaign,
     /// The server does not want this page, and says why.
     Refused(String),
 }
@@ -151,7 +154,10 @@ impl Session {
             match socket::info(token.as_deref()).await {
                 Reply::Unreachable => return Err(None),
                 Reply::Answer(200, body) => {
-                    let info = json::read::<Info>(&body).map_err(|_| Some(Connection::NoServer))?;
+                    let Ok(info) = json::read::<Info>(&body) else {
+                        let is_campaign = json::read::<CoordinatorInfo>(&body).is_ok();
+                        return Err(Some(if is_campaign { Connection::Campaign } else { Connection::NoServer }));
+                    };
                     self.info.set(Some(info));
                 }
                 Reply::Answer(status, body) => return Err(hindrance(status, &body)),

@@ -80,12 +80,12 @@ pub(crate) enum Reply {
 
 /// Asks the server what it is: a plain file server answers something else.
 pub(crate) async fn info(token: Option<&str>) -> Reply {
-    fetch("GET", "/api/v1/info", token).await
+    fetch("GET", "/api/v1/info", token, None).await
 }
 
 /// Buys a pass for one connection.
 pub(crate) async fn ticket(token: &str) -> Result<String, Reply> {
-    match fetch("POST", "/api/v1/tickets", Some(token)).await {
+    match fetch("POST", "/api/v1/tickets", Some(token), None).await {
         Reply::Answer(status, body) if (200..300).contains(&status) => match json::read::<Ticket>(&body) {
             Ok(ticket) => Ok(ticket.ticket),
             Err(_) => Err(Reply::Answer(status, body)),
@@ -94,16 +94,25 @@ pub(crate) async fn ticket(token: &str) -> Result<String, Reply> {
     }
 }
 
-async fn fetch(method: &str, path: &str, token: Option<&str>) -> Reply {
-    match try_fetch(method, path, token).await {
+/// Asks the page's own server.
+pub(crate) async fn fetch(method: &str, path: &str, token: Option<&str>, body: Option<&str>) -> Reply {
+    match try_fetch(method, path, token, body).await {
         Ok((status, body)) => Reply::Answer(status, body),
         Err(_) => Reply::Unreachable,
     }
 }
 
-async fn try_fetch(method: &str, path: &str, token: Option<&str>) -> Result<(u16, String), JsValue> {
+async fn try_fetch(
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    body: Option<&str>,
+) -> Result<(u16, String), JsValue> {
     let init = RequestInit::new();
     init.set_method(method);
+    if let Some(body) = body {
+        init.set_body(&body.into());
+    }
     if let Some(token) = token {
         let headers = Headers::new()?;
         headers.set("Authorization", &format!("Bearer {token}"))?;

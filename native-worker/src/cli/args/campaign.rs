@@ -19,6 +19,8 @@ pub enum CampaignCommand {
     Serve(Box<CampaignServeArgs>),
     /// Make a link with which somebody can join
     Invite(CampaignInviteArgs),
+    /// Make a token with which its holder runs the campaign from the page
+    Token(CampaignTokenArgs),
     /// Say how a campaign stands, and who works
     Status(CampaignStatusArgs),
     /// Give no more searches out until it is resumed
@@ -132,6 +134,19 @@ pub struct CampaignInviteArgs {
     #[arg(long)]
     pub operator: bool,
     /// The address under which donors reach the coordinator [default: what `init` was told]
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+}
+
+/// `stepwise campaign token`.
+#[derive(Debug, Args)]
+pub struct CampaignTokenArgs {
+    #[command(flatten)]
+    pub folder: CampaignFolderArgs,
+    /// What others see as its holder's name
+    #[arg(long, value_name = "NAME", default_value = "operator")]
+    pub name: String,
+    /// The address under which the coordinator is reached [default: what `init` was told]
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
 }

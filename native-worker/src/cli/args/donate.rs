@@ -27,6 +27,8 @@ pub enum DonateCommand {
     Join(DonateJoinArgs),
     /// Say what the donor on this machine does
     Status(DonateStatusArgs),
+    /// Print the address of the campaign's page with this account's own numbers; it is a secret, as the token in it is
+    Page(DonateFolderArgs),
     /// Have the donor search nothing, and free processor and memory
     Pause(DonatePauseArgs),
     /// Have a paused donor go on
