@@ -43,7 +43,7 @@ function run(...args) {
 before(async () => {
   const line = ([name, statement]) => JSON.stringify({ name, formal_statement: `${statement} := by sorry` });
   writeFileSync(join(folder, "problems.jsonl"), PROBLEMS.map(line).join("\n"));
-  run("campaign", "init", "shared", "problems.jsonl", "--timeout", "10", "--expansions", "8", "--samples", "8", "--stages", "2");
+  run("campaign", "init", "shared", "problems.jsonl", "--timeout", "10", "--expansions", "8", "--samples", "8", "--stages", "3");
   coordinator = spawn(STEPWISE, ["campaign", "serve", "shared", "--listen", "127.0.0.1:0"], { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"] });
   url = await new Promise((done) => createInterface({ input: coordinator.stdout }).once("line", done));
   browser = await launch();
@@ -144,6 +144,9 @@ test("what a donor proves is shown, with the proof that Lean accepted", async ()
   await counts.first().filter({ hasText: "3" }).waitFor();
   assert.deepEqual(await counts.allTextContents(), ["3", "3", "3"]);
   await check(page, "campaign under way");
+  // What nobody proves is left, so that the campaign goes on.
+  await ended(donor, "SIGTERM");
+  await page.getByText("Nobody lends a machine just now.").waitFor();
 
   await page.getByLabel("Standing").selectOption("disproved");
   await row(page, "Problems", "and_left").waitFor({ state: "detached" });
@@ -165,7 +168,7 @@ test("what a donor proves is shown, with the proof that Lean accepted", async ()
   await page.getByRole("link", { name: "Back to the campaign" }).press("Enter");
   await page.getByRole("heading", { name: "shared" }).waitFor();
 
-  // Lean itself accepts what the page shows.
+  // The page shows what the coordinator has.
   const checked = await (await fetch(`${url}/api/v1/campaign/problems/2`)).json();
   assert.equal(checked.proof.file.trimEnd(), file);
   await close();

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use stepwise_core::wire::campaign::Event;
-use stepwise_core::words::count;
+use stepwise_core::words::{capitalised, count};
 use stepwise_ledger::operations;
 
 /// An event as those who watch are told it.
@@ -17,7 +17,7 @@ fn text(kind: &str, body: &Value) -> String {
     let n = |field: &str| usize::try_from(number(field)).unwrap_or(usize::MAX);
     match kind {
         "created" => format!("The campaign was made, with {}", count(n("problems"), "problem")),
-        "opened" => format!("{} is open: {} to do", named("name"), searches(n("searches"))),
+        "opened" => format!("{} is open: {} to do", capitalised(named("name")), searches(n("searches"))),
         "frozen" => format!("Stage {} has ended, with {}", number("stage"), count(n("results"), "result")),
         "state" => state(named("state"), named("reason")),
         "joined" if named("name").is_empty() => format!("Account {} joined", number("account")),
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn events_are_told_in_words() {
         check("created", json!({ "problems": 1 }), "The campaign was made, with 1 problem");
-        check("opened", json!({ "stage": 2, "name": "stage 2", "searches": 8 }), "stage 2 is open: 8 searches to do");
+        check("opened", json!({ "stage": 2, "name": "stage 2", "searches": 8 }), "Stage 2 is open: 8 searches to do");
         check("frozen", json!({ "stage": 1, "results": 8, "sha256": "x" }), "Stage 1 has ended, with 8 results");
         check("state", json!({ "state": "paused", "reason": "" }), "The operator paused the campaign");
         check("state", json!({ "state": "halted", "reason": "why" }), "The campaign is halted: why");

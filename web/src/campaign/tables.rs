@@ -72,14 +72,14 @@ pub fn counts(overview: &Overview) -> String {
 #[must_use]
 pub fn pace(overview: &Overview) -> String {
     let Overview { hour, waiting, waiting_s, sessions, cores, queued_s, left, .. } = overview;
-    let queue = queued_s.map_or_else(|| "nothing waits to be given out".to_owned(), span);
+    let queue = queued_s.map_or_else(|| "all is given out".to_owned(), span);
     let verify = match waiting {
         0 => "no proof waits".to_owned(),
         n => format!("{} waiting, the oldest for {}", proofs(*n), span(*waiting_s)),
     };
     facts(&[
         ("In the last hour", format!("{}, {} of CPU", searches(hour.searches), cpu(hour.lean_cpu_ms + hour.device_ms))),
-        ("Searches wait since", queue),
+        ("Oldest in the queue", queue),
         ("To verify", verify),
         ("Left in this stage", words::left(*left)),
         ("Lent", format!("{} on {}", plural(*cores, "core"), plural(*sessions, "worker"))),

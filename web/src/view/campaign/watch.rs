@@ -136,10 +136,10 @@ impl Watch {
                 self.problem.set(String::new());
                 spawn_local(async move {
                     self.ask_problem(id).await;
-                    browser::focus("problem-title");
+                    focus_soon("problem-title");
                 });
             }
-            None if before.is_some() => browser::focus("problems-title"),
+            None if before.is_some() => focus_soon("problems-title"),
             None => {}
         }
     }
@@ -343,6 +343,11 @@ impl Watch {
             }
         });
     }
+}
+
+/// Moves the focus to what is about to be drawn.
+fn focus_soon(id: &'static str) {
+    request_animation_frame(move || browser::focus(id));
 }
 
 /// What an answer says is wrong.
