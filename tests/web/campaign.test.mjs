@@ -56,6 +56,9 @@ after(async () => {
   rmSync(folder, { recursive: true });
 });
 
+/** The token of the donor's account. */
+const donorToken = () => new URLSearchParams(new URL(run("donate", "page")).hash.split("?")[1]).get("token");
+
 /** Ends a process, unless it has ended. */
 async function ended(process, signal) {
   if (!process || process.exitCode !== null || process.signalCode !== null) return;
@@ -133,6 +136,8 @@ test("what a donor proves is shown, with the proof that Lean accepted", async ()
   const worker = page.getByRole("table", { name: "Who works" }).getByRole("row").filter({ hasText: "ada <script>" });
   await worker.filter({ hasText: "working" }).waitFor();
   assert.ok(!(await worker.textContent()).includes("desk"), "a label is for its owner");
+  const owned = await fetch(`${url}/api/v1/campaign/workers`, { headers: { authorization: `Bearer ${donorToken()}` } });
+  assert.deepEqual((await owned.json()).workers.map(({ name, label }) => [name, label]), [["ada <script>", "desk"]]);
   for (const [name] of PROBLEMS.slice(0, 3)) {
     await row(page, "Problems", name).filter({ hasText: "proved" }).waitFor();
   }
@@ -209,9 +214,8 @@ test("a donor sees its own numbers, and may tell the campaign nothing", async ()
   const { page, close } = await visit(new URL(link).hash);
   await page.getByText("ada <script>, account").waitFor();
   assert.equal(await page.getByRole("button", { name: "Pause" }).count(), 0);
-  const token = new URLSearchParams(new URL(link).hash.split("?")[1]).get("token");
   const instruct = (headers) => fetch(`${url}/api/v1/campaign/instructions`, { method: "POST", headers, body: '{"type":"stop"}' });
-  assert.equal((await instruct({ authorization: `Bearer ${token}` })).status, 403);
+  assert.equal((await instruct({ authorization: `Bearer ${donorToken()}` })).status, 403);
   assert.equal((await instruct({})).status, 401);
   assert.equal((await instruct({ authorization: "Bearer x", origin: "https://evil.example" })).status, 403);
   assert.match(run("campaign", "status", "shared"), /shared, running/);

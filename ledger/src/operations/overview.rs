@@ -92,22 +92,25 @@ async fn rest(
     stages: &[StageView],
 ) -> Result<(Option<u64>, Option<TimeLeft>), LedgerError> {
     let open = stages.iter().find(|stage| matches!(stage.state, StageState::Open | StageState::Draining));
-    let Some(open) = open.filter(|_| matches!(state, State::Running | State::Finishing)) else {
-        return Ok((None, None));
-    };
+    let Some(open) = open else { return Ok((None, None)) };
     let age = ledger.row("SELECT {now} - opened FROM stage WHERE number = $1", &[open.number.into()]).await?;
     let age_ms = u64::try_from(age.ok_or(LedgerError::Unknown("stage"))?.int(0)?).unwrap_or(0);
+    let queued_s = (open.ready > 0).then_some(age_ms / 1000);
+    let searches = match state {
+        State::Running => open.ready + open.leased,
+        State::Finishing => open.leased,
+        // Nobody knows when it goes on.
+        State::Paused | State::Halted | State::Done => return Ok((queued_s, None)),
+    };
     // Only of what this stage has seen: the one before had another budget.
     let mut paces = Vec::new();
     for span in [HOUR, DAY] {
         let within_ms = span.min(age_ms);
         let recent = "SELECT count(*) FROM result WHERE is_counted = 1 AND received > {now} - $1";
-        let searches = ledger.row(recent, &[within_ms.into()]).await?.ok_or(LedgerError::Empty)?.count(0)?;
-        paces.push(Pace { searches, within_ms });
+        let ended = ledger.row(recent, &[within_ms.into()]).await?.ok_or(LedgerError::Empty)?.count(0)?;
+        paces.push(Pace { searches: ended, within_ms });
     }
-    let waiting = (open.ready > 0).then_some(age_ms / 1000);
-    let is_given_out = state == State::Running;
-    Ok((waiting, time_left(open.leased + if is_given_out { open.ready } else { 0 }, &paces)))
+    Ok((queued_s, time_left(searches, &paces)))
 }
 
 /// The stages, with those of their units of which `which` is true, a condition on `unit` whose values are `values`.

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, watch as watched};
 use tokio::task::JoinSet;
 
-use super::look::{Looking, Seen};
+use super::look::{Seen, look, look_back};
 use super::{Tell, files, http, verifier, watch};
 use crate::lean::pool::Pool;
 use crate::serve::access::{self, Access};
@@ -79,7 +79,7 @@ pub async fn run(
     options: Options,
     stop: Stop,
 ) -> Result<(), LedgerError> {
-    let (looking, seen) = Looking::begin(&ledger, options.timing).await?;
+    let seen = Seen::first(&ledger).await?;
     let last_event = ledger.read(ReadLastEvent).await?;
     let app = App {
         ledger: ledger.clone(),
@@ -96,7 +96,9 @@ pub async fn run(
         let woken = Arc::clone(&app.proofs);
         tasks.spawn(verifier::verify(ledger.clone(), pool, options.timing, woken, Arc::clone(&options.judged)));
     }
-    tasks.spawn(keep(app.clone(), looking, options.over));
+    tasks.spawn(keep(app.clone(), options.over));
+    tasks.spawn(look(app.clone()));
+    tasks.spawn(look_back(app.clone()));
     connections::accept(listener, router(app), stop).await;
     tasks.shutdown().await;
     Ok(())
@@ -133,13 +135,13 @@ fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// Takes back what was lost, opens one stage after the other, and looks how the campaign stands.
-async fn keep(app: App, mut looking: Looking, over: Arc<dyn Fn() + Send + Sync>) {
+/// Takes back what was lost, opens one stage after the other, and tells those who wait that something happened.
+async fn keep(app: App, over: Arc<dyn Fn() + Send + Sync>) {
     let mut every = tokio::time::interval(ROUND);
     let mut is_over = false;
     for round in 0_u32.. {
         every.tick().await;
-        match look(&app, &mut looking, round.is_multiple_of(SLOW_ROUND)).await {
+        match keep_once(&app, round.is_multiple_of(SLOW_ROUND)).await {
             Ok(true) if !is_over => {
                 is_over = true;
                 over();
@@ -151,15 +153,11 @@ async fn keep(app: App, mut looking: Looking, over: Arc<dyn Fn() + Send + Sync>)
 }
 
 /// One round; whether the campaign is over.
-async fn look(app: &App, looking: &mut Looking, is_slow: bool) -> Result<bool, LedgerError> {
+async fn keep_once(app: &App, is_slow: bool) -> Result<bool, LedgerError> {
     if is_slow {
         app.ledger.run(Reap(app.timing)).await?;
     }
     let advanced = app.ledger.run(Advance).await?;
-    let mut seen = app.seen.read().clone();
-    if looking.look(&app.ledger, app.timing, &mut seen).await? {
-        *app.seen.write() = seen;
-    }
     let last = app.ledger.read(ReadLastEvent).await?;
     app.last_event.send_if_modified(|before| std::mem::replace(before, last) != last);
     Ok(advanced == Advanced::Done)

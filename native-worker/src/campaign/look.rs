@@ -1,13 +1,14 @@
-//! What the keeper saw when it last looked. Those who watch are answered from it, so that many of them cost the ledger no
-//! more than one.
+//! What the coordinator saw when it last looked at its campaign. Those who watch are answered from it, so that many of them
+//! cost the ledger no more than one.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use stepwise_core::wire::campaign::{Curve, Overview, Worker};
-use stepwise_ledger::operations::{ReadCurve, ReadOverview, ReadPace, ReadSessions, Timing};
+use stepwise_ledger::operations::{ReadCurve, ReadOverview, ReadPace, ReadSessions};
 use stepwise_ledger::{Ledger, LedgerError};
 
+use super::coordinator::App;
 use super::workers::{Since, Surroundings};
 
 /// What a search is taken to last before any has ended.
@@ -16,7 +17,7 @@ const FIRST_PACE_MS: u64 = 30_000;
 /// Nothing is given out while the oldest proof has waited for so long.
 const BACKLOG_S: u64 = 1800;
 
-/// How often the keeper looks at everything, where that is quick.
+/// How often it looks how things stand, where that is quick.
 const OFTEN: Duration = Duration::from_secs(5);
 
 /// How often it looks at how things came about.
@@ -26,7 +27,6 @@ const SELDOM: Duration = Duration::from_secs(30);
 const REST: u32 = 20;
 
 /// What was seen.
-#[derive(Clone)]
 pub(super) struct Seen {
     /// How long a search takes, in milliseconds.
     pub(super) pace_ms: u64,
@@ -36,83 +36,68 @@ pub(super) struct Seen {
     /// The workers, with all that is known of them.
     pub(super) workers: Arc<Vec<Worker>>,
     pub(super) curve: Arc<Curve>,
+    /// How often the operator told the campaign something: what was looked at before that is older.
+    pub(super) n_instructions: u64,
 }
 
-/// The keeper's eyes.
-pub(super) struct Looking {
-    since: Since,
-    all: Due,
-    curve: Due,
-}
-
-/// When something is to be looked at again.
-struct Due {
-    every: Duration,
-    at: Instant,
-}
-
-impl Due {
-    fn every(every: Duration) -> Self {
-        Self { every, at: Instant::now() }
-    }
-
-    /// Whether it is time.
-    fn is_now(&self) -> bool {
-        Instant::now() >= self.at
-    }
-
-    /// A look that began then is over.
-    fn done(&mut self, begun: Instant) {
-        let now = Instant::now();
-        self.at = now + self.every.max(REST * now.duration_since(begun));
-    }
-}
-
-impl Looking {
+impl Seen {
     /// Looks for the first time.
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub(super) async fn begin(ledger: &Ledger, timing: Timing) -> Result<(Self, Seen), LedgerError> {
-        let mut looking = Self { since: Since::default(), all: Due::every(OFTEN), curve: Due::every(SELDOM) };
-        let mut seen = Seen {
+    pub(super) async fn first(ledger: &Ledger) -> Result<Self, LedgerError> {
+        Ok(Self {
             pace_ms: FIRST_PACE_MS,
             is_behind: false,
             overview: Arc::new(ledger.read(ReadOverview).await?),
             workers: Arc::default(),
             curve: Arc::default(),
-        };
-        looking.look(ledger, timing, &mut seen).await?;
-        Ok((looking, seen))
+            n_instructions: 0,
+        })
     }
+}
 
-    /// Looks at what it is time to look at; whether that was anything.
-    ///
-    /// # Errors
-    /// The ledger cannot be read; what was seen before stays.
-    pub(super) async fn look(&mut self, ledger: &Ledger, timing: Timing, seen: &mut Seen) -> Result<bool, LedgerError> {
-        if !self.all.is_now() {
-            return Ok(false);
-        }
+/// Looks how things stand, again and again.
+pub(super) async fn look(app: App) {
+    let mut since = Since::default();
+    loop {
         let begun = Instant::now();
-        let overview = ledger.read(ReadOverview).await?;
-        seen.pace_ms = ledger.read(ReadPace).await?.unwrap_or(FIRST_PACE_MS).max(1);
-        seen.is_behind = overview.waiting_s > BACKLOG_S;
-        let sessions = ledger.read(ReadSessions).await?;
-        let around = Surroundings {
-            state: overview.state,
-            is_behind: seen.is_behind,
-            pace_ms: seen.pace_ms,
-            lost_ms: timing.lost_ms,
-        };
-        seen.workers = Arc::new(self.since.workers(&sessions, around, Instant::now()));
-        seen.overview = Arc::new(overview);
-        self.all.done(begun);
-        if self.curve.is_now() {
-            let begun = Instant::now();
-            seen.curve = Arc::new(ledger.read(ReadCurve).await?);
-            self.curve.done(begun);
+        if let Err(error) = look_once(&app, &mut since).await {
+            tracing::warn!("the ledger does not answer: {error}");
         }
-        Ok(true)
+        rest(OFTEN, begun).await;
     }
+}
+
+async fn look_once(app: &App, since: &mut Since) -> Result<(), LedgerError> {
+    let n_instructions = app.seen.read().n_instructions;
+    let overview = app.ledger.read(ReadOverview).await?;
+    let pace_ms = app.ledger.read(ReadPace).await?.unwrap_or(FIRST_PACE_MS).max(1);
+    let sessions = app.ledger.read(ReadSessions).await?;
+    let is_behind = overview.waiting_s > BACKLOG_S;
+    let around = Surroundings { state: overview.state, is_behind, pace_ms, lost_ms: app.timing.lost_ms };
+    let workers = Arc::new(since.workers(&sessions, around, Instant::now()));
+    let mut seen = app.seen.write();
+    (seen.pace_ms, seen.is_behind, seen.workers) = (pace_ms, is_behind, workers);
+    if seen.n_instructions == n_instructions {
+        seen.overview = Arc::new(overview);
+    }
+    Ok(())
+}
+
+/// Looks how things came about, again and again.
+pub(super) async fn look_back(app: App) {
+    loop {
+        let begun = Instant::now();
+        match app.ledger.read(ReadCurve).await {
+            Ok(curve) => app.seen.write().curve = Arc::new(curve),
+            Err(error) => tracing::warn!("the ledger does not answer: {error}"),
+        }
+        rest(SELDOM, begun).await;
+    }
+}
+
+/// Sleeps after a look that began then.
+async fn rest(at_least: Duration, begun: Instant) {
+    tokio::time::sleep(at_least.max(REST * begun.elapsed())).await;
 }

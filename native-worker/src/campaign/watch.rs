@@ -195,7 +195,11 @@ pub(super) async fn instruct(
     done.map_err(problem)?;
     // The keeper sees it too, a little later.
     let now = Arc::new(app.ledger.read(operations::ReadOverview).await.map_err(problem)?);
-    app.seen.write().overview = Arc::clone(&now);
+    {
+        let mut seen = app.seen.write();
+        seen.overview = Arc::clone(&now);
+        seen.n_instructions += 1;
+    }
     Ok(json(StatusCode::OK, &*now))
 }
 

@@ -12,7 +12,7 @@ const WIDTH: f64 = 680.0;
 const HEIGHT: f64 = 320.0;
 const LEFT: f64 = 52.0;
 const RIGHT: f64 = 560.0;
-const TOP: f64 = 26.0;
+const TOP: f64 = 32.0;
 const BOTTOM: f64 = 268.0;
 
 /// Up to so many powers of ten, 2 and 5 times of each have a label too.
@@ -93,7 +93,7 @@ pub fn plot(points: &[CurvePoint]) -> String {
     }
     let unit = if is_long { "CPU time, hours" } else { "CPU time, seconds" };
     text(&mut svg, (LEFT + RIGHT) / 2.0, HEIGHT - 10.0, "middle", unit);
-    text(&mut svg, 4.0, TOP - 6.0, "start", "solved problems");
+    text(&mut svg, 4.0, TOP - 14.0, "start", "solved problems");
     for line in &shown {
         draw(&mut svg, *line, of(*line), last, |point| (x.place(time(point)), y.place((line.1)(point) as f64)));
     }

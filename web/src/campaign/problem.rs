@@ -43,7 +43,9 @@ pub fn page(page: &ProblemPage, solved: Option<&str>) -> String {
     ];
     effort.extend(endings.into_iter().filter(|(_, n)| *n > 0).map(|(name, n)| (name, number(n))));
     html.push_str(&facts(&effort));
+    html.push_str("<div class=\"scroll\" role=\"group\" aria-label=\"Its searches by stage\" tabindex=\"0\">");
     html.push_str(&stages(&page.stages, "Its searches by stage"));
+    html.push_str("</div>");
     html
 }
 
