@@ -15,6 +15,7 @@ pub use self::watch::{
     CheckedProof, CoordinatorInfo, Curve, CurvePoint, Event, Events, Instruction, MAX_EVENTS, MAX_PROBLEMS,
     MAX_WORKERS, Me, ProblemList, ProblemPage, ProblemRow, Solved, Standing, TimeLeft, Worker, WorkerState, Workers,
 };
+use crate::outcome::Verdict;
 use crate::problem::Theorem;
 use crate::search::CostLedger;
 
@@ -301,6 +302,52 @@ pub struct Abandon {
     /// Whether the session is over too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub leave: bool,
+}
+
+/// `POST /checks`: a session of an operator's account wants a proof to verify.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checking {
+    pub session: u64,
+}
+
+/// The answer to a [`Checking`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Check {
+    /// A proof to verify.
+    Proof(ToCheck),
+    /// None waits.
+    Idle {
+        /// When to ask again, in seconds; the session adds up to half of it at random.
+        retry_s: u64,
+    },
+}
+
+/// A proof that somebody sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToCheck {
+    /// The proof's number.
+    pub candidate: u64,
+    /// The statement, whatever the side.
+    pub theorem: Theorem,
+    pub side: Side,
+    /// The tactics.
+    pub proof: Vec<String>,
+    /// How long Lean may take, in seconds. A verdict that comes much later is not waited for.
+    pub limit_s: u64,
+}
+
+/// `POST /verdicts`: what came of a [`ToCheck`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checked {
+    pub session: u64,
+    /// The proof's number.
+    pub candidate: u64,
+    /// What Lean said; missing where it broke down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
 }
 
 /// `GET /campaign`: how a campaign stands.

@@ -39,6 +39,8 @@ pub struct Options {
     pub timing: Timing,
     /// Where Lean verifies: a pool for each verifier.
     pub verifiers: Vec<Pool>,
+    /// How long a verifier elsewhere may take for a proof, in seconds.
+    pub verify_s: u64,
     /// Told what became of each proof.
     pub judged: Arc<Tell>,
     /// Told once when the campaign is over.
@@ -50,6 +52,7 @@ pub struct Options {
 pub(super) struct App {
     pub(super) ledger: Ledger,
     pub(super) timing: Timing,
+    pub(super) verify_s: u64,
     pub(super) access: Arc<Access>,
     pub(super) seen: Arc<RwLock<Seen>>,
     /// Wakes a verifier when a proof has come.
@@ -84,6 +87,7 @@ pub async fn run(
     let app = App {
         ledger: ledger.clone(),
         timing: options.timing,
+        verify_s: options.verify_s,
         access: Arc::new(access),
         seen: Arc::new(RwLock::new(seen)),
         proofs: Arc::new(Notify::new()),
@@ -124,6 +128,8 @@ fn router(app: App) -> Router {
         .route("/heartbeats", post(http::beat))
         .route("/results", post(http::results))
         .route("/abandon", post(http::abandon))
+        .route("/checks", post(http::check))
+        .route("/verdicts", post(http::checked))
         .fallback(http::unknown)
         .method_not_allowed_fallback(http::other_method)
         .layer(DefaultBodyLimit::max(http::MESSAGE_BYTES));

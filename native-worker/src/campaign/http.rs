@@ -6,10 +6,10 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
 use stepwise_core::wire::campaign::{
-    Abandon, Beat, Claim, Claimed, Enrolled, Enrolment, Joined, Joining, MAX_RESULTS, Receipts, Results,
-    State as CampaignState, VERSION,
+    Abandon, Beat, Check, Checked, Checking, Claim, Claimed, Doing, Enrolled, Enrolment, Joined, Joining, MAX_RESULTS,
+    Receipts, Results, State as CampaignState, ToCheck, VERSION,
 };
-use stepwise_ledger::operations::{self, Account, Authenticate, Granted};
+use stepwise_ledger::operations::{self, Account, Authenticate, Candidate, Granted, Judge, NextCandidate, Trust};
 use stepwise_ledger::{LedgerError, hash_of};
 
 use super::coordinator::App;
@@ -25,6 +25,9 @@ const BEATS: u64 = 4;
 
 /// When to ask again where everything is given out, in seconds; with many sessions more, so that they are few at once.
 const RETRY_S: u64 = 5;
+
+/// When a verifier asks again where no proof waits, in seconds.
+const CHECK_RETRY_S: u64 = 2;
 
 /// When to ask again where nothing is given out for longer, in seconds.
 const LONG_RETRY_S: u64 = 60;
@@ -153,6 +156,38 @@ pub(super) async fn abandon(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// `POST /checks`.
+pub(super) async fn check(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let account = operator(&app, &headers).await?;
+    let Checking { session } = read(&whole(body)?, "a question for a proof")?;
+    let beat = Beat { session, doing: Doing::Working, held: Vec::new() };
+    app.ledger.run(operations::Beat { account: account.id, beat }).await.map_err(problem)?;
+    let candidate = app.ledger.run(NextCandidate(app.timing)).await.map_err(problem)?;
+    let check = match candidate {
+        Some(Candidate { id, theorem, side, proof, .. }) => {
+            Check::Proof(ToCheck { candidate: id, theorem, side, proof, limit_s: app.verify_s })
+        }
+        None => Check::Idle { retry_s: CHECK_RETRY_S },
+    };
+    Ok(json(StatusCode::OK, &check))
+}
+
+/// `POST /verdicts`.
+pub(super) async fn checked(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<StatusCode, Problem> {
+    operator(&app, &headers).await?;
+    let Checked { candidate, verdict, .. } = read(&whole(body)?, "a verdict")?;
+    app.ledger.run(Judge { candidate, verdict }).await.map_err(problem)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Any other address of the API.
 pub(super) async fn unknown() -> Problem {
     Problem::not_found("a campaign has no such address; docs/protocol.md lists them")
@@ -172,6 +207,17 @@ pub(super) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Accou
     match account.blocked {
         Some(message) => Err(Problem::forbidden(format!("the operator blocked this account: {message}"))),
         None => Ok(account),
+    }
+}
+
+/// Whose request this is, who must be one of the campaign's own.
+async fn operator(app: &App, headers: &HeaderMap) -> Result<Account, Problem> {
+    let account = authenticate(app, headers).await?;
+    match account.trust {
+        Trust::Operator => Ok(account),
+        Trust::Donor => Err(Problem::forbidden(
+            "only the campaign's own machines verify; join with a link of `campaign invite --operator`",
+        )),
     }
 }
 

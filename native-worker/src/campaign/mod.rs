@@ -18,5 +18,7 @@ mod workers;
 
 use stepwise_ledger::operations::{Candidate, Judged};
 
+pub use self::verifier::judge;
+
 /// Whoever is told what became of each proof.
 pub type Tell = dyn Fn(&Candidate, Judged) + Send + Sync;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stepwise_core::outcome::Verdict;
+use stepwise_core::problem::Theorem;
 use stepwise_core::wire::campaign::Side;
 use stepwise_ledger::operations::{Candidate, Judge, Judged, NextCandidate, Timing};
 use stepwise_ledger::{Ledger, LedgerError};
@@ -44,7 +45,8 @@ pub(super) async fn verify(ledger: Ledger, pool: Pool, timing: Timing, woken: Ar
 
 async fn next(ledger: &Ledger, pool: &Pool, timing: Timing) -> Result<Option<(Candidate, Judged)>, LedgerError> {
     let Some(candidate) = ledger.run(NextCandidate(timing)).await? else { return Ok(None) };
-    let verdict = match judge(pool, &candidate).await {
+    let Candidate { theorem, side, proof, .. } = &candidate;
+    let verdict = match judge(pool, theorem, *side, proof).await {
         Ok(verdict) => Some(verdict),
         Err(error) => {
             tracing::warn!("`{}` could not be verified: {error}", candidate.name);
@@ -59,9 +61,8 @@ async fn next(ledger: &Ledger, pool: &Pool, timing: Timing) -> Result<Option<(Ca
 ///
 /// # Errors
 /// Lean cannot be started.
-async fn judge(pool: &Pool, candidate: &Candidate) -> Result<Verdict, PoolError> {
-    let Candidate { theorem, side, proof, .. } = candidate;
-    if *side == Side::Statement {
+pub async fn judge(pool: &Pool, theorem: &Theorem, side: Side, proof: &[String]) -> Result<Verdict, PoolError> {
+    if side == Side::Statement {
         return Ok(pool.recheck(theorem, proof).await?.value);
     }
     let Some(negation) = theorem.disproof() else {

@@ -166,6 +166,7 @@ async fn serve(args: &CampaignServeArgs, verbose: u8) -> anyhow::Result<Outcome>
     let options = Options {
         timing: timing(args),
         verifiers: verifiers.clone(),
+        verify_s: u64::from(args.verify_timeout),
         judged: Arc::new(move |candidate: &Candidate, judged| told.say(&line(candidate, judged))),
         over: Arc::new(move || {
             over.send_replace(StopLevel::Drain);

@@ -18,9 +18,10 @@ use super::output::{self, GOOD, styled};
 use super::progress::Progress;
 use super::runtime::block_on;
 use crate::donor::{
-    Accounts, Farewell, Home, Invitation, LeanOffer, Offer, Status, Teller, Under, Wish, donate, in_ms, join,
-    time_in_words,
+    Accounts, Farewell, Home, Invitation, LeanOffer, Offer, Status, Teller, Under, Verifiers, Wish, donate, in_ms,
+    join, time_in_words, verify,
 };
+use crate::lean::wasm::Sandbox;
 use crate::process;
 
 /// Memory that a search's Lean, and the one that rechecks, is reckoned to need, in MB.
@@ -60,6 +61,14 @@ async fn lend(args: &DonateWorkArgs, home: Home, verbose: u8) -> anyhow::Result<
         stopping: "handing back the searches under way",
     };
     let stop = interrupt::listen_saying(&progress, lines)?;
+    let teller: Arc<dyn Teller> = Arc::new(Line(progress.clone()));
+    if args.operator {
+        let launch = lean::built_in(args.modules, Sandbox::Needed).await?;
+        let verifiers = Verifiers { count: args.cores.count(), label: args.label.clone(), launch };
+        let farewell = verify(home, verifiers, stop, teller).await;
+        progress.finish();
+        return Ok(outcome(farewell?));
+    }
     let wanted = args.cores.count();
     let Lent { cores, memory_mb, host_memory } = lent(wanted, args.memory.map(u64::from))?;
     if cores < wanted {
@@ -85,13 +94,16 @@ async fn lend(args: &DonateWorkArgs, home: Home, verbose: u8) -> anyhow::Result<
         label: args.label.clone(),
         once: args.once,
     };
-    let teller: Arc<dyn Teller> = Arc::new(Line(progress.clone()));
     let farewell = donate(home, offer, source, stop, teller).await;
     progress.finish();
-    Ok(match farewell? {
+    Ok(outcome(farewell?))
+}
+
+fn outcome(farewell: Farewell) -> Outcome {
+    match farewell {
         Farewell::Finished => Outcome::Proved,
         Farewell::HandedBack => Outcome::Interrupted,
-    })
+    }
 }
 
 /// What is lent.
@@ -247,6 +259,9 @@ fn wish(home: &Home, wish: Option<Wish>) -> anyhow::Result<()> {
 fn systemd(args: &DonateWorkArgs) -> anyhow::Result<Outcome> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let mut line = vec![program.display().to_string(), "donate".to_owned()];
+    if args.operator {
+        line.push("--operator".to_owned());
+    }
     let mut flag = |name: &str, value: Option<String>| {
         line.extend(value.map(|value| [format!("--{name}"), value]).into_iter().flatten());
     };

@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stepwise_core::wire;
 use stepwise_core::wire::campaign::{
-    Abandon, Beat, Beaten, Claim, Claimed, Enrolled, Enrolment, Joined, Joining, Receipts, Results,
+    Abandon, Beat, Beaten, Check, Checked, Checking, Claim, Claimed, Enrolled, Enrolment, Joined, Joining, Receipts,
+    Results,
 };
 use ureq::Agent;
 use ureq::http::header;
@@ -140,6 +141,14 @@ impl Client {
 
     pub(super) async fn abandon(&self, abandon: &Abandon) -> Result<(), ClientError> {
         self.post("abandon", abandon).await.map(|_| ())
+    }
+
+    pub(super) async fn check(&self, checking: &Checking) -> Result<Check, ClientError> {
+        self.ask("checks", checking).await
+    }
+
+    pub(super) async fn checked(&self, checked: &Checked) -> Result<(), ClientError> {
+        self.post("verdicts", checked).await.map(|_| ())
     }
 
     async fn ask<A: DeserializeOwned>(&self, part: &str, body: &impl Serialize) -> Result<A, ClientError> {

@@ -3,7 +3,8 @@
 //! [`link`] reads an invitation and [`account`] keeps what it is exchanged for; [`client`] speaks with the coordinator.
 //! [`decide`] says what a donor does next, [`engine`] does it, [`answers`] takes in what comes back, and [`telling`] says
 //! what it does and why. [`work`] runs one search, [`spool`] keeps what it found until there is a receipt, [`schedule`] and
-//! [`control`] say when searches may run, and [`retry`] when the coordinator is asked again.
+//! [`control`] say when searches may run, and [`retry`] when the coordinator is asked again. [`verify`] is for machines of
+//! the campaign's own, which look at what others found.
 
 mod account;
 mod answers;
@@ -16,6 +17,7 @@ mod retry;
 mod schedule;
 mod spool;
 mod telling;
+mod verify;
 mod work;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -28,6 +30,7 @@ pub use self::control::{Done, State, Status, Under, Wish, in_ms, time_in_words};
 pub use self::engine::{LeanOffer, Teller, donate};
 pub use self::link::{Base, Invitation, LinkError};
 pub use self::schedule::Schedule;
+pub use self::verify::{Verifiers, verify};
 
 /// What a donor lends.
 #[derive(Clone, Debug)]

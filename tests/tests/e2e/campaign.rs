@@ -47,10 +47,10 @@ impl Drop for Process {
     }
 }
 
-/// A coordinator, and where it listens.
+/// A coordinator that leaves verifying to others, and where it listens.
 fn serve(dir: &Path) -> (Process, String) {
     let args = ["campaign", "serve", "shared", "--listen", "127.0.0.1:0", "--until-over", "--lost-after", "4s"];
-    let mut child = stepwise(dir, &args).spawn().unwrap();
+    let mut child = stepwise(dir, &[&args[..], &["--verifiers", "0"]].concat()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     let mut first = String::new();
     lines.read_line(&mut first).unwrap();
@@ -59,8 +59,8 @@ fn serve(dir: &Path) -> (Process, String) {
     (Process(child), first.trim().to_owned())
 }
 
-fn invite(dir: &Path, url: &str) -> String {
-    let output = run(dir, &["campaign", "invite", "shared", "--public-url", url]);
+fn invite(dir: &Path, url: &str, more: &[&str]) -> String {
+    let output = run(dir, &[&["campaign", "invite", "shared", "--public-url", url], more].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
@@ -112,6 +112,7 @@ fn lie(url: &str, link: &str, lean: &str) -> usize {
     let (status, enrolled) = ask(url, "sessions", Some(token), &enrolment);
     assert_eq!(status, 201, "{enrolled}");
     let session = &enrolled["session"];
+    assert_eq!(ask(url, "checks", Some(token), &json!({ "session": session })).0, 403, "donors do not verify");
     let forged = [
         vec!["exact sorryAx _"],
         vec!["simp_all"],
@@ -183,10 +184,12 @@ fn donors_that_are_killed_and_that_lie_solve_what_one_process_solves() {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let (mut coordinator, url) = serve(dir);
     for name in ["steady", "killed"] {
-        join(dir, name, &invite(dir, &url));
+        join(dir, name, &invite(dir, &url, &[]));
     }
+    join(dir, "operator", &invite(dir, &url, &["--operator"]));
+    let _operator = Process(donor(dir, "operator", &["--operator", "--cores", "1"]));
     let lean = text(&status(dir)["overview"]["lean"]);
-    let n_believed = lie(&url, &invite(dir, &url), &lean);
+    let n_believed = lie(&url, &invite(dir, &url, &[]), &lean);
     assert!(n_believed >= 5, "a liar is believed until verifiers have looked");
     let _steady = Process(donor(dir, "steady", &["--cores", "1"]));
     let begun = Instant::now();

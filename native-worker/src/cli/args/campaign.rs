@@ -102,8 +102,8 @@ pub struct CampaignServeArgs {
     /// The address under which donors reach the coordinator [default: what `init` was told]
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
-    /// Proofs verified at once, each by a Lean process of its own
-    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
+    /// Proofs verified at once, each by a Lean process of its own; 0 leaves it to machines with `stepwise donate --operator`
+    #[arg(long, value_name = "N", default_value = "1")]
     pub verifiers: u32,
     /// How long a verifier may take for a proof, in seconds
     #[arg(long, value_name = "SECS", default_value = "60", value_parser = at_least_one)]

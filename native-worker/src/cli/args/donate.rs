@@ -71,6 +71,10 @@ pub struct DonateWorkArgs {
     /// Take one bundle of searches, and end when they are handed in
     #[arg(long)]
     pub once: bool,
+    /// Verify what donors found instead of searching; for a campaign's own machines, which joined with a link of
+    /// `campaign invite --operator`
+    #[arg(long, conflicts_with_all = ["once", "schedule", "memory", "disk"])]
+    pub operator: bool,
     /// What you call this machine; only you and the campaign's operator see it
     #[arg(long, value_name = "NAME", default_value = "")]
     pub label: String,
