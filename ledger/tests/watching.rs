@@ -23,8 +23,10 @@ const NAMES: [&str; 6] = ["alg_1", "alg_2", "ALG_3", "100%", "num_1", "num\\2"];
 
 /// A campaign of six problems and one worker, who holds all of its searches under the claim `a`.
 async fn begun(ledger: &Ledger) -> (u64, Bundle) {
-    let recipe = Recipe { config: serde_json::json!({}), policy: "portfolio".to_owned(), lean: "lean".to_owned() };
+    let recipe =
+        Recipe { config: serde_json::json!({}), policy: "portfolio".to_owned(), critic: None, lean: "lean".to_owned() };
     let problems = NAMES.map(|name| NewProblem {
+        split: String::new(),
         name: name.to_owned(),
         theorem: Theorem {
             name: "t".to_owned(),
