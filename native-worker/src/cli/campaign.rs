@@ -1,43 +1,30 @@
 //! `stepwise campaign`: making a campaign, serving it, and looking after it.
 
 use std::io::Write;
-use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::ValueEnum;
 use stepwise_core::problem::Problem;
 use stepwise_core::wire::campaign::{Doing, Effort, Overview, Recipe, Side, StageState, State};
 use stepwise_core::wire::log::config_value;
 use stepwise_core::words;
 use stepwise_ledger::operations::{
-    Block, Candidate, Create, Invite, Join, Judged, NewProblem, NewStage, ReadManifest, ReadOverview, ReadProofs,
-    ReadSessions, Revoke, SessionView, SetState, Solved, Timing, Trust,
+    Block, Create, Invite, Join, NewProblem, NewStage, ReadOverview, ReadProofs, ReadSessions, Revoke, SessionView,
+    SetState, Solved, Trust,
 };
 use stepwise_ledger::{Ledger, hash_of};
-use tokio::net::TcpListener;
 
 use super::args::{
     CampaignBackupArgs, CampaignBlockArgs, CampaignCommand, CampaignExportArgs, CampaignFolderArgs, CampaignInitArgs,
-    CampaignInviteArgs, CampaignServeArgs, CampaignStatusArgs, CampaignTokenArgs, Modules,
+    CampaignInviteArgs, CampaignStatusArgs, CampaignTokenArgs,
 };
 use super::outcome::Outcome;
 use super::progress::Progress;
-use super::serve::name_of;
-use super::{input, interrupt, lean, output};
-use crate::campaign::coordinator::{self, Options};
+use super::{coordinator, input, lean, output};
 use crate::campaign::folder::CampaignFolder;
-use crate::lean::pool::Pool;
-use crate::lean::wasm::Sandbox;
-use crate::learn::ROUNDS;
-use crate::serve::{Access, AccessOptions, has_page, new_token};
-use crate::stop::{Stop, StopLevel};
-
-/// How long donors get to hear that the campaign is over.
-const FAREWELL: Duration = Duration::from_secs(60);
+use crate::serve::new_token;
 
 /// What the manifest says that Lean has imported.
-const MODULES: &str = "modules";
+pub(super) const MODULES: &str = "modules";
 
 /// Solved problems that are read at once.
 const PAGE: u64 = 500;
@@ -45,7 +32,7 @@ const PAGE: u64 = 500;
 pub(super) async fn run(command: &CampaignCommand, verbose: u8) -> anyhow::Result<Outcome> {
     match command {
         CampaignCommand::Init(args) => init(args, verbose).await,
-        CampaignCommand::Serve(args) => serve(args, verbose).await,
+        CampaignCommand::Serve(args) => coordinator::serve(args, verbose).await,
         CampaignCommand::Invite(args) => invite(args).await,
         CampaignCommand::Token(args) => token(args).await,
         CampaignCommand::Status(args) => status(args).await,
@@ -139,117 +126,6 @@ fn stage(args: &CampaignInitArgs, number: u32, lean: &str) -> NewStage {
     }
 }
 
-async fn serve(args: &CampaignServeArgs, verbose: u8) -> anyhow::Result<Outcome> {
-    let folder = CampaignFolder::open(&args.folder.folder)?;
-    let ledger = folder.ledger().await?;
-    let made = ledger.read(ReadManifest).await?;
-    if made.settings[ROUNDS] == true {
-        bail!(
-            "{} is a run of `stepwise learn`, which one machine works on; `stepwise campaign status {}` shows it",
-            args.folder.folder.display(),
-            args.folder.folder.display()
-        );
-    }
-    let listener = TcpListener::bind(args.listen).await.with_context(|| {
-        format!("cannot listen at {}; name a free port with --listen, or port 0 for any", args.listen)
-    })?;
-    let address = listener.local_addr().context("cannot read the address")?;
-    let public_url = args.public_url.clone().or(folder.settings.public_url);
-    let hosts = public_url.as_deref().map(host_of).transpose()?.into_iter().collect();
-    let progress = Progress::new(verbose);
-    let modules = made.settings[MODULES].as_str().and_then(|name| Modules::from_str(name, false).ok());
-    let verifiers = verifiers(args, modules.unwrap_or(Modules::Init)).await?;
-    check_lean(&verifiers, &made.lean).await?;
-    let stop = interrupt::listen(&progress)?;
-    let (over, ended) = Stop::channel();
-    let told = progress.clone();
-    let options = Options {
-        timing: timing(args),
-        verifiers: verifiers.clone(),
-        verify_s: u64::from(args.verify_timeout),
-        judged: Arc::new(move |candidate: &Candidate, judged| told.say(&line(candidate, judged))),
-        over: Arc::new(move || {
-            over.send_replace(StopLevel::Drain);
-        }),
-    };
-    if !has_page() {
-        output::eprint("the page is not built: run `cargo xtask web`; the API is served nevertheless");
-    }
-    output::print(&format!("{}\n", public_url.unwrap_or_else(|| format!("http://{}", name_of(address)))))?;
-    let access = Access::new(address, AccessOptions { hosts, ..AccessOptions::default() });
-    let served = coordinator::run(listener, ledger.clone(), access, options, stop.clone());
-    let until_over = args.until_over;
-    tokio::select! {
-        served = served => served?,
-        () = over_for_good(ended, until_over, &ledger) => {}
-    }
-    progress.finish();
-    for pool in verifiers {
-        pool.shutdown().await;
-    }
-    output::print(&shown(&ledger.read(ReadOverview).await?, &[]))?;
-    Ok(if stop.level() == StopLevel::Run { Outcome::Proved } else { Outcome::Interrupted })
-}
-
-/// Until the campaign is over and the donors have left, or had the time to; for ever where nobody asked.
-async fn over_for_good(mut ended: Stop, is_asked: bool, ledger: &Ledger) {
-    if !is_asked {
-        std::future::pending::<()>().await;
-    }
-    ended.reached(StopLevel::Drain).await;
-    let all_left = async {
-        while ledger.read(ReadOverview).await.is_ok_and(|overview| overview.sessions > 0) {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-    };
-    // Sessions that are lost leave too; a ledger that fails is not waited for.
-    let _ = tokio::time::timeout(FAREWELL, all_left).await;
-}
-
-fn timing(args: &CampaignServeArgs) -> Timing {
-    let verify_ms = u64::from(args.verify_timeout) * 1000;
-    Timing {
-        lost_ms: u64::try_from(args.lost_after.as_millis()).unwrap_or(u64::MAX),
-        // Longer than Lean may take, and a start of its process.
-        check_ms: 2 * verify_ms + 60_000,
-        ..Timing::default()
-    }
-}
-
-async fn verifiers(args: &CampaignServeArgs, modules: Modules) -> anyhow::Result<Vec<Pool>> {
-    let sandbox = if args.no_sandbox { Sandbox::Wanted } else { Sandbox::Needed };
-    let launch = lean::built_in(modules, sandbox).await?;
-    let pool = |_| {
-        let mut config = crate::lean::pool::PoolConfig { hosts: 1, ..Default::default() };
-        config.recheck_limit = Duration::from_secs(u64::from(args.verify_timeout));
-        Pool::start(Arc::clone(&launch), config)
-    };
-    Ok((0..args.verifiers).map(pool).collect())
-}
-
-/// Verdicts of another Lean would be about something else.
-async fn check_lean(verifiers: &[Pool], lean: &str) -> anyhow::Result<()> {
-    let Some(pool) = verifiers.first() else { return Ok(()) };
-    let own = pool.info().await?.to_string();
-    if own == lean {
-        return Ok(());
-    }
-    bail!("the campaign was made for {lean}, and this is {own}; use the stepwise that made it")
-}
-
-/// What became of a proof, on a line.
-fn line(candidate: &Candidate, judged: Judged) -> String {
-    let side = if candidate.side == Side::Statement { "proof" } else { "disproof" };
-    let what = match judged {
-        Judged::Solved => "accepted",
-        Judged::Known => "accepted, as another was before",
-        Judged::Refused => "refused",
-        Judged::Undecided => "not decided: the verifier broke down",
-        Judged::Contradiction => "accepted, and contradicts an accepted one: the campaign is halted",
-    };
-    format!("{}: {side} {what}", candidate.name)
-}
-
 async fn invite(args: &CampaignInviteArgs) -> anyhow::Result<Outcome> {
     let folder = CampaignFolder::open(&args.folder.folder)?;
     let url = public_url(args.public_url.as_ref(), &folder)?;
@@ -288,7 +164,7 @@ async fn token(args: &CampaignTokenArgs) -> anyhow::Result<Outcome> {
 }
 
 /// The host of an address, with its port where it has one.
-fn host_of(url: &str) -> anyhow::Result<String> {
+pub(super) fn host_of(url: &str) -> anyhow::Result<String> {
     let wrong = || format!("{url} is no address such as https://prover.example");
     let uri: axum::http::Uri = url.parse().with_context(wrong)?;
     let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
@@ -328,7 +204,7 @@ fn session_json(session: &SessionView) -> serde_json::Value {
 }
 
 /// How a campaign stands, for reading.
-fn shown(overview: &Overview, sessions: &[SessionView]) -> String {
+pub(super) fn shown(overview: &Overview, sessions: &[SessionView]) -> String {
     let state = match overview.state {
         State::Running => "running",
         State::Paused => "paused",

@@ -9,7 +9,7 @@ use anyhow::Context;
 
 use super::args::{
     DonateArgs, DonateCommand, DonateFolderArgs, DonateJoinArgs, DonatePauseArgs, DonateStatusArgs, DonateWorkArgs,
-    DonorPriority, Hosts, LeanArgs,
+    DonorPriority, Hosts, LeanArgs, Modules,
 };
 use super::interrupt::{self, Lines};
 use super::lean;
@@ -26,6 +26,9 @@ use crate::process;
 
 /// Memory that a search's Lean, and the one that rechecks, is reckoned to need, in MB.
 const SEARCH_MB: u64 = 1536;
+
+/// What a coordinator's own machine may keep of finished searches, in bytes.
+const OWN_SPOOL_BYTES: u64 = 100_000_000;
 
 /// Wall clock of a tactic, the same for all donors.
 const STEP: Duration = Duration::from_secs(10);
@@ -74,18 +77,7 @@ async fn lend(args: &DonateWorkArgs, home: Home, verbose: u8) -> anyhow::Result<
     if cores < wanted {
         progress.say(&format!("{cores} searches at once, because --memory is not enough for {wanted}"));
     }
-    let lean_args = LeanArgs {
-        hosts: Hosts(u32::try_from(cores).ok()),
-        step_timeout: STEP,
-        preamble: "none".to_owned(),
-        modules: args.modules,
-        lean_project: None,
-        repl: None,
-    };
-    let launch = lean::launcher(&lean_args).await?;
-    let mut pool = lean::pool_config(&lean_args);
-    pool.host_memory = pool.host_memory.min(host_memory);
-    let source = LeanOffer { launch, pool, modules: args.modules.choice().names() };
+    let source = lean_offer(cores, args.modules, host_memory).await?;
     let offer = Offer {
         cores,
         memory_mb,
@@ -104,6 +96,36 @@ fn outcome(farewell: Farewell) -> Outcome {
         Farewell::Finished => Outcome::Proved,
         Farewell::HandedBack => Outcome::Interrupted,
     }
+}
+
+/// What a coordinator's own machine lends to it.
+pub(super) async fn own(cores: usize, modules: Modules) -> anyhow::Result<(Offer, LeanOffer)> {
+    let Lent { cores, memory_mb, host_memory } = lent(cores, None)?;
+    let offer = Offer {
+        cores,
+        memory_mb,
+        spool_bytes: OWN_SPOOL_BYTES,
+        schedule: None,
+        label: "coordinator".to_owned(),
+        once: false,
+    };
+    Ok((offer, lean_offer(cores, modules, host_memory).await?))
+}
+
+/// The Lean for so many searches at once.
+async fn lean_offer(cores: usize, modules: Modules, host_memory: u64) -> anyhow::Result<LeanOffer> {
+    let lean_args = LeanArgs {
+        hosts: Hosts(u32::try_from(cores).ok()),
+        step_timeout: STEP,
+        preamble: "none".to_owned(),
+        modules,
+        lean_project: None,
+        repl: None,
+    };
+    let launch = lean::launcher(&lean_args).await?;
+    let mut pool = lean::pool_config(&lean_args);
+    pool.host_memory = pool.host_memory.min(host_memory);
+    Ok(LeanOffer { launch, pool, modules: modules.choice().names() })
 }
 
 /// What is lent.
@@ -130,7 +152,7 @@ fn lent(cores: usize, memory_mb: Option<u64>) -> anyhow::Result<Lent> {
 }
 
 /// The progress line.
-struct Line(Progress);
+pub(super) struct Line(pub(super) Progress);
 
 impl Teller for Line {
     fn say(&self, line: &str) {

@@ -8,6 +8,7 @@ mod bench;
 mod campaign;
 mod check;
 mod compare;
+mod coordinator;
 mod corpus;
 mod docs;
 mod doctor;

@@ -34,6 +34,18 @@ impl Account {
     pub fn page(&self) -> String {
         format!("{}/#/campaign?token={}", self.base.to_string().trim_end_matches('/'), self.token.0)
     }
+
+    /// The same account where its coordinator is now.
+    #[must_use]
+    pub fn at(self, base: Base) -> Self {
+        Self { base, ..self }
+    }
+
+    /// What a ledger has of its token.
+    #[must_use]
+    pub fn token_sha(&self) -> String {
+        stepwise_ledger::hash_of(&self.token.0)
+    }
 }
 
 /// What only its owner may know; it never shows itself.
@@ -124,9 +136,7 @@ impl Accounts {
                 Err(_) => false,
             };
             if is_ours {
-                std::fs::create_dir_all(&home.folder).map_err(|source| home.io(&home.folder, source))?;
-                let path = home.account_path();
-                small_file::write(&path, account).map_err(|source| home.io(&path, source))?;
+                home.keep(account)?;
                 return Ok(home);
             }
         }
@@ -226,6 +236,16 @@ impl Home {
             Some(Version { stepwise_account: VERSION }) => small_file::read(&path).map_err(wrong),
             Some(Version { stepwise_account: found }) => Err(AccountError::Version { path, found }),
         }
+    }
+
+    /// Writes its account down.
+    ///
+    /// # Errors
+    /// Its folder or its file cannot be written.
+    pub fn keep(&self, account: &Account) -> Result<(), AccountError> {
+        std::fs::create_dir_all(&self.folder).map_err(|source| self.io(&self.folder, source))?;
+        let path = self.account_path();
+        small_file::write(&path, account).map_err(|source| self.io(&path, source))
     }
 
     /// Keeps other programs out of the folder for as long as the answer lives.

@@ -213,6 +213,33 @@ fn donors_that_are_killed_and_that_lie_solve_what_one_process_solves() {
 }
 
 #[test]
+fn a_coordinators_own_machine_works_too_and_is_known_again() {
+    let _turn = lean_turn();
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    write_problems(dir);
+    let made = run(dir, &[&["campaign", "init", "shared", "problems.jsonl"], &BUDGET[..]].concat());
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let args = ["campaign", "serve", "shared", "--listen", "127.0.0.1:0", "--workers", "1", "--until-over"];
+    let mut killed = Process(stepwise(dir, &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let begun = Instant::now();
+    while status(dir)["overview"]["problems"]["proved"].as_u64() < Some(2) {
+        assert!(begun.elapsed() < PATIENCE, "the coordinator's machine does not work");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    killed.0.kill().unwrap();
+    killed.0.wait().unwrap();
+    // What it held goes to others when nobody has heard of it for a while.
+    let served = run(dir, &[&args[..], &["--lost-after", "2s"]].concat());
+    assert!(served.status.success(), "{}", String::from_utf8_lossy(&served.stderr));
+    let status = status(dir);
+    assert_eq!(status["overview"]["problems"]["proved"], 5, "{status}");
+    assert_eq!(status["overview"]["problems"]["disproved"], 1, "{status}");
+    let accounts: Vec<_> = std::fs::read_dir(dir.join("shared/worker")).unwrap().collect();
+    assert_eq!(accounts.len(), 1);
+}
+
+#[test]
 fn what_is_wrong_with_a_campaign_is_said_on_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();

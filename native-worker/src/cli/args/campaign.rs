@@ -105,6 +105,9 @@ pub struct CampaignServeArgs {
     /// Proofs verified at once, each by a Lean process of its own; 0 leaves it to machines with `stepwise donate --operator`
     #[arg(long, value_name = "N", default_value = "1")]
     pub verifiers: u32,
+    /// Searches at once on this machine, which works for the campaign too
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub workers: u32,
     /// How long a verifier may take for a proof, in seconds
     #[arg(long, value_name = "SECS", default_value = "60", value_parser = at_least_one)]
     pub verify_timeout: u32,

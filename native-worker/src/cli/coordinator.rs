@@ -1,0 +1,203 @@
+//! `stepwise campaign serve`: the coordinator, its verifiers, and a worker of its own.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use stepwise_core::wire::campaign::Side;
+use stepwise_ledger::operations::{Authenticate, Candidate, Invite, Judged, ReadManifest, ReadOverview, Timing, Trust};
+use stepwise_ledger::{Ledger, hash_of};
+use tokio::net::TcpListener;
+
+use super::args::{CampaignServeArgs, Modules};
+use super::campaign::{MODULES, host_of, shown};
+use super::outcome::Outcome;
+use super::progress::Progress;
+use super::serve::name_of;
+use super::{donate, interrupt, lean, output};
+use crate::campaign::coordinator::{self, Options};
+use crate::campaign::folder::CampaignFolder;
+use crate::donor::{self, Accounts, Base, Home, Invitation};
+use crate::lean::pool::{Pool, PoolConfig};
+use crate::lean::wasm::Sandbox;
+use crate::learn::ROUNDS;
+use crate::serve::{Access, AccessOptions, has_page, new_token};
+use crate::stop::{Stop, StopLevel};
+
+/// How long donors get to hear that the campaign is over.
+const FAREWELL: Duration = Duration::from_secs(60);
+
+/// How long the invitation of the coordinator's own worker is good.
+const INVITED_MS: u64 = 60_000;
+
+/// Serves a campaign until it is stopped, or over where that is asked.
+pub(super) async fn serve(args: &CampaignServeArgs, verbose: u8) -> anyhow::Result<Outcome> {
+    let folder = CampaignFolder::open(&args.folder.folder)?;
+    let ledger = folder.ledger().await?;
+    let made = ledger.read(ReadManifest).await?;
+    if made.settings[ROUNDS] == true {
+        bail!(
+            "{} is a run of `stepwise learn`, which one machine works on; `stepwise campaign status {}` shows it",
+            args.folder.folder.display(),
+            args.folder.folder.display()
+        );
+    }
+    let listener = TcpListener::bind(args.listen).await.with_context(|| {
+        format!("cannot listen at {}; name a free port with --listen, or port 0 for any", args.listen)
+    })?;
+    let address = listener.local_addr().context("cannot read the address")?;
+    let public_url = args.public_url.clone().or(folder.settings.public_url);
+    let hosts = public_url.as_deref().map(host_of).transpose()?.into_iter().collect();
+    let progress = Progress::new(verbose);
+    let modules = made.settings[MODULES].as_str().and_then(|name| Modules::from_str(name, false).ok());
+    let modules = modules.unwrap_or(Modules::Init);
+    let verifiers = verifiers(args, modules).await?;
+    check_lean(&verifiers, &made.lean).await?;
+    let stop = interrupt::listen(&progress)?;
+    let (over, ended) = Stop::channel();
+    let (halt, halted) = Stop::channel();
+    let told = progress.clone();
+    let options = Options {
+        timing: timing(args),
+        verifiers: verifiers.clone(),
+        verify_s: u64::from(args.verify_timeout),
+        judged: Arc::new(move |candidate: &Candidate, judged| told.say(&line(candidate, judged))),
+        over: Arc::new(move || {
+            over.send_replace(StopLevel::Drain);
+        }),
+    };
+    if !has_page() {
+        output::eprint("the page is not built: run `cargo xtask web`; the API is served nevertheless");
+    }
+    output::print(&format!("{}\n", public_url.unwrap_or_else(|| format!("http://{}", name_of(address)))))?;
+    let access = Access::new(address, AccessOptions { hosts, ..AccessOptions::default() });
+    let served = coordinator::run(listener, ledger.clone(), access, options, halted);
+    let own = OwnWorker { cores: args.workers as usize, folder: args.folder.folder.join("worker"), address, modules };
+    let worked = async {
+        if let Err(error) = own.work(&ledger, stop.clone(), &progress).await {
+            progress.say(&format!("the coordinator's own worker ends: {error:#}"));
+        }
+        // It has handed in what it had when others are told to go.
+        stop.clone().reached(StopLevel::Drain).await;
+    };
+    tokio::select! {
+        served = served => served?,
+        () = over_for_good(ended, args.until_over, &ledger) => {}
+        () = worked => drop(halt.send_replace(StopLevel::Drain)),
+    }
+    progress.finish();
+    for pool in verifiers {
+        pool.shutdown().await;
+    }
+    output::print(&shown(&ledger.read(ReadOverview).await?, &[]))?;
+    Ok(if stop.level() == StopLevel::Run { Outcome::Proved } else { Outcome::Interrupted })
+}
+
+/// Until the campaign is over and the donors have left, or had the time to; for ever where nobody asked.
+async fn over_for_good(mut ended: Stop, is_asked: bool, ledger: &Ledger) {
+    if !is_asked {
+        std::future::pending::<()>().await;
+    }
+    ended.reached(StopLevel::Drain).await;
+    let all_left = async {
+        while ledger.read(ReadOverview).await.is_ok_and(|overview| overview.sessions > 0) {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    // Sessions that are lost leave too; a ledger that fails is not waited for.
+    let _ = tokio::time::timeout(FAREWELL, all_left).await;
+}
+
+fn timing(args: &CampaignServeArgs) -> Timing {
+    let verify_ms = u64::from(args.verify_timeout) * 1000;
+    Timing {
+        lost_ms: u64::try_from(args.lost_after.as_millis()).unwrap_or(u64::MAX),
+        // Longer than Lean may take, and a start of its process.
+        check_ms: 2 * verify_ms + 60_000,
+        ..Timing::default()
+    }
+}
+
+async fn verifiers(args: &CampaignServeArgs, modules: Modules) -> anyhow::Result<Vec<Pool>> {
+    let sandbox = if args.no_sandbox { Sandbox::Wanted } else { Sandbox::Needed };
+    let launch = lean::built_in(modules, sandbox).await?;
+    let pool = |_| {
+        let mut config = PoolConfig { hosts: 1, ..PoolConfig::default() };
+        config.recheck_limit = Duration::from_secs(u64::from(args.verify_timeout));
+        Pool::start(Arc::clone(&launch), config)
+    };
+    Ok((0..args.verifiers).map(pool).collect())
+}
+
+/// Verdicts of another Lean would be about something else.
+async fn check_lean(verifiers: &[Pool], lean: &str) -> anyhow::Result<()> {
+    let Some(pool) = verifiers.first() else { return Ok(()) };
+    let own = pool.info().await?.to_string();
+    if own == lean {
+        return Ok(());
+    }
+    bail!("the campaign was made for {lean}, and this is {own}; use the stepwise that made it")
+}
+
+/// What became of a proof, on a line.
+fn line(candidate: &Candidate, judged: Judged) -> String {
+    let side = if candidate.side == Side::Statement { "proof" } else { "disproof" };
+    let what = match judged {
+        Judged::Solved => "accepted",
+        Judged::Known => "accepted, as another was before",
+        Judged::Refused => "refused",
+        Judged::Undecided => "not decided: the verifier broke down",
+        Judged::Contradiction => "accepted, and contradicts an accepted one: the campaign is halted",
+    };
+    format!("{}: {side} {what}", candidate.name)
+}
+
+/// A donor like any other, in the coordinator's process and on its machine.
+struct OwnWorker {
+    /// Searches at once; none where it is 0.
+    cores: usize,
+    /// Where its account and its finished work are kept.
+    folder: PathBuf,
+    /// Where the coordinator listens.
+    address: SocketAddr,
+    modules: Modules,
+}
+
+impl OwnWorker {
+    async fn work(self, ledger: &Ledger, stop: Stop, progress: &Progress) -> anyhow::Result<()> {
+        if self.cores == 0 {
+            return Ok(());
+        }
+        let home = self.home(ledger).await?;
+        let (offer, source) = donate::own(self.cores, self.modules).await?;
+        donor::donate(home, offer, source, stop, Arc::new(donate::Line(progress.clone()))).await?;
+        Ok(())
+    }
+
+    /// Its account, made when it works for the first time, or when the ledger has forgotten it.
+    async fn home(&self, ledger: &Ledger) -> anyhow::Result<Home> {
+        let ip = match self.address.ip() {
+            ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            ip if ip.is_loopback() => ip,
+            ip => bail!("--workers speaks to the coordinator at a loopback address, and it listens at {ip} alone"),
+        };
+        let base = Base::parse(&format!("http://{}", SocketAddr::new(ip, self.address.port())))?;
+        let accounts = Accounts::open(Some(self.folder.clone()))?;
+        for home in accounts.all()? {
+            if let Some(account) = home.account()?
+                && ledger.read(Authenticate { token_sha: account.token_sha() }).await?.is_some()
+            {
+                home.keep(&account.at(base))?;
+                return Ok(home);
+            }
+        }
+        let secret = new_token() + &new_token();
+        let invite = Invite { secret_sha: hash_of(&secret), trust: Trust::Operator, uses: 1, lives_ms: INVITED_MS };
+        ledger.run(invite).await?;
+        let account = donor::join(Invitation { base, secret }, Some("coordinator".to_owned())).await?;
+        Ok(accounts.save(&account)?)
+    }
+}
