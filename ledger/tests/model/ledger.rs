@@ -1,0 +1,342 @@
+//! What is done to a ledger, and what it answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Advanced, Came, Candidate, CandidateState, Fault, Granted, Id, Judged, Ledger, Proof, Reaped, Receipt, Rules, Sent,
+    Session, Side, Stage, Standing, State, Unit, UnitState, UnknownSession,
+};
+
+/// How often a proof is given to verifiers that come back with nothing.
+const TRIES: u8 = 3;
+
+/// Crashes after which a search is given up, where two accounts saw them.
+const CRASHES: u8 = 3;
+
+/// Crashes after which somebody else is to see it.
+const ELSEWHERE: u8 = 2;
+
+impl Ledger {
+    /// A campaign of so many problems, and of stages with these sides; its first is open.
+    pub(crate) fn new(n_problems: usize, stages: Vec<Vec<Side>>) -> Self {
+        let mut ledger = Self {
+            state: State::Running,
+            stages: stages.into_iter().map(Stage::Planned).collect(),
+            problems: vec![Standing::Open; n_problems],
+            units: Vec::new(),
+            sessions: Vec::new(),
+            leases: BTreeMap::new(),
+            results: BTreeMap::new(),
+            candidates: Vec::new(),
+            arrived: BTreeSet::new(),
+        };
+        ledger.open_next();
+        ledger
+    }
+
+    pub(crate) fn enrol(&mut self, account: Id) -> Id {
+        self.sessions.push(Session { account, quiet: 0, is_over: false, last_claim: None, n_given: 0 });
+        self.sessions.len() - 1
+    }
+
+    pub(crate) fn claim(
+        &mut self,
+        rules: &Rules,
+        session: Id,
+        claim: u32,
+        at_most: usize,
+    ) -> Result<Granted, UnknownSession> {
+        let Session { account, is_over, last_claim, .. } = self.sessions[session];
+        if is_over {
+            return Err(UnknownSession);
+        }
+        let is_known = match rules.has(Fault::OldClaimsAreForgotten) {
+            true => last_claim == Some(claim),
+            false => self.leases.values().any(|given| given.contains(&(session, claim))),
+        };
+        if !is_known {
+            if self.state != State::Running {
+                return Ok(Granted::Closed(self.state));
+            }
+            let is_for_it = |unit: &Unit| {
+                unit.state == UnitState::Ready && (unit.crashes < ELSEWHERE || unit.crashed_by != Some(account))
+            };
+            let chosen: Vec<Id> =
+                (0..self.units.len()).filter(|id| is_for_it(&self.units[*id])).take(at_most).collect();
+            if chosen.is_empty() {
+                return Ok(Granted::Nothing);
+            }
+            for id in chosen {
+                let unit = &mut self.units[id];
+                unit.state = UnitState::Leased { session, claim, left: rules.lease };
+                if unit.attempt == 0 || !rules.has(Fault::AttemptsStay) {
+                    unit.attempt += 1;
+                }
+                self.leases.entry((id, unit.attempt)).or_default().insert((session, claim));
+            }
+            let session = &mut self.sessions[session];
+            (session.last_claim, session.quiet, session.n_given) = (Some(claim), 0, session.n_given + 1);
+        }
+        let is_held = |unit: &Unit| matches!(unit.state, UnitState::Leased { session: s, claim: c, .. } if (s, c) == (session, claim));
+        let held = self.units.iter().enumerate().filter(|(_, unit)| is_held(unit));
+        Ok(Granted::Bundle(held.map(|(id, unit)| (id, unit.attempt)).collect()))
+    }
+
+    pub(crate) fn beat(&mut self, session: Id) -> Result<(), UnknownSession> {
+        let session = &mut self.sessions[session];
+        if session.is_over {
+            return Err(UnknownSession);
+        }
+        session.quiet = 0;
+        Ok(())
+    }
+
+    /// A session gives back all that it holds.
+    pub(crate) fn abandon(&mut self, session: Id) -> u64 {
+        if !self.sessions[session].is_over {
+            self.sessions[session].quiet = 0;
+        }
+        self.take_back(|unit, _| holder(unit) == Some(session))
+    }
+
+    pub(crate) fn hand_in(&mut self, rules: &Rules, sent: Sent) -> Receipt {
+        let Sent { submission, account, unit: id, attempt, claim, came } = sent;
+        if let Came::Proof(proof) = came {
+            self.arrived.insert((self.units[id].problem, self.units[id].side, proof));
+        }
+        let counts_all = rules.has(Fault::EveryArrivalCounts);
+        if let Some((known, _)) = self.results.get(&submission)
+            && !counts_all
+        {
+            return if known.account == account { Receipt::Duplicate } else { Receipt::Refused };
+        }
+        let given = self.leases.get(&(id, attempt)).into_iter().flatten();
+        let is_own = given.clone().any(|(s, c)| self.sessions[*s].account == account && *c == claim);
+        let unit = &self.units[id];
+        if !is_own && !matches!(came, Came::Proof(_)) {
+            return Receipt::Refused;
+        }
+        let is_leased = matches!(unit.state, UnitState::Leased { .. });
+        let is_current = is_own && is_leased && (unit.attempt == attempt || rules.has(Fault::OldAttemptsEnd));
+        // Under this fault what was there already is there once more, under a name of its own.
+        let name = if self.results.contains_key(&submission) { submission + 1_000_000 } else { submission };
+        self.results.insert(name, (Sent { submission: name, ..sent }, is_current || (is_own && counts_all)));
+        if let Came::Proof(proof) = came
+            && (is_current || !rules.has(Fault::LateProofsAreDropped))
+        {
+            self.consider(rules, id, proof);
+        }
+        if !is_current {
+            return Receipt::Late;
+        }
+        let unit = &mut self.units[id];
+        unit.state = UnitState::Done;
+        if came == Came::Crashed {
+            unit.crashes += 1;
+            let others_saw = unit.crashed_by.is_some_and(|other| other != account);
+            let is_dead = unit.crashes >= CRASHES || rules.has(Fault::DeadAtOneAccount) && unit.crashes >= ELSEWHERE;
+            let is_dead = is_dead && (others_saw || rules.has(Fault::DeadAtOneAccount));
+            unit.state = if is_dead { UnitState::Dead } else { UnitState::Ready };
+            unit.crashed_by = Some(account);
+        }
+        Receipt::Stored
+    }
+
+    /// A proof is to be verified, unless the same text is known.
+    fn consider(&mut self, rules: &Rules, unit: Id, proof: Proof) {
+        let Unit { problem, side, .. } = self.units[unit];
+        let is_known = |c: &Candidate| (c.problem, c.side, c.proof) == (problem, side, proof);
+        if self.candidates.iter().any(is_known) {
+            return;
+        }
+        let state = CandidateState::Waiting;
+        self.candidates.push(Candidate { problem, side, proof, unit, state, tries: 0 });
+        if rules.has(Fault::DonorsDecide) {
+            self.judge(rules, self.candidates.len() - 1, Some(true));
+        }
+    }
+
+    /// Whether a proof says what is not known: of a solved problem only one of the contrary does.
+    pub(crate) fn is_news(&self, rules: &Rules, candidate: &Candidate) -> bool {
+        match self.problems[candidate.problem] {
+            Standing::Open => true,
+            Standing::Solved(side, _) => side != candidate.side && !rules.has(Fault::OneProofIsEnough),
+        }
+    }
+
+    /// Whether any proof waits that says what is not known.
+    pub(crate) fn waits(&self, rules: &Rules) -> bool {
+        let is_open = |c: &Candidate| matches!(c.state, CandidateState::Waiting | CandidateState::Checking(_));
+        self.candidates.iter().any(|candidate| is_open(candidate) && self.is_news(rules, candidate))
+    }
+
+    pub(crate) fn next_candidate(&mut self, rules: &Rules) -> Option<Id> {
+        let waits = |c: &Candidate| c.state == CandidateState::Waiting && self.is_news(rules, c);
+        let id = self.candidates.iter().position(waits)?;
+        let candidate = &mut self.candidates[id];
+        candidate.state = CandidateState::Checking(rules.check);
+        candidate.tries += 1;
+        Some(id)
+    }
+
+    /// A verifier says something of a proof, or nothing.
+    pub(crate) fn judge(&mut self, rules: &Rules, id: Id, is_right: Option<bool>) -> Judged {
+        let Candidate { problem, side, proof, unit, state, tries } = self.candidates[id];
+        match (state, is_right) {
+            (CandidateState::Accepted, _) => return Judged::Known,
+            (CandidateState::Refused, _) => return Judged::Refused,
+            (_, None) => {
+                let undecided = if tries >= TRIES { CandidateState::Undecided } else { CandidateState::Waiting };
+                self.candidates[id].state = undecided;
+                return Judged::Undecided;
+            }
+            (_, Some(false)) => {
+                self.candidates[id].state = CandidateState::Refused;
+                self.reopen(rules, unit, proof);
+                return Judged::Refused;
+            }
+            (_, Some(true)) => self.candidates[id].state = CandidateState::Accepted,
+        }
+        match self.problems[problem] {
+            Standing::Open => {
+                self.problems[problem] = Standing::Solved(side, id);
+                self.cancel(|unit| unit.problem == problem);
+                Judged::Solved
+            }
+            Standing::Solved(known, _) if known == side => Judged::Known,
+            Standing::Solved(..) => {
+                if !rules.has(Fault::ContradictionsPass) {
+                    self.state = State::Halted;
+                }
+                Judged::Contradiction
+            }
+        }
+    }
+
+    /// A search that came to a refused proof is not done.
+    fn reopen(&mut self, rules: &Rules, id: Id, proof: Proof) {
+        let unit = &self.units[id];
+        let came_to_it = |(sent, is_counted): &(Sent, bool)| {
+            *is_counted && (sent.unit, sent.attempt, sent.came) == (id, unit.attempt, Came::Proof(proof))
+        };
+        let is_its_own = rules.has(Fault::LateLiesReopen) || self.results.values().any(came_to_it);
+        let is_open = self.problems[unit.problem] == Standing::Open && self.stages[unit.stage] == Stage::Open;
+        if unit.state == UnitState::Done && is_its_own && is_open {
+            self.units[id].state = UnitState::Ready;
+        }
+    }
+
+    /// The keeper takes back what was lost.
+    pub(crate) fn reap(&mut self, rules: &Rules) -> Reaped {
+        let mut reaped = Reaped::default();
+        for session in self.sessions.iter_mut().filter(|session| !session.is_over && session.quiet >= rules.lost) {
+            (session.is_over, session.quiet) = (true, 0);
+            reaped.sessions += 1;
+        }
+        let (keep, endless) = (rules.has(Fault::LostSessionsKeep), rules.has(Fault::LeasesNeverEnd));
+        reaped.units = self.take_back(|unit, sessions| match unit.state {
+            UnitState::Leased { session, left, .. } => (left == 0 && !endless) || (sessions[session].is_over && !keep),
+            _ => false,
+        });
+        for candidate in &mut self.candidates {
+            if candidate.state == CandidateState::Checking(0) && !rules.has(Fault::VerifiersKeep) {
+                candidate.state = CandidateState::Waiting;
+                reaped.candidates += 1;
+            }
+        }
+        reaped
+    }
+
+    /// The keeper looks whether the stage has ended.
+    pub(crate) fn advance(&mut self, rules: &Rules) -> Advanced {
+        let Some(number) = self.stages.iter().position(|stage| *stage == Stage::Open) else { return Advanced::Done };
+        if self.state != State::Running {
+            return Advanced::Done;
+        }
+        let has = |what: &dyn Fn(&Unit) -> bool| self.units.iter().any(|unit| unit.stage == number && what(unit));
+        if has(&|unit| unit.state == UnitState::Ready && self.is_waited_for(rules, unit)) {
+            return Advanced::Working;
+        }
+        let is_under_way = has(&|unit| holder(unit).is_some()) && !rules.has(Fault::FreezesUnderSearches);
+        if is_under_way || (self.waits(rules) && !rules.has(Fault::FreezesUnderProofs)) {
+            return Advanced::Draining;
+        }
+        for unit in self.units.iter_mut().filter(|unit| unit.stage == number && unit.state == UnitState::Ready) {
+            unit.state = UnitState::Cancelled;
+        }
+        self.stages[number] = Stage::Frozen(self.counted(number));
+        if self.open_next() {
+            return Advanced::Opened;
+        }
+        self.state = State::Done;
+        Advanced::Done
+    }
+
+    /// Whether anybody is here who may take a search that waits.
+    fn is_waited_for(&self, rules: &Rules, unit: &Unit) -> bool {
+        let others = |session: &Session| !session.is_over && Some(session.account) != unit.crashed_by;
+        unit.crashes < ELSEWHERE || rules.has(Fault::PoisonHoldsUp) || self.sessions.iter().any(others)
+    }
+
+    /// The results that counted in a stage.
+    pub(crate) fn counted(&self, number: Id) -> BTreeSet<(Id, u8, Came)> {
+        let counted = self.results.values().filter(|(sent, counted)| *counted && self.units[sent.unit].stage == number);
+        counted.map(|(sent, _)| (sent.unit, sent.attempt, sent.came)).collect()
+    }
+
+    fn open_next(&mut self) -> bool {
+        let planned = self.stages.iter().position(|stage| matches!(stage, Stage::Planned(_)));
+        let Some(number) = planned else { return false };
+        let Stage::Planned(sides) = std::mem::replace(&mut self.stages[number], Stage::Open) else { return false };
+        for side in sides {
+            for problem in (0..self.problems.len()).filter(|problem| self.problems[*problem] == Standing::Open) {
+                let (stage, state) = (number, UnitState::Ready);
+                self.units.push(Unit { stage, problem, side, state, attempt: 0, crashes: 0, crashed_by: None });
+            }
+        }
+        true
+    }
+
+    /// Time passes.
+    pub(crate) fn tick(&mut self, rules: &Rules) {
+        for session in self.sessions.iter_mut().filter(|session| !session.is_over) {
+            session.quiet = (session.quiet + 1).min(rules.lost);
+        }
+        for unit in &mut self.units {
+            if let UnitState::Leased { left, .. } = &mut unit.state {
+                *left = left.saturating_sub(1);
+            }
+        }
+        for candidate in &mut self.candidates {
+            if let CandidateState::Checking(left) = &mut candidate.state {
+                *left = left.saturating_sub(1);
+            }
+        }
+    }
+
+    fn cancel(&mut self, which: impl Fn(&Unit) -> bool) {
+        for unit in self.units.iter_mut().filter(|unit| which(unit)) {
+            if matches!(unit.state, UnitState::Ready | UnitState::Leased { .. }) {
+                unit.state = UnitState::Cancelled;
+            }
+        }
+    }
+
+    fn take_back(&mut self, which: impl Fn(&Unit, &[Session]) -> bool) -> u64 {
+        let Self { units, sessions, .. } = self;
+        let mut n = 0;
+        for unit in units.iter_mut().filter(|unit| which(unit, sessions)) {
+            unit.state = UnitState::Ready;
+            n += 1;
+        }
+        n
+    }
+}
+
+/// The session that holds a unit.
+pub(crate) fn holder(unit: &Unit) -> Option<Id> {
+    match unit.state {
+        UnitState::Leased { session, .. } => Some(session),
+        _ => None,
+    }
+}
