@@ -46,6 +46,7 @@ on_both! {
     a_claim_that_is_sent_again_gives_the_same_bundle
     a_contradiction_halts_everything
     a_late_proof_is_looked_at_and_its_effort_is_not_counted
+    a_lie_about_a_search_that_has_ended_does_not_open_it
     a_proof_is_taken_though_the_ledger_has_forgotten_its_lease
     a_refused_proof_opens_its_search_again
     a_round_is_searched_by_the_campaigns_own_machine_and_frozen
@@ -342,6 +343,18 @@ async fn a_refused_proof_opens_its_search_again(fresh: Fresh) {
         SearchResult { proof: Some(vec!["exact 1".to_owned()]), ..result(&second.leases[0], "b", 2, Ending::Proof) };
     assert_eq!(hand_in(ledger, one.account, again).await, Receipt::Stored);
     assert_eq!(ledger.run(NextCandidate(TIMING)).await.unwrap(), None);
+}
+
+async fn a_lie_about_a_search_that_has_ended_does_not_open_it(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 1, &[("quick", &[Side::Statement])]).await;
+    let (one, two) = (worker(ledger, 1).await, worker(ledger, 2).await);
+    let lease = bundle(ledger, one, "a", 1).await.leases.remove(0);
+    assert_eq!(hand_in(ledger, one.account, result(&lease, "a", 1, Ending::Exhausted)).await, Receipt::Stored);
+    assert_eq!(hand_in(ledger, two.account, result(&lease, "b", 2, Ending::Proof)).await, Receipt::Late);
+    assert_eq!(judge(ledger, false).await.1, Judged::Refused);
+    let stage = &ledger.read(ReadOverview).await.unwrap().stages[0];
+    assert_eq!((stage.done, stage.ready), (1, 0));
 }
 
 async fn a_verifier_that_fails(ledger: &Ledger) -> Judged {

@@ -121,7 +121,10 @@ impl Operation for Judge {
     async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Judged, LedgerError> {
         let id = self.candidate;
         let row = ledger
-            .row("SELECT problem, side, unit, account, state, tries FROM candidate WHERE id = $1 {hold}", &[id.into()])
+            .row(
+                "SELECT problem, side, unit, account, state, tries, proof_sha FROM candidate WHERE id = $1 {hold}",
+                &[id.into()],
+            )
             .await?;
         let row = row.ok_or(LedgerError::Unknown("proof"))?;
         let (problem, side, unit, account) = (row.count(0)?, row.text(1)?, row.count(2)?, row.count(3)?);
@@ -145,7 +148,7 @@ impl Operation for Judge {
             )
             .await?;
         if !verdict.accepted {
-            self.refuse(ledger, account, unit).await?;
+            self.refuse(ledger, account, unit, row.text(6)?).await?;
             return Ok(Judged::Refused);
         }
         ledger.run("UPDATE account SET n_valid = n_valid + 1 WHERE id = $1", &[account.into()]).await?;
@@ -195,14 +198,22 @@ impl Operation for Judge {
 }
 
 impl Judge {
-    /// A proof was wrong: its search is not done, and its account answers for it.
-    async fn refuse(&self, ledger: &mut Transaction<'_>, account: u64, unit: u64) -> Result<(), LedgerError> {
+    /// A proof was wrong: the search that ended with it is not done, and its account answers for it.
+    async fn refuse(
+        &self,
+        ledger: &mut Transaction<'_>,
+        account: u64,
+        unit: u64,
+        proof_sha: &str,
+    ) -> Result<(), LedgerError> {
         ledger
             .run(
                 "UPDATE unit SET state = 'ready' WHERE id = $1 AND state = 'done' AND problem IN
                    (SELECT id FROM problem WHERE standing = 'open') AND stage IN
-                   (SELECT number FROM stage WHERE state IN ('open', 'draining'))",
-                &[unit.into()],
+                   (SELECT number FROM stage WHERE state IN ('open', 'draining'))
+                 AND EXISTS (SELECT 1 FROM result r WHERE r.unit = unit.id AND r.attempt = unit.attempt
+                   AND r.is_counted = 1 AND r.proof_sha = $2)",
+                &[unit.into(), proof_sha.into()],
             )
             .await?;
         let row = ledger
