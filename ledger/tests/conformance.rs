@@ -212,6 +212,9 @@ async fn a_claim_that_is_sent_again_gives_the_same_bundle(fresh: Fresh) {
     let named = |bundle: &Bundle| bundle.leases.iter().map(|lease| (lease.unit, lease.attempt)).collect::<Vec<_>>();
     assert_eq!(named(&first), named(&again));
     assert_eq!(named(&bundle(ledger, one, "b", 3).await), [(4, 1), (5, 1), (6, 1)]);
+    // So it does when a later claim overtook it, and what has ended since is not replaced.
+    hand_in(ledger, one.account, result(&first.leases[0], "a", 1, Ending::Exhausted)).await;
+    assert_eq!(named(&bundle(ledger, one, "a", 3).await), [(2, 1), (3, 1)]);
 }
 
 async fn results_that_are_sent_again_count_once(fresh: Fresh) {

@@ -42,7 +42,6 @@ CREATE TABLE session (
   began BIGINT NOT NULL,
   seen BIGINT NOT NULL,
   progressed BIGINT NOT NULL,
-  last_claim TEXT NOT NULL DEFAULT '',
   is_over BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX session_alive ON session (seen) WHERE is_over = 0;
@@ -117,6 +116,7 @@ CREATE TABLE lease (
   given BIGINT NOT NULL,
   PRIMARY KEY (unit, attempt)
 );
+CREATE INDEX lease_claim ON lease (session, claim);
 
 CREATE TABLE result (
   id INTEGER PRIMARY KEY AUTOINCREMENT,

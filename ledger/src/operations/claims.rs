@@ -44,14 +44,17 @@ impl Operation for Claim {
         let campaign::Claim { session, claim, .. } = &self.claim;
         let row = ledger
             .row(
-                "SELECT s.last_claim, s.cores, a.trust, c.state, c.reason
+                "SELECT EXISTS (SELECT 1 FROM lease l WHERE l.session = s.id AND l.claim = $3), s.cores, a.trust,
+                   c.state, c.reason
                  FROM session s JOIN account a ON a.id = s.account JOIN campaign c ON c.id = 1
                  WHERE s.id = $1 AND s.account = $2 AND s.is_over = 0 {hold s}",
-                &[(*session).into(), self.account.into()],
+                &[(*session).into(), self.account.into(), claim.into()],
             )
             .await?;
         let row = row.ok_or(LedgerError::Unknown("session"))?;
-        if row.text(0)? != claim {
+        // However old: a message may arrive once more after others that were sent later.
+        let is_known = row.is(0)?;
+        if !is_known {
             let state: State = value(row.text(3)?)?;
             if state != State::Running {
                 return Ok(Granted::Closed(state, row.text(4)?.to_owned()));
@@ -87,10 +90,7 @@ impl Operation for Claim {
                 )
                 .await?;
             ledger
-                .run(
-                    "UPDATE session SET last_claim = $2, seen = {now}, doing = 'working' WHERE id = $1",
-                    &[(*session).into(), claim.into()],
-                )
+                .run("UPDATE session SET seen = {now}, doing = 'working' WHERE id = $1", &[(*session).into()])
                 .await?;
         }
         bundle(ledger, *session, claim).await.map(Granted::Bundle)
