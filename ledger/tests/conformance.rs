@@ -51,6 +51,7 @@ on_both! {
     a_refused_proof_opens_its_search_again
     a_round_is_searched_by_the_campaigns_own_machine_and_frozen
     a_search_is_dead_only_after_three_crashes_at_two_accounts
+    a_search_that_nobody_here_may_take_holds_up_no_stage
     a_solved_problem_takes_its_searches_back
     eight_who_claim_at_once_never_share_a_search
     invitations_are_good_once_and_not_for_ever
@@ -415,6 +416,22 @@ async fn a_search_is_dead_only_after_three_crashes_at_two_accounts(fresh: Fresh)
     hand_in(ledger, two.account, result(&lease, "b", 9, Ending::Crashed)).await;
     assert_eq!(ledger.read(ReadOverview).await.unwrap().stages[0].dead, 1);
     assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Done);
+}
+
+async fn a_search_that_nobody_here_may_take_holds_up_no_stage(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 1, &[("quick", &[Side::Statement]), ("long", &[Side::Statement])]).await;
+    let (one, two) = (worker(ledger, 1).await, worker(ledger, 2).await);
+    for n in 0..2 {
+        let name = format!("a{n}");
+        let lease = bundle(ledger, one, &name, 1).await.leases.remove(0);
+        hand_in(ledger, one.account, result(&lease, &name, n, Ending::Crashed)).await;
+    }
+    assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Working, "the other account may take it");
+    let abandon = wire::Abandon { session: two.session, units: Vec::new(), leave: true };
+    ledger.run(Abandon { account: two.account, abandon }).await.unwrap();
+    assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Opened("long".to_owned()));
+    assert_eq!(ledger.read(ReadOverview).await.unwrap().stages[0].cancelled, 1);
 }
 
 async fn eight_who_claim_at_once_never_share_a_search(fresh: Fresh) {

@@ -26,6 +26,9 @@ const LARGEST_BUNDLE: u64 = 64;
 /// Results that a donor has to hand in before bundles become large: who is new may be gone in a minute.
 const KNOWN_AFTER: i64 = 10;
 
+/// Breakdowns after which another account's machine is to try.
+pub(super) const ELSEWHERE: u64 = 2;
+
 /// What came of a claim.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Granted {
@@ -64,7 +67,7 @@ impl Operation for Claim {
                 .run(
                     "WITH chosen AS MATERIALIZED (
                        SELECT id FROM unit WHERE state = 'ready' AND not_before <= {now}
-                       AND (crashes < 2 OR crashed_by <> $1) ORDER BY priority, id LIMIT $2 {lock}
+                       AND (crashes < $6 OR crashed_by <> $1) ORDER BY priority, id LIMIT $2 {lock}
                      )
                      UPDATE unit SET state = 'leased', attempt = attempt + 1, session = $3, claim = $4,
                        lease_ends = {now} + $5
@@ -75,6 +78,7 @@ impl Operation for Claim {
                         (*session).into(),
                         claim.into(),
                         self.timing.lease_ms.into(),
+                        ELSEWHERE.into(),
                     ],
                 )
                 .await?;

@@ -5,12 +5,10 @@ use stepwise_core::digest::sha256_of_parts;
 use stepwise_core::wire::campaign::{Side, StageState, State};
 
 use super::campaign::{note, set_state};
+use super::claims::ELSEWHERE;
 use super::verdicts::waiting;
 use crate::words::{of_json, value, word};
 use crate::{LedgerError, Operation, Transaction};
-
-/// Breakdowns after which a search keeps nobody waiting.
-const STUCK: u64 = 3;
 
 /// Looks whether the open stage has ended, freezes it then, and opens the next.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +44,12 @@ impl Operation for Advance {
             return Ok(Advanced::Done);
         };
         let number = stage.count(0)?;
-        let is_ready = any(ledger, number, &format!("state = 'ready' AND crashes < {STUCK}")).await?;
+        // What broke down too often waits for another account only while there is one.
+        let is_ready = format!(
+            "state = 'ready' AND (crashes < {ELSEWHERE} OR EXISTS (SELECT 1 FROM session s WHERE s.is_over = 0
+             AND s.account <> unit.crashed_by))"
+        );
+        let is_ready = any(ledger, number, &is_ready).await?;
         let is_closing = state == State::Finishing;
         if is_ready && !is_closing {
             // A refused proof opens its search again.
