@@ -1,364 +1,487 @@
-//! Random histories of a small campaign, held against what must hold, on both databases.
+//! The model of a ledger drives the real one, on both databases: random histories, in which every answer is the model's,
+//! and what must hold does.
 //!
-//! Workers claim, beat, hand in what they found or what they invent, hand it in again, late, or under another's name; they
-//! are lost; verifiers judge truthfully; the keeper looks. A model keeps what only the tests know: who was given what.
+//! Workers claim under new names and old ones, beat, hand in what they found or invented, hand it in again, late, or under
+//! another's name; they are lost; verifiers judge, break down, or come late; the keeper looks. `STEPWISE_EXHAUSTIVE=1` makes
+//! twenty times as many histories.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking; clippy exempts test functions but not their helpers")]
 
+mod audit;
 mod databases;
 mod made;
+mod model;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::marker::PhantomData;
+use std::sync::OnceLock;
 
-use databases::{Kind, fresh};
+use audit::Auditor;
+use databases::{Fresh, Kind, fresh};
 use made::{enrolment, verdict};
+use model::{
+    Advanced, Came, Granted, Id, Judged, Proof, Reaped, Receipt, Rules, Sent, Side, Standing, State, UnitState,
+    UnknownSession,
+};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
-use stepwise_core::problem::Theorem;
-use stepwise_core::search::CostLedger;
-use stepwise_core::wire::campaign::{
-    self as wire, Doing, Ending, Lease, Receipt, Recipe, SearchResult, Side, StageState, State,
-};
-use stepwise_ledger::operations::{
-    Abandon, Advance, Beat, Claim, Create, Enrol, Granted, HandIn, Invite, Join, Judge, Judged, NewProblem, NewStage,
-    NextCandidate, ReadOverview, ReadProofs, Reap, Timing, Trust,
-};
-use stepwise_ledger::{Ledger, LedgerError, hash_of};
+use proptest::sample::select;
+use proptest::test_runner::{Config, TestError, TestRunner};
+use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
+use stepwise_core::wire::campaign::{self as wire, Doing, Ending};
+use stepwise_ledger::operations as real;
+use stepwise_ledger::{Ledger, LedgerError};
 
-const PROBLEMS: u64 = 3;
-const WORKERS: usize = 3;
-const TIMING: Timing = Timing { lost_ms: 10_000, lease_ms: 60_000, rest_ms: 0, check_ms: 5_000 };
+const PROBLEMS: usize = 3;
+const STAGES: [&[Side]; 2] = [&[Side::Statement, Side::Negation]; 2];
+/// The accounts of those who begin.
+const BEGIN: [Id; 3] = [0, 1, 0];
+const VERIFIERS: usize = 2;
 
-/// The problems: the first is true, the second false, of the third nobody knows a proof.
-fn is_provable(problem: u64, side: Side) -> bool {
-    matches!((problem, side), (1, Side::Statement) | (2, Side::Negation))
+/// A tick is so long that what a history really takes is nothing beside it.
+const TICK_MS: i64 = 1_000_000;
+const RULES: Rules = Rules { lost: 3, lease: 5, check: 2, fault: None };
+
+/// Half a tick less than the rules say, so that no time is close to a tick.
+const fn ms(ticks: u8) -> u64 {
+    (ticks as u64 * 2 - 1) * TICK_MS as u64 / 2
 }
 
-/// Something that happens. Numbers choose among what there is.
+const TIMING: real::Timing =
+    real::Timing { lost_ms: ms(RULES.lost), lease_ms: ms(RULES.lease), rest_ms: 0, check_ms: ms(RULES.check) };
+
+/// Something that happens.
 #[derive(Clone, Debug)]
 enum Move {
-    Claim {
-        worker: usize,
-        again: bool,
-    },
-    /// Hands in what was given in this or an earlier session.
-    HandIn {
-        worker: usize,
-        lease: usize,
-        ending: Ending,
-        forged: bool,
-    },
-    /// Hands in the same once more.
-    Repeat {
-        worker: usize,
-        result: usize,
-    },
-    /// Hands in what somebody else was given.
-    Steal {
-        worker: usize,
-        lease: usize,
-        ending: Ending,
-    },
-    Beat {
-        worker: usize,
-    },
-    Abandon {
-        worker: usize,
-    },
-    Verify {
-        breaks: bool,
-    },
-    Keep,
-    Wait {
-        ms: i64,
-    },
+    Enrol { account: Id },
+    Claim { session: Id, claim: u32, at_most: usize },
+    Beat { session: Id },
+    Abandon { session: Id },
+    HandIn(Sent),
+    Take { verifier: usize },
+    Judge { verifier: usize, is_right: Option<bool> },
+    Reap,
+    Advance,
+    Tick,
 }
 
-fn moves() -> impl Strategy<Value = Vec<Move>> {
-    let worker = 0..WORKERS;
-    let ending = prop_oneof![
-        4 => Just(Ending::Proof),
-        2 => Just(Ending::Exhausted),
-        1 => Just(Ending::TimedOut),
-        2 => Just(Ending::Crashed)
-    ];
-    let one = prop_oneof![
-        4 => (worker.clone(), any::<bool>()).prop_map(|(worker, again)| Move::Claim { worker, again }),
-        6 => (worker.clone(), 0..9_usize, ending.clone(), prop::bool::weighted(0.2))
-            .prop_map(|(worker, lease, ending, forged)| Move::HandIn { worker, lease, ending, forged }),
-        1 => (worker.clone(), 0..9_usize).prop_map(|(worker, result)| Move::Repeat { worker, result }),
-        1 => (worker.clone(), 0..9_usize, ending)
-            .prop_map(|(worker, lease, ending)| Move::Steal { worker, lease, ending }),
-        2 => worker.clone().prop_map(|worker| Move::Beat { worker }),
-        1 => worker.prop_map(|worker| Move::Abandon { worker }),
-        3 => prop::bool::weighted(0.1).prop_map(|breaks| Move::Verify { breaks }),
-        4 => Just(Move::Keep),
-        2 => (100..12_000_i64).prop_map(|ms| Move::Wait { ms }),
-    ];
-    prop::collection::vec(one, 1..60)
+/// What is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Answer {
+    Nothing,
+    Claimed(Result<Granted, UnknownSession>),
+    Beaten(Result<(), UnknownSession>),
+    Abandoned(u64),
+    Receipt(Receipt),
+    Taken(Option<(Id, Side, Proof)>),
+    Judged(Judged),
+    Reaped(Reaped),
+    Advanced(Advanced),
 }
 
-/// A worker as it knows itself.
-struct Worker {
-    account: u64,
-    session: u64,
-    n_claims: u64,
-    /// What it was ever given, with the claim.
-    given: Vec<(Lease, String)>,
-    sent: Vec<SearchResult>,
+/// The model, and what it answered last.
+#[derive(Clone, Debug)]
+struct Meant {
+    ledger: model::Ledger,
+    verifiers: [Option<Id>; VERIFIERS],
+    /// Names that nobody has used yet.
+    next_claim: u32,
+    next_submission: u32,
+    answer: Answer,
 }
 
-struct World {
-    ledger: Ledger,
-    workers: Vec<Worker>,
-    n_submissions: u64,
-    /// Which (unit, attempt) was given to whom: nobody else may get it.
-    leases: BTreeMap<(u64, u64), usize>,
-    n_stored: u64,
-    /// True proofs that arrived, by problem.
-    arrived: BTreeSet<u64>,
-    frozen: BTreeMap<u64, u64>,
-    /// Verifiers that broke down; after three a proof waits for its operator.
-    n_breakdowns: u32,
-}
+struct Histories;
 
-impl World {
-    async fn new(ledger: Ledger) -> Self {
-        let recipe =
-            Recipe { config: serde_json::Value::Null, policy: "portfolio".into(), critic: None, lean: "lean".into() };
-        let stage = |name: &str| NewStage {
-            name: name.to_owned(),
-            recipe: recipe.clone(),
-            sides: vec![Side::Statement, Side::Negation],
-            tries: 1,
-        };
-        let problem = |n: u64| NewProblem {
-            split: String::new(),
-            name: format!("p{n}"),
-            theorem: Theorem { statement: format!("theorem p{n} : True"), ..Theorem::default() },
-        };
-        let create = Create {
-            name: "random".to_owned(),
-            manifest: serde_json::Value::Null,
-            lean: "lean".to_owned(),
-            seed: 1,
-            problems: (1..=PROBLEMS).map(problem).collect(),
-            stages: vec![stage("one"), stage("two")],
-        };
-        ledger.run(create).await.unwrap();
-        let mut workers = Vec::new();
-        for n in 0..WORKERS {
-            let (secret_sha, token_sha) = (hash_of(&format!("i{n}")), hash_of(&format!("t{n}")));
-            // A donor that is caught lying is blocked, which ends its part; the campaign's own machines are not.
-            let invite =
-                Invite { secret_sha: secret_sha.clone(), trust: Trust::Operator, uses: 1, lives_ms: 1_000_000 };
-            ledger.run(invite).await.unwrap();
-            let account = ledger.run(Join { secret_sha, token_sha, name: None }).await.unwrap().0;
-            let session = enrol(&ledger, account).await;
-            workers.push(Worker { account, session, n_claims: 0, given: Vec::new(), sent: Vec::new() });
+impl ReferenceStateMachine for Histories {
+    type State = Meant;
+    type Transition = Move;
+
+    fn init_state() -> BoxedStrategy<Meant> {
+        let mut ledger = model::Ledger::new(PROBLEMS, STAGES.map(<[Side]>::to_vec).to_vec());
+        for account in BEGIN {
+            ledger.enrol(account);
         }
-        Self {
-            ledger,
-            workers,
-            n_submissions: 0,
-            leases: BTreeMap::new(),
-            n_stored: 0,
-            arrived: BTreeSet::new(),
-            frozen: BTreeMap::new(),
-            n_breakdowns: 0,
-        }
+        let (verifiers, answer) = ([None; VERIFIERS], Answer::Nothing);
+        Just(Meant { ledger, verifiers, next_claim: 0, next_submission: 0, answer }).boxed()
     }
 
-    async fn happen(&mut self, one: &Move) {
+    fn transitions(meant: &Meant) -> BoxedStrategy<Move> {
+        let session = 0..meant.ledger.sessions.len();
+        let verifier = 0..VERIFIERS;
+        let claim = prop_oneof![4 => Just(meant.next_claim), 1 => 0..=meant.next_claim];
+        let is_right = prop_oneof![6 => Just(true), 3 => Just(false)].prop_map(Some);
+        let is_right = prop_oneof![8 => is_right, 1 => Just(None)];
+        prop_oneof![
+            1 => (0..2_usize).prop_map(|account| Move::Enrol { account }),
+            6 => (session.clone(), claim, 1..4_usize)
+                .prop_map(|(session, claim, at_most)| Move::Claim { session, claim, at_most }),
+            3 => session.clone().prop_map(|session| Move::Beat { session }),
+            1 => session.prop_map(|session| Move::Abandon { session }),
+            9 => sent(meant).prop_map(Move::HandIn),
+            3 => verifier.clone().prop_map(|verifier| Move::Take { verifier }),
+            3 => (verifier, is_right).prop_map(|(verifier, is_right)| Move::Judge { verifier, is_right }),
+            2 => Just(Move::Reap),
+            3 => Just(Move::Advance),
+            2 => Just(Move::Tick),
+        ]
+        .boxed()
+    }
+
+    fn preconditions(meant: &Meant, one: &Move) -> bool {
+        let Meant { ledger, verifiers, .. } = meant;
         match one {
-            Move::Claim { worker, again } => self.claim(*worker, *again).await,
-            Move::HandIn { worker, lease, ending, forged } => {
-                let given = &self.workers[*worker].given;
-                let Some((lease, claim)) = given.get(*lease % given.len().max(1)).cloned() else { return };
-                // Only what can be proved is proved, unless somebody lies.
-                let is_true = is_provable(lease.problem, lease.side) && !forged;
-                if *ending == Ending::Proof && !is_true && !forged {
-                    return;
-                }
-                self.hand_in(*worker, &lease, &claim, *ending, is_true).await;
+            Move::Claim { session, .. } | Move::Beat { session } | Move::Abandon { session } => {
+                *session < ledger.sessions.len()
             }
-            Move::Repeat { worker, result } => {
-                let sent = &self.workers[*worker].sent;
-                let Some(result) = sent.get(*result % sent.len().max(1)).cloned() else { return };
-                let receipt = self.send(*worker, result).await;
-                assert_eq!(receipt, Receipt::Duplicate);
+            Move::HandIn(sent) => sent.unit < ledger.units.len(),
+            Move::Judge { verifier, .. } => verifiers[*verifier].is_some(),
+            _ => true,
+        }
+    }
+
+    fn apply(mut meant: Meant, one: &Move) -> Meant {
+        let ledger = &mut meant.ledger;
+        meant.answer = match *one {
+            Move::Enrol { account } => {
+                ledger.enrol(account);
+                Answer::Nothing
             }
-            Move::Steal { worker, lease, ending } => {
-                let given = &self.workers[(*worker + 1) % WORKERS].given;
-                let Some((lease, claim)) = given.get(*lease % given.len().max(1)).cloned() else { return };
-                let is_true = is_provable(lease.problem, lease.side);
-                let receipt = self.hand_in(*worker, &lease, &claim, *ending, is_true).await;
-                assert_ne!(receipt, Receipt::Stored, "another's search");
+            Move::Claim { session, claim, at_most } => {
+                meant.next_claim = meant.next_claim.max(claim + 1);
+                Answer::Claimed(ledger.claim(&RULES, session, claim, at_most))
             }
-            Move::Beat { worker } => {
-                let Worker { account, session, .. } = self.workers[*worker];
+            Move::Beat { session } => Answer::Beaten(ledger.beat(session)),
+            Move::Abandon { session } => Answer::Abandoned(ledger.abandon(session)),
+            Move::HandIn(sent) => {
+                meant.next_submission = meant.next_submission.max(sent.submission + 1);
+                Answer::Receipt(ledger.hand_in(&RULES, sent))
+            }
+            Move::Take { verifier } => {
+                let taken = ledger.next_candidate(&RULES);
+                meant.verifiers[verifier] = taken;
+                let taken = taken.map(|id| &ledger.candidates[id]);
+                Answer::Taken(taken.map(|c| (c.problem, c.side, c.proof)))
+            }
+            Move::Judge { verifier, is_right } => match meant.verifiers[verifier].take() {
+                Some(id) => Answer::Judged(ledger.judge(&RULES, id, judgement(&ledger.candidates[id].proof, is_right))),
+                None => Answer::Nothing,
+            },
+            Move::Reap => Answer::Reaped(ledger.reap(&RULES)),
+            Move::Advance => Answer::Advanced(ledger.advance(&RULES)),
+            Move::Tick => {
+                ledger.tick(&RULES);
+                Answer::Nothing
+            }
+        };
+        meant
+    }
+}
+
+/// A verifier that does not break down says what is true.
+fn judgement(proof: &Proof, is_right: Option<bool>) -> Option<bool> {
+    is_right.map(|_| proof.is_true)
+}
+
+/// Something to hand in: what was given, to whoever it was or another; what was handed in before; or an invention.
+fn sent(meant: &Meant) -> BoxedStrategy<Sent> {
+    let ledger = &meant.ledger;
+    let submission = meant.next_submission;
+    let proof = (any::<bool>(), 0..4_u32).prop_map(|(is_true, text)| Came::Proof(Proof { is_true, text }));
+    let came = prop_oneof![4 => proof.clone(), 3 => Just(Came::Nothing), 3 => Just(Came::Crashed)];
+    let invented = (0..2_usize, 0..ledger.units.len(), 1..4_u8, proof)
+        .prop_map(move |(account, unit, attempt, came)| Sent { submission, account, unit, attempt, claim: 999, came });
+    let given = ledger.leases.iter().flat_map(|(&(unit, attempt), to)| {
+        to.iter().map(move |&(session, claim)| (unit, attempt, ledger.sessions[session].account, claim))
+    });
+    let given: Vec<_> = given.collect();
+    let known: Vec<Sent> = ledger.results.values().map(|(sent, _)| *sent).collect();
+    let mut all = vec![(1, invented.boxed())];
+    if !given.is_empty() {
+        let own = (select(given), came, prop::bool::weighted(0.1)).prop_map(
+            move |((unit, attempt, account, claim), came, is_stolen)| {
+                let account = if is_stolen { 1 - account } else { account };
+                Sent { submission, account, unit, attempt, claim, came }
+            },
+        );
+        all.push((10, own.boxed()));
+    }
+    if !known.is_empty() {
+        let again = (select(known), prop::bool::weighted(0.2)).prop_map(|(sent, is_stolen)| {
+            let account = if is_stolen { 1 - sent.account } else { sent.account };
+            Sent { account, ..sent }
+        });
+        all.push((2, again.boxed()));
+    }
+    prop::strategy::Union::new_weighted(all).boxed()
+}
+
+/// A database that a history runs on.
+trait Database {
+    const KIND: Kind;
+}
+
+struct Sqlite;
+struct Postgres;
+
+impl Database for Sqlite {
+    const KIND: Kind = Kind::Sqlite;
+}
+
+impl Database for Postgres {
+    const KIND: Kind = Kind::Postgres;
+}
+
+/// The real ledger, and its numbers for what the model counts from 0.
+struct Real {
+    fresh: Fresh,
+    accounts: Vec<u64>,
+    /// With their accounts.
+    sessions: Vec<(u64, u64)>,
+    verifiers: [Option<real::Candidate>; VERIFIERS],
+}
+
+struct On<D>(PhantomData<D>);
+
+impl<D: Database> StateMachineTest for On<D> {
+    type SystemUnderTest = Real;
+    type Reference = Histories;
+
+    fn init_test(meant: &Meant) -> Real {
+        runtime().block_on(async {
+            let fresh = fresh(D::KIND).await.unwrap();
+            fresh.ledger.run(made::create(PROBLEMS as u64, &STAGES)).await.unwrap();
+            let accounts = vec![made::account(&fresh.ledger, 0).await, made::account(&fresh.ledger, 1).await];
+            let mut real = Real { fresh, accounts, sessions: Vec::new(), verifiers: [None, None] };
+            for session in &meant.ledger.sessions {
+                real.enrol(session.account).await;
+            }
+            real
+        })
+    }
+
+    fn apply(mut real: Real, meant: &Meant, one: Move) -> Real {
+        let answer = runtime().block_on(real.answer(&one));
+        assert_eq!(answer, meant.answer, "{one:?}");
+        real
+    }
+
+    fn check_invariants(real: &Real, meant: &Meant) {
+        for (name, holds) in model::holds::PROPERTIES {
+            assert!(holds(&RULES, &meant.ledger), "{name}");
+        }
+        assert_eq!(runtime().block_on(seen(&real.fresh.ledger)), expected(&meant.ledger));
+    }
+
+    fn teardown(real: Real, _: Meant) {
+        let complaints = runtime().block_on(async {
+            let mut auditor = Auditor::of(&real.fresh.address).await.unwrap();
+            auditor.complaints().await.unwrap()
+        });
+        assert_eq!(complaints, [""; 0]);
+    }
+}
+
+impl Real {
+    async fn enrol(&mut self, account: Id) {
+        let account = self.accounts[account];
+        let session = self.fresh.ledger.run(real::Enrol { account, enrolment: enrolment() }).await.unwrap();
+        self.sessions.push((session, account));
+    }
+
+    async fn answer(&mut self, one: &Move) -> Answer {
+        let ledger = self.fresh.ledger.clone();
+        match *one {
+            Move::Enrol { account } => {
+                self.enrol(account).await;
+                Answer::Nothing
+            }
+            Move::Claim { session, claim, at_most } => {
+                let (session, account) = self.sessions[session];
+                let claim = wire::Claim { session, claim: claim_name(claim), want_s: at_most as u64 };
+                let claim = real::Claim { account, claim, pace_ms: 1000, timing: TIMING };
+                Answer::Claimed(known(ledger.run(claim).await).map(|granted| match granted {
+                    real::Granted::Bundle(bundle) => Granted::Bundle(bundle.leases.iter().map(number).collect()),
+                    real::Granted::Closed(state, _) => Granted::Closed(campaign_state(state)),
+                    real::Granted::Nothing => Granted::Nothing,
+                }))
+            }
+            Move::Beat { session } => {
+                let (session, account) = self.sessions[session];
                 let beat = wire::Beat { session, doing: Doing::Working, held: Vec::new() };
-                self.survives(*worker, self.ledger.run(Beat { account, beat }).await.map(|_| ())).await;
+                Answer::Beaten(known(ledger.run(real::Beat { account, beat }).await).map(drop))
             }
-            Move::Abandon { worker } => {
-                let Worker { account, session, .. } = self.workers[*worker];
+            Move::Abandon { session } => {
+                let (session, account) = self.sessions[session];
                 let abandon = wire::Abandon { session, units: Vec::new(), leave: false };
-                self.survives(*worker, self.ledger.run(Abandon { account, abandon }).await.map(|_| ())).await;
+                Answer::Abandoned(ledger.run(real::Abandon { account, abandon }).await.unwrap())
             }
-            Move::Verify { breaks } => self.verify(*breaks).await,
-            Move::Keep => {
-                self.ledger.run(Reap(TIMING)).await.unwrap();
-                self.ledger.run(Advance).await.unwrap();
+            Move::HandIn(sent) => self.hand_in(sent).await,
+            Move::Take { verifier } => {
+                let taken = ledger.run(real::NextCandidate(TIMING)).await.unwrap();
+                self.verifiers[verifier] = taken.clone();
+                Answer::Taken(taken.map(|c| (c.problem as Id - 1, c.side, proof_of(&c.proof[0]))))
             }
-            Move::Wait { ms } => self.ledger.put_ahead(*ms),
+            Move::Judge { verifier, is_right } => {
+                let Some(candidate) = self.verifiers[verifier].take() else { return Answer::Nothing };
+                let verdict = judgement(&proof_of(&candidate.proof[0]), is_right).map(verdict);
+                Answer::Judged(match ledger.run(real::Judge { candidate: candidate.id, verdict }).await.unwrap() {
+                    real::Judged::Solved => Judged::Solved,
+                    real::Judged::Known => Judged::Known,
+                    real::Judged::Refused => Judged::Refused,
+                    real::Judged::Undecided => Judged::Undecided,
+                    real::Judged::Contradiction => Judged::Contradiction,
+                })
+            }
+            Move::Reap => {
+                let real::Reaped { sessions, units, candidates } = ledger.run(real::Reap(TIMING)).await.unwrap();
+                Answer::Reaped(Reaped { sessions, units, candidates })
+            }
+            Move::Advance => Answer::Advanced(match ledger.run(real::Advance).await.unwrap() {
+                real::Advanced::Working => Advanced::Working,
+                real::Advanced::Draining => Advanced::Draining,
+                real::Advanced::Opened(_) => Advanced::Opened,
+                real::Advanced::Done => Advanced::Done,
+            }),
+            Move::Tick => {
+                ledger.put_ahead(TICK_MS);
+                Answer::Nothing
+            }
         }
-        self.check().await;
     }
 
-    /// A session that is lost begins anew.
-    async fn survives(&mut self, worker: usize, outcome: Result<(), LedgerError>) {
-        match outcome {
-            Ok(()) => {}
-            Err(LedgerError::Unknown("session")) => {
-                let account = self.workers[worker].account;
-                self.workers[worker].session = enrol(&self.ledger, account).await;
-            }
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    async fn claim(&mut self, worker: usize, again: bool) {
-        let one = &mut self.workers[worker];
-        if !again || one.n_claims == 0 {
-            one.n_claims += 1;
-        }
-        let name = format!("claim-{worker}-{:0>20}", one.n_claims);
-        let claim = wire::Claim { session: one.session, claim: name.clone(), want_s: 2 };
-        let granted = self.ledger.run(Claim { account: one.account, claim, pace_ms: 1000, timing: TIMING }).await;
-        let granted = match granted {
-            Ok(granted) => granted,
-            Err(error) => return self.survives(worker, Err(error)).await,
+    async fn hand_in(&self, sent: Sent) -> Answer {
+        let (ending, proof) = match sent.came {
+            Came::Proof(Proof { is_true, text }) => (Ending::Proof, Some(format!("{is_true} {text}"))),
+            Came::Nothing => (Ending::Exhausted, None),
+            Came::Crashed => (Ending::Crashed, None),
         };
-        let Granted::Bundle(bundle) = granted else { return };
-        for lease in bundle.leases {
-            let holder = *self.leases.entry((lease.unit, lease.attempt)).or_insert(worker);
-            assert_eq!(holder, worker, "{lease:?} was given to two");
-            let given = &mut self.workers[worker].given;
-            if !given.iter().any(|(known, _)| (known.unit, known.attempt) == (lease.unit, lease.attempt)) {
-                given.push((lease, name.clone()));
-            }
-        }
-    }
-
-    async fn hand_in(&mut self, worker: usize, lease: &Lease, claim: &str, ending: Ending, is_true: bool) -> Receipt {
-        self.n_submissions += 1;
-        let word = if is_true { "true" } else { "forged" };
-        let result = SearchResult {
-            submission: format!("{:0>30}", self.n_submissions),
-            unit: lease.unit,
-            attempt: lease.attempt,
-            claim: claim.to_owned(),
-            ending,
-            detail: None,
-            proof: (ending == Ending::Proof).then(|| vec![format!("{word} {}", self.n_submissions)]),
-            cost: CostLedger::default(),
-        };
-        let receipt = self.send(worker, result.clone()).await;
-        if ending == Ending::Proof {
-            assert!(!matches!(receipt, Receipt::Refused { .. }), "{receipt:?}: a proof was lost");
-            if is_true {
-                self.arrived.insert(lease.problem);
-            }
-        }
-        if !matches!(receipt, Receipt::Refused { .. }) {
-            self.workers[worker].sent.push(result);
-        }
-        receipt
-    }
-
-    async fn send(&mut self, worker: usize, result: SearchResult) -> Receipt {
-        let account = self.workers[worker].account;
-        let receipts = self.ledger.run(HandIn { account, results: vec![result], timing: TIMING }).await.unwrap();
-        self.n_stored += u64::from(receipts[0] == Receipt::Stored);
-        receipts.into_iter().next().unwrap()
-    }
-
-    async fn verify(&mut self, breaks: bool) {
-        let Some(candidate) = self.ledger.run(NextCandidate(TIMING)).await.unwrap() else { return };
-        let is_true = candidate.proof[0].starts_with("true");
-        let breaks = breaks && self.n_breakdowns < 2;
-        self.n_breakdowns += u32::from(breaks);
-        let verdict = (!breaks).then(|| verdict(is_true));
-        let judged = self.ledger.run(Judge { candidate: candidate.id, verdict }).await.unwrap();
-        assert_ne!(judged, Judged::Contradiction);
-    }
-
-    /// What must hold at any moment.
-    async fn check(&mut self) {
-        let overview = self.ledger.read(ReadOverview).await.unwrap();
-        assert_eq!(overview.cost.searches, self.n_stored, "effort counts once an attempt");
-        assert_ne!(overview.state, State::Halted);
-        for (_, solved) in self.ledger.read(ReadProofs { after: 0, at_most: 99 }).await.unwrap() {
-            let problem: u64 = solved.name[1..].parse().unwrap();
-            assert!(is_provable(problem, solved.side), "{} is solved by a forged proof", solved.name);
-            assert!(self.arrived.contains(&problem));
-        }
-        for stage in overview.stages.iter().filter(|stage| stage.state == StageState::Frozen) {
-            assert_eq!(stage.ready + stage.leased, 0, "{stage:?}");
-            let done = *self.frozen.entry(stage.number).or_insert(stage.done);
-            assert_eq!(done, stage.done, "a frozen stage changed");
-        }
-    }
-
-    /// When nobody works any more everything ends, and what arrived is solved.
-    async fn end(&mut self) {
-        for _ in 0..200 {
-            self.ledger.put_ahead(61_000);
-            self.ledger.run(Reap(TIMING)).await.unwrap();
-            self.verify(false).await;
-            let overview = self.ledger.read(ReadOverview).await.unwrap();
-            if overview.stages.iter().all(|stage| stage.leased == 0) && overview.waiting == 0 {
-                break;
-            }
-        }
-        self.check().await;
-        let overview = self.ledger.read(ReadOverview).await.unwrap();
-        assert!(overview.stages.iter().all(|stage| stage.leased == 0), "every lease ends");
-        assert_eq!(overview.waiting, 0);
-        let solved = overview.problems.proved + overview.problems.disproved;
-        assert_eq!(solved, self.arrived.len() as u64, "a proof that arrived is lost");
+        let claim = claim_name(sent.claim);
+        let lease = (sent.unit as u64 + 1, u64::from(sent.attempt), claim.as_str());
+        let result = made::result(lease, format!("{:0>30}", sent.submission), ending, proof);
+        let hand_in = real::HandIn { account: self.accounts[sent.account], results: vec![result], timing: TIMING };
+        let receipts = self.fresh.ledger.run(hand_in).await.unwrap();
+        Answer::Receipt(match receipts[0] {
+            wire::Receipt::Stored => Receipt::Stored,
+            wire::Receipt::Late => Receipt::Late,
+            wire::Receipt::Duplicate => Receipt::Duplicate,
+            wire::Receipt::Refused { .. } => Receipt::Refused,
+        })
     }
 }
 
-async fn enrol(ledger: &Ledger, account: u64) -> u64 {
-    ledger.run(Enrol { account, enrolment: enrolment() }).await.unwrap()
+fn claim_name(claim: u32) -> String {
+    format!("{claim:0>30}")
 }
 
-fn histories(kind: Kind, cases: u32) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    if runtime.block_on(fresh(kind)).is_none() {
+/// What a proof's text says of it.
+fn proof_of(tactic: &str) -> Proof {
+    let (is_true, text) = tactic.split_once(' ').unwrap();
+    Proof { is_true: is_true == "true", text: text.parse().unwrap() }
+}
+
+/// The unit and the attempt, as the model counts.
+fn number(lease: &wire::Lease) -> (Id, u8) {
+    (lease.unit as Id - 1, lease.attempt as u8)
+}
+
+fn known<T>(answer: Result<T, LedgerError>) -> Result<T, UnknownSession> {
+    match answer {
+        Ok(answer) => Ok(answer),
+        Err(LedgerError::Unknown("session")) => Err(UnknownSession),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn campaign_state(state: wire::State) -> State {
+    match state {
+        wire::State::Halted => State::Halted,
+        wire::State::Done => State::Done,
+        _ => State::Running,
+    }
+}
+
+/// What can be seen of a campaign from outside.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    state: State,
+    /// Problems that are open, proved and disproved.
+    problems: [u64; 3],
+    /// Searches of each open or frozen stage that are ready, leased, done, dead and cancelled.
+    stages: Vec<[u64; 5]>,
+    counted: u64,
+    sessions: u64,
+    waiting: u64,
+}
+
+async fn seen(ledger: &Ledger) -> Seen {
+    let wire::Overview { state, problems, stages, cost, sessions, waiting, .. } =
+        ledger.read(real::ReadOverview).await.unwrap();
+    let begun = stages.iter().filter(|stage| stage.state != wire::StageState::Planned);
+    Seen {
+        state: campaign_state(state),
+        problems: [problems.open, problems.proved, problems.disproved],
+        stages: begun.map(|s| [s.ready, s.leased, s.done, s.dead, s.cancelled]).collect(),
+        counted: cost.searches,
+        sessions,
+        waiting,
+    }
+}
+
+fn expected(ledger: &model::Ledger) -> Seen {
+    let begun = ledger.stages.iter().enumerate().filter(|(_, stage)| !matches!(stage, model::Stage::Planned(_)));
+    let stage = |number: Id| {
+        let mut n = [0; 5];
+        for unit in ledger.units.iter().filter(|unit| unit.stage == number) {
+            let place = match unit.state {
+                UnitState::Ready => 0,
+                UnitState::Leased { .. } => 1,
+                UnitState::Done => 2,
+                UnitState::Dead => 3,
+                UnitState::Cancelled => 4,
+            };
+            n[place] += 1;
+        }
+        n
+    };
+    let solved = |side| ledger.problems.iter().filter(|s| matches!(s, Standing::Solved(s, _) if *s == side)).count();
+    let (proved, disproved) = (solved(Side::Statement) as u64, solved(Side::Negation) as u64);
+    let waiting = ledger.candidates.iter().filter(|candidate| ledger.waits_for_verdict(&RULES, candidate));
+    Seen {
+        state: ledger.state,
+        problems: [PROBLEMS as u64 - proved - disproved, proved, disproved],
+        stages: begun.map(|(number, _)| stage(number)).collect(),
+        counted: ledger.results.values().filter(|(_, is_counted)| *is_counted).count() as u64,
+        sessions: ledger.sessions.iter().filter(|session| !session.is_over).count() as u64,
+        waiting: waiting.count() as u64,
+    }
+}
+
+fn runtime() -> &'static tokio::runtime::Runtime {
+    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap())
+}
+
+fn histories<D: Database>(cases: u32) {
+    if runtime().block_on(fresh(D::KIND)).is_none() {
         return;
     }
-    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
-    let outcome = runner.run(&moves(), |moves| {
-        runtime.block_on(async {
-            let fresh = fresh(kind).await.unwrap();
-            let mut world = World::new(fresh.ledger.clone()).await;
-            for one in &moves {
-                world.happen(one).await;
-            }
-            world.end().await;
-        });
+    let cases = if std::env::var_os("STEPWISE_EXHAUSTIVE").is_some() { 20 * cases } else { cases };
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
+    let mut runner = TestRunner::new(config.clone());
+    let outcome = runner.run(&Histories::sequential_strategy(1..80), |(meant, moves, seen)| {
+        On::<D>::test_sequential(config.clone(), meant, moves, seen);
         Ok(())
     });
-    outcome.unwrap();
+    match outcome {
+        Ok(()) => {}
+        Err(TestError::Fail(reason, (_, moves, _))) => panic!("{reason}, after {moves:#?}"),
+        Err(error) => panic!("{error}"),
+    }
 }
 
 #[test]
-fn what_must_hold_holds_through_random_histories_on_sqlite() {
-    histories(Kind::Sqlite, 64);
+fn sqlite_answers_as_the_model_does() {
+    histories::<Sqlite>(48);
 }
 
 #[test]
-fn what_must_hold_holds_through_random_histories_on_postgresql() {
-    histories(Kind::Postgres, 24);
+fn postgresql_answers_as_the_model_does() {
+    histories::<Postgres>(24);
 }

@@ -93,8 +93,7 @@ fn frozen_stays(rules: &Rules, ledger: &Ledger) -> bool {
         let is_at_rest = |unit: &Unit| !matches!(unit.state, UnitState::Ready | UnitState::Leased { .. });
         let came_of_it = |id: Id, proof| counted.iter().any(|c| c.0 == id && c.2 == Came::Proof(proof));
         let is_judged = ledger.candidates.iter().all(|candidate| {
-            let waits = matches!(candidate.state, CandidateState::Waiting | CandidateState::Checking(_));
-            !(waits && ledger.is_news(rules, candidate) && came_of_it(candidate.unit, candidate.proof))
+            !(ledger.waits_for_verdict(rules, candidate) && came_of_it(candidate.unit, candidate.proof))
         });
         *counted == ledger.counted(number)
             && ledger.units.iter().filter(|unit| of_it(unit)).all(is_at_rest)

@@ -157,17 +157,17 @@ impl Ledger {
     }
 
     /// Whether a proof says what is not known: of a solved problem only one of the contrary does.
-    pub(crate) fn is_news(&self, rules: &Rules, candidate: &Candidate) -> bool {
+    fn is_news(&self, rules: &Rules, candidate: &Candidate) -> bool {
         match self.problems[candidate.problem] {
             Standing::Open => true,
             Standing::Solved(side, _) => side != candidate.side && !rules.has(Fault::OneProofIsEnough),
         }
     }
 
-    /// Whether any proof waits that says what is not known.
-    pub(crate) fn waits(&self, rules: &Rules) -> bool {
-        let is_open = |c: &Candidate| matches!(c.state, CandidateState::Waiting | CandidateState::Checking(_));
-        self.candidates.iter().any(|candidate| is_open(candidate) && self.is_news(rules, candidate))
+    /// Whether a proof waits for its verdict, which would say what is not known.
+    pub(crate) fn waits_for_verdict(&self, rules: &Rules, candidate: &Candidate) -> bool {
+        let is_open = matches!(candidate.state, CandidateState::Waiting | CandidateState::Checking(_));
+        is_open && self.is_news(rules, candidate)
     }
 
     pub(crate) fn next_candidate(&mut self, rules: &Rules) -> Option<Id> {
@@ -258,7 +258,8 @@ impl Ledger {
             return Advanced::Working;
         }
         let is_under_way = has(&|unit| holder(unit).is_some()) && !rules.has(Fault::FreezesUnderSearches);
-        if is_under_way || (self.waits(rules) && !rules.has(Fault::FreezesUnderProofs)) {
+        let waits = self.candidates.iter().any(|candidate| self.waits_for_verdict(rules, candidate));
+        if is_under_way || (waits && !rules.has(Fault::FreezesUnderProofs)) {
             return Advanced::Draining;
         }
         for unit in self.units.iter_mut().filter(|unit| unit.stage == number && unit.state == UnitState::Ready) {
