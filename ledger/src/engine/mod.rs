@@ -2,7 +2,8 @@
 //!
 //! Statements are written once, in what SQLite and PostgreSQL share. `{now}` in them is the database's clock in
 //! milliseconds, `{lock}` skips the rows that another transaction works on, and `{hold}` waits for them (`{hold s}` for
-//! those of the table `s` alone); in SQLite only one transaction writes, so that there is nothing to skip or to wait for.
+//! those of the table `s` alone), but lets others refer to them; in SQLite only one transaction writes, so that there is
+//! nothing to skip or to wait for.
 
 mod postgres;
 mod row;
@@ -101,12 +102,14 @@ impl<'c> Transaction<'c> {
     fn spell(&self, statement: &str) -> String {
         let (now, lock, hold) = match self.connection {
             Connection::Sqlite(_) => ("CAST(unixepoch('subsec') * 1000 AS INTEGER)", "", ""),
-            Connection::Postgres(_) => {
-                ("CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)", "FOR UPDATE SKIP LOCKED", "FOR UPDATE")
-            }
+            Connection::Postgres(_) => (
+                "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+                "FOR UPDATE SKIP LOCKED",
+                "FOR NO KEY UPDATE",
+            ),
         };
         let now = if self.ahead_ms == 0 { now.to_owned() } else { format!("({now} + {})", self.ahead_ms) };
-        let hold_session = if hold.is_empty() { "" } else { "FOR UPDATE OF s" };
+        let hold_session = if hold.is_empty() { "" } else { "FOR NO KEY UPDATE OF s" };
         let statement = statement.replace("{now}", &now).replace("{lock}", lock);
         statement.replace("{hold}", hold).replace("{hold s}", hold_session)
     }

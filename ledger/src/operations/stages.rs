@@ -44,21 +44,21 @@ impl Operation for Advance {
             return Ok(Advanced::Done);
         };
         let number = stage.count(0)?;
-        // What broke down too often waits for another account only while there is one.
-        let is_ready = format!(
-            "state = 'ready' AND (crashes < {ELSEWHERE} OR EXISTS (SELECT 1 FROM session s WHERE s.is_over = 0
-             AND s.account <> unit.crashed_by))"
-        );
-        let is_ready = any(ledger, number, &is_ready).await?;
         let is_closing = state == State::Finishing;
-        if is_ready && !is_closing {
-            // A refused proof opens its search again.
-            set_stage(ledger, number, StageState::Open).await?;
-            return Ok(Advanced::Working);
+        let mut busy = under_way(ledger, number, is_closing).await?;
+        if busy.is_none() {
+            // On PostgreSQL a search may have gone back, or out, between two looks. Now none moves any more.
+            ledger.rows(HOLD, &[number.into()]).await?;
+            busy = under_way(ledger, number, is_closing).await?;
         }
-        if any(ledger, number, "state = 'leased'").await? || waiting(ledger).await?.0 > 0 {
-            set_stage(ledger, number, StageState::Draining).await?;
-            return Ok(Advanced::Draining);
+        match busy {
+            // A refused proof opens its search again.
+            Some(Advanced::Working) => set_stage(ledger, number, StageState::Open).await?,
+            Some(_) => set_stage(ledger, number, StageState::Draining).await?,
+            None => {}
+        }
+        if let Some(busy) = busy {
+            return Ok(busy);
         }
         freeze(ledger, number).await?;
         if !is_closing && let Some(name) = open_next(ledger, seed).await? {
@@ -67,6 +67,28 @@ impl Operation for Advance {
         set_state(ledger, State::Done, "").await?;
         Ok(Advanced::Done)
     }
+}
+
+/// Keeps the searches of a stage that could move from doing so, while the transaction lasts; only a verdict opens one that
+/// is done, and verdicts hold the campaign.
+const HOLD: &str = "SELECT id FROM unit WHERE stage = $1 AND state IN ('ready', 'leased') {hold}";
+
+/// What keeps a stage from being frozen: searches to give out, or some that are under way, or their proofs.
+async fn under_way(
+    ledger: &mut Transaction<'_>,
+    number: u64,
+    is_closing: bool,
+) -> Result<Option<Advanced>, LedgerError> {
+    // What broke down too often waits for another account only while there is one.
+    let is_ready = format!(
+        "state = 'ready' AND (crashes < {ELSEWHERE} OR EXISTS (SELECT 1 FROM session s WHERE s.is_over = 0
+         AND s.account <> unit.crashed_by))"
+    );
+    if !is_closing && any(ledger, number, &is_ready).await? {
+        return Ok(Some(Advanced::Working));
+    }
+    let drains = any(ledger, number, "state = 'leased'").await? || waiting(ledger).await?.0 > 0;
+    Ok(drains.then_some(Advanced::Draining))
 }
 
 /// Whether any unit of a stage is so.

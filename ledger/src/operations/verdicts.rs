@@ -48,7 +48,8 @@ pub(super) async fn waiting(ledger: &mut Transaction<'_>) -> Result<(u64, u64), 
         )
         .await?
         .ok_or(LedgerError::Unknown("proof"))?;
-    Ok((row.count(0)?, row.count(1)?))
+    // A clock that was set back makes what has just come later than now.
+    Ok((row.count(0)?, u64::try_from(row.int(1)?).unwrap_or(0)))
 }
 
 /// Takes the proof that has waited longest, for as long as a verifier may take.
@@ -60,34 +61,38 @@ impl Operation for NextCandidate {
     type Output = Option<Candidate>;
 
     async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Option<Candidate>, LedgerError> {
-        let chosen = ledger
-            .row(
-                &format!(
-                    "SELECT c.id, c.problem, p.name, p.theorem, c.side, c.proof
-                     FROM candidate c JOIN problem p ON p.id = c.problem
-                     WHERE c.state = 'waiting' AND {IS_NEWS} ORDER BY c.received, c.id LIMIT 1"
-                ),
-                &[],
-            )
-            .await?;
-        let Some(row) = chosen else { return Ok(None) };
-        let candidate = Candidate {
-            id: row.count(0)?,
-            problem: row.count(1)?,
-            name: row.text(2)?.to_owned(),
-            theorem: of_json(row.text(3)?)?,
-            side: value(row.text(4)?)?,
-            proof: of_json(row.text(5)?)?,
-        };
-        let n = ledger
-            .run(
-                "UPDATE candidate SET state = 'checking', tries = tries + 1, checked_until = {now} + $2
-                 WHERE id = $1 AND state = 'waiting'",
-                &[candidate.id.into(), self.0.check_ms.into()],
-            )
-            .await?;
-        // Another verifier was faster.
-        Ok((n > 0).then_some(candidate))
+        loop {
+            let chosen = ledger
+                .row(
+                    &format!(
+                        "SELECT c.id, c.problem, p.name, p.theorem, c.side, c.proof
+                         FROM candidate c JOIN problem p ON p.id = c.problem
+                         WHERE c.state = 'waiting' AND {IS_NEWS} ORDER BY c.received, c.id LIMIT 1"
+                    ),
+                    &[],
+                )
+                .await?;
+            let Some(row) = chosen else { return Ok(None) };
+            let candidate = Candidate {
+                id: row.count(0)?,
+                problem: row.count(1)?,
+                name: row.text(2)?.to_owned(),
+                theorem: of_json(row.text(3)?)?,
+                side: value(row.text(4)?)?,
+                proof: of_json(row.text(5)?)?,
+            };
+            let n = ledger
+                .run(
+                    "UPDATE candidate SET state = 'checking', tries = tries + 1, checked_until = {now} + $2
+                     WHERE id = $1 AND state = 'waiting'",
+                    &[candidate.id.into(), self.0.check_ms.into()],
+                )
+                .await?;
+            // Unless another verifier was faster: then the next one.
+            if n > 0 {
+                return Ok(Some(candidate));
+            }
+        }
     }
 }
 
@@ -120,6 +125,8 @@ impl Operation for Judge {
 
     async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Judged, LedgerError> {
         let id = self.candidate;
+        // Verdicts come one after the other, and none while a stage is frozen or opened: they open searches and end them.
+        ledger.row("SELECT id FROM campaign WHERE id = 1 {hold}", &[]).await?;
         let row = ledger
             .row(
                 "SELECT problem, side, unit, account, state, tries, proof_sha FROM candidate WHERE id = $1 {hold}",

@@ -38,6 +38,7 @@ pub(crate) async fn fresh(kind: Kind) -> Option<Fresh> {
 
 /// A PostgreSQL that this process started, which stops when the process does.
 struct Server {
+    programs: PathBuf,
     folder: PathBuf,
     n_databases: AtomicU32,
 }
@@ -52,6 +53,25 @@ impl Server {
         assert!(create.status().unwrap().success(), "the database cannot be made");
         format!("postgres:///{name}?host={}&user=postgres", self.folder.display())
     }
+
+    /// What starts and stops it.
+    fn control(&self) -> Command {
+        let options = format!("-c listen_addresses= -c unix_socket_directories={} -c fsync=off", self.folder.display());
+        let mut control = as_postgres(self.programs.join("pg_ctl"));
+        control.args(["--silent", "--wait", "--options", &options, "--log"]).arg(self.folder.join("log"));
+        control.arg("--pgdata").arg(self.folder.join("data")).stdout(Stdio::null());
+        control
+    }
+}
+
+/// Kills PostgreSQL in the middle of whatever it does, and starts it again.
+#[allow(dead_code, reason = "not every test kills it")]
+pub(crate) fn kill_postgres() {
+    let server = server().unwrap();
+    assert!(
+        server.control().args(["--mode=immediate", "restart"]).status().unwrap().success(),
+        "it does not come back"
+    );
 }
 
 fn server() -> Option<&'static Server> {
@@ -62,7 +82,7 @@ fn server() -> Option<&'static Server> {
             if found.is_none() {
                 eprintln!("not tested on PostgreSQL, which is not installed: `apt install postgresql-15` on Debian");
             }
-            found.map(|programs| start(&programs))
+            found.map(start)
         })
         .as_ref()
 }
@@ -76,7 +96,7 @@ fn programs() -> Option<PathBuf> {
 }
 
 #[expect(clippy::zombie_processes, reason = "the last child is to outlive this process")]
-fn start(programs: &Path) -> Server {
+fn start(programs: PathBuf) -> Server {
     // The server runs as another user where the tests run as root, and sockets have short paths.
     let folder = PathBuf::from(format!("/tmp/stepwise-ledger-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
@@ -88,21 +108,18 @@ fn start(programs: &Path) -> Server {
     let mut init = as_postgres(programs.join("initdb"));
     init.args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--pgdata"]).arg(&data);
     assert!(init.stdout(Stdio::null()).status().unwrap().success(), "initdb failed");
-    let options = format!("-c listen_addresses= -c unix_socket_directories={} -c fsync=off", folder.display());
-    let mut start = as_postgres(programs.join("pg_ctl"));
-    start.args(["--silent", "--wait", "--options", &options, "--log"]).arg(folder.join("log"));
-    start.arg("--pgdata").arg(&data).arg("start").stdout(Stdio::null());
-    assert!(start.status().unwrap().success(), "PostgreSQL does not start");
+    let server = Server { programs, folder, n_databases: AtomicU32::new(0) };
+    assert!(server.control().arg("start").status().unwrap().success(), "PostgreSQL does not start");
     // Statics are not dropped: a child that outlives this process stops the server.
     let stop = format!(
         "while test -d /proc/{}; do sleep 0.2; done; {} --silent --mode=immediate --pgdata {} stop; rm -rf {}",
         std::process::id(),
-        programs.join("pg_ctl").display(),
+        server.programs.join("pg_ctl").display(),
         data.display(),
-        folder.display(),
+        server.folder.display(),
     );
     as_postgres("/bin/sh").args(["-c", &stop]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    Server { folder, n_databases: AtomicU32::new(0) }
+    server
 }
 
 fn as_postgres(program: impl AsRef<Path>) -> Command {
