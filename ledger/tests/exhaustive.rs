@@ -381,8 +381,8 @@ fn finds(property: &'static str, fault: Fault, bounds: Bounds) {
 
 #[test]
 fn what_must_hold_holds_whoever_is_killed_and_whatever_the_network_repeats() {
-    let bounds = Bounds { stages: vec![BOTH.to_vec()], ticks: 2, kills: 1, ..Bounds::default() };
-    let large = Bounds { claims: 3, verifiers: 2, ..bounds.clone() };
+    let bounds = Bounds { stages: vec![BOTH.to_vec()], ticks: 1, kills: 1, ..Bounds::default() };
+    let large = Bounds { ticks: 2, ..bounds.clone() };
     check(
         "kills",
         bounds,
@@ -403,8 +403,8 @@ fn what_must_hold_holds_though_searches_are_given_back_and_beats_come_late() {
 
 #[test]
 fn what_must_hold_holds_of_searches_that_break_down() {
-    let bounds = Bounds { crashes: 3, claims: 3, ticks: 1, ..Bounds::default() };
-    let large = Bounds { kills: 1, ..bounds.clone() };
+    let bounds = Bounds { crashes: 3, claims: 3, ..Bounds::default() };
+    let large = Bounds { ticks: 1, ..bounds.clone() };
     check("crashes", bounds, large, &[("a search is dead", |w| w.ledger.units[0].state == UnitState::Dead)]);
     let bounds = Bounds { crashes: 3, claims: 3, workers: vec![0, 0], ..Bounds::default() };
     let large = Bounds { ticks: 1, kills: 1, ..bounds.clone() };
@@ -456,10 +456,10 @@ fn what_must_hold_holds_of_three_workers_at_two_problems() {
         provable: vec![(0, Side::Statement), (1, Side::Negation)],
         bundle: 2,
         claims: 1,
-        ticks: 1,
+        lies: 1,
         ..Bounds::default()
     };
-    let large = Bounds { claims: 2, kills: 1, ..bounds.clone() };
+    let large = Bounds { lies: 0, ticks: 1, ..bounds.clone() };
     check(
         "three workers",
         bounds,

@@ -7,6 +7,7 @@ use stepwise_core::wire::campaign::{self, Bundle, Lease, State};
 
 use super::accounts::Trust;
 use super::sessions::Timing;
+use crate::engine::Row;
 use crate::words::{of_json, value};
 use crate::{LedgerError, Operation, Transaction};
 
@@ -45,59 +46,60 @@ impl Operation for Claim {
 
     async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Granted, LedgerError> {
         let campaign::Claim { session, claim, .. } = &self.claim;
+        // A claim is known however old it is: a message may arrive once more after others that were sent later.
         let row = ledger
             .row(
-                "SELECT EXISTS (SELECT 1 FROM lease l WHERE l.session = s.id AND l.claim = $3), s.cores, a.trust,
-                   c.state, c.reason
-                 FROM session s JOIN account a ON a.id = s.account JOIN campaign c ON c.id = 1
-                 WHERE s.id = $1 AND s.account = $2 AND s.is_over = 0 {hold s}",
+                "UPDATE session SET seen = {now} WHERE id = $1 AND account = $2 AND is_over = 0
+                 RETURNING EXISTS (SELECT 1 FROM lease l WHERE l.session = session.id AND l.claim = $3), cores,
+                   (SELECT trust FROM account a WHERE a.id = session.account),
+                   (SELECT state FROM campaign), (SELECT reason FROM campaign)",
                 &[(*session).into(), self.account.into(), claim.into()],
             )
             .await?;
         let row = row.ok_or(LedgerError::Unknown("session"))?;
-        // However old: a message may arrive once more after others that were sent later.
-        let is_known = row.is(0)?;
-        if !is_known {
-            let state: State = value(row.text(3)?)?;
-            if state != State::Running {
-                return Ok(Granted::Closed(state, row.text(4)?.to_owned()));
-            }
-            let at_most = self.at_most(ledger, value(row.text(2)?)?, row.count(1)?).await?;
-            let n = ledger
-                .run(
-                    "WITH chosen AS MATERIALIZED (
-                       SELECT id FROM unit WHERE state = 'ready' AND not_before <= {now}
-                       AND (crashes < $6 OR crashed_by <> $1) ORDER BY priority, id LIMIT $2 {lock}
-                     )
-                     UPDATE unit SET state = 'leased', attempt = attempt + 1, session = $3, claim = $4,
-                       lease_ends = {now} + $5
-                     FROM chosen WHERE unit.id = chosen.id",
-                    &[
-                        self.account.into(),
-                        at_most.into(),
-                        (*session).into(),
-                        claim.into(),
-                        self.timing.lease_ms.into(),
-                        ELSEWHERE.into(),
-                    ],
-                )
-                .await?;
-            if n == 0 {
-                return Ok(Granted::Nothing);
-            }
-            ledger
-                .run(
-                    "INSERT INTO lease (unit, attempt, session, claim, given)
-                     SELECT id, attempt, session, claim, {now} FROM unit
-                     WHERE session = $1 AND claim = $2 AND state = 'leased'",
-                    &[(*session).into(), claim.into()],
-                )
-                .await?;
-            ledger
-                .run("UPDATE session SET seen = {now}, doing = 'working' WHERE id = $1", &[(*session).into()])
-                .await?;
+        if row.is(0)? {
+            let held = format!("SELECT {LEASE} FROM unit WHERE session = $1 AND claim = $2 AND state = 'leased'");
+            return bundle(ledger.rows(&held, &[(*session).into(), claim.into()]).await?).map(Granted::Bundle);
         }
-        bundle(ledger, *session, claim).await.map(Granted::Bundle)
+        let state: State = value(row.text(3)?)?;
+        if state != State::Running {
+            return Ok(Granted::Closed(state, row.text(4)?.to_owned()));
+        }
+        let at_most = self.at_most(ledger, value(row.text(2)?)?, row.count(1)?).await?;
+        let take = format!(
+            "WITH chosen AS MATERIALIZED (
+               SELECT id FROM unit WHERE state = 'ready' AND not_before <= {{now}}
+               AND (crashes < $6 OR crashed_by <> $1) ORDER BY priority, id LIMIT $2 {{lock}}
+             )
+             UPDATE unit SET state = 'leased', attempt = attempt + 1, session = $3, claim = $4,
+               lease_ends = {{now}} + $5
+             FROM chosen WHERE unit.id = chosen.id RETURNING {LEASE}"
+        );
+        let taken = ledger
+            .rows(
+                &take,
+                &[
+                    self.account.into(),
+                    at_most.into(),
+                    (*session).into(),
+                    claim.into(),
+                    self.timing.lease_ms.into(),
+                    ELSEWHERE.into(),
+                ],
+            )
+            .await?;
+        if taken.is_empty() {
+            return Ok(Granted::Nothing);
+        }
+        ledger
+            .run(
+                "INSERT INTO lease (unit, attempt, session, claim, given)
+                 SELECT id, attempt, session, claim, {now} FROM unit
+                 WHERE session = $1 AND claim = $2 AND state = 'leased'",
+                &[(*session).into(), claim.into()],
+            )
+            .await?;
+        bundle(taken).map(Granted::Bundle)
     }
 }
 
@@ -117,18 +119,17 @@ impl Claim {
     }
 }
 
-/// What a session holds under a claim.
-async fn bundle(ledger: &mut Transaction<'_>, session: u64, claim: &str) -> Result<Bundle, LedgerError> {
-    let rows = ledger
-        .rows(
-            "SELECT u.id, u.attempt, u.problem, u.side, u.seed, s.recipe, u.lease_ends - {now}, p.theorem,
-               p.statement_sha, r.body
-             FROM unit u JOIN stage s ON s.number = u.stage JOIN problem p ON p.id = u.problem
-             JOIN recipe r ON r.sha = s.recipe
-             WHERE u.session = $1 AND u.claim = $2 AND u.state = 'leased' ORDER BY u.priority, u.id",
-            &[session.into(), claim.into()],
-        )
-        .await?;
+/// What a donor is told of a unit, as [`bundle`] reads it. The tables beside it are asked one value at a time, because a
+/// statement that changes rows may give only those.
+const LEASE: &str = "unit.id, unit.attempt, unit.problem, unit.side, unit.seed,
+    (SELECT recipe FROM stage WHERE number = unit.stage), unit.lease_ends - {now},
+    (SELECT theorem FROM problem WHERE problem.id = unit.problem),
+    (SELECT statement_sha FROM problem WHERE problem.id = unit.problem),
+    (SELECT body FROM recipe JOIN stage ON stage.recipe = recipe.sha WHERE stage.number = unit.stage), unit.priority";
+
+/// The searches of these rows, in the order in which they are to be done.
+fn bundle(mut rows: Vec<Row>) -> Result<Bundle, LedgerError> {
+    rows.sort_by_key(|row| (row.int(10).unwrap_or(0), row.int(0).unwrap_or(0)));
     let mut bundle = Bundle::default();
     for row in rows {
         let lease = Lease {

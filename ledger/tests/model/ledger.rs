@@ -50,6 +50,7 @@ impl Ledger {
         if is_over {
             return Err(UnknownSession);
         }
+        self.sessions[session].quiet = 0;
         let is_known = match rules.has(Fault::OldClaimsAreForgotten) {
             true => last_claim == Some(claim),
             false => self.leases.values().any(|given| given.contains(&(session, claim))),
@@ -75,7 +76,7 @@ impl Ledger {
                 self.leases.entry((id, unit.attempt)).or_default().insert((session, claim));
             }
             let session = &mut self.sessions[session];
-            (session.last_claim, session.quiet, session.n_given) = (Some(claim), 0, session.n_given + 1);
+            (session.last_claim, session.n_given) = (Some(claim), session.n_given + 1);
         }
         let is_held = |unit: &Unit| matches!(unit.state, UnitState::Leased { session: s, claim: c, .. } if (s, c) == (session, claim));
         let held = self.units.iter().enumerate().filter(|(_, unit)| is_held(unit));
