@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use tokio::task::JoinSet;
 
 use super::{Operation, Transaction};
 use crate::LedgerError;
@@ -23,10 +24,16 @@ const TRIES: u32 = 6;
 /// Statements whose plans a connection keeps.
 const STATEMENTS: usize = 256;
 
+/// How often it is looked whether the searches are to be vacuumed, and from how many dead rows on they are.
+const LOOK: Duration = Duration::from_secs(2);
+const DEAD_ROWS: i64 = 5_000;
+
 /// A ledger on a server.
 pub(crate) struct Postgres {
     pool: PgPool,
     ahead_ms: Arc<AtomicI64>,
+    /// Ends with it.
+    _cleaner: JoinSet<()>,
 }
 
 impl Postgres {
@@ -42,7 +49,9 @@ impl Postgres {
         crate::migrations::run(&sqlx::migrate!("migrations/postgres"), &mut connection).await?;
         let pool =
             PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE).connect_lazy_with(options);
-        Ok(Self { pool, ahead_ms })
+        let mut cleaner = JoinSet::new();
+        cleaner.spawn(clean(pool.clone()));
+        Ok(Self { pool, ahead_ms, _cleaner: cleaner })
     }
 
     pub(crate) async fn run<O: Operation>(&self, operation: O) -> Result<O::Output, LedgerError> {
@@ -62,6 +71,20 @@ impl Postgres {
         let output = operation.run(&mut Transaction::postgres(&mut transaction, ahead_ms)).await?;
         transaction.commit().await?;
         Ok(output)
+    }
+}
+
+/// Vacuums the searches while many are given out: a claim walks over those that were given out before it, for which the
+/// database's own cleaner comes once a minute. What fails here is no harm, and is tried again.
+async fn clean(pool: PgPool) {
+    let dead = "SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'unit' AND schemaname = current_schema";
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let dead: sqlx::Result<Option<i64>> = sqlx::query_scalar(dead).fetch_optional(&pool).await;
+        if matches!(dead, Ok(Some(n)) if n >= DEAD_ROWS) {
+            // Another coordinator may be at it.
+            let _ = sqlx::query("VACUUM (SKIP_LOCKED, TRUNCATE FALSE) unit").execute(&pool).await;
+        }
     }
 }
 
