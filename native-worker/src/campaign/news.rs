@@ -19,6 +19,7 @@ fn text(kind: &str, body: &Value) -> String {
         "created" => format!("The campaign was made, with {}", count(n("problems"), "problem")),
         "opened" => format!("{} is open: {} to do", capitalised(named("name")), searches(n("searches"))),
         "frozen" => format!("Stage {} has ended, with {}", number("stage"), count(n("results"), "result")),
+        "round" => format!("Round {} has ended", number("round")),
         "state" => state(named("state"), named("reason")),
         "joined" if named("name").is_empty() => format!("Account {} joined", number("account")),
         "joined" => format!("{} joined, as account {}", named("name"), number("account")),
@@ -66,6 +67,7 @@ mod tests {
         check("created", json!({ "problems": 1 }), "The campaign was made, with 1 problem");
         check("opened", json!({ "stage": 2, "name": "stage 2", "searches": 8 }), "Stage 2 is open: 8 searches to do");
         check("frozen", json!({ "stage": 1, "results": 8, "sha256": "x" }), "Stage 1 has ended, with 8 results");
+        check("round", json!({ "round": 3 }), "Round 3 has ended");
         check("state", json!({ "state": "paused", "reason": "" }), "The operator paused the campaign");
         check("state", json!({ "state": "halted", "reason": "why" }), "The campaign is halted: why");
         check("joined", json!({ "account": 3, "name": "ada" }), "ada joined, as account 3");
