@@ -35,6 +35,9 @@ pub fn spoken_counts(overview: &Overview) -> String {
     format!("{} proved, {} disproved, {} open", problems.proved, problems.disproved, problems.open)
 }
 
+/// Searches of an effort that ended in one way.
+type Count = fn(&Effort) -> u64;
+
 /// Problems by standing and searches by how they ended: ever, in 7 days, in 24 hours.
 #[must_use]
 pub fn counts(overview: &Overview) -> String {
@@ -51,7 +54,7 @@ pub fn counts(overview: &Overview) -> String {
     let none = || Cell::Number("–".to_owned());
     table.row(["open".into(), problems.open.into(), none(), none()]);
     table.group("Searches", 4);
-    let rows: [(&str, fn(&Effort) -> u64); 7] = [
+    let rows: [(&str, Count); 7] = [
         ("with a proof", |effort| effort.proofs),
         ("exhausted", |effort| effort.exhausted),
         ("out of budget", |effort| effort.out_of_budget),
