@@ -177,7 +177,7 @@ mod tests {
             searches: 4,
             cpu_ms: 12_034,
         };
-        assert_eq!(csv_of_problem(&row), "3,c3,disproved,2026-11-30T08:53:20Z,4,12.034\r\n");
+        assert_eq!(csv_of_problem(&row), "3,c3,disproved,2026-11-30T00:53:20Z,4,12.034\r\n");
         let open = ProblemRow { standing: Standing::Open, solved_ms: None, ..row };
         assert_eq!(csv_of_problem(&open), "3,c3,open,,4,12.034\r\n");
     }
