@@ -71,6 +71,10 @@ mod system {
     /// The newest Landlock that this code knows; on an older one less is handled.
     const KNOWN: ABI = ABI::V6;
 
+    /// Which pages of its memory this process has changed: what runs Lean asks for it, so that an instance's memory is made
+    /// as it was without copying all of it.
+    const OWN_PAGES: &str = "/proc/self/pagemap";
+
     /// System calls that lead out of a process that has its files already.
     const OUTWARD: [libc::c_long; 24] = [
         libc::SYS_socket,
@@ -119,6 +123,7 @@ mod system {
             .handle_access(AccessNet::from_all(KNOWN))?
             .scope(Scope::from_all(KNOWN))?
             .create()?;
+        let readable = readable.iter().copied().chain([Path::new(OWN_PAGES)]);
         Ok(ruleset.add_rules(path_beneath_rules(readable, reading))?.restrict_self()?.ruleset)
     }
 
