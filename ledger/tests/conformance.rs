@@ -17,7 +17,7 @@ use stepwise_ledger::operations::{
     Abandon, Advance, Advanced, Authenticate, Beat, Block, Candidate, Claim, Close, Conclude, Create, Employ, Employed,
     Enrol, FinishRound, Granted, HandIn, Invite, Join, Judge, Judged, NewProblem, NewSearch, NewStage, NextCandidate,
     Purpose, ReadEvents, ReadOverview, ReadProofs, ReadRemains, ReadRounds, ReadSessions, ReadStages, ReadStatements,
-    Reap, Seed, SetState, Timing, Trust,
+    Reap, Rerank, Seed, SetState, Timing, Trust, Unblock,
 };
 use stepwise_ledger::{Ledger, LedgerError, hash_of};
 
@@ -59,6 +59,7 @@ on_both! {
     nobody_hands_in_what_is_not_theirs
     results_that_are_sent_again_count_once
     what_a_lost_session_held_goes_to_others
+    what_the_operator_wants_first_is_searched_first
     what_is_given_back_is_there_at_once
 }
 
@@ -504,6 +505,11 @@ async fn liars_are_blocked_and_told_why(fresh: Fresh) {
     assert!(account.blocked.unwrap().starts_with("5 proofs from your machines were refused"));
     let overview = ledger.read(ReadOverview).await.unwrap();
     assert_eq!((overview.stages[0].ready, overview.sessions), (9, 0));
+    // It gets another chance, and answers for what it does from then on.
+    ledger.run(Unblock { account: donor }).await.unwrap();
+    assert!(matches!(ledger.run(Unblock { account: donor }).await, Err(LedgerError::Refused(_))));
+    let two = session(ledger, donor).await;
+    assert_eq!(bundle(ledger, two, "again", 1).await.leases.len(), 1);
     let unknown = ledger.run(Block { account: 99, message: String::new() }).await;
     assert!(matches!(unknown, Err(LedgerError::Unknown("account"))));
 }
@@ -637,4 +643,24 @@ async fn a_round_is_searched_by_the_campaigns_own_machine_and_frozen(fresh: Fres
         assert_eq!(written, serde_json::json!({ "solved": 1 }));
     }
     assert_eq!(ledger.run(ReadRounds).await.unwrap(), [(1, serde_json::json!({ "solved": 1 }))]);
+}
+
+async fn what_the_operator_wants_first_is_searched_first(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 5, &[("quick", &[Side::Statement, Side::Negation]), ("long", &[Side::Statement])]).await;
+    let operator = account(ledger, 1).await;
+    let one = session(ledger, operator).await;
+    let names = |names: &[&str]| Rerank { names: names.iter().map(|name| (*name).to_owned()).collect() };
+    assert_eq!(ledger.run(names(&["p4", "p2", "p4"])).await.unwrap(), 4);
+    assert!(matches!(ledger.run(names(&["p1", "p9"])).await, Err(LedgerError::Refused(_))), "nothing of it stays");
+    let leases = bundle(ledger, one, "first", 6).await.leases;
+    let order: Vec<(u64, Side)> = leases.iter().map(|lease| (lease.problem, lease.side)).collect();
+    let (statement, negation) = (Side::Statement, Side::Negation);
+    assert_eq!(order[..4], [(4, statement), (4, negation), (2, statement), (2, negation)]);
+    assert_eq!(order[4..], [(1, statement), (3, statement)]);
+    // Nothing is before others any more: what comes back has its old place.
+    assert_eq!(ledger.run(names(&[])).await.unwrap(), 4);
+    let leases = bundle(ledger, one, "second", 9).await.leases;
+    let order: Vec<(u64, Side)> = leases.iter().map(|lease| (lease.problem, lease.side)).collect();
+    assert_eq!(order, [(5, statement), (1, negation), (3, negation), (5, negation)]);
 }

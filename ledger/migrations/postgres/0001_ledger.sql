@@ -55,6 +55,8 @@ CREATE TABLE problem (
   standing TEXT NOT NULL DEFAULT 'open',
   solved BIGINT NOT NULL DEFAULT 0,
   candidate BIGINT NOT NULL DEFAULT 0,
+  -- Those with the smallest are searched first; this is everybody's whom the operator did not put before others.
+  rank BIGINT NOT NULL DEFAULT 1000000,
   UNIQUE (split, name)
 );
 

@@ -161,6 +161,31 @@ pub(super) async fn block(ledger: &mut Transaction<'_>, account: u64, message: &
     note(ledger, "blocked", &serde_json::json!({ "account": account, "message": message })).await
 }
 
+/// Lets a blocked account work again; what it did wrong before counts no more.
+#[derive(Clone, Debug)]
+pub struct Unblock {
+    pub account: u64,
+}
+
+#[async_trait]
+impl Operation for Unblock {
+    type Output = ();
+
+    async fn run(&self, ledger: &mut Transaction<'_>) -> Result<(), LedgerError> {
+        let row = ledger.row("SELECT state FROM account WHERE id = $1 {hold}", &[self.account.into()]).await?;
+        if row.ok_or(LedgerError::Unknown("account"))?.text(0)? != "blocked" {
+            return Err(LedgerError::Refused("the account is not blocked".to_owned()));
+        }
+        ledger
+            .run(
+                "UPDATE account SET state = 'active', message = '', n_invalid = 0 WHERE id = $1",
+                &[self.account.into()],
+            )
+            .await?;
+        note(ledger, "unblocked", &serde_json::json!({ "account": self.account })).await
+    }
+}
+
 /// Makes an account's token worthless; what it holds goes back.
 #[derive(Clone, Debug)]
 pub struct Revoke {

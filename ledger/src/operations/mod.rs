@@ -9,13 +9,14 @@ mod forecast;
 mod overview;
 mod own;
 mod problems;
+mod ranks;
 mod results;
 mod rounds;
 mod sessions;
 mod stages;
 mod verdicts;
 
-pub use self::accounts::{Account, Authenticate, Block, Invite, Join, Revoke, Trust};
+pub use self::accounts::{Account, Authenticate, Block, Invite, Join, Revoke, Trust, Unblock};
 pub use self::campaign::{Create, Manifest, NewProblem, NewStage, ReadManifest, SetState};
 pub use self::claims::{Abandon, Claim, Granted};
 pub use self::curve::ReadCurve;
@@ -24,6 +25,7 @@ pub use self::overview::{
 };
 pub use self::own::{Own, ReadOwn};
 pub use self::problems::{ReadProblem, ReadProblems};
+pub use self::ranks::Rerank;
 pub use self::results::{HandIn, LARGEST_PROOF, is_random_name};
 pub use self::rounds::{
     Close, Conclude, Employ, Employed, FinishRound, NewSearch, Purpose, ReadRemains, ReadRounds, ReadStages,

@@ -10,6 +10,9 @@ use super::verdicts::waiting;
 use crate::words::{of_json, value, word};
 use crate::{LedgerError, Operation, Transaction};
 
+/// What a problem's rank counts for in the priority of its searches: more than which try of which side they are.
+pub(super) const RANK: u64 = 1 << 20;
+
 /// Looks whether the open stage has ended, freezes it then, and opens the next.
 #[derive(Clone, Copy, Debug)]
 pub struct Advance;
@@ -145,8 +148,14 @@ pub(super) async fn open_next(ledger: &mut Transaction<'_>, seed: u64) -> Result
             n_units += ledger
                 .run(
                     "INSERT INTO unit (stage, problem, side, seed, priority)
-                     SELECT $1, id, $2, $3 + id, $4 FROM problem WHERE standing = 'open' ORDER BY id",
-                    &[number.into(), word(side)?.into(), first.into(), (turn * sides.len() as u64 + place).into()],
+                     SELECT $1, id, $2, $3 + id, rank * $5 + $4 FROM problem WHERE standing = 'open' ORDER BY id",
+                    &[
+                        number.into(),
+                        word(side)?.into(),
+                        first.into(),
+                        (turn * sides.len() as u64 + place).into(),
+                        RANK.into(),
+                    ],
                 )
                 .await?;
         }

@@ -24,6 +24,8 @@ fn text(kind: &str, body: &Value) -> String {
         "joined" if named("name").is_empty() => format!("Account {} joined", number("account")),
         "joined" => format!("{} joined, as account {}", named("name"), number("account")),
         "blocked" => format!("Account {} was blocked", number("account")),
+        "unblocked" => format!("Account {} may work again", number("account")),
+        "reranked" => format!("The operator put {} problems before the others", number("problems")),
         "revoked" => format!("The token of account {} was revoked", number("account")),
         "lost" => {
             let (workers, back) = (count(n("sessions"), "worker"), searches(n("units")));

@@ -8,14 +8,14 @@ use stepwise_core::wire::campaign::{Doing, Effort, Overview, Recipe, Side, Stage
 use stepwise_core::wire::log::config_value;
 use stepwise_core::words;
 use stepwise_ledger::operations::{
-    Block, Create, Invite, Join, NewProblem, NewStage, ReadOverview, ReadProofs, ReadSessions, Revoke, SessionView,
-    SetState, Solved, Trust,
+    Block, Create, Invite, Join, NewProblem, NewStage, ReadOverview, ReadProofs, ReadSessions, Rerank, Revoke,
+    SessionView, SetState, Solved, Trust, Unblock,
 };
 use stepwise_ledger::{Ledger, hash_of};
 
 use super::args::{
     CampaignBackupArgs, CampaignBlockArgs, CampaignCommand, CampaignExportArgs, CampaignFolderArgs, CampaignInitArgs,
-    CampaignInviteArgs, CampaignStatusArgs, CampaignTokenArgs,
+    CampaignInviteArgs, CampaignRerankArgs, CampaignStatusArgs, CampaignTokenArgs,
 };
 use super::outcome::Outcome;
 use super::progress::Progress;
@@ -41,6 +41,11 @@ pub(super) async fn run(command: &CampaignCommand, verbose: u8) -> anyhow::Resul
         CampaignCommand::Finish(args) => set(args, State::Finishing).await,
         CampaignCommand::Stop(args) => set(args, State::Done).await,
         CampaignCommand::Block(args) => block(args).await,
+        CampaignCommand::Unblock(args) => {
+            ledger(&args.folder).await?.run(Unblock { account: args.account }).await?;
+            Ok(Outcome::Proved)
+        }
+        CampaignCommand::Rerank(args) => rerank(args).await,
         CampaignCommand::Revoke(args) => {
             ledger(&args.folder).await?.run(Revoke { account: args.account }).await?;
             Ok(Outcome::Proved)
@@ -292,6 +297,14 @@ async fn set(args: &CampaignFolderArgs, state: State) -> anyhow::Result<Outcome>
 async fn block(args: &CampaignBlockArgs) -> anyhow::Result<Outcome> {
     let block = Block { account: args.of.account, message: args.message.clone() };
     ledger(&args.of.folder).await?.run(block).await?;
+    Ok(Outcome::Proved)
+}
+
+async fn rerank(args: &CampaignRerankArgs) -> anyhow::Result<Outcome> {
+    let text = input::read_text(&args.names)?;
+    let names = text.lines().map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let n = ledger(&args.folder).await?.run(Rerank { names }).await?;
+    output::eprint(&format!("{} that wait or are under way have another place", words::count(n as usize, "search")));
     Ok(Outcome::Proved)
 }
 

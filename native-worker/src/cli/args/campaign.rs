@@ -33,6 +33,10 @@ pub enum CampaignCommand {
     Stop(CampaignFolderArgs),
     /// Keep an account from working, and say why
     Block(CampaignBlockArgs),
+    /// Let a blocked account work again
+    Unblock(CampaignAccountArgs),
+    /// Search some problems before the others
+    Rerank(CampaignRerankArgs),
     /// Make an account's token worthless
     Revoke(CampaignAccountArgs),
     /// Copy the ledger while the campaign goes on
@@ -182,6 +186,16 @@ pub struct CampaignBlockArgs {
     /// What its owner is told
     #[arg(long, value_name = "TEXT")]
     pub message: String,
+}
+
+/// `stepwise campaign rerank`.
+#[derive(Debug, Args)]
+pub struct CampaignRerankArgs {
+    #[command(flatten)]
+    pub folder: CampaignFolderArgs,
+    /// A file of problems' names, a line each, the one to search first on the first; an empty one puts none before others
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub names: PathBuf,
 }
 
 /// `stepwise campaign backup`.
