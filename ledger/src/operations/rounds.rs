@@ -8,9 +8,10 @@ use stepwise_core::wire::campaign::{Ending, Enrolment, Receipt, Recipe, SearchRe
 
 use super::accounts::Trust;
 use super::campaign::{keep_recipe, note};
+use super::claims::ELSEWHERE;
 use super::results::HandIn;
 use super::sessions::{Enrol, Timing};
-use super::stages::{any, freeze};
+use super::stages::{HOLD, any, freeze};
 use super::verdicts::Judge;
 use crate::words::{of_json, value, word};
 use crate::{LedgerError, Operation, Transaction};
@@ -223,8 +224,9 @@ impl Operation for Close {
         if value::<StageState>(row.ok_or(LedgerError::Unknown("stage"))?.text(0)?)? == StageState::Frozen {
             return Ok(true);
         }
-        let to_do =
-            format!("(state = 'leased' OR state = 'ready' AND (crashes < 2 OR crashed_by <> {}))", self.account);
+        ledger.rows(HOLD, &[self.stage.into()]).await?;
+        let is_own = format!("crashes < {ELSEWHERE} OR crashed_by <> {}", self.account);
+        let to_do = format!("(state = 'leased' OR state = 'ready' AND ({is_own}))");
         if any(ledger, self.stage, &to_do).await? {
             return Ok(false);
         }

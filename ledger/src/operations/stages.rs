@@ -74,7 +74,7 @@ impl Operation for Advance {
 
 /// Keeps the searches of a stage that could move from doing so, while the transaction lasts; only a verdict opens one that
 /// is done, and verdicts hold the campaign.
-const HOLD: &str = "SELECT id FROM unit WHERE stage = $1 AND state IN ('ready', 'leased') {hold}";
+pub(super) const HOLD: &str = "SELECT id FROM unit WHERE stage = $1 AND state IN ('ready', 'leased') {hold}";
 
 /// What keeps a stage from being frozen: searches to give out, or some that are under way, or their proofs.
 async fn under_way(

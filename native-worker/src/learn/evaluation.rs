@@ -11,8 +11,7 @@ use stepwise_learn::plan::{Configuration, Evaluate, Evaluation};
 use stepwise_learn::run::{PassRate, Side, StageCost};
 use stepwise_ledger::operations::{NewSearch, Purpose};
 
-use super::remains::RemainsError;
-use super::rounds::{At, Stage, counter};
+use super::stages::{At, Stage, counter, to_json};
 use super::worker::{Setup, Worker};
 use super::{Learn, LearnError};
 
@@ -120,11 +119,6 @@ impl Learn {
         };
         Ok(self.setup(evaluate.budget.clone(), evaluate.seed, policy, critic))
     }
-}
-
-/// What a search leaves behind, as the ledger keeps it.
-pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, LearnError> {
-    Ok(serde_json::to_string(value).map_err(RemainsError::from)?)
 }
 
 /// Problems that the records say are solved. Of two records for one problem the later one counts.

@@ -10,6 +10,7 @@ pub mod folder;
 pub mod remains;
 pub mod revision;
 mod rounds;
+mod stages;
 pub mod statements;
 pub mod training;
 pub mod worker;

@@ -3,25 +3,22 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde::de::DeserializeOwned;
 use stepwise_core::critic::ScoreRequest;
 use stepwise_core::prompt::state_text;
 use stepwise_core::record::{Run, Status};
 use stepwise_core::search::{Budget, Order, SearchConfig};
-use stepwise_core::wire::campaign::Recipe;
 use stepwise_inference::tokenizer::train_byte_level_bpe;
 use stepwise_learn::lessons::{Lessons, goal};
 use stepwise_learn::plan::{Command, Event, Origin, Plan, Searches, TrainModel, Training};
 use stepwise_learn::run::{self, Round, Side, Trial};
 use stepwise_learn::{layout, mining};
-use stepwise_ledger::operations::{Close, Create, FinishRound, NewSearch, Purpose, ReadStages, ReadStatements, Seed};
+use stepwise_ledger::operations::{Create, FinishRound, NewSearch, Purpose, ReadStatements};
 use stepwise_ledger::{Ledger, LedgerError};
 
-use super::evaluation::to_json;
 use super::folder::{RunFolder, read_json, write_json, write_whole};
-use super::remains::{self, RemainsError};
+use super::remains::RemainsError;
+use super::stages::{At, Stage, counter, to_json};
 use super::statements::Problems;
 use super::training::{END, Measured, REWARD, Start, Trained, TrainingJob, WrittenStep};
 use super::worker::{Ended, Setup, Worker};
@@ -47,24 +44,6 @@ pub struct Learn {
     /// What it works with.
     pub resources: Resources,
     pub reporter: Arc<dyn Reporter>,
-}
-
-/// A stage that is to be.
-pub(super) struct Stage {
-    pub(super) round: u32,
-    pub(super) name: String,
-    pub(super) purpose: Purpose,
-    pub(super) seed: u64,
-    pub(super) searches: Vec<NewSearch>,
-}
-
-/// A stage in the ledger.
-#[derive(Clone, Debug)]
-pub(super) struct At {
-    pub(super) stage: u64,
-    /// The hash of its recipe; empty where nobody has looked.
-    pub(super) recipe: String,
-    pub(super) is_frozen: bool,
 }
 
 impl Learn {
@@ -142,33 +121,6 @@ impl Learn {
         let body = serde_json::to_value(round).map_err(RemainsError::from)?;
         let body = self.ledger.run(FinishRound { round: round.round.into(), body }).await?;
         Ok(serde_json::from_value(body).map_err(RemainsError::from)?)
-    }
-
-    /// The stages of a round that are in the ledger, by name.
-    pub(super) async fn stages(&self, round: u32) -> Result<BTreeMap<String, At>, LearnError> {
-        let stages = self.ledger.read(ReadStages).await?.into_iter();
-        let of_round = stages.filter(|stage| stage.round == u64::from(round));
-        let at = |stage: u64, is_frozen| At { stage, recipe: String::new(), is_frozen };
-        Ok(of_round.map(|stage| (stage.name, at(stage.stage, stage.is_frozen))).collect())
-    }
-
-    /// What the searches of a stage left behind.
-    pub(super) async fn remains<T: DeserializeOwned>(&self, stage: u64) -> Result<Vec<T>, LearnError> {
-        Ok(remains::of_stage(&self.ledger, stage).await?)
-    }
-
-    /// Has a stage in the ledger.
-    pub(super) async fn seed(&self, stage: Stage, setup: &Setup) -> Result<At, LearnError> {
-        let Run { config, policy, critic, lean, .. } = setup.run.clone();
-        let Stage { round, name, purpose, seed, searches } = stage;
-        let recipe = Recipe { config, policy, critic, lean };
-        let seeded = self.ledger.run(Seed { round: round.into(), name, purpose, recipe, seed, searches }).await?;
-        Ok(At { stage: seeded.stage, recipe: seeded.recipe, is_frozen: seeded.is_frozen })
-    }
-
-    /// Freezes a stage; false where something is left to do.
-    pub(super) async fn close(&self, worker: &Worker, stage: u64) -> Result<bool, LearnError> {
-        Ok(self.ledger.run(Close { stage, account: worker.account() }).await?)
     }
 
     /// Runs a stage of searches, and tells the plan of each; false when the caller stopped it.
@@ -426,35 +378,4 @@ fn told(trained: &Trained) -> Training {
         accuracy_before: accuracy(trained.validation_before),
         cost: trained.cost,
     }
-}
-
-/// Searches that ended, and proofs among them.
-#[derive(Clone, Default)]
-pub(super) struct Count {
-    ended: Arc<AtomicU64>,
-    proved: Arc<AtomicU64>,
-}
-
-impl Count {
-    pub(super) fn add(&self, ended: u64, proved: u64) {
-        self.ended.fetch_add(ended, Ordering::Relaxed);
-        self.proved.fetch_add(proved, Ordering::Relaxed);
-    }
-
-    fn read(&self) -> (u64, u64) {
-        (self.ended.load(Ordering::Relaxed), self.proved.load(Ordering::Relaxed))
-    }
-}
-
-/// A count, and what shows it.
-pub(super) fn counter(reporter: &Arc<dyn Reporter>, what: String) -> (Count, Arc<dyn Fn() + Send + Sync>) {
-    let count = Count::default();
-    let (shown, reporter) = (count.clone(), Arc::clone(reporter));
-    let show = move || {
-        reporter.update(&|| {
-            let (ended, proved) = shown.read();
-            format!("{what}: {ended} searches ended, {proved} proofs")
-        });
-    };
-    (count, Arc::new(show))
 }
