@@ -53,6 +53,7 @@ on_both! {
     a_search_is_dead_only_after_three_crashes_at_two_accounts
     a_search_that_nobody_here_may_take_holds_up_no_stage
     a_solved_problem_takes_its_searches_back
+    effort_that_cannot_be_is_not_counted
     eight_who_claim_at_once_never_share_a_search
     invitations_are_good_once_and_not_for_ever
     liars_are_blocked_and_told_why
@@ -663,4 +664,45 @@ async fn what_the_operator_wants_first_is_searched_first(fresh: Fresh) {
     let leases = bundle(ledger, one, "second", 9).await.leases;
     let order: Vec<(u64, Side)> = leases.iter().map(|lease| (lease.problem, lease.side)).collect();
     assert_eq!(order, [(5, statement), (1, negation), (3, negation), (5, negation)]);
+}
+
+async fn effort_that_cannot_be_is_not_counted(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 3, &[("quick", &[Side::Statement])]).await;
+    let (secret_sha, token_sha) = (hash_of("a donor's"), hash_of("token"));
+    ledger
+        .run(Invite { secret_sha: secret_sha.clone(), trust: Trust::Donor, uses: 1, lives_ms: 60_000 })
+        .await
+        .unwrap();
+    let donor = ledger.run(Join { secret_sha, token_sha, name: None }).await.unwrap().0;
+    let one = session(ledger, donor).await;
+    let mut leases = Vec::new();
+    for _ in 0..3 {
+        // Who is new gets as many as it has cores.
+        leases.extend(bundle(ledger, one, &format!("a{}", leases.len()), 1).await.leases);
+    }
+    let claims = ["a0", "a1", "a2"];
+    let with = |lease: &Lease, n, ending, wall_ms, lean_cpu_us| SearchResult {
+        cost: CostLedger { wall_ms, lean_cpu_us, ..CostLedger::default() },
+        ..result(lease, claims[n as usize - 1], n, ending)
+    };
+    const HOUR_MS: u64 = 3_600_000;
+    let slow = with(&leases[0], 1, Ending::OutOfBudget, HOUR_MS, 0);
+    let is_refused = |receipt: Receipt| matches!(receipt, Receipt::Refused { .. });
+    assert!(is_refused(hand_in(ledger, one.account, slow.clone()).await));
+    // It was given out to one core and one that rechecks.
+    let busy = with(&leases[1], 2, Ending::Exhausted, 1000, 3 * 60_000_000);
+    assert!(is_refused(hand_in(ledger, one.account, busy).await));
+    // They are searched again, and a proof is looked at whatever it is said to have cost.
+    let overview = ledger.read(ReadOverview).await.unwrap();
+    assert_eq!((overview.stages[0].ready, overview.cost.searches), (2, 0));
+    let proof = with(&leases[2], 3, Ending::Proof, HOUR_MS, 0);
+    assert_eq!(hand_in(ledger, one.account, proof).await, Receipt::Stored);
+    assert_eq!(judge(ledger, true).await.1, Judged::Solved);
+    // What was under way for so long may have taken so long.
+    ledger.put_ahead(i64::try_from(HOUR_MS).unwrap());
+    let lease = &bundle(ledger, session(ledger, donor).await, "b", 1).await.leases[0];
+    ledger.put_ahead(i64::try_from(HOUR_MS).unwrap());
+    let slow = SearchResult { attempt: lease.attempt, unit: lease.unit, claim: "b".to_owned(), ..slow };
+    assert_eq!(hand_in(ledger, one.account, slow).await, Receipt::Stored);
 }

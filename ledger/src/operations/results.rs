@@ -2,14 +2,19 @@
 
 use async_trait::async_trait;
 use stepwise_core::digest::sha256_of_parts;
+use stepwise_core::search::CostLedger;
 use stepwise_core::wire::campaign::{Ending, Receipt, SearchResult};
 
+use super::accounts::Trust;
 use super::sessions::Timing;
-use crate::words::{json, word};
+use crate::words::{json, value, word};
 use crate::{LedgerError, Operation, Transaction};
 
 /// Bytes that a proof may have, and a result's detail.
 pub const LARGEST_PROOF: usize = 256 << 10;
+
+/// By how much clocks, and what is counted as a search's, may differ, in milliseconds.
+const SLACK_MS: u64 = 60_000;
 
 /// Breakdowns after which a search is given up, where two accounts saw them.
 const CRASHES: i64 = 3;
@@ -57,6 +62,17 @@ fn problem_with(result: &SearchResult) -> Option<String> {
     (!is_random_name(&result.submission)).then(|| "a submission is named by 22 to 128 random characters".to_owned())
 }
 
+/// Why a search cannot have cost this, which was given out so many milliseconds ago to a session with so many cores.
+fn implausible(cost: &CostLedger, given_ms: i64, cores: u64) -> Option<&'static str> {
+    let at_most = u64::try_from(given_ms).unwrap_or(0) + SLACK_MS;
+    if cost.wall_ms > at_most {
+        return Some("the search would have taken longer than since it was given out");
+    }
+    // One process more than cores rechecks.
+    let is_beyond = cost.lean_cpu_us / 1000 > at_most.saturating_mul(cores + 1);
+    is_beyond.then_some("the search would have used more CPU time than the session has cores for")
+}
+
 impl HandIn {
     async fn take(&self, ledger: &mut Transaction<'_>, result: &SearchResult) -> Result<Receipt, LedgerError> {
         let refused = |reason: &str| Ok(Receipt::Refused { reason: reason.to_owned() });
@@ -80,7 +96,8 @@ impl HandIn {
         let Some(unit) = unit else { return refused("there is no such search in this campaign") };
         let lease = ledger
             .row(
-                "SELECT s.account, l.claim FROM lease l JOIN session s ON s.id = l.session
+                "SELECT s.account, l.claim, {now} - l.given, s.cores, a.trust FROM lease l
+                 JOIN session s ON s.id = l.session JOIN account a ON a.id = s.account
                  WHERE l.unit = $1 AND l.attempt = $2",
                 &[result.unit.into(), result.attempt.into()],
             )
@@ -94,6 +111,19 @@ impl HandIn {
             return refused("this account was not given this search under this claim");
         }
         let is_current = is_own && unit.text(0)? == "leased" && unit.count(1)? == result.attempt;
+        if let Some(lease) = lease.filter(|_| is_own)
+            && value::<Trust>(lease.text(4)?)? == Trust::Donor
+            && let Some(reason) = implausible(&result.cost, lease.int(2)?, lease.count(3)?)
+        {
+            // A proof is as true as ever; what else such a machine says is worth nothing.
+            if result.proof.is_none() {
+                if is_current {
+                    let back = "UPDATE unit SET state = 'ready', session = 0, claim = '' WHERE id = $1";
+                    ledger.run(back, &[result.unit.into()]).await?;
+                }
+                return refused(reason);
+            }
+        }
         let proof = result.proof.as_deref().unwrap_or_default();
         let proof_sha =
             if proof.is_empty() { String::new() } else { sha256_of_parts(proof.iter().map(String::as_str)) };
