@@ -1,14 +1,17 @@
-//! `demo`: builds the page, sets up Lean, proves first theorems in the terminal and serves the page, through the same
-//! commands that a user calls.
+//! `demo`: builds the page, sets up Lean, proves first theorems in the terminal and serves the page, or a small campaign,
+//! through the same commands that a user calls.
 
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::check::set_up;
 use crate::shell::{cargo, root, step};
 use crate::web;
+
+/// What the program exits with that Ctrl-C has ended.
+const INTERRUPTED: i32 = 130;
 
 /// What is proved, easiest first: what it shows, and the statement.
 const THEOREMS: [(&str, &str); 4] = [
@@ -38,6 +41,43 @@ pub(crate) fn demo(serve: Option<&[&str]>) -> Result<()> {
     let status = stepwise(&["serve"]).args(arguments).status()?;
     // Ctrl-C reaches the server too, which then ends in good order.
     if status.success() { Ok(()) } else { bail!("`stepwise serve` failed ({status})") }
+}
+
+/// Where the demo's campaign is served.
+const ADDRESS: &str = "127.0.0.1:7880";
+
+/// Builds the page, makes a small campaign of generated problems, says how to join it, and serves both until Ctrl-C.
+///
+/// # Errors
+/// Something does not build, or the campaign cannot be made or served.
+pub(crate) fn campaign() -> Result<()> {
+    web::pack_page()?;
+    step("build stepwise", cargo().args(["build", "--quiet", "--package", "stepwise-worker"]))?;
+    set_up()?;
+    let folder = root().join("target").join("demo-campaign");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).context("cannot remove the last demo's campaign")?;
+    }
+    std::fs::create_dir_all(&folder)?;
+    let (problems, url) = (folder.join("problems.jsonl"), format!("http://{ADDRESS}"));
+    let (problems, campaign) = (problems.to_string_lossy(), folder.to_string_lossy());
+    let made = ["corpus", "synthetic", "--n", "60", "--seed", "1", "-o", &problems];
+    step("make problems", &mut stepwise(&made))?;
+    let budget = ["--timeout", "20", "--stages", "2", "--ramp", "4", "--name", "demo", "--public-url", &url];
+    step("make a campaign", stepwise(&["campaign", "init", &campaign, &problems]).args(budget))?;
+    let link = stepwise(&["campaign", "invite", &campaign]).output()?;
+    if !link.status.success() {
+        bail!("`stepwise campaign invite` failed: {}", String::from_utf8_lossy(&link.stderr));
+    }
+    let link = String::from_utf8(link.stdout)?;
+    println!("\nthe campaign's page is {url}; lend it this machine from another terminal:\n");
+    println!("  cargo run -- donate join '{}'\n  cargo run -- donate\n\nCtrl-C ends it:", link.trim());
+    let status = stepwise(&["campaign", "serve", &campaign, "--listen", ADDRESS]).status()?;
+    // Ctrl-C reaches the coordinator too, which then ends in good order.
+    match status.code() {
+        Some(0 | INTERRUPTED) => Ok(()),
+        _ => bail!("`stepwise campaign serve` failed ({status})"),
+    }
 }
 
 fn prove_all() -> Result<()> {
