@@ -63,10 +63,21 @@ pub fn name_of_end(end: &SearchEnd) -> &'static str {
     }
 }
 
-/// So many of something: `1 tactic`, `2 tactics`.
+/// So many of something: `1 tactic`, `2 tactics`, `3 searches`.
 #[must_use]
 pub fn count(n: usize, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+    format!("{n} {}", of_number(n as u64, noun))
+}
+
+/// What so many are called: `tactic` for one, `tactics` and `searches` for others.
+#[must_use]
+pub fn of_number(n: u64, noun: &str) -> String {
+    let ending = match n {
+        1 => "",
+        _ if noun.ends_with("ch") => "es",
+        _ => "s",
+    };
+    format!("{noun}{ending}")
 }
 
 /// The text as the beginning of a sentence.

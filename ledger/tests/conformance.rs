@@ -8,16 +8,15 @@ use std::collections::BTreeSet;
 
 use databases::{Fresh, Kind, fresh};
 use made::{enrolment, verdict};
-use stepwise_core::problem::Theorem;
 use stepwise_core::search::CostLedger;
 use stepwise_core::wire::campaign::{
     self as wire, Bundle, Doing, Ending, Held, Lease, Receipt, Recipe, SearchResult, Side, State,
 };
 use stepwise_ledger::operations::{
     Abandon, Advance, Advanced, Authenticate, Beat, Block, Candidate, Claim, Close, Conclude, Create, Employ, Employed,
-    Enrol, FinishRound, Granted, HandIn, Invite, Join, Judge, Judged, NewProblem, NewSearch, NewStage, NextCandidate,
-    Purpose, ReadEvents, ReadOverview, ReadProofs, ReadRemains, ReadRounds, ReadSessions, ReadStages, ReadStatements,
-    Reap, Rerank, Seed, SetState, Timing, Trust, Unblock,
+    Enrol, FinishRound, Granted, HandIn, Invite, Join, Judge, Judged, NewSearch, NewStage, NextCandidate, Purpose,
+    ReadEvents, ReadOverview, ReadProofs, ReadRemains, ReadRounds, ReadSessions, ReadStages, ReadStatements, Reap,
+    Rerank, Seed, SetState, Timing, Trust, Unblock,
 };
 use stepwise_ledger::{Ledger, LedgerError, hash_of};
 
@@ -77,11 +76,6 @@ async fn campaign(ledger: &Ledger, n_problems: u64, stages: &[(&str, &[Side])]) 
         critic: None,
         lean: "lean".to_owned(),
     };
-    let problem = |n: u64| NewProblem {
-        split: String::new(),
-        name: format!("p{n}"),
-        theorem: Theorem { name: format!("p{n}"), statement: format!("theorem p{n} : True"), ..Theorem::default() },
-    };
     let stages = stages.iter().map(|(name, sides)| NewStage {
         name: (*name).to_owned(),
         recipe: recipe(name),
@@ -93,7 +87,7 @@ async fn campaign(ledger: &Ledger, n_problems: u64, stages: &[(&str, &[Side])]) 
         manifest: serde_json::json!({}),
         lean: "lean".to_owned(),
         seed: 7,
-        problems: (1..=n_problems).map(problem).collect(),
+        problems: (1..=n_problems).map(made::problem).collect(),
         stages: stages.collect(),
     };
     ledger.run(create).await.unwrap();

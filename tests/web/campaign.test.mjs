@@ -7,15 +7,14 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
+import { checkAxe } from "./axe.mjs";
 import { launch } from "./browser.mjs";
 
 const { STEPWISE, SHOTS } = process.env;
-const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** Nothing here takes this long on a busy machine, and a hang is to fail. */
 const PATIENCE = 120_000;
@@ -86,20 +85,11 @@ async function visit(hash = "", options = {}) {
 
 const shot = (page, name) => SHOTS && page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
 
-/** Holds a page against axe-core's rules, in both colour modes, and against scrolling sideways. */
-async function check(page, what) {
-  for (const colours of ["light", "dark"]) {
-    await page.getByLabel("Colours").selectOption(colours);
-    await page.evaluate(AXE);
-    const found = await page.evaluate(async () => {
-      const { violations } = await globalThis.axe.run(document, { resultTypes: ["violations"] });
-      return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`);
-    });
-    assert.deepEqual(found, [], `${what} in ${colours}`);
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), `${what} scrolls sideways`);
-    await shot(page, `${what.replaceAll(" ", "-")}-${colours}`);
-  }
-}
+/** Holds a page against axe-core's rules, and against scrolling sideways. */
+const check = (page, what) => checkAxe(page, what, async (colours) => {
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), `${what} scrolls sideways`);
+  await shot(page, `${what.replaceAll(" ", "-")}-${colours}`);
+});
 
 /** The cells of a table's row, by the head of the row. */
 const row = (page, table, head) => page.getByRole("table", { name: table }).getByRole("row").filter({ has: page.getByRole("rowheader", { name: head, exact: true }) });

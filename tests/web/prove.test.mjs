@@ -4,15 +4,14 @@
 // Run by `cargo xtask test`, which sets CHROMIUM (the browser's path) and STEPWISE (the program, built in a workspace whose
 // page is packed). SHOTS names a folder for screenshots.
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { join } from "node:path";
+import { checkAxe } from "./axe.mjs";
 import { launch } from "./browser.mjs";
 import { proxy, serve } from "./server.mjs";
 
 const { SHOTS } = process.env;
-const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** Nothing here takes this long on a busy machine, and a hang is to fail. */
 const PATIENCE = 90_000;
@@ -88,20 +87,8 @@ const press = (page, init) => page.evaluate((init) => {
   return !document.activeElement.dispatchEvent(event);
 }, init);
 
-/** Holds a page against axe-core's rules, in both colour modes. */
-async function check(page, what) {
-  // The page's rules allow no script of anybody else; axe comes in by the debugger.
-  for (const colours of ["light", "dark"]) {
-    await page.getByLabel("Colours").selectOption(colours);
-    await page.evaluate(AXE);
-    const found = await page.evaluate(async () => {
-      const { violations } = await globalThis.axe.run(document, { resultTypes: ["violations"] });
-      return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`);
-    });
-    assert.deepEqual(found, [], `${what} in ${colours}`);
-    await shot(page, `${what.replaceAll(" ", "-")}-${colours}`);
-  }
-}
+/** Holds a page against axe-core's rules. */
+const check = (page, what) => checkAxe(page, what, (colours) => shot(page, `${what.replaceAll(" ", "-")}-${colours}`));
 
 test("a theorem is proved with clicks", async () => {
   const { page, close } = await visit({ permissions: ["clipboard-read", "clipboard-write"] });

@@ -17,13 +17,16 @@ pub use self::watch::{
 };
 use crate::outcome::Verdict;
 use crate::problem::Theorem;
-use crate::search::CostLedger;
+use crate::search::{CostLedger, SearchEnd};
 
 /// The version of these messages, and the only one that this code speaks.
 pub const VERSION: u32 = 1;
 
 /// Results that one message may hand in.
 pub const MAX_RESULTS: usize = 64;
+
+/// How much of Lean's message a result has, in bytes.
+pub const MAX_DETAIL: usize = 2000;
 
 /// `POST /join`: somebody wants to lend a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +66,20 @@ pub enum State {
     Halted,
     /// It is over.
     Done,
+}
+
+impl State {
+    /// Its word.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Finishing => "finishing",
+            Self::Halted => "halted",
+            Self::Done => "over",
+        }
+    }
 }
 
 /// `POST /sessions`: a program begins to work.
@@ -161,6 +178,26 @@ pub enum Side {
     Statement,
     /// Its negation: proved, it disproves the statement.
     Negation,
+}
+
+impl Side {
+    /// What is searched on this side; `None` where a statement has no negation that could be stated.
+    #[must_use]
+    pub fn searched(self, theorem: &Theorem) -> Option<Theorem> {
+        match self {
+            Self::Statement => Some(theorem.clone()),
+            Self::Negation => theorem.negation(),
+        }
+    }
+
+    /// The same under the name that a file with its proof has for a reader.
+    #[must_use]
+    pub fn delivered(self, theorem: &Theorem) -> Option<Theorem> {
+        match self {
+            Self::Statement => Some(theorem.clone()),
+            Self::Negation => theorem.disproof(),
+        }
+    }
 }
 
 /// What a search runs with, the same for all who run it.
@@ -269,6 +306,29 @@ pub enum Ending {
     BadStatement,
     /// Lean, or the program, broke down.
     Crashed,
+}
+
+impl Ending {
+    /// How a search ended, with more about it; `None` where it was cancelled, which says nothing.
+    #[must_use]
+    pub fn of(end: &SearchEnd) -> Option<(Self, Option<String>)> {
+        Some(match end {
+            // It is one because the recheck accepted it.
+            SearchEnd::Proved { .. } => (Self::Proof, None),
+            SearchEnd::Exhausted => (Self::Exhausted, None),
+            SearchEnd::OutOfBudget { what: "wall" } => (Self::TimedOut, Some("wall".to_owned())),
+            SearchEnd::OutOfBudget { what } => (Self::OutOfBudget, Some((*what).to_owned())),
+            SearchEnd::BadStatement { message } => (Self::BadStatement, Some(detail(message))),
+            SearchEnd::HostFailed { message } => (Self::Crashed, Some(detail(message))),
+            SearchEnd::Cancelled => return None,
+        })
+    }
+}
+
+/// As much of a message as goes into a result: its first [`MAX_DETAIL`] bytes.
+#[must_use]
+pub fn detail(message: &str) -> String {
+    message[..message.floor_char_boundary(MAX_DETAIL)].to_owned()
 }
 
 /// The answer to [`Results`]: a receipt for each, in their order.
@@ -426,6 +486,19 @@ pub enum StageState {
     Draining,
     /// Its results will never change.
     Frozen,
+}
+
+impl StageState {
+    /// Its word.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Open => "open",
+            Self::Draining => "draining",
+            Self::Frozen => "frozen",
+        }
+    }
 }
 
 /// Searches and what they cost.

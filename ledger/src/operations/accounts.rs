@@ -205,7 +205,8 @@ impl Operation for Revoke {
     }
 }
 
-async fn end_sessions(ledger: &mut Transaction<'_>, account: u64) -> Result<(), LedgerError> {
+/// Ends what an account is at; what it holds goes back.
+pub(super) async fn end_sessions(ledger: &mut Transaction<'_>, account: u64) -> Result<(), LedgerError> {
     ledger
         .run(
             "UPDATE unit SET state = 'ready', session = 0, claim = '' WHERE state = 'leased'

@@ -120,10 +120,7 @@ fn checked(theorem: &Theorem, row: &Row) -> Result<CheckedProof, LedgerError> {
     let side: Side = value(row.text(0)?)?;
     let proof: Vec<String> = of_json(row.text(1)?)?;
     let verdict: Verdict = of_json(row.text(2)?)?;
-    let file = match side {
-        Side::Statement => Some(theorem.file(&proof)),
-        Side::Negation => theorem.disproof().map(|negation| negation.file(&proof)),
-    };
+    let file = side.delivered(theorem).map(|theorem| theorem.file(&proof));
     Ok(CheckedProof {
         side,
         file: file.ok_or_else(|| LedgerError::Damaged("a statement without a negation is disproved".to_owned()))?,

@@ -111,18 +111,16 @@ impl HandIn {
             return refused("this account was not given this search under this claim");
         }
         let is_current = is_own && unit.text(0)? == "leased" && unit.count(1)? == result.attempt;
-        if let Some(lease) = lease.filter(|_| is_own)
+        // A proof is true whatever it is said to have cost; what else such a machine says is worth nothing.
+        if let Some(lease) = lease.filter(|_| result.proof.is_none())
             && value::<Trust>(lease.text(4)?)? == Trust::Donor
             && let Some(reason) = implausible(&result.cost, lease.int(2)?, lease.count(3)?)
         {
-            // A proof is as true as ever; what else such a machine says is worth nothing.
-            if result.proof.is_none() {
-                if is_current {
-                    let back = "UPDATE unit SET state = 'ready', session = 0, claim = '' WHERE id = $1";
-                    ledger.run(back, &[result.unit.into()]).await?;
-                }
-                return refused(reason);
+            if is_current {
+                let back = "UPDATE unit SET state = 'ready', session = 0, claim = '' WHERE id = $1";
+                ledger.run(back, &[result.unit.into()]).await?;
             }
+            return refused(reason);
         }
         let proof = result.proof.as_deref().unwrap_or_default();
         let proof_sha =

@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 use stepwise_core::outcome::Verdict;
 use stepwise_core::wire::campaign::{Ending, Enrolment, Receipt, Recipe, SearchResult, Side, StageState};
 
-use super::accounts::Trust;
+use super::accounts::{Trust, end_sessions};
 use super::campaign::{keep_recipe, note};
 use super::claims::ELSEWHERE;
 use super::results::HandIn;
 use super::sessions::{Enrol, Timing};
 use super::stages::{HOLD, any, freeze};
 use super::verdicts::Judge;
+use crate::engine::Row;
 use crate::words::{of_json, value, word};
 use crate::{LedgerError, Operation, Transaction};
 
@@ -20,11 +21,10 @@ use crate::{LedgerError, Operation, Transaction};
 const NO_TOKEN: &str = "none";
 
 /// What a stage is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
     /// Its proofs solve their problems.
-    #[default]
     Solve,
     /// It measures: what is proved in it is as open as before.
     Evaluate,
@@ -55,14 +55,7 @@ impl Operation for Employ {
             .await?;
         let account = ledger.row("SELECT id FROM account WHERE token_sha = $1", &[NO_TOKEN.into()]).await?;
         let account = account.ok_or(LedgerError::Unknown("account"))?.count(0)?;
-        ledger
-            .run(
-                "UPDATE unit SET state = 'ready', session = 0, claim = '' WHERE state = 'leased'
-                 AND session IN (SELECT id FROM session WHERE account = $1)",
-                &[account.into()],
-            )
-            .await?;
-        ledger.run("UPDATE session SET is_over = 1 WHERE account = $1 AND is_over = 0", &[account.into()]).await?;
+        end_sessions(ledger, account).await?;
         let session = Enrol { account, enrolment: self.0.clone() }.run(ledger).await?;
         Ok(Employed { account, session })
     }
@@ -277,7 +270,7 @@ impl Operation for ReadStages {
 
     async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Vec<RoundStage>, LedgerError> {
         let rows = ledger.rows("SELECT number, round, name, purpose, state FROM stage ORDER BY number", &[]).await?;
-        let stage = |row: &crate::engine::Row| {
+        let stage = |row: &Row| {
             Ok(RoundStage {
                 stage: row.count(0)?,
                 round: row.count(1)?,

@@ -129,7 +129,9 @@ impl Operation for Judge {
         ledger.row("SELECT id FROM campaign WHERE id = 1 {hold}", &[]).await?;
         let row = ledger
             .row(
-                "SELECT problem, side, unit, account, state, tries, proof_sha FROM candidate WHERE id = $1 {hold}",
+                "SELECT problem, side, unit, account, state, tries, proof_sha,
+                   (SELECT s.purpose FROM unit u JOIN stage s ON s.number = u.stage WHERE u.id = candidate.unit)
+                 FROM candidate WHERE id = $1 {hold}",
                 &[id.into()],
             )
             .await?;
@@ -159,9 +161,7 @@ impl Operation for Judge {
             return Ok(Judged::Refused);
         }
         ledger.run("UPDATE account SET n_valid = n_valid + 1 WHERE id = $1", &[account.into()]).await?;
-        let purpose = "SELECT s.purpose FROM unit u JOIN stage s ON s.number = u.stage WHERE u.id = $1";
-        let purpose = ledger.row(purpose, &[unit.into()]).await?.ok_or(LedgerError::Unknown("stage"))?;
-        if value::<Purpose>(purpose.text(0)?)? == Purpose::Evaluate {
+        if value::<Purpose>(row.text(7)?)? == Purpose::Evaluate {
             return Ok(Judged::Known);
         }
         let shown = if side == "statement" { "proved" } else { "disproved" };

@@ -32,6 +32,12 @@ pub(crate) fn enrolment() -> Enrolment {
     }
 }
 
+/// The problem of this number, `p1` for 1.
+pub(crate) fn problem(n: u64) -> NewProblem {
+    let theorem = Theorem { name: format!("p{n}"), statement: format!("theorem p{n} : True"), ..Theorem::default() };
+    NewProblem { split: String::new(), name: format!("p{n}"), theorem }
+}
+
 /// A campaign of so many problems, `p1` and so on, and of stages with these sides.
 pub(crate) fn create(n_problems: u64, stages: &[&[Side]]) -> Create {
     let recipe = Recipe {
@@ -39,11 +45,6 @@ pub(crate) fn create(n_problems: u64, stages: &[&[Side]]) -> Create {
         policy: "portfolio".to_owned(),
         critic: None,
         lean: "lean".to_owned(),
-    };
-    let problem = |n: u64| NewProblem {
-        split: String::new(),
-        name: format!("p{n}"),
-        theorem: Theorem { statement: format!("theorem p{n} : True"), ..Theorem::default() },
     };
     let stages = (1..).zip(stages).map(|(number, sides): (u32, _)| NewStage {
         name: format!("stage {number}"),

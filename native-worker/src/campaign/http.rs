@@ -26,6 +26,9 @@ const BEATS: u64 = 4;
 /// When to ask again where everything is given out, in seconds; with many sessions more, so that they are few at once.
 const RETRY_S: u64 = 5;
 
+/// What a donor is told who wants to verify.
+const NO_VERIFIER: &str = "only the campaign's own machines verify; join with a link of `campaign invite --operator`";
+
 /// When a verifier asks again where no proof waits, in seconds.
 const CHECK_RETRY_S: u64 = 2;
 
@@ -162,7 +165,7 @@ pub(super) async fn check(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let account = operator(&app, &headers).await?;
+    let account = operator(&app, &headers, NO_VERIFIER).await?;
     let Checking { session } = read(&whole(body)?, "a question for a proof")?;
     let beat = Beat { session, doing: Doing::Working, held: Vec::new() };
     app.ledger.run(operations::Beat { account: account.id, beat }).await.map_err(problem)?;
@@ -182,7 +185,7 @@ pub(super) async fn checked(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, Problem> {
-    operator(&app, &headers).await?;
+    operator(&app, &headers, NO_VERIFIER).await?;
     let Checked { candidate, verdict, .. } = read(&whole(body)?, "a verdict")?;
     app.ledger.run(Judge { candidate, verdict }).await.map_err(problem)?;
     Ok(StatusCode::NO_CONTENT)
@@ -202,7 +205,7 @@ pub(super) async fn other_method(method: Method) -> Problem {
 ///
 /// # Errors
 /// It has no token that is known, or its account is blocked.
-pub(super) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Account, Problem> {
+async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Account, Problem> {
     let account = find(app, headers).await?;
     match account.blocked {
         Some(message) => Err(Problem::forbidden(format!("the operator blocked this account: {message}"))),
@@ -210,14 +213,12 @@ pub(super) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Accou
     }
 }
 
-/// Whose request this is, who must be one of the campaign's own.
-async fn operator(app: &App, headers: &HeaderMap) -> Result<Account, Problem> {
+/// Whose request this is, who must be one of the campaign's own; a donor is told `otherwise`.
+pub(super) async fn operator(app: &App, headers: &HeaderMap, otherwise: &'static str) -> Result<Account, Problem> {
     let account = authenticate(app, headers).await?;
     match account.trust {
         Trust::Operator => Ok(account),
-        Trust::Donor => Err(Problem::forbidden(
-            "only the campaign's own machines verify; join with a link of `campaign invite --operator`",
-        )),
+        Trust::Donor => Err(Problem::forbidden(otherwise)),
     }
 }
 

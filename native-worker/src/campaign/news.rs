@@ -17,7 +17,7 @@ fn text(kind: &str, body: &Value) -> String {
     let n = |field: &str| usize::try_from(number(field)).unwrap_or(usize::MAX);
     match kind {
         "created" => format!("The campaign was made, with {}", count(n("problems"), "problem")),
-        "opened" => format!("{} is open: {} to do", capitalised(named("name")), searches(n("searches"))),
+        "opened" => format!("{} is open: {} to do", capitalised(named("name")), count(n("searches"), "search")),
         "frozen" => format!("Stage {} has ended, with {}", number("stage"), count(n("results"), "result")),
         "round" => format!("Round {} has ended", number("round")),
         "state" => state(named("state"), named("reason")),
@@ -28,7 +28,7 @@ fn text(kind: &str, body: &Value) -> String {
         "reranked" => format!("The operator put {} problems before the others", number("problems")),
         "revoked" => format!("The token of account {} was revoked", number("account")),
         "lost" => {
-            let (workers, back) = (count(n("sessions"), "worker"), searches(n("units")));
+            let (workers, back) = (count(n("sessions"), "worker"), count(n("units"), "search"));
             format!("{workers} not heard of any more; {back} given to others")
         }
         "solved" => format!("{} is {}", named("name"), named("standing")),
@@ -36,10 +36,6 @@ fn text(kind: &str, body: &Value) -> String {
         // What a later version writes is at least named.
         other => other.replace('_', " "),
     }
-}
-
-fn searches(n: usize) -> String {
-    if n == 1 { "1 search".to_owned() } else { format!("{n} searches") }
 }
 
 fn state(state: &str, reason: &str) -> String {

@@ -17,7 +17,7 @@ use stepwise_ledger::operations::{self, Account, Trust};
 use tokio::sync::SemaphorePermit;
 
 use super::coordinator::App;
-use super::http::{find, problem};
+use super::http::{find, operator, problem};
 use super::news;
 use crate::serve::body::{json, read, whole};
 use crate::serve::problem::Problem;
@@ -178,12 +178,7 @@ pub(super) async fn instruct(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let account = super::http::authenticate(&app, &headers).await?;
-    if account.trust != Trust::Operator {
-        return Err(Problem::forbidden(
-            "only the operator may do this; `stepwise campaign token` makes a token for it",
-        ));
-    }
+    operator(&app, &headers, "only the operator may do this; `stepwise campaign token` makes a token for it").await?;
     let set = |state| operations::SetState(state, String::new());
     let done = match read(&whole(body)?, "an instruction")? {
         Instruction::Pause => app.ledger.run(set(CampaignState::Paused)).await,

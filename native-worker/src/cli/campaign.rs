@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::{Context, bail};
 use stepwise_core::problem::Problem;
-use stepwise_core::wire::campaign::{Doing, Effort, Overview, Recipe, Side, StageState, State};
+use stepwise_core::wire::campaign::{Doing, Effort, Overview, Recipe, Side, State};
 use stepwise_core::wire::log::config_value;
 use stepwise_core::words;
 use stepwise_ledger::operations::{
@@ -25,6 +25,9 @@ use crate::serve::new_token;
 
 /// What the manifest says that Lean has imported.
 pub(super) const MODULES: &str = "modules";
+
+/// How long an invitation is good that this program itself accepts, in milliseconds.
+pub(super) const AT_ONCE_MS: u64 = 60_000;
 
 /// Solved problems that are read at once.
 const PAGE: u64 = 500;
@@ -134,16 +137,18 @@ fn stage(args: &CampaignInitArgs, number: u32, lean: &str) -> NewStage {
 async fn invite(args: &CampaignInviteArgs) -> anyhow::Result<Outcome> {
     let folder = CampaignFolder::open(&args.folder.folder)?;
     let url = public_url(args.public_url.as_ref(), &folder)?;
-    let secret = new_token() + &new_token();
-    let invite = Invite {
-        secret_sha: hash_of(&secret),
-        trust: if args.operator { Trust::Operator } else { Trust::Donor },
-        uses: u64::from(args.uses),
-        lives_ms: u64::try_from(args.expires.as_millis()).unwrap_or(u64::MAX),
-    };
-    folder.ledger().await?.run(invite).await?;
+    let trust = if args.operator { Trust::Operator } else { Trust::Donor };
+    let lives_ms = u64::try_from(args.expires.as_millis()).unwrap_or(u64::MAX);
+    let secret = invited(&folder.ledger().await?, trust, u64::from(args.uses), lives_ms).await?;
     output::print(&format!("{url}/#join={secret}\n"))?;
     Ok(Outcome::Proved)
+}
+
+/// The secret of a new invitation, which so many may use for so many milliseconds.
+pub(super) async fn invited(ledger: &Ledger, trust: Trust, uses: u64, lives_ms: u64) -> anyhow::Result<String> {
+    let secret = new_token() + &new_token();
+    ledger.run(Invite { secret_sha: hash_of(&secret), trust, uses, lives_ms }).await?;
+    Ok(secret)
 }
 
 /// The address under which others reach the coordinator, without a slash at its end.
@@ -160,10 +165,9 @@ async fn token(args: &CampaignTokenArgs) -> anyhow::Result<Outcome> {
     let folder = CampaignFolder::open(&args.folder.folder)?;
     let url = public_url(args.public_url.as_ref(), &folder)?;
     let ledger = folder.ledger().await?;
-    let (secret_sha, token) = (hash_of(&(new_token() + &new_token())), new_token() + &new_token());
-    let invite = Invite { secret_sha: secret_sha.clone(), trust: Trust::Operator, uses: 1, lives_ms: 60_000 };
-    ledger.run(invite).await?;
-    ledger.run(Join { secret_sha, token_sha: hash_of(&token), name: Some(args.name.clone()) }).await?;
+    let (secret, token) = (invited(&ledger, Trust::Operator, 1, AT_ONCE_MS).await?, new_token() + &new_token());
+    let join = Join { secret_sha: hash_of(&secret), token_sha: hash_of(&token), name: Some(args.name.clone()) };
+    ledger.run(join).await?;
     output::print(&format!("{url}/#/campaign?token={token}\n"))?;
     Ok(Outcome::Proved)
 }
@@ -210,13 +214,7 @@ fn session_json(session: &SessionView) -> serde_json::Value {
 
 /// How a campaign stands, for reading.
 pub(super) fn shown(overview: &Overview, sessions: &[SessionView]) -> String {
-    let state = match overview.state {
-        State::Running => "running",
-        State::Paused => "paused",
-        State::Finishing => "finishing",
-        State::Halted => "halted",
-        State::Done => "over",
-    };
+    let state = overview.state.in_words();
     let reason = overview.reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
     let Overview { problems, cost, day, .. } = overview;
     let mut rows = vec![
@@ -229,12 +227,6 @@ pub(super) fn shown(overview: &Overview, sessions: &[SessionView]) -> String {
         vec!["to verify".to_owned(), format!("{} proofs, the oldest for {} s", overview.waiting, overview.waiting_s)],
     ];
     for stage in &overview.stages {
-        let state = match stage.state {
-            StageState::Planned => "planned",
-            StageState::Open => "open",
-            StageState::Draining => "draining",
-            StageState::Frozen => "frozen",
-        };
         let counts = [
             (stage.ready, "to do"),
             (stage.leased, "under way"),
@@ -243,7 +235,7 @@ pub(super) fn shown(overview: &Overview, sessions: &[SessionView]) -> String {
             (stage.dead, "given up after breakdowns"),
         ];
         let counts = counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
-        let mut parts = vec![state.to_owned()];
+        let mut parts = vec![stage.state.in_words().to_owned()];
         parts.extend(counts);
         rows.push(vec![stage.name.clone(), parts.join(", ")]);
     }
@@ -343,17 +335,13 @@ async fn export(args: &CampaignExportArgs) -> anyhow::Result<Outcome> {
 
 fn exported(solved: &Solved) -> serde_json::Value {
     let Solved { name, theorem, side, proof, verdict } = solved;
-    let of = match side {
-        Side::Statement => Some(theorem.clone()),
-        Side::Negation => theorem.disproof(),
-    };
     serde_json::json!({
         "stepwise_campaign": 1,
         "name": name,
         "statement_sha256": theorem.hash(),
         "side": side,
         "proof": proof,
-        "file": of.map(|theorem| theorem.file(proof)),
+        "file": side.delivered(theorem).map(|theorem| theorem.file(proof)),
         "verdict": verdict,
     })
 }

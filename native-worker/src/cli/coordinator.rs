@@ -8,12 +8,12 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use stepwise_core::wire::campaign::Side;
-use stepwise_ledger::operations::{Authenticate, Candidate, Invite, Judged, ReadManifest, ReadOverview, Timing, Trust};
-use stepwise_ledger::{Ledger, hash_of};
+use stepwise_ledger::Ledger;
+use stepwise_ledger::operations::{Authenticate, Candidate, Judged, ReadManifest, ReadOverview, Timing, Trust};
 use tokio::net::TcpListener;
 
 use super::args::{CampaignServeArgs, Modules};
-use super::campaign::{MODULES, host_of, shown};
+use super::campaign::{AT_ONCE_MS, MODULES, host_of, invited, shown};
 use super::outcome::Outcome;
 use super::progress::Progress;
 use super::serve::name_of;
@@ -24,14 +24,11 @@ use crate::donor::{self, Accounts, Base, Home, Invitation};
 use crate::lean::pool::{Pool, PoolConfig};
 use crate::lean::wasm::Sandbox;
 use crate::learn::ROUNDS;
-use crate::serve::{Access, AccessOptions, has_page, new_token};
+use crate::serve::{Access, AccessOptions, has_page};
 use crate::stop::{Stop, StopLevel};
 
 /// How long donors get to hear that the campaign is over.
 const FAREWELL: Duration = Duration::from_secs(60);
-
-/// How long the invitation of the coordinator's own worker is good.
-const INVITED_MS: u64 = 60_000;
 
 /// Serves a campaign until it is stopped, or over where that is asked.
 pub(super) async fn serve(args: &CampaignServeArgs, verbose: u8) -> anyhow::Result<Outcome> {
@@ -194,9 +191,7 @@ impl OwnWorker {
                 return Ok(home);
             }
         }
-        let secret = new_token() + &new_token();
-        let invite = Invite { secret_sha: hash_of(&secret), trust: Trust::Operator, uses: 1, lives_ms: INVITED_MS };
-        ledger.run(invite).await?;
+        let secret = invited(ledger, Trust::Operator, 1, AT_ONCE_MS).await?;
         let account = donor::join(Invitation { base, secret }, Some("coordinator".to_owned())).await?;
         Ok(accounts.save(&account)?)
     }

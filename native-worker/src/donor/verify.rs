@@ -23,6 +23,9 @@ use crate::stop::{Stop, StopLevel};
 /// How long a verifier that is stopped waits for the coordinator.
 const GRACE: Duration = Duration::from_secs(8);
 
+/// What a proof may take before the coordinator has said so, in seconds.
+const FIRST_LIMIT_S: u64 = 60;
+
 /// What an operator's machine verifies with.
 #[derive(Clone)]
 pub struct Verifiers {
@@ -129,8 +132,7 @@ impl Verifier {
     }
 
     async fn enrol(&mut self) -> Result<Enrolled, Stopped> {
-        let lean =
-            self.pool(Duration::from_secs(60).as_secs()).info().await.map_err(|e| Stopped::Lean(e.to_string()))?;
+        let lean = self.pool(FIRST_LIMIT_S).info().await.map_err(|e| Stopped::Lean(e.to_string()))?;
         let enrolment = Enrolment {
             protocol: VERSION,
             client: CLIENT.to_owned(),

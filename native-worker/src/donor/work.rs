@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::{CostLedger, Search, SearchConfig, SearchEnd};
-use stepwise_core::wire::campaign::{Bundle, Ending, Lease, Recipe, Side};
+use stepwise_core::wire::campaign::{Bundle, Ending, Lease, Recipe, detail};
 use stepwise_core::wire::log;
 
 use crate::lean::pool::{Pool, PoolError};
@@ -16,9 +16,6 @@ use crate::stop::Stop;
 
 /// The only policy that is searched with.
 const POLICY: &str = "portfolio";
-
-/// How much of Lean's message goes into a result, in bytes.
-const MAX_DETAIL: usize = 2000;
 
 /// A search that can be run here.
 #[derive(Clone, Debug)]
@@ -131,10 +128,7 @@ pub(super) async fn run(
     expansions: Arc<AtomicU64>,
 ) -> Ended {
     let Order { lease, theorem, config, .. } = order;
-    let theorem = match lease.side {
-        Side::Statement => Some(theorem),
-        Side::Negation => theorem.negation(),
-    };
+    let theorem = lease.side.searched(&theorem);
     let Some(theorem) = theorem else {
         let detail = Some("the statement's negation cannot be stated".to_owned());
         return Ended::Came(Outcome { ending: Ending::Exhausted, detail, proof: None, cost: CostLedger::default() });
@@ -151,31 +145,15 @@ pub(super) async fn run(
 
 /// What a search came to that broke down here.
 pub(super) fn crashed(message: &str) -> Outcome {
-    Outcome { ending: Ending::Crashed, detail: Some(short(message)), proof: None, cost: CostLedger::default() }
+    Outcome { ending: Ending::Crashed, detail: Some(detail(message)), proof: None, cost: CostLedger::default() }
 }
 
 /// What a search came to; `None` while it has not ended, or was cancelled.
 fn outcome(search: &Search) -> Option<Outcome> {
-    let (ending, detail, proof) = ending(search.end()?)?;
+    let end = search.end()?;
+    let (ending, detail) = Ending::of(end)?;
+    let proof = if let SearchEnd::Proved { proof, .. } = end { Some(proof.clone()) } else { None };
     Some(Outcome { ending, detail, proof, cost: search.ledger() })
-}
-
-fn ending(end: &SearchEnd) -> Option<(Ending, Option<String>, Option<Vec<String>>)> {
-    Some(match end {
-        // It is one because the recheck accepted it.
-        SearchEnd::Proved { proof, .. } => (Ending::Proof, None, Some(proof.clone())),
-        SearchEnd::Exhausted => (Ending::Exhausted, None, None),
-        SearchEnd::OutOfBudget { what: "wall" } => (Ending::TimedOut, Some("wall".to_owned()), None),
-        SearchEnd::OutOfBudget { what } => (Ending::OutOfBudget, Some((*what).to_owned()), None),
-        SearchEnd::BadStatement { message } => (Ending::BadStatement, Some(short(message)), None),
-        SearchEnd::HostFailed { message } => (Ending::Crashed, Some(short(message)), None),
-        SearchEnd::Cancelled => return None,
-    })
-}
-
-/// The beginning of a message that may be long.
-fn short(message: &str) -> String {
-    message[..message.floor_char_boundary(MAX_DETAIL)].to_owned()
 }
 
 #[cfg(test)]
@@ -185,6 +163,7 @@ mod tests {
     use stepwise_core::outcome::Verdict;
     use stepwise_core::record::Run;
     use stepwise_core::search::Budget;
+    use stepwise_core::wire::campaign::Side;
 
     use super::*;
 
@@ -250,8 +229,8 @@ mod tests {
     #[test]
     fn ends_are_told_apart_by_what_they_say_about_the_problem() {
         let check = |end: SearchEnd, expected: Option<(Ending, Option<&str>)>| {
-            let told = ending(&end);
-            let told = told.as_ref().map(|(ending, detail, _)| (*ending, detail.as_deref()));
+            let told = Ending::of(&end);
+            let told = told.as_ref().map(|(ending, detail)| (*ending, detail.as_deref()));
             assert_eq!(told, expected);
         };
         let verdict = Verdict {
@@ -270,6 +249,6 @@ mod tests {
         check(SearchEnd::BadStatement { message: "no".to_owned() }, Some((Ending::BadStatement, Some("no"))));
         check(SearchEnd::HostFailed { message: "slow".to_owned() }, Some((Ending::Crashed, Some("slow"))));
         check(SearchEnd::Cancelled, None);
-        assert_eq!(short(&"ℕ".repeat(1000)).len(), 1998);
+        assert_eq!(detail(&"ℕ".repeat(1000)).len(), 1998);
     }
 }

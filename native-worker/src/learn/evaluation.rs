@@ -9,9 +9,9 @@ use stepwise_learn::comparison;
 use stepwise_learn::layout;
 use stepwise_learn::plan::{Configuration, Evaluate, Evaluation};
 use stepwise_learn::run::{PassRate, Side, StageCost};
-use stepwise_ledger::operations::{NewSearch, Purpose};
+use stepwise_ledger::operations::{NewSearch, Purpose, RoundStage};
 
-use super::stages::{At, Stage, counter, to_json};
+use super::stages::{Stage, counter, to_json};
 use super::worker::{Setup, Worker};
 use super::{Learn, LearnError};
 
@@ -60,7 +60,7 @@ impl Learn {
             names.iter().map(|name| known.get(name).filter(|at| at.is_frozen)).collect::<Option<Vec<_>>>()
         {
             let mut records = Vec::new();
-            for At { stage, .. } in stages {
+            for RoundStage { stage, .. } in stages {
                 records.push(self.remains(*stage).await?);
             }
             return Ok(Some(records));
@@ -93,7 +93,7 @@ impl Learn {
         while let Some(ended) = shift.next().await? {
             if shift.conclude(&ended, to_json(&ended.record)?).await? {
                 count.add(1, u64::from(ended.record.status == Status::Proved));
-                if let Some(idx) = of.get(&ended.recipe) {
+                if let Some(idx) = of.get(&ended.lease().recipe) {
                     records[*idx].push(ended.record);
                 }
             }

@@ -13,12 +13,12 @@ use stepwise_learn::lessons::{Lessons, goal};
 use stepwise_learn::plan::{Command, Event, Origin, Plan, Searches, TrainModel, Training};
 use stepwise_learn::run::{self, Round, Side, Trial};
 use stepwise_learn::{layout, mining};
-use stepwise_ledger::operations::{Create, FinishRound, NewSearch, Purpose, ReadStatements};
+use stepwise_ledger::operations::{Create, FinishRound, NewSearch, Purpose, ReadStatements, RoundStage};
 use stepwise_ledger::{Ledger, LedgerError};
 
 use super::folder::{RunFolder, read_json, write_json, write_whole};
 use super::remains::RemainsError;
-use super::stages::{At, Stage, counter, to_json};
+use super::stages::{Stage, counter, to_json};
 use super::statements::Problems;
 use super::training::{END, Measured, REWARD, Start, Trained, TrainingJob, WrittenStep};
 use super::worker::{Ended, Setup, Worker};
@@ -127,7 +127,7 @@ impl Learn {
     async fn search(&self, worker: &Worker, plan: &mut Plan, searches: &Searches) -> Result<bool, LearnError> {
         let Searches { round, stage, seed, .. } = searches;
         let what = format!("round {round}, {}", stage.name());
-        if let Some(At { stage, .. }) = self.stages(*round).await?.get(stage.name()).filter(|at| at.is_frozen) {
+        if let Some(RoundStage { stage, .. }) = self.stages(*round).await?.get(stage.name()).filter(|at| at.is_frozen) {
             for trial in self.remains(*stage).await? {
                 drop(plan.handle(Event::Trial(Box::new(trial))));
             }
@@ -358,10 +358,10 @@ fn mixed(policy: Arc<dyn Policy>, other: Arc<dyn Policy>, share: f64) -> Arc<dyn
 
 /// What a search taught. `seed` draws among its pairs of states.
 fn trial(stage: run::Stage, seed: u64, ended: &Ended) -> Trial {
-    let root = ended.search.tree().nodes().first().filter(|_| ended.side == Side::Statement);
+    let root = ended.search.tree().nodes().first().filter(|_| ended.lease().side == Side::Statement);
     Trial {
         stage,
-        side: ended.side,
+        side: ended.lease().side,
         root: root.map(|root| state_text(&root.goals)),
         // The policy is not to learn the long way.
         steps: if stage == run::Stage::Detail { Vec::new() } else { mining::steps(&ended.search) },

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stepwise_core::record::Run;
 use stepwise_core::wire::campaign::Recipe;
-use stepwise_ledger::operations::{Close, NewSearch, Purpose, ReadStages, Seed};
+use stepwise_ledger::operations::{Close, NewSearch, Purpose, ReadStages, RoundStage, Seed, Seeded};
 
 use super::remains::{self, RemainsError};
 use super::worker::{Setup, Worker};
@@ -23,22 +23,12 @@ pub(super) struct Stage {
     pub(super) searches: Vec<NewSearch>,
 }
 
-/// A stage in the ledger.
-#[derive(Clone, Debug)]
-pub(super) struct At {
-    pub(super) stage: u64,
-    /// The hash of its recipe; empty where nobody has looked.
-    pub(super) recipe: String,
-    pub(super) is_frozen: bool,
-}
-
 impl Learn {
     /// The stages of a round that are in the ledger, by name.
-    pub(super) async fn stages(&self, round: u32) -> Result<BTreeMap<String, At>, LearnError> {
+    pub(super) async fn stages(&self, round: u32) -> Result<BTreeMap<String, RoundStage>, LearnError> {
         let stages = self.ledger.read(ReadStages).await?.into_iter();
         let of_round = stages.filter(|stage| stage.round == u64::from(round));
-        let at = |stage: u64, is_frozen| At { stage, recipe: String::new(), is_frozen };
-        Ok(of_round.map(|stage| (stage.name, at(stage.stage, stage.is_frozen))).collect())
+        Ok(of_round.map(|stage| (stage.name.clone(), stage)).collect())
     }
 
     /// What the searches of a stage left behind.
@@ -47,12 +37,11 @@ impl Learn {
     }
 
     /// Has a stage in the ledger.
-    pub(super) async fn seed(&self, stage: Stage, setup: &Setup) -> Result<At, LearnError> {
+    pub(super) async fn seed(&self, stage: Stage, setup: &Setup) -> Result<Seeded, LearnError> {
         let Run { config, policy, critic, lean, .. } = setup.run.clone();
         let Stage { round, name, purpose, seed, searches } = stage;
         let recipe = Recipe { config, policy, critic, lean };
-        let seeded = self.ledger.run(Seed { round: round.into(), name, purpose, recipe, seed, searches }).await?;
-        Ok(At { stage: seeded.stage, recipe: seeded.recipe, is_frozen: seeded.is_frozen })
+        Ok(self.ledger.run(Seed { round: round.into(), name, purpose, recipe, seed, searches }).await?)
     }
 
     /// Freezes a stage; false where something is left to do.

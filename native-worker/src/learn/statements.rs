@@ -89,15 +89,8 @@ impl Problems {
     pub fn without(&self) -> BTreeMap<String, Vec<String>> {
         let theorems = self.statements().iter().map(|problem| &problem.theorem);
         let theorems = theorems.filter(|theorem| !theorem.without.is_empty());
-        let without = |name: String, without: &[String]| (name, without.to_vec());
-        let mut found = BTreeMap::new();
-        for theorem in theorems {
-            found.extend([without(theorem.name.clone(), &theorem.without)]);
-            if let Some(negation) = theorem.negation() {
-                found.extend([without(negation.name, &negation.without)]);
-            }
-        }
-        found
+        let both = theorems.flat_map(|theorem| std::iter::once(theorem.clone()).chain(theorem.negation()));
+        both.map(|theorem| (theorem.name, theorem.without)).collect()
     }
 }
 

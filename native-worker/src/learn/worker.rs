@@ -5,11 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stepwise_core::problem::Problem;
-use stepwise_core::record::{ProblemRecord, Run, Status};
+use stepwise_core::record::{ProblemRecord, Run};
 use stepwise_core::search::{Search, SearchConfig};
-use stepwise_core::wire::campaign::{
-    Abandon, Claim, Ending, Enrolment, Lease, Receipt, SearchResult, Side, State, VERSION,
-};
+use stepwise_core::wire::campaign::{Abandon, Claim, Ending, Enrolment, Lease, Receipt, SearchResult, State, VERSION};
 use stepwise_ledger::operations::{self, Conclude, Employ, Employed, Granted, Timing};
 use stepwise_ledger::{Ledger, LedgerError};
 use tokio::sync::watch;
@@ -27,9 +25,6 @@ const CLAIMED_AHEAD: u64 = 4;
 
 /// How often a paused campaign is looked at.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// How much of Lean's message goes into a result beside the record, in bytes.
-const MAX_DETAIL: usize = 2000;
 
 /// Who searches for a run.
 pub struct Worker {
@@ -74,14 +69,17 @@ struct Order {
 /// A search that has ended.
 pub struct Ended {
     order: Order,
-    /// The hash of the recipe that it ran by.
-    pub recipe: String,
-    /// The problem's number in the ledger, from 1.
-    pub problem: u64,
-    pub side: Side,
     pub search: Search,
     /// Its record, under the statement's name.
     pub record: ProblemRecord,
+}
+
+impl Ended {
+    /// What was given out.
+    #[must_use]
+    pub fn lease(&self) -> &Lease {
+        &self.order.lease
+    }
 }
 
 impl Worker {
@@ -112,6 +110,11 @@ impl Worker {
     #[must_use]
     pub fn account(&self) -> u64 {
         self.employed.account
+    }
+
+    /// The problem of this number, from 1.
+    fn problem(&self, number: u64) -> Option<&Problem> {
+        self.problems.get(usize::try_from(number).ok()?.checked_sub(1)?)
     }
 
     /// Searches what is ready and has a recipe among these. `show` is called whenever a search gets on.
@@ -198,21 +201,22 @@ impl Shift<'_> {
     /// # Errors
     /// The ledger fails, or does not take it.
     pub async fn conclude(&self, ended: &Ended, remains: String) -> Result<bool, LearnError> {
-        let Ended { order: Order { lease, claim }, record, .. } = ended;
+        let Ended { order: Order { lease, claim }, search, record } = ended;
+        let Some((ending, detail)) = search.end().and_then(Ending::of) else { return Ok(false) };
         let result = SearchResult {
             submission: new_token(),
             unit: lease.unit,
             attempt: lease.attempt,
             claim: claim.clone(),
-            ending: ending(record),
-            detail: record.detail.as_ref().map(|detail| detail[..detail.floor_char_boundary(MAX_DETAIL)].to_owned()),
-            proof: record.proof.clone().filter(|_| record.status == Status::Proved),
+            ending,
+            detail,
+            proof: record.proof.clone(),
             cost: record.ledger,
         };
         let conclude = Conclude {
             account: self.worker.employed.account,
             result,
-            verdict: record.verdict.clone().filter(|_| record.status == Status::Proved),
+            verdict: record.verdict.clone(),
             remains,
             timing: timing(),
         };
@@ -293,13 +297,8 @@ impl Shift<'_> {
     fn start(&mut self, order: Order) -> Result<(), LearnError> {
         let Order { lease, .. } = &order;
         let setup = self.setups.get(&lease.recipe).ok_or(LedgerError::Unknown("recipe"))?;
-        let problem = usize::try_from(lease.problem - 1).ok().and_then(|idx| self.worker.problems.get(idx));
-        let theorem = problem.map(|problem| &problem.theorem).ok_or(LedgerError::Unknown("problem"))?;
-        let theorem = match lease.side {
-            Side::Statement => Some(theorem.clone()),
-            Side::Negation => theorem.negation(),
-        };
-        let theorem = theorem.ok_or(LedgerError::Unknown("negation"))?;
+        let problem = self.worker.problem(lease.problem).ok_or(LedgerError::Unknown("problem"))?;
+        let theorem = lease.side.searched(&problem.theorem).ok_or(LedgerError::Unknown("negation"))?;
         let (sender, stop) = Stop::channel();
         let job = Job::new(Search::new(theorem, SearchConfig { seed: lease.seed, ..setup.config.clone() }), None);
         let (pool, policy, critic) = (self.resources.pool.clone(), Arc::clone(&setup.policy), setup.critic.clone());
@@ -314,9 +313,8 @@ impl Shift<'_> {
 
     /// What a search came to; `None` where it was stopped.
     fn concluded(&self, order: Order, ran: Result<Ran, RunError>) -> Result<Option<Ended>, LearnError> {
-        let Lease { problem, side, ref recipe, .. } = order.lease;
-        let idx = usize::try_from(problem - 1).unwrap_or(usize::MAX);
-        let name = self.worker.problems.get(idx).map(|problem| problem.name.clone()).unwrap_or_default();
+        let Lease { problem, recipe, .. } = &order.lease;
+        let name = self.worker.problem(*problem).map(|problem| problem.name.clone()).unwrap_or_default();
         let Ran { search, interrupted, .. } = match ran {
             Ok(ran) => ran,
             Err(source) => return Err(LearnError::Search { problem: name, source }),
@@ -326,8 +324,7 @@ impl Shift<'_> {
         }
         let run = &self.setups.get(recipe).ok_or(LedgerError::Unknown("recipe"))?.run;
         let Some(record) = ProblemRecord::of(&name, &search, run) else { return Ok(None) };
-        let recipe = recipe.clone();
-        Ok(Some(Ended { order, recipe, problem, side, search, record }))
+        Ok(Some(Ended { order, search, record }))
     }
 }
 
@@ -340,15 +337,4 @@ fn next_level(level: StopLevel) -> StopLevel {
 fn timing() -> Timing {
     const CENTURY_MS: u64 = 100 * 365 * 86_400_000;
     Timing { lease_ms: CENTURY_MS, rest_ms: 0, ..Timing::default() }
-}
-
-fn ending(record: &ProblemRecord) -> Ending {
-    match record.status {
-        Status::Proved => Ending::Proof,
-        Status::OutOfBudget if record.detail.as_deref() == Some("wall") => Ending::TimedOut,
-        Status::OutOfBudget => Ending::OutOfBudget,
-        Status::Exhausted | Status::Disproved => Ending::Exhausted,
-        Status::BadStatement => Ending::BadStatement,
-        Status::HostFailed | Status::Cancelled => Ending::Crashed,
-    }
 }

@@ -1,6 +1,7 @@
 //! How a campaign stands: its counts, stages, workers and problems, and an account's own numbers.
 
 use stepwise_core::wire::campaign::{Effort, Me, Overview, ProblemRow, StageView, Worker, Workers};
+use stepwise_core::words::of_number;
 
 use super::table::{Cell, Table};
 use super::words::{self, badge, cpu, number, span};
@@ -78,27 +79,23 @@ pub fn pace(overview: &Overview) -> String {
     let queue = queued_s.map_or_else(|| "all is given out".to_owned(), span);
     let verify = match waiting {
         0 => "no proof waits".to_owned(),
-        n => format!("{} waiting, the oldest for {}", proofs(*n), span(*waiting_s)),
+        n => format!("{} waiting, the oldest for {}", count(*n, "proof"), span(*waiting_s)),
     };
     facts(&[
-        ("In the last hour", format!("{}, {} of CPU", searches(hour.searches), cpu(hour.lean_cpu_ms + hour.device_ms))),
+        (
+            "In the last hour",
+            format!("{}, {} of CPU", count(hour.searches, "search"), cpu(hour.lean_cpu_ms + hour.device_ms)),
+        ),
         ("Oldest in the queue", queue),
         ("To verify", verify),
         ("Left in this stage", words::left(*left)),
-        ("Lent", format!("{} on {}", plural(*cores, "core"), plural(*sessions, "worker"))),
+        ("Lent", format!("{} on {}", count(*cores, "core"), count(*sessions, "worker"))),
     ])
 }
 
-fn plural(n: u64, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{} {noun}s", number(n)) }
-}
-
-fn proofs(n: u64) -> String {
-    plural(n, "proof")
-}
-
-fn searches(n: u64) -> String {
-    if n == 1 { "1 search".to_owned() } else { format!("{} searches", number(n)) }
+/// So many of something: `1 core`, `12 345 searches`.
+fn count(n: u64, noun: &str) -> String {
+    format!("{} {}", number(n), of_number(n, noun))
 }
 
 /// Facts, each under its name.
@@ -121,10 +118,9 @@ pub fn stages(stages: &[StageView], caption: &str) -> String {
     let heads = ["stage", "state", "to do#", "under way#", "done#", "not wanted#", "given up#"];
     let mut table = Table::new(caption, &heads);
     for StageView { name, state, ready, leased, done, cancelled, dead, .. } in stages {
-        let state = words::stage(*state);
         table.row([
             name.as_str().into(),
-            state.into(),
+            state.in_words().into(),
             (*ready).into(),
             (*leased).into(),
             (*done).into(),
@@ -203,7 +199,7 @@ pub fn problems(rows: &[ProblemRow]) -> String {
 pub fn own(me: &Me) -> String {
     let who = me.name.clone().map_or_else(String::new, |name| format!("{name}, "));
     let ended = |effort: &Effort| {
-        format!("{}, {} of CPU", searches(effort.searches), cpu(effort.lean_cpu_ms + effort.device_ms))
+        format!("{}, {} of CPU", count(effort.searches, "search"), cpu(effort.lean_cpu_ms + effort.device_ms))
     };
     let mut rows = vec![
         ("You are", format!("{who}account {}{}", me.account, if me.operator { ", an operator" } else { "" })),

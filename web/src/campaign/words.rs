@@ -1,6 +1,6 @@
 //! Numbers, times and states as the Campaign page says them.
 
-use stepwise_core::wire::campaign::{StageState, Standing, State, TimeLeft, WorkerState};
+use stepwise_core::wire::campaign::{Standing, State, TimeLeft, WorkerState};
 
 /// A number with its thousands apart: `12 345`.
 #[must_use]
@@ -67,24 +67,14 @@ fn coarse(seconds: u64) -> String {
 /// A campaign's state: its class, its glyph and its word.
 #[must_use]
 pub fn campaign(state: State) -> (&'static str, char, &'static str) {
-    match state {
-        State::Running => ("good", '●', "running"),
-        State::Paused => ("alarm", '‖', "paused"),
-        State::Finishing => ("busy", '◐', "finishing"),
-        State::Halted => ("bad", '✗', "halted"),
-        State::Done => ("faint", '■', "over"),
-    }
-}
-
-/// A stage's state.
-#[must_use]
-pub fn stage(state: StageState) -> &'static str {
-    match state {
-        StageState::Planned => "planned",
-        StageState::Open => "open",
-        StageState::Draining => "draining",
-        StageState::Frozen => "frozen",
-    }
+    let (class, glyph) = match state {
+        State::Running => ("good", '●'),
+        State::Paused => ("alarm", '‖'),
+        State::Finishing => ("busy", '◐'),
+        State::Halted => ("bad", '✗'),
+        State::Done => ("faint", '■'),
+    };
+    (class, glyph, state.in_words())
 }
 
 /// A worker's state: its class, its glyph and its word.
