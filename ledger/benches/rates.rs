@@ -23,8 +23,12 @@ struct Client {
 }
 
 async fn campaign(ledger: &Ledger) -> Vec<Client> {
-    let recipe =
-        Recipe { config: serde_json::Value::Null, policy: "portfolio".into(), critic: None, lean: "lean".into() };
+    let recipe = Recipe {
+        config: serde_json::Value::Null,
+        policy: "portfolio".into(),
+        lean: "lean".into(),
+        ..Recipe::default()
+    };
     let stage = |n| NewStage { name: format!("{n}"), recipe: recipe.clone(), sides: vec![Side::Statement], tries: 20 };
     let problem = |n: u64| NewProblem {
         split: String::new(),
@@ -71,7 +75,9 @@ async fn claim(ledger: &Ledger, clients: &[Client], of: u64, round: usize) -> (f
             while begun.elapsed() < FOR {
                 let name = format!("{round:0>10}-{idx:0>10}-{n:0>10}-{of}");
                 let claim = wire::Claim { session, claim: name.clone(), want_s: of };
-                let claimed = ledger.run(Claim { account, claim, pace_ms: 1000, timing: Timing::default() }).await;
+                let claimed = ledger
+                    .run(Claim { account, claim, pace_ms: 1000, measures: true, timing: Timing::default() })
+                    .await;
                 let Granted::Bundle(bundle) = claimed.unwrap() else { panic!("too few problems") };
                 given.extend(bundle.leases.into_iter().map(|lease| (lease, name.clone())));
                 n += 1;

@@ -4,7 +4,7 @@
 mod databases;
 mod made;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use databases::{Fresh, Kind, fresh};
 use made::{enrolment, verdict};
@@ -15,8 +15,8 @@ use stepwise_core::wire::campaign::{
 use stepwise_ledger::operations::{
     Abandon, Advance, Advanced, Authenticate, Beat, Block, Candidate, Claim, Close, Conclude, Create, Employ, Employed,
     Enrol, FinishRound, Granted, HandIn, Invite, Join, Judge, Judged, NewSearch, NewStage, NextCandidate, Purpose,
-    ReadEvents, ReadOverview, ReadProofs, ReadRemains, ReadRounds, ReadSessions, ReadStages, ReadStatements, Reap,
-    Rerank, Seed, SetState, Timing, Trust, Unblock,
+    ReadEvents, ReadOverview, ReadProofs, ReadRemains, ReadRounds, ReadSessions, ReadStages, ReadStatements,
+    ReadUntaught, Reap, Rerank, Seed, SetState, Teach, Timing, Trust, Unblock,
 };
 use stepwise_ledger::{Ledger, LedgerError, hash_of};
 
@@ -59,6 +59,7 @@ on_both! {
     nobody_hands_in_what_is_not_theirs
     results_that_are_sent_again_count_once
     what_a_lost_session_held_goes_to_others
+    what_donors_find_in_a_round_is_learnt_from_when_it_was_done_again
     what_the_operator_wants_first_is_searched_first
     what_is_given_back_is_there_at_once
 }
@@ -73,8 +74,8 @@ async fn campaign(ledger: &Ledger, n_problems: u64, stages: &[(&str, &[Side])]) 
     let recipe = |name: &str| Recipe {
         config: serde_json::json!({ "name": name }),
         policy: "portfolio".to_owned(),
-        critic: None,
         lean: "lean".to_owned(),
+        ..Recipe::default()
     };
     let stages = stages.iter().map(|(name, sides)| NewStage {
         name: (*name).to_owned(),
@@ -117,7 +118,7 @@ async fn session(ledger: &Ledger, account: u64) -> Worker {
 
 async fn claim(ledger: &Ledger, worker: Worker, name: &str, at_most: u64) -> Granted {
     let claim = wire::Claim { session: worker.session, claim: name.to_owned(), want_s: at_most };
-    ledger.run(Claim { account: worker.account, claim, pace_ms: 1000, timing: TIMING }).await.unwrap()
+    ledger.run(Claim { account: worker.account, claim, pace_ms: 1000, measures: true, timing: TIMING }).await.unwrap()
 }
 
 async fn bundle(ledger: &Ledger, worker: Worker, name: &str, at_most: u64) -> Bundle {
@@ -561,8 +562,8 @@ fn seed(name: &str, purpose: Purpose, searches: &[(u64, Side)]) -> Seed {
     let recipe = Recipe {
         config: serde_json::json!({ "of": name }),
         policy: "portfolio".to_owned(),
-        critic: None,
         lean: "lean".to_owned(),
+        ..Recipe::default()
     };
     let searches = (0..).zip(searches);
     let searches = searches.map(|(priority, (problem, side))| NewSearch { problem: *problem, side: *side, priority });
@@ -583,6 +584,7 @@ async fn a_round_is_searched_by_the_campaigns_own_machine_and_frozen(fresh: Fres
         account: own.account,
         claim: wire::Claim { session, claim: name.to_owned(), want_s: 1 },
         pace_ms: 1000,
+        measures: true,
         timing: TIMING,
     };
     let conclude = |lease: &Lease, name: &str, n: u64, ending| Conclude {
@@ -619,6 +621,7 @@ async fn a_round_is_searched_by_the_campaigns_own_machine_and_frozen(fresh: Fres
     assert!(ledger.run(close).await.unwrap() && ledger.run(close).await.unwrap());
     assert!(ledger.run(seed("scan", Purpose::Solve, &[])).await.unwrap().is_frozen);
     let remains = ledger.run(ReadRemains { stage: scan.stage }).await.unwrap();
+    let remains: Vec<&str> = remains.iter().map(|remains| remains.text.as_str()).collect();
     assert_eq!(remains, ["remains 1", "remains 3", "remains 4", "remains 5"]);
 
     // What is proved in an evaluation is as open as before.
@@ -638,6 +641,75 @@ async fn a_round_is_searched_by_the_campaigns_own_machine_and_frozen(fresh: Fres
         assert_eq!(written, serde_json::json!({ "solved": 1 }));
     }
     assert_eq!(ledger.run(ReadRounds).await.unwrap(), [(1, serde_json::json!({ "solved": 1 }))]);
+}
+
+async fn what_donors_find_in_a_round_is_learnt_from_when_it_was_done_again(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 3, &[]).await;
+    let own = ledger.run(Employ(four_cores())).await.unwrap();
+    let others = account(ledger, 1).await;
+    let donor = session(ledger, others).await;
+    // Measuring is not for them.
+    let measured = ledger.run(seed("eval", Purpose::Evaluate, &[(3, Side::Statement)])).await.unwrap();
+    let asked = |name: &str, measures| Claim {
+        account: donor.account,
+        claim: wire::Claim { session: donor.session, claim: name.to_owned(), want_s: 1000 },
+        pace_ms: 1000,
+        measures,
+        timing: TIMING,
+    };
+    assert_eq!(ledger.run(asked("none", false)).await.unwrap(), Granted::Nothing);
+    let sides = [(1, Side::Statement), (2, Side::Statement), (3, Side::Statement)];
+    let scan = ledger.run(seed("scan", Purpose::Solve, &sides)).await.unwrap();
+    // The same searches with models that others can download.
+    let scorer = Some(wire::ModelFiles { name: "m".to_owned(), files: BTreeMap::default() });
+    let plain = seed("scan", Purpose::Solve, &[]);
+    let said = ledger.run(Seed { recipe: Recipe { scorer, ..plain.recipe.clone() }, ..plain }).await.unwrap();
+    assert_eq!((said.stage, said.is_frozen), (scan.stage, false));
+    let Granted::Bundle(bundle) = ledger.run(asked("theirs", false)).await.unwrap() else { panic!() };
+    assert!(bundle.leases.len() == 3 && bundle.leases.iter().all(|lease| lease.recipe == said.recipe));
+
+    let [right, wrong, none] = &bundle.leases[..] else { panic!() };
+    let results = vec![
+        result(right, "theirs", 1, Ending::Proof),
+        result(wrong, "theirs", 2, Ending::Proof),
+        result(none, "theirs", 3, Ending::Exhausted),
+    ];
+    let receipts = ledger.run(HandIn { account: donor.account, results, timing: TIMING }).await.unwrap();
+    assert_eq!(receipts, [Receipt::Stored, Receipt::Stored, Receipt::Stored]);
+    // What a verifier has not looked at teaches nothing yet.
+    let untaught = ledger.run(ReadUntaught(9)).await.unwrap();
+    assert_eq!(untaught.iter().map(|it| it.problem).collect::<Vec<_>>(), [none.problem]);
+    assert_eq!(
+        (untaught[0].stage.as_str(), untaught[0].ending, &untaught[0].proof),
+        ("scan", Ending::Exhausted, &None)
+    );
+    for accepted in [true, false] {
+        let candidate = ledger.run(NextCandidate(TIMING)).await.unwrap().unwrap();
+        ledger.run(Judge { candidate: candidate.id, verdict: Some(verdict(accepted)) }).await.unwrap();
+    }
+    let untaught = ledger.run(ReadUntaught(9)).await.unwrap();
+    assert_eq!(untaught.iter().map(|it| it.problem).collect::<Vec<_>>(), [right.problem, none.problem]);
+    assert_eq!(untaught[0].proof, result(right, "theirs", 1, Ending::Proof).proof);
+    let close = Close { stage: scan.stage, account: own.account };
+    for (n, it) in untaught.iter().enumerate() {
+        assert!(!ledger.run(close).await.unwrap(), "something is to be learnt yet");
+        for text in [format!("taught {n}"), "again".to_owned()] {
+            ledger.run(Teach { result: it.result, remains: text }).await.unwrap();
+        }
+    }
+    // The search whose proof was refused is to be done again.
+    assert!(ledger.run(ReadUntaught(9)).await.unwrap().is_empty() && !ledger.run(close).await.unwrap());
+    let Granted::Bundle(again) = ledger.run(asked("again", false)).await.unwrap() else { panic!() };
+    let last = result(&again.leases[0], "again", 4, Ending::Exhausted);
+    ledger.run(HandIn { account: donor.account, results: vec![last], timing: TIMING }).await.unwrap();
+    let it = ledger.run(ReadUntaught(9)).await.unwrap().pop().unwrap();
+    ledger.run(Teach { result: it.result, remains: "taught 2".to_owned() }).await.unwrap();
+    assert!(ledger.run(close).await.unwrap());
+    let remains = ledger.run(ReadRemains { stage: scan.stage }).await.unwrap();
+    assert!(remains.iter().all(|remains| remains.account == donor.account));
+    assert_eq!(remains.iter().map(|it| it.text.as_str()).collect::<Vec<_>>(), ["taught 0", "taught 1", "taught 2"]);
+    assert!(!ledger.run(Close { stage: measured.stage, ..close }).await.unwrap());
 }
 
 async fn what_the_operator_wants_first_is_searched_first(fresh: Fresh) {

@@ -23,8 +23,12 @@ const NAMES: [&str; 6] = ["alg_1", "alg_2", "ALG_3", "100%", "num_1", "num\\2"];
 
 /// A campaign of six problems and one worker, who holds all of its searches under the claim `a`.
 async fn begun(ledger: &Ledger) -> (u64, Bundle) {
-    let recipe =
-        Recipe { config: serde_json::json!({}), policy: "portfolio".to_owned(), critic: None, lean: "lean".to_owned() };
+    let recipe = Recipe {
+        config: serde_json::json!({}),
+        policy: "portfolio".to_owned(),
+        lean: "lean".to_owned(),
+        ..Recipe::default()
+    };
     let problems = NAMES.map(|name| NewProblem {
         split: String::new(),
         name: name.to_owned(),
@@ -50,7 +54,7 @@ async fn begun(ledger: &Ledger) -> (u64, Bundle) {
     let account = ledger.run(join).await.unwrap().0;
     let session = ledger.run(Enrol { account, enrolment: enrolment() }).await.unwrap();
     let claim = wire::Claim { session, claim: "a".to_owned(), want_s: 12 };
-    match ledger.run(Claim { account, claim, pace_ms: 1000, timing: TIMING }).await.unwrap() {
+    match ledger.run(Claim { account, claim, pace_ms: 1000, measures: true, timing: TIMING }).await.unwrap() {
         Granted::Bundle(bundle) => (account, bundle),
         other => panic!("{other:?} instead of a bundle"),
     }

@@ -43,6 +43,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 12] = [
             "stepwise-inference",
             "stepwise-lean-wasmtime",
             "stepwise-learn",
+            "stepwise-ledger",
             "stepwise-web",
             "stepwise-worker",
         ],

@@ -5,12 +5,14 @@
 //! proof's text and what it cost, never a verdict. Everything may be sent again: an enrolment by a new session, a claim
 //! by its id, and a result by its submission's.
 
+mod recipe;
 mod watch;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::recipe::{Blob, Draws, ModelFiles, Proposer, Recipe};
 pub use self::watch::{
     CheckedProof, CoordinatorInfo, Curve, CurvePoint, Event, Events, Instruction, MAX_EVENTS, MAX_PROBLEMS,
     MAX_WORKERS, Me, ProblemList, ProblemPage, ProblemRow, Solved, Standing, TimeLeft, Worker, WorkerState, Workers,
@@ -198,20 +200,6 @@ impl Side {
             Self::Negation => theorem.disproof(),
         }
     }
-}
-
-/// What a search runs with, the same for all who run it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Recipe {
-    /// The search's configuration as its log has it; the lease's seed takes the place of its own.
-    pub config: serde_json::Value,
-    /// Who proposes, by its name and version: `portfolio`, or models by their hashes.
-    pub policy: String,
-    /// Who scores, where the search's order needs it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub critic: Option<String>,
-    /// The Lean, as records name it.
-    pub lean: String,
 }
 
 /// `POST /heartbeats`: a session is there.

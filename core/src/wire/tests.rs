@@ -48,6 +48,7 @@ fn the_document_shows_what_the_code_speaks() {
             "enrolled" => check::<campaign::Enrolled>(text),
             "claim" => check::<campaign::Claim>(text),
             "claimed" => check::<campaign::Claimed>(text),
+            "recipe" => check::<campaign::Recipe>(text),
             "beat" => check::<campaign::Beat>(text),
             "beaten" => check::<campaign::Beaten>(text),
             "results" => check::<campaign::Results>(text),

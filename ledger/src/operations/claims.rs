@@ -18,6 +18,8 @@ pub struct Claim {
     pub claim: campaign::Claim,
     /// How long a search takes by experience, in milliseconds.
     pub pace_ms: u64,
+    /// Whether searches that measure are among what it is given: what they cost is compared, so that one machine does all.
+    pub measures: bool,
     pub timing: Timing,
 }
 
@@ -69,7 +71,9 @@ impl Operation for Claim {
         let take = format!(
             "WITH chosen AS MATERIALIZED (
                SELECT id FROM unit WHERE state = 'ready' AND not_before <= {{now}}
-               AND (crashes < $6 OR crashed_by <> $1) ORDER BY priority, id LIMIT $2 {{lock}}
+               AND (crashes < $6 OR crashed_by <> $1) AND ($7 = 1 OR NOT EXISTS
+                 (SELECT 1 FROM stage s WHERE s.number = unit.stage AND s.purpose = 'evaluate'))
+               ORDER BY priority, id LIMIT $2 {{lock}}
              )
              UPDATE unit SET state = 'leased', attempt = attempt + 1, session = $3, claim = $4,
                lease_ends = {{now}} + $5
@@ -85,6 +89,7 @@ impl Operation for Claim {
                     claim.into(),
                     self.timing.lease_ms.into(),
                     ELSEWHERE.into(),
+                    self.measures.into(),
                 ],
             )
             .await?;

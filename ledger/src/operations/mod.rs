@@ -6,6 +6,7 @@ mod claims;
 mod curve;
 mod effort;
 mod forecast;
+mod lessons;
 mod overview;
 mod own;
 mod problems;
@@ -20,6 +21,7 @@ pub use self::accounts::{Account, Authenticate, Block, Invite, Join, Revoke, Tru
 pub use self::campaign::{Create, Manifest, NewProblem, NewStage, ReadManifest, SetState};
 pub use self::claims::{Abandon, Claim, Granted};
 pub use self::curve::ReadCurve;
+pub use self::lessons::{ReadUntaught, Teach, Untaught};
 pub use self::overview::{
     Event, ReadEvents, ReadLastEvent, ReadOverview, ReadPace, ReadProofs, ReadSessions, SessionView, Solved,
 };
@@ -29,7 +31,7 @@ pub use self::ranks::Rerank;
 pub use self::results::{HandIn, LARGEST_PROOF, is_random_name};
 pub use self::rounds::{
     Close, Conclude, Employ, Employed, FinishRound, NewSearch, Purpose, ReadRemains, ReadRounds, ReadStages,
-    ReadStatements, RoundStage, Seed, Seeded,
+    ReadStatements, Remains, RoundStage, Seed, Seeded,
 };
 pub use self::sessions::{Beat, Enrol, Reap, Reaped, Timing};
 pub use self::stages::{Advance, Advanced};

@@ -9,6 +9,7 @@ use stepwise_core::wire::campaign::{Ending, Enrolment, Receipt, Recipe, SearchRe
 use super::accounts::{Trust, end_sessions};
 use super::campaign::{keep_recipe, note};
 use super::claims::ELSEWHERE;
+use super::lessons::is_untaught;
 use super::results::HandIn;
 use super::sessions::{Enrol, Timing};
 use super::stages::{HOLD, any, freeze};
@@ -102,14 +103,22 @@ impl Operation for Seed {
         let recipe = keep_recipe(ledger, &self.recipe).await?;
         let known = "SELECT number, recipe, state FROM stage WHERE round = $1 AND name = $2";
         if let Some(row) = ledger.row(known, &[self.round.into(), self.name.as_str().into()]).await? {
-            let is_frozen = value::<StageState>(row.text(2)?)? == StageState::Frozen;
-            if !is_frozen && row.text(1)? != recipe {
+            let (stage, is_frozen) = (row.count(0)?, value::<StageState>(row.text(2)?)? == StageState::Frozen);
+            if is_frozen || row.text(1)? == recipe {
+                return Ok(Seeded { stage, recipe: row.text(1)?.to_owned(), is_frozen });
+            }
+            let begun = ledger.row("SELECT body FROM recipe WHERE sha = $1", &[row.text(1)?.into()]).await?;
+            let begun: Recipe = of_json(begun.ok_or(LedgerError::Unknown("recipe"))?.text(0)?)?;
+            if !begun.makes_the_same_searches(&self.recipe) {
                 return Err(LedgerError::Refused(format!(
                     "round {} has begun its stage `{}` with other settings or models; go on with those, or begin anew",
                     self.round, self.name
                 )));
             }
-            return Ok(Seeded { stage: row.count(0)?, recipe: row.text(1)?.to_owned(), is_frozen });
+            // It is another only in where the files of its models are.
+            let statement = "UPDATE stage SET recipe = $2 WHERE number = $1";
+            ledger.run(statement, &[stage.into(), recipe.as_str().into()]).await?;
+            return Ok(Seeded { stage, recipe, is_frozen });
         }
         let last = ledger.row("SELECT coalesce(max(number), 0) FROM stage", &[]).await?;
         let stage = last.ok_or(LedgerError::Empty)?.count(0)? + 1;
@@ -220,7 +229,7 @@ impl Operation for Close {
         ledger.rows(HOLD, &[self.stage.into()]).await?;
         let is_own = format!("crashes < {ELSEWHERE} OR crashed_by <> {}", self.account);
         let to_do = format!("(state = 'leased' OR state = 'ready' AND ({is_own}))");
-        if any(ledger, self.stage, &to_do).await? {
+        if any(ledger, self.stage, &to_do).await? || is_untaught(ledger, self.stage).await? {
             return Ok(false);
         }
         freeze(ledger, self.stage).await?;
@@ -228,25 +237,38 @@ impl Operation for Close {
     }
 }
 
-/// What a stage's counted searches left behind, in the order in which they ended.
+/// What a stage's counted searches left behind, in the order in which they ended. A search whose proof was refused leaves
+/// nothing behind.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadRemains {
     pub stage: u64,
 }
 
+/// What a search left behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remains {
+    /// The result's number.
+    pub result: u64,
+    /// The account whose machine made the search.
+    pub account: u64,
+    pub text: String,
+}
+
 #[async_trait]
 impl Operation for ReadRemains {
-    type Output = Vec<String>;
+    type Output = Vec<Remains>;
 
-    async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Vec<String>, LedgerError> {
+    async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Vec<Remains>, LedgerError> {
         let rows = ledger
             .rows(
-                "SELECT r.remains FROM result r JOIN unit u ON u.id = r.unit
-                 WHERE u.stage = $1 AND r.is_counted = 1 ORDER BY r.id",
+                "SELECT r.id, r.account, r.remains FROM result r JOIN unit u ON u.id = r.unit
+                 WHERE u.stage = $1 AND r.is_counted = 1 AND r.remains <> '' ORDER BY r.id",
                 &[self.stage.into()],
             )
             .await?;
-        rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
+        let remains =
+            |row: &Row| Ok(Remains { result: row.count(0)?, account: row.count(1)?, text: row.text(2)?.to_owned() });
+        rows.iter().map(remains).collect()
     }
 }
 

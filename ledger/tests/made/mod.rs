@@ -43,8 +43,8 @@ pub(crate) fn create(n_problems: u64, stages: &[&[Side]]) -> Create {
     let recipe = Recipe {
         config: serde_json::Value::Null,
         policy: "portfolio".to_owned(),
-        critic: None,
         lean: "lean".to_owned(),
+        ..Recipe::default()
     };
     let stages = (1..).zip(stages).map(|(number, sides): (u32, _)| NewStage {
         name: format!("stage {number}"),

@@ -15,7 +15,8 @@ use tokio::sync::{Notify, Semaphore, watch as watched};
 use tokio::task::JoinSet;
 
 use super::look::{Seen, look, look_back};
-use super::{Tell, files, http, verifier, watch};
+use super::{Tell, blobs, files, http, verifier, watch};
+use crate::blobs::Blobs;
 use crate::lean::pool::Pool;
 use crate::serve::access::{self, Access};
 use crate::serve::{assets, connections};
@@ -41,8 +42,12 @@ pub struct Options {
     pub verifiers: Vec<Pool>,
     /// How long a verifier elsewhere may take for a proof, in seconds.
     pub verify_s: u64,
+    /// The files of the models that recipes name.
+    pub blobs: Blobs,
     /// Told what became of each proof.
     pub judged: Arc<Tell>,
+    /// Whether somebody else opens and freezes the stages, and ends the campaign.
+    pub has_rounds: bool,
     /// Told once when the campaign is over.
     pub over: Arc<dyn Fn() + Send + Sync>,
 }
@@ -53,6 +58,8 @@ pub(super) struct App {
     pub(super) ledger: Ledger,
     pub(super) timing: Timing,
     pub(super) verify_s: u64,
+    has_rounds: bool,
+    pub(super) blobs: Blobs,
     pub(super) access: Arc<Access>,
     pub(super) seen: Arc<RwLock<Seen>>,
     /// Wakes a verifier when a proof has come.
@@ -88,6 +95,8 @@ pub async fn run(
         ledger: ledger.clone(),
         timing: options.timing,
         verify_s: options.verify_s,
+        has_rounds: options.has_rounds,
+        blobs: options.blobs,
         access: Arc::new(access),
         seen: Arc::new(RwLock::new(seen)),
         proofs: Arc::new(Notify::new()),
@@ -130,6 +139,7 @@ fn router(app: App) -> Router {
         .route("/abandon", post(http::abandon))
         .route("/checks", post(http::check))
         .route("/verdicts", post(http::checked))
+        .route("/blobs/{sha256}", get(blobs::blob))
         .fallback(http::unknown)
         .method_not_allowed_fallback(http::other_method)
         .layer(DefaultBodyLimit::max(http::MESSAGE_BYTES));
@@ -163,8 +173,8 @@ async fn keep_once(app: &App, is_slow: bool) -> Result<bool, LedgerError> {
     if is_slow {
         app.ledger.run(Reap(app.timing)).await?;
     }
-    let advanced = app.ledger.run(Advance).await?;
+    let is_over = !app.has_rounds && app.ledger.run(Advance).await? == Advanced::Done;
     let last = app.ledger.read(ReadLastEvent).await?;
     app.last_event.send_if_modified(|before| std::mem::replace(before, last) != last);
-    Ok(advanced == Advanced::Done)
+    Ok(is_over)
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use stepwise_ledger::{Address, Ledger, LedgerError};
 
+use crate::blobs::Blobs;
 use crate::small_file;
 
 /// The version of the file that this code writes, and the only one that it reads.
@@ -15,6 +16,9 @@ const FILE: &str = "campaign.json";
 
 /// The ledger of a campaign without a database server.
 const LEDGER: &str = "ledger.db";
+
+/// The files of its models.
+const BLOBS: &str = "blobs";
 
 /// What a campaign's folder says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +108,12 @@ impl CampaignFolder {
             Some(database) => Address::Server(database.clone()),
             None => Address::File(self.path.join(LEDGER)),
         }
+    }
+
+    /// Where the files of its models are.
+    #[must_use]
+    pub fn blobs(&self) -> Blobs {
+        Blobs::at(self.path.join(BLOBS))
     }
 
     /// Opens its ledger.

@@ -97,7 +97,7 @@ pub(super) async fn claim(
     if is_behind {
         return Ok(idle("more proofs wait than the verifiers can look at", LONG_RETRY_S));
     }
-    let claim = operations::Claim { account: account.id, claim, pace_ms, timing: app.timing };
+    let claim = operations::Claim { account: account.id, claim, pace_ms, measures: false, timing: app.timing };
     Ok(match app.ledger.run(claim).await.map_err(problem)? {
         Granted::Bundle(bundle) => json(StatusCode::OK, &Claimed::Bundle(bundle)),
         Granted::Nothing => idle("every search is given out; others may come back, or new ones follow", short),
@@ -205,7 +205,7 @@ pub(super) async fn other_method(method: Method) -> Problem {
 ///
 /// # Errors
 /// It has no token that is known, or its account is blocked.
-async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Account, Problem> {
+pub(super) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Account, Problem> {
     let account = find(app, headers).await?;
     match account.blocked {
         Some(message) => Err(Problem::forbidden(format!("the operator blocked this account: {message}"))),

@@ -6,6 +6,7 @@
 //! has events in words, and [`files`] makes what can be kept.
 //! All that is known stands in the ledger, so that a coordinator may be killed at any moment.
 
+mod blobs;
 pub mod coordinator;
 mod files;
 pub mod folder;

@@ -36,7 +36,7 @@ pub use self::budget::{BudgetArgs, Order, Priority};
 pub use self::campaign::{
     CampaignAccountArgs, CampaignBackupArgs, CampaignBlockArgs, CampaignCommand, CampaignExportArgs,
     CampaignFolderArgs, CampaignInitArgs, CampaignInviteArgs, CampaignRerankArgs, CampaignServeArgs,
-    CampaignStatusArgs, CampaignTokenArgs,
+    CampaignStatusArgs, CampaignTokenArgs, CoordinatorArgs,
 };
 pub use self::check::CheckArgs;
 pub use self::compare::{CompareArgs, NamedFlags};
@@ -52,7 +52,7 @@ pub use self::eval::EvalArgs;
 pub use self::export::ExportArgs;
 pub use self::lean::{LeanArgs, Modules};
 pub use self::learn::{LearnArgs, LearnModelArgs, LearnSearchArgs, TrainingArgs};
-pub use self::models::{Device, ModelArgs, ModelSource, OwnOr};
+pub use self::models::{Device, ModelArgs, ModelSource, OwnOr, SourceArgs};
 pub use self::prove::ProveArgs;
 pub use self::replay::ReplayArgs;
 pub use self::report::ReportArgs;

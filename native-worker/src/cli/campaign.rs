@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::{Context, bail};
 use stepwise_core::problem::Problem;
-use stepwise_core::wire::campaign::{Doing, Effort, Overview, Recipe, Side, State};
+use stepwise_core::wire::campaign::{Doing, Effort, ModelFiles, Overview, Recipe, Side, State};
 use stepwise_core::wire::log::config_value;
 use stepwise_core::words;
 use stepwise_ledger::operations::{
@@ -17,6 +17,7 @@ use super::args::{
     CampaignBackupArgs, CampaignBlockArgs, CampaignCommand, CampaignExportArgs, CampaignFolderArgs, CampaignInitArgs,
     CampaignInviteArgs, CampaignRerankArgs, CampaignStatusArgs, CampaignTokenArgs,
 };
+use super::models::{Published, publish};
 use super::outcome::Outcome;
 use super::progress::Progress;
 use super::{coordinator, input, lean, output};
@@ -75,6 +76,7 @@ async fn init(args: &CampaignInitArgs, verbose: u8) -> anyhow::Result<Outcome> {
         problems.truncate(limit as usize);
     }
     let progress = Progress::new(verbose);
+    let published = publish(&args.models, &args.budget.config(1), folder.blobs(), &progress).await?;
     progress.update(|| "starting Lean".to_owned());
     let pool = lean::start_pool(&args.lean).await?;
     let lean = pool.info().await?.to_string();
@@ -98,7 +100,7 @@ async fn init(args: &CampaignInitArgs, verbose: u8) -> anyhow::Result<Outcome> {
         }),
         seed: args.budget.seed,
         problems: problems.into_iter().map(new_problem).collect(),
-        stages: (0..args.stages).map(|number| stage(args, number, &lean)).collect(),
+        stages: (0..args.stages).map(|number| stage(args, number, &published, &lean)).collect(),
         lean,
     };
     folder.ledger().await?.run(create).await?;
@@ -117,7 +119,7 @@ fn new_problem(Problem { name, theorem, .. }: Problem) -> NewProblem {
 }
 
 /// The stage of this number, from 0.
-fn stage(args: &CampaignInitArgs, number: u32, lean: &str) -> NewStage {
+fn stage(args: &CampaignInitArgs, number: u32, Published { proposer, scorer }: &Published, lean: &str) -> NewStage {
     let mut config = args.budget.config(1);
     config.budget = config.budget.grown(args.ramp.powi(i32::try_from(number).unwrap_or(i32::MAX)));
     let sides = if args.no_disprove { vec![Side::Statement] } else { vec![Side::Statement, Side::Negation] };
@@ -125,9 +127,11 @@ fn stage(args: &CampaignInitArgs, number: u32, lean: &str) -> NewStage {
         name: format!("stage {}", number + 1),
         recipe: Recipe {
             config: config_value(&config),
-            policy: "portfolio".to_owned(),
-            critic: None,
+            policy: proposer.name(),
+            critic: scorer.as_ref().map(ModelFiles::versioned_name),
             lean: lean.to_owned(),
+            proposer: proposer.clone(),
+            scorer: scorer.clone(),
         },
         sides,
         tries: u64::from(args.tries),

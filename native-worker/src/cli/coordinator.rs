@@ -11,8 +11,10 @@ use stepwise_core::wire::campaign::Side;
 use stepwise_ledger::Ledger;
 use stepwise_ledger::operations::{Authenticate, Candidate, Judged, ReadManifest, ReadOverview, Timing, Trust};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
-use super::args::{CampaignServeArgs, Modules};
+use super::args::{CampaignServeArgs, CoordinatorArgs, Modules};
 use super::campaign::{AT_ONCE_MS, MODULES, host_of, invited, shown};
 use super::outcome::Outcome;
 use super::progress::Progress;
@@ -21,6 +23,7 @@ use super::{donate, interrupt, lean, output};
 use crate::campaign::coordinator::{self, Options};
 use crate::campaign::folder::CampaignFolder;
 use crate::donor::{self, Accounts, Base, Home, Invitation};
+use crate::lean::host::Launch;
 use crate::lean::pool::{Pool, PoolConfig};
 use crate::lean::wasm::Sandbox;
 use crate::learn::ROUNDS;
@@ -37,40 +40,27 @@ pub(super) async fn serve(args: &CampaignServeArgs, verbose: u8) -> anyhow::Resu
     let made = ledger.read(ReadManifest).await?;
     if made.settings[ROUNDS] == true {
         bail!(
-            "{} is a run of `stepwise learn`, which one machine works on; `stepwise campaign status {}` shows it",
+            "{} is a run of `stepwise learn`: `stepwise learn {} --listen {}` goes on with it and lets others work for it",
             args.folder.folder.display(),
-            args.folder.folder.display()
+            args.folder.folder.display(),
+            args.listen
         );
     }
-    let listener = TcpListener::bind(args.listen).await.with_context(|| {
-        format!("cannot listen at {}; name a free port with --listen, or port 0 for any", args.listen)
-    })?;
-    let address = listener.local_addr().context("cannot read the address")?;
-    let public_url = args.public_url.clone().or(folder.settings.public_url);
-    let hosts = public_url.as_deref().map(host_of).transpose()?.into_iter().collect();
     let progress = Progress::new(verbose);
     let modules = made.settings[MODULES].as_str().and_then(|name| Modules::from_str(name, false).ok());
     let modules = modules.unwrap_or(Modules::Init);
-    let verifiers = verifiers(args, modules).await?;
+    let prepared = prepare(args.listen, &args.coordinator, modules, &folder).await?;
+    let Prepared { listener, address, access, verifiers, .. } = prepared;
     check_lean(&verifiers, &made.lean).await?;
     let stop = interrupt::listen(&progress)?;
     let (over, ended) = Stop::channel();
     let (halt, halted) = Stop::channel();
-    let told = progress.clone();
-    let options = Options {
-        timing: timing(args),
-        verifiers: verifiers.clone(),
-        verify_s: u64::from(args.verify_timeout),
-        judged: Arc::new(move |candidate: &Candidate, judged| told.say(&line(candidate, judged))),
-        over: Arc::new(move || {
-            over.send_replace(StopLevel::Drain);
-        }),
-    };
-    if !has_page() {
-        output::eprint("the page is not built: run `cargo xtask web`; the API is served nevertheless");
-    }
-    output::print(&format!("{}\n", public_url.unwrap_or_else(|| format!("http://{}", name_of(address)))))?;
-    let access = Access::new(address, AccessOptions { hosts, ..AccessOptions::default() });
+    let lost_ms = u64::try_from(args.lost_after.as_millis()).unwrap_or(u64::MAX);
+    let mut options = options(&args.coordinator, verifiers.clone(), &folder, &progress);
+    options.timing.lost_ms = lost_ms;
+    options.over = Arc::new(move || {
+        over.send_replace(StopLevel::Drain);
+    });
     let served = coordinator::run(listener, ledger.clone(), access, options, halted);
     let own = OwnWorker { cores: args.workers as usize, folder: args.folder.folder.join("worker"), address, modules };
     let worked = async {
@@ -108,25 +98,121 @@ async fn over_for_good(mut ended: Stop, is_asked: bool, ledger: &Ledger) {
     let _ = tokio::time::timeout(FAREWELL, all_left).await;
 }
 
-fn timing(args: &CampaignServeArgs) -> Timing {
-    let verify_ms = u64::from(args.verify_timeout) * 1000;
-    Timing {
-        lost_ms: u64::try_from(args.lost_after.as_millis()).unwrap_or(u64::MAX),
+/// A coordinator that could begin.
+struct Prepared {
+    listener: TcpListener,
+    address: SocketAddr,
+    access: Access,
+    verifiers: Vec<Pool>,
+    /// Starts a Lean as the verifiers'.
+    launch: Arc<dyn Launch>,
+}
+
+/// Listens, prints the address, and starts the verifiers.
+async fn prepare(
+    listen: SocketAddr,
+    args: &CoordinatorArgs,
+    modules: Modules,
+    folder: &CampaignFolder,
+) -> anyhow::Result<Prepared> {
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen at {listen}; name a free port with --listen, or port 0 for any"))?;
+    let address = listener.local_addr().context("cannot read the address")?;
+    let public_url = args.public_url.clone().or_else(|| folder.settings.public_url.clone());
+    let hosts = public_url.as_deref().map(host_of).transpose()?.into_iter().collect();
+    let sandbox = if args.no_sandbox { Sandbox::Wanted } else { Sandbox::Needed };
+    let launch = lean::built_in(modules, sandbox).await?;
+    let verifiers = (0..args.verifiers).map(|_| verifying(&launch, args)).collect();
+    if !has_page() {
+        output::eprint("the page is not built: run `cargo xtask web`; the API is served nevertheless");
+    }
+    output::print(&format!("{}\n", public_url.unwrap_or_else(|| format!("http://{}", name_of(address)))))?;
+    let access = Access::new(address, AccessOptions { hosts, ..AccessOptions::default() });
+    Ok(Prepared { listener, address, access, verifiers, launch })
+}
+
+/// A Lean that searches nothing.
+fn verifying(launch: &Arc<dyn Launch>, args: &CoordinatorArgs) -> Pool {
+    let mut config = PoolConfig { hosts: 1, ..PoolConfig::default() };
+    config.recheck_limit = Duration::from_secs(u64::from(args.verify_timeout));
+    Pool::start(Arc::clone(launch), config)
+}
+
+fn options(args: &CoordinatorArgs, verifiers: Vec<Pool>, folder: &CampaignFolder, progress: &Progress) -> Options {
+    let verify_s = u64::from(args.verify_timeout);
+    let told = progress.clone();
+    Options {
         // Longer than Lean may take, and a start of its process.
-        check_ms: 2 * verify_ms + 60_000,
-        ..Timing::default()
+        timing: Timing { check_ms: 2000 * verify_s + 60_000, ..Timing::default() },
+        verifiers,
+        verify_s,
+        blobs: folder.blobs(),
+        judged: Arc::new(move |candidate: &Candidate, judged| told.say(&line(candidate, judged))),
+        has_rounds: false,
+        over: Arc::new(|| {}),
     }
 }
 
-async fn verifiers(args: &CampaignServeArgs, modules: Modules) -> anyhow::Result<Vec<Pool>> {
-    let sandbox = if args.no_sandbox { Sandbox::Wanted } else { Sandbox::Needed };
-    let launch = lean::built_in(modules, sandbox).await?;
-    let pool = |_| {
-        let mut config = PoolConfig { hosts: 1, ..PoolConfig::default() };
-        config.recheck_limit = Duration::from_secs(u64::from(args.verify_timeout));
-        Pool::start(Arc::clone(&launch), config)
-    };
-    Ok((0..args.verifiers).map(pool).collect())
+/// What a coordinator of a run of rounds needs, before the run has a ledger.
+pub(super) struct OfRun {
+    listener: TcpListener,
+    access: Access,
+    options: Options,
+    /// Where others' proofs are done once more.
+    pub(super) teaching: Pool,
+}
+
+/// A coordinator beside a run of rounds, which opens its stages.
+pub(super) struct Served {
+    served: JoinHandle<()>,
+    halt: watch::Sender<StopLevel>,
+    pools: Vec<Pool>,
+}
+
+impl OfRun {
+    /// Listens, and starts Lean.
+    ///
+    /// # Errors
+    /// The address is taken, or Lean does not start in a sandbox.
+    pub(super) async fn prepare(
+        listen: SocketAddr,
+        args: &CoordinatorArgs,
+        modules: Modules,
+        folder: &CampaignFolder,
+        progress: &Progress,
+    ) -> anyhow::Result<Self> {
+        let Prepared { listener, access, verifiers, launch, .. } = prepare(listen, args, modules, folder).await?;
+        let teaching = verifying(&launch, args);
+        teaching.info().await?;
+        let options = Options { has_rounds: true, ..options(args, verifiers, folder, progress) };
+        Ok(Self { listener, access, options, teaching })
+    }
+
+    /// Begins to serve the run of this ledger.
+    pub(super) fn serve(self, ledger: Ledger, progress: &Progress) -> Served {
+        let Self { listener, access, options, teaching } = self;
+        let (halt, halted) = Stop::channel();
+        let pools = options.verifiers.iter().cloned().chain([teaching]).collect();
+        let told = progress.clone();
+        let served = tokio::spawn(async move {
+            if let Err(error) = coordinator::run(listener, ledger, access, options, halted).await {
+                told.say(&format!("others cannot work for the run: {error}"));
+            }
+        });
+        Served { served, halt, pools }
+    }
+}
+
+impl Served {
+    /// Lets go of those who work for it; they ask again for a while.
+    pub(super) async fn end(self) {
+        self.halt.send_replace(StopLevel::Drain);
+        let _ = self.served.await;
+        for pool in self.pools {
+            pool.shutdown().await;
+        }
+    }
 }
 
 /// Verdicts of another Lean would be about something else.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::args::{
-    DonateArgs, DonateCommand, DonateFolderArgs, DonateJoinArgs, DonatePauseArgs, DonateStatusArgs, DonateWorkArgs,
-    DonorPriority, Hosts, LeanArgs, Modules,
+    Device, DonateArgs, DonateCommand, DonateFolderArgs, DonateJoinArgs, DonatePauseArgs, DonateStatusArgs,
+    DonateWorkArgs, DonorPriority, Hosts, LeanArgs, Modules,
 };
 use super::interrupt::{self, Lines};
 use super::lean;
@@ -18,10 +18,11 @@ use super::output::{self, GOOD, styled};
 use super::progress::Progress;
 use super::runtime::block_on;
 use crate::donor::{
-    Accounts, Farewell, Home, Invitation, LeanOffer, Offer, Status, Teller, Under, Verifiers, Wish, donate, in_ms,
-    join, time_in_words, verify,
+    Accounts, Farewell, Home, Invitation, LeanOffer, ModelOffer, Offer, Status, Teller, Under, Verifiers, Wish, donate,
+    in_ms, join, time_in_words, verify,
 };
 use crate::lean::wasm::Sandbox;
+use crate::models::DeviceChoice;
 use crate::process;
 
 /// Memory that a search's Lean, and the one that rechecks, is reckoned to need, in MB.
@@ -82,6 +83,11 @@ async fn lend(args: &DonateWorkArgs, home: Home, verbose: u8) -> anyhow::Result<
         cores,
         memory_mb,
         spool_bytes: u64::from(args.disk) * 1_000_000,
+        models: ModelOffer {
+            device: args.device.choice(),
+            threads: cores,
+            disk_bytes: u64::from(args.models_disk) * 1_000_000,
+        },
         schedule: args.schedule,
         label: args.label.clone(),
         once: args.once,
@@ -105,6 +111,7 @@ pub(super) async fn own(cores: usize, modules: Modules) -> anyhow::Result<(Offer
         cores,
         memory_mb,
         spool_bytes: OWN_SPOOL_BYTES,
+        models: ModelOffer { device: DeviceChoice::Auto, threads: cores, disk_bytes: u64::MAX },
         schedule: None,
         label: "coordinator".to_owned(),
         once: false,
@@ -293,6 +300,8 @@ fn systemd(args: &DonateWorkArgs) -> anyhow::Result<Outcome> {
     flag("cores", args.cores.0.map(|n| n.to_string()));
     flag("memory", args.memory.map(|n| n.to_string()));
     flag("disk", (args.disk != 100).then(|| args.disk.to_string()));
+    flag("models-disk", (args.models_disk != 20_000).then(|| args.models_disk.to_string()));
+    flag("device", (args.device != Device::Auto).then(|| args.device.name().to_owned()));
     flag("schedule", args.schedule.map(|schedule| schedule.to_string()));
     flag("label", (!args.label.is_empty()).then(|| args.label.clone()));
     flag("modules", (args.modules == super::args::Modules::Std).then(|| args.modules.name().to_owned()));

@@ -125,7 +125,7 @@ pub(super) async fn build(
         // One more than hosts where a model thinks, so that no host waits for it. Where none does, more searches than hosts
         // would only take each other's wall clock.
         concurrency: args.selection.concurrency.map_or_else(
-            || lean::n_hosts(&args.lean) + usize::from(args.models.policy != ModelSource::BuiltIn),
+            || lean::n_hosts(&args.lean) + usize::from(args.models.sources.policy != ModelSource::BuiltIn),
             |n| n as usize,
         ),
         logs,

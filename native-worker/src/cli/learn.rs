@@ -1,19 +1,17 @@
 //! `stepwise learn`: expert iteration over files of problems, and `stepwise export`: what it learnt, for others to train on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::bail;
 use clap::ArgMatches;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 use stepwise_core::problem::{Problem, read_jsonl};
 use stepwise_core::prompt::PromptFormat;
 use stepwise_core::random::SplitMix64;
 use stepwise_core::search::Budget;
+use stepwise_core::wire::campaign::Proposer;
 use stepwise_inference::Sampling;
 use stepwise_inference::train::{LoraConfig, TrainConfig};
 use stepwise_learn::corpus::contamination::EvaluationSet;
@@ -27,7 +25,8 @@ use stepwise_learn::run::{Manifest, Round, Trial, VERSION};
 use stepwise_ledger::{Address, Ledger};
 
 use super::args::{ExportArgs, LearnArgs, LearnModelArgs, Seconds};
-use super::models::portfolio_options;
+use super::coordinator::OfRun;
+use super::models::{packed_lemmas, portfolio_options};
 use super::outcome::Outcome;
 use super::progress::Progress;
 use super::{input, interrupt, lean, output};
@@ -36,11 +35,12 @@ use crate::campaign::folder::CampaignFolder;
 use crate::lean::pool::Pool;
 use crate::learn::folder::{Lines, RunFolder, write_json, write_whole};
 use crate::learn::remains;
+use crate::learn::sharing::Sharing;
 use crate::learn::statements::{EvalSet, Problems, TRAIN};
 use crate::learn::training::Shape;
 use crate::learn::{Beginning, Learn, LearnOptions, Reporter, Resources, revision};
 use crate::models::ModelDevice;
-use crate::run::policy::mixture::Mixture;
+use crate::models::recipe::{Composed, Sayable};
 use crate::run::policy::premises::LemmaPolicy;
 use crate::run::policy::{self, Policy};
 
@@ -50,7 +50,22 @@ const HELD_OUT: &str = "held-out";
 const NEW: &str = "new";
 
 /// Settings that may change when a run goes on: they say how far and how fast, not what.
-const FREE: [&str; 9] = ["rounds", "hosts", "threads", "device", "concurrency", "json", "problems", "color", "verbose"];
+const FREE: [&str; 14] = [
+    "rounds",
+    "hosts",
+    "threads",
+    "device",
+    "concurrency",
+    "json",
+    "problems",
+    "color",
+    "verbose",
+    "listen",
+    "public-url",
+    "verifiers",
+    "verify-timeout",
+    "no-sandbox",
+];
 
 /// Runs what is not done yet. `settings` are the parsed flags.
 pub(super) async fn run(args: &LearnArgs, settings: &ArgMatches, verbose: u8) -> anyhow::Result<Outcome> {
@@ -69,9 +84,17 @@ pub(super) async fn run(args: &LearnArgs, settings: &ArgMatches, verbose: u8) ->
         Some(manifest) => resumed(args, &folder, &manifest, &settings, &lean)?,
         None => begun(args, &folder, settings, &lean, &progress)?,
     };
-    let resources = resources(args, pool.clone(), lean, stop, &progress).await?;
-    let learn = learn(args, folder, problems, resources, &progress).await?;
+    let ledger = Ledger::open(&Address::File(folder.ledger_path())).await?;
+    let others = others(args, &progress).await?;
+    let sharing = others.as_ref().map(|(campaign, of_run)| Sharing::new(campaign.blobs(), of_run.teaching.clone()));
+    let resources = resources(args, pool.clone(), lean, stop, sharing.as_ref(), &progress).await?;
+    let learn = learn(args, (folder, ledger), problems, resources, sharing, &progress).await?;
+    learn.found().await?;
+    let served = others.map(|(_, of_run)| of_run.serve(learn.ledger.clone(), &progress));
     let ran = learn.run().await;
+    if let Some(served) = served {
+        served.end().await;
+    }
     progress.finish();
     pool.shutdown().await;
     let (rounds, interrupted) = ran?;
@@ -85,6 +108,24 @@ pub(super) async fn run(args: &LearnArgs, settings: &ArgMatches, verbose: u8) ->
         return Ok(Outcome::Interrupted);
     }
     Ok(Outcome::Proved)
+}
+
+/// The coordinator through which others work for the run, where they may.
+async fn others(args: &LearnArgs, progress: &Progress) -> anyhow::Result<Option<(CampaignFolder, OfRun)>> {
+    let Some(listen) = args.listen else { return Ok(None) };
+    if args.lean.lean_project.is_some() {
+        bail!(
+            "others' machines have the built-in Lean, and native Lean would give their proofs your rights; leave \
+             --lean-project or --listen out"
+        );
+    }
+    let mut campaign = CampaignFolder::open(&args.run)?;
+    if args.coordinator.public_url.is_some() && args.coordinator.public_url != campaign.settings.public_url {
+        campaign.settings.public_url.clone_from(&args.coordinator.public_url);
+        campaign.save()?;
+    }
+    let of_run = OfRun::prepare(listen, &args.coordinator, args.lean.modules, &campaign, progress).await?;
+    Ok(Some((campaign, of_run)))
 }
 
 /// Writes what a run taught as files that other trainers read.
@@ -267,9 +308,10 @@ fn resumed(
 /// The run that the flags ask for.
 async fn learn(
     args: &LearnArgs,
-    folder: RunFolder,
+    (folder, ledger): (RunFolder, Ledger),
     problems: Vec<Problem>,
     resources: Resources,
+    sharing: Option<Sharing>,
     progress: &Progress,
 ) -> anyhow::Result<Learn> {
     let (held_out, training): (Vec<Problem>, Vec<Problem>) = problems.into_iter().partition(is_held_out);
@@ -286,11 +328,12 @@ async fn learn(
         sets.push(EvalSet { name: stem, problems });
     }
     Ok(Learn {
-        ledger: Ledger::open(&Address::File(folder.ledger_path())).await?,
+        ledger,
         folder,
         problems: Problems::new(training, sets),
         options: options(args, lemmas(args)?),
         resources,
+        sharing,
         reporter: Arc::new(Teller(progress.clone())),
     })
 }
@@ -342,13 +385,7 @@ fn options(args: &LearnArgs, lemmas: Option<Arc<Vec<u8>>>) -> LearnOptions {
 /// trained on has its own.
 fn lemmas(args: &LearnArgs) -> anyhow::Result<Option<Arc<Vec<u8>>>> {
     let Some(path) = args.searches.premises.as_ref().filter(|_| args.models.policy == NEW) else { return Ok(None) };
-    let text = input::read_text(path)?;
-    let problems = read_jsonl(&path.display().to_string(), &text, &stepwise_core::problem::Defaults::default())?;
-    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
-    for Problem { name, theorem, .. } in problems {
-        writeln!(packed, "{}", serde_json::json!({ "name": name, "statement": theorem.statement }))?;
-    }
-    Ok(Some(Arc::new(packed.finish()?)))
+    Ok(Some(Arc::new(packed_lemmas(path)?)))
 }
 
 fn sampling(models: &LearnModelArgs) -> Sampling {
@@ -368,6 +405,7 @@ async fn resources(
     pool: Pool,
     lean: String,
     stop: crate::stop::Stop,
+    sharing: Option<&Sharing>,
     progress: &Progress,
 ) -> anyhow::Result<Resources> {
     let device = ModelDevice::choose(args.models.device.choice(), args.models.threads.0.map(|n| n as usize)).await?;
@@ -375,9 +413,17 @@ async fn resources(
         progress.say(&format!("{} is a program on the CPU: `--device cpu` is faster", device.name));
     }
     let portfolio = policy::portfolio(portfolio_options(&args.lean));
-    let explorer: Arc<dyn Policy> = match &args.searches.premises {
-        None => Arc::clone(&portfolio),
-        Some(path) => Arc::new(Mixture::new(Arc::clone(&portfolio), Arc::new(LemmaPolicy::open(path)?), 0.5)),
+    let explorer: Sayable = (Arc::clone(&portfolio), sharing.map(|_| Proposer::Portfolio));
+    let explorer = match &args.searches.premises {
+        None => explorer,
+        Some(path) => {
+            let lemmas: Arc<dyn Policy> = Arc::new(LemmaPolicy::open(path)?);
+            let said = match sharing {
+                None => None,
+                Some(sharing) => Some(Proposer::Lemmas { file: sharing.publish_bytes(&packed_lemmas(path)?)? }),
+            };
+            Composed::mixture(explorer, (lemmas, said), 0.5)
+        }
     };
     Ok(Resources { pool, lean, device, portfolio, explorer, stop })
 }

@@ -21,7 +21,7 @@ pub(super) async fn run(args: &ServeArgs, verbose: u8) -> anyhow::Result<Outcome
     let address = listener.local_addr().context("cannot read the address")?;
     let progress = Progress::new(verbose);
     // Whatever searches will want, suggestions have scores where there is a critic.
-    let has_critic = args.models.critic != ModelSource::BuiltIn;
+    let has_critic = args.models.sources.critic != ModelSource::BuiltIn;
     let Models { policy, critic } = Models::open_for(&args.models, &args.lean, has_critic, &progress).await?;
     let pool = lean::start_pool(&args.lean).await?;
     let stop = interrupt::listen(&progress)?;

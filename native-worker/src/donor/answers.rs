@@ -1,5 +1,6 @@
 //! What the coordinator answers, and what becomes of the donor by it.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use stepwise_core::wire::campaign::{Beaten, Bundle, Claimed, Enrolled, Receipt, Receipts};
@@ -8,8 +9,10 @@ use super::DonorError;
 use super::client::{ClientError, Verdict};
 use super::decide::Kind;
 use super::engine::{Answer, Donor, Kept, Lean};
+use super::models::ModelError;
 use super::retry::{Trouble, random_share, spread};
 use super::work::{Sorted, sort};
+use crate::models::recipe::Opened;
 use crate::stop::StopLevel;
 
 /// How long nothing is claimed after a bundle of which nothing could be run here.
@@ -44,6 +47,7 @@ impl Donor {
                     self.abandoned.retain(|unit| !units.contains(unit));
                 }
             }
+            Answer::Models(hash, got) => self.got_models(hash, got),
             Answer::Left => self.in_flight.retain(|kind| *kind != Kind::Leave),
         }
     }
@@ -153,7 +157,8 @@ impl Donor {
             self.abandoned.extend(bundle.leases.iter().map(|lease| lease.unit));
             return;
         };
-        let Sorted { mut orders, unfit, reasons } = sort(bundle, claim, name, self.source.modules);
+        let Sorted { mut orders, unfit, reasons } =
+            sort(bundle, claim, name, self.source.modules, |hash, recipe| self.models.unfit(hash, recipe));
         for reason in &reasons {
             if self.telling.unfit.insert(reason.clone()) {
                 self.teller.say(&format!("searches are given back that cannot run here: {reason}"));
@@ -169,6 +174,8 @@ impl Donor {
             self.idle = None;
             self.has_bundle = true;
             self.waiting.extend(orders);
+            let orders = self.waiting.iter().chain(self.running.values().map(|running| &running.order));
+            self.models.keep_only(&orders.map(|order| order.lease.recipe.as_str()).collect());
             return;
         }
         let reason = reasons.first().map_or_else(
@@ -181,6 +188,16 @@ impl Donor {
         } else {
             self.rest(reason, spread(UNFIT, random_share()));
         }
+    }
+
+    /// What a recipe's searches run with is here, or will not be.
+    fn got_models(&mut self, hash: String, got: Result<Opened, ModelError>) {
+        let Some(reason) = self.models.take_in(hash.clone(), got) else { return };
+        self.teller.say(&format!("searches are given back that cannot run here: {reason}"));
+        let (unfit, fit) = self.waiting.drain(..).partition::<VecDeque<_>, _>(|order| order.lease.recipe == hash);
+        self.abandoned.extend(unfit.iter().map(|order| order.lease.unit));
+        self.waiting = fit;
+        self.rest(reason, spread(UNFIT, random_share()));
     }
 
     /// Claims nothing for a while.

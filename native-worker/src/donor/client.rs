@@ -10,9 +10,9 @@ use stepwise_core::wire::campaign::{
     Abandon, Beat, Beaten, Check, Checked, Checking, Claim, Claimed, Enrolled, Enrolment, Joined, Joining, Receipts,
     Results,
 };
-use ureq::Agent;
-use ureq::http::header;
+use ureq::http::{Response, header};
 use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Body, RequestBuilder};
 
 use super::account::{Account, Token};
 use super::link::Base;
@@ -151,6 +151,16 @@ impl Client {
         self.post("verdicts", checked).await.map(|_| ())
     }
 
+    /// The bytes of a file from `first` up to and including `last`, of which the end may be missing.
+    pub(super) async fn piece(&self, sha256: &str, first: u64, last: u64) -> Result<Vec<u8>, ClientError> {
+        let (client, url) = (self.clone(), self.base.url(&format!("blobs/{sha256}")));
+        let asked = tokio::task::spawn_blocking(move || {
+            let request = client.agent.get(url).header(header::RANGE, format!("bytes={first}-{last}"));
+            client.answer(client.signed(request).call())
+        });
+        asked.await.unwrap_or_else(|died| Err(self.unreachable(died.to_string())))
+    }
+
     async fn ask<A: DeserializeOwned>(&self, part: &str, body: &impl Serialize) -> Result<A, ClientError> {
         let answer = self.post(part, body).await?;
         serde_json::from_slice(&answer)
@@ -167,12 +177,22 @@ impl Client {
 
     /// Blocks until the answer is there.
     fn exchange(&self, url: &str, body: &[u8]) -> Result<Vec<u8>, ClientError> {
-        let failed = |error: ureq::Error| self.unreachable(error.to_string());
-        let mut request = self.agent.post(url).header(header::CONTENT_TYPE, "application/json");
-        if let Some(token) = &self.token {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.0));
+        let request = self.agent.post(url).header(header::CONTENT_TYPE, "application/json");
+        self.answer(self.signed(request).send(body))
+    }
+
+    /// A request in the account's name.
+    fn signed<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header(header::AUTHORIZATION, format!("Bearer {}", token.0)),
+            None => request,
         }
-        let mut response = request.send(body).map_err(failed)?;
+    }
+
+    /// The answer's body, or what is wrong.
+    fn answer(&self, response: Result<Response<Body>, ureq::Error>) -> Result<Vec<u8>, ClientError> {
+        let failed = |error: ureq::Error| self.unreachable(error.to_string());
+        let mut response = response.map_err(failed)?;
         let status = response.status().as_u16();
         let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
         let retry_after = retry_after.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);

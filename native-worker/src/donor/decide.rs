@@ -44,6 +44,8 @@ pub(super) struct Situation {
     pub(super) running: usize,
     /// Searches that wait for a core.
     pub(super) waiting: usize,
+    /// Those of them whose models are here.
+    pub(super) ready: usize,
     /// Searches that are given back, and the coordinator has not heard it.
     pub(super) abandoned: usize,
     /// Results without receipts.
@@ -140,7 +142,7 @@ pub(super) fn next(now: &Situation) -> Option<Step> {
         LeanState::Starting => return None,
         LeanState::Up => {}
     }
-    if now.waiting > 0 && now.running < now.cores {
+    if now.ready > 0 && now.running < now.cores {
         return Some(Step::Begin);
     }
     if !now.is_enrolled {
@@ -168,6 +170,7 @@ mod tests {
             cores: 2,
             running: 2,
             waiting: 2,
+            ready: 2,
             abandoned: 0,
             unsent: 0,
             has_room: true,
@@ -185,7 +188,8 @@ mod tests {
 
     #[test]
     fn a_donor_starts_lean_then_enrols_then_claims() {
-        let down = Situation { lean: LeanState::Down, is_enrolled: false, running: 0, waiting: 0, ..working() };
+        let down =
+            Situation { lean: LeanState::Down, is_enrolled: false, running: 0, waiting: 0, ready: 0, ..working() };
         assert_eq!(next(&down), Some(Step::StartLean));
         assert_eq!(next(&Situation { lean: LeanState::Starting, ..down.clone() }), None);
         let up = Situation { lean: LeanState::Up, ..down };
@@ -204,6 +208,8 @@ mod tests {
     fn cores_are_kept_busy_and_more_is_claimed_in_time() {
         assert_eq!(next(&working()), None);
         assert_eq!(next(&Situation { running: 1, ..working() }), Some(Step::Begin));
+        // Models that are on their way are waited for.
+        assert_eq!(next(&Situation { running: 1, ready: 0, ..working() }), None);
         let few = Situation { waiting: 1, ..working() };
         assert_eq!(next(&few), say(Kind::Claim));
         assert_eq!(next(&Situation { has_room: false, ..few.clone() }), None);
@@ -218,7 +224,7 @@ mod tests {
     fn a_pause_frees_everything_and_beats_go_on() {
         let paused = Situation { may_run: false, ..working() };
         assert_eq!(next(&paused), Some(Step::HandBack));
-        let handed = Situation { running: 0, waiting: 0, abandoned: 4, ..paused };
+        let handed = Situation { running: 0, waiting: 0, ready: 0, abandoned: 4, ..paused };
         assert_eq!(next(&handed), Some(Step::StopLean));
         let freed = Situation { lean: LeanState::Down, ..handed };
         assert_eq!(next(&freed), say(Kind::Abandon));
@@ -253,16 +259,16 @@ mod tests {
     fn stopping_hands_everything_back_at_once() {
         let stopping = Situation { asked: Asked::Stop, ..working() };
         assert_eq!(next(&stopping), Some(Step::HandBack));
-        let handed = Situation { running: 0, waiting: 0, abandoned: 4, ..stopping };
+        let handed = Situation { running: 0, waiting: 0, ready: 0, abandoned: 4, ..stopping };
         assert_eq!(next(&handed), say(Kind::Leave));
         assert_eq!(next(&Situation { is_enrolled: false, ..handed }), Some(Step::End));
     }
 
     #[test]
     fn one_bundle_is_enough_where_only_one_is_wanted() {
-        let last = Situation { is_last_bundle: true, waiting: 1, ..working() };
+        let last = Situation { is_last_bundle: true, waiting: 1, ready: 0, ..working() };
         assert_eq!(next(&last), None);
-        let ended = Situation { running: 0, waiting: 0, unsent: 1, ..last };
+        let ended = Situation { running: 0, waiting: 0, ready: 0, unsent: 1, ..last };
         assert_eq!(next(&ended), say(Kind::Send));
         // Nobody is in a hurry: receipts are waited for.
         assert_eq!(next(&Situation { held_off: vec![Kind::Send], ..ended.clone() }), None);

@@ -1,12 +1,11 @@
 //! The donor at work: carries out what [`decide`](super::decide) says, with Lean, the coordinator and the spool.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use stepwise_core::policy::portfolio;
 use stepwise_core::wire::campaign::{
     Abandon, Beat, Beaten, Claim, Claimed, Doing, Enrolled, Enrolment, Held, MAX_RESULTS, Receipts, Results,
     SearchResult, VERSION,
@@ -19,15 +18,17 @@ use super::account::{AccountError, Home};
 use super::client::{CLIENT, Client, ClientError};
 use super::control::{Done, Wish};
 use super::decide::{Asked, Kind, LeanState, Situation, Step, next};
+use super::models::{ModelError, Models};
 use super::retry::Trouble;
 use super::schedule::TimeOfDay;
 use super::spool::Spool;
 use super::telling::Telling;
 use super::work::{self, Ended, Order, Outcome};
 use super::{DonorError, Farewell, Offer};
+use crate::blobs::Blobs;
 use crate::lean::host::Launch;
 use crate::lean::pool::{Pool, PoolConfig, PoolError};
-use crate::run::policy::{self, Policy};
+use crate::models::recipe::Opened;
 use crate::serve::new_token;
 use crate::stop::{Stop, StopLevel};
 
@@ -91,6 +92,8 @@ pub(super) enum Answer {
     Sent(Result<Receipts, ClientError>),
     Beaten(Result<Beaten, ClientError>),
     Abandoned(Vec<u64>, Result<(), ClientError>),
+    /// What the recipe of this hash runs with.
+    Models(String, Result<Opened, ModelError>),
     Left,
 }
 
@@ -110,7 +113,7 @@ pub(super) struct Donor {
     pub(super) offer: Offer,
     pub(super) source: LeanOffer,
     pub(super) lean: Lean,
-    policy: Arc<dyn Policy>,
+    pub(super) models: Models,
     pub(super) spool: Spool,
     /// Results that the disk did not take.
     pub(super) unspooled: Vec<SearchResult>,
@@ -179,6 +182,7 @@ pub async fn donate(
         home.wish(None).map_err(|source| home.io(home.folder(), source))?;
     }
     let done = home.status().ok().flatten().map_or(Done::default(), |status| status.done);
+    let models = Models::new(Blobs::at(home.folder().join("models")), Client::of(&account), offer.models);
     let now = Instant::now();
     let donor = Donor {
         campaign: account.campaign.clone(),
@@ -187,7 +191,7 @@ pub async fn donate(
         offer,
         source,
         lean: Lean::Down,
-        policy: policy::portfolio(portfolio::Options::default()),
+        models,
         spool,
         unspooled: Vec::new(),
         spool_again: now,
@@ -271,9 +275,23 @@ impl Donor {
         let late: Vec<u64> =
             self.waiting.iter().filter(|order| Instant::now() > order.ends).map(|order| order.lease.unit).collect();
         self.waiting.retain(|order| !late.contains(&order.lease.unit));
+        if self.asked() == Asked::Work && self.may_run() {
+            self.want_models();
+        }
         if !self.unspooled.is_empty() && Instant::now() >= self.spool_again && self.sending.is_empty() {
             for result in std::mem::take(&mut self.unspooled) {
                 self.keep(result);
+            }
+        }
+    }
+
+    /// Gets what the searches run with that wait.
+    fn want_models(&mut self) {
+        for order in &self.waiting {
+            let hash = &order.lease.recipe;
+            if let Some(got) = self.models.want(hash, &order.recipe) {
+                let hash = hash.clone();
+                self.answers.spawn(async move { Answer::Models(hash, got.await) });
             }
         }
     }
@@ -315,6 +333,7 @@ impl Donor {
             cores: self.offer.cores,
             running: self.running.len(),
             waiting: self.waiting.len(),
+            ready: self.waiting.iter().filter(|order| self.is_ready(order)).count(),
             abandoned: self.abandoned.len(),
             unsent: self.spool.len() + self.unspooled.len(),
             has_room: self.has_room(),
@@ -324,6 +343,11 @@ impl Donor {
             in_flight: self.in_flight.clone(),
             held_off: kinds.into_iter().filter(|kind| self.trouble(*kind).is_some_and(Trouble::holds)).collect(),
         }
+    }
+
+    /// Whether what a search runs with is here.
+    fn is_ready(&self, order: &Order) -> bool {
+        self.models.opened(&order.lease.recipe).is_some()
     }
 
     /// What keeps this from being asked, or did the last time.
@@ -368,6 +392,7 @@ impl Donor {
     }
 
     async fn stop_lean(&mut self) {
+        self.models.keep_only(&BTreeSet::new());
         if let Lean::Up { pool, .. } = std::mem::replace(&mut self.lean, Lean::Down) {
             // Its processes die with it where they do not end in time.
             let _ = tokio::time::timeout(LEAN_ENDS, pool.shutdown()).await;
@@ -376,12 +401,14 @@ impl Donor {
 
     fn begin(&mut self) {
         let Lean::Up { pool, .. } = &self.lean else { return };
-        let Some(order) = self.waiting.pop_front() else { return };
+        let Some(first) = self.waiting.iter().position(|order| self.is_ready(order)) else { return };
+        let Some(order) = self.waiting.remove(first) else { return };
+        let Some(opened) = self.models.opened(&order.lease.recipe).cloned() else { return };
         self.last_running += 1;
         let number = self.last_running;
         let (sender, stop) = Stop::channel();
         let expansions = Arc::new(AtomicU64::new(0));
-        let search = work::run(order.clone(), pool.clone(), Arc::clone(&self.policy), stop, Arc::clone(&expansions));
+        let search = work::run(order.clone(), pool.clone(), opened, stop, Arc::clone(&expansions));
         let task = self.searches.spawn(async move { (number, search.await) });
         self.numbers.insert(task.id(), number);
         self.running.insert(number, Running { order, stop: sender, expansions, since: Instant::now() });

@@ -2,7 +2,7 @@
 //!
 //! [`link`] reads an invitation and [`account`] keeps what it is exchanged for; [`client`] speaks with the coordinator.
 //! [`decide`] says what a donor does next, [`engine`] does it, [`answers`] takes in what comes back, and [`telling`] says
-//! what it does and why. [`work`] runs one search, [`spool`] keeps what it found until there is a receipt, [`schedule`] and
+//! what it does and why. [`work`] runs one search, [`models`] gets the models that it needs, [`spool`] keeps what it found until there is a receipt, [`schedule`] and
 //! [`control`] say when searches may run, and [`retry`] when the coordinator is asked again. [`verify`] is for machines of
 //! the campaign's own, which look at what others found.
 
@@ -13,6 +13,7 @@ mod control;
 mod decide;
 mod engine;
 mod link;
+mod models;
 mod retry;
 mod schedule;
 mod spool;
@@ -29,6 +30,7 @@ pub use self::client::ClientError;
 pub use self::control::{Done, State, Status, Under, Wish, in_ms, time_in_words};
 pub use self::engine::{LeanOffer, Teller, donate};
 pub use self::link::{Base, Invitation, LinkError};
+pub use self::models::ModelOffer;
 pub use self::schedule::Schedule;
 pub use self::verify::{Verifiers, verify};
 
@@ -41,6 +43,8 @@ pub struct Offer {
     pub memory_mb: u64,
     /// What finished work may take on disk, in bytes.
     pub spool_bytes: u64,
+    /// What models may have.
+    pub models: ModelOffer,
     /// When searches may run; always, where there is none.
     pub schedule: Option<Schedule>,
     /// What its owner calls the machine.

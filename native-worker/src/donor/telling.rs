@@ -112,6 +112,9 @@ impl Donor {
             (_, Some((reason, until))) if self.running.is_empty() => {
                 Said { state, reason: Some(reason.clone()), until_ms: Some(from_now(*until)) }
             }
+            _ if self.running.is_empty() && !self.waiting.is_empty() => {
+                Said { state: State::Idle, reason: self.models.arriving(), until_ms: None }
+            }
             _ if self.running.is_empty() => {
                 Said { state, reason: Some("asking the coordinator".to_owned()), until_ms: None }
             }

@@ -25,6 +25,7 @@ use crate::lean::host::{
     Applied, Costed, HostDown, HostInfo, HostState, Judge, Launch, LeanHost, LeanProcess, Library, Opened, StepLimits,
 };
 use crate::lean::pool::PoolConfig;
+use crate::models::DeviceChoice;
 use crate::stop::{Stop, StopLevel};
 
 /// What a test's Lean is called.
@@ -124,7 +125,7 @@ impl Coordinator {
         let mut bundle = Bundle::default();
         for lean in [LEAN, "another Lean"] {
             let config = Run::new(&SearchConfig::best_first(Budget::new(8, 50)), "", None, "").config;
-            let recipe = Recipe { config, policy: "portfolio".to_owned(), critic: None, lean: lean.to_owned() };
+            let recipe = Recipe { config, policy: "portfolio".to_owned(), lean: lean.to_owned(), ..Recipe::default() };
             bundle.recipes.insert(lean.to_owned(), recipe);
         }
         for (lease, theorem) in leases {
@@ -209,7 +210,8 @@ struct Works {
 }
 
 fn offer() -> Offer {
-    Offer { cores: 2, memory_mb: 1, spool_bytes: 1 << 20, schedule: None, label: String::new(), once: false }
+    let models = ModelOffer { device: DeviceChoice::Cpu, threads: 1, disk_bytes: 100 << 20 };
+    Offer { cores: 2, memory_mb: 1, spool_bytes: 1 << 20, models, schedule: None, label: String::new(), once: false }
 }
 
 async fn work(folder: &Path, coordinator: &Coordinator, offer: Offer, starts: bool) -> Works {

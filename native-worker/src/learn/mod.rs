@@ -10,8 +10,10 @@ pub mod folder;
 pub mod remains;
 pub mod revision;
 mod rounds;
+pub mod sharing;
 mod stages;
 pub mod statements;
+mod teacher;
 pub mod training;
 pub mod worker;
 
@@ -25,6 +27,7 @@ use stepwise_ledger::LedgerError;
 
 pub use self::rounds::Learn;
 use crate::lean::pool::Pool;
+use crate::models::recipe::{RecipeError, Sayable};
 use crate::models::{LocalError, ModelDevice};
 use crate::run::RunError;
 use crate::run::critic::CriticError;
@@ -80,7 +83,7 @@ pub struct Resources {
     /// The portfolio for this Lean.
     pub portfolio: Arc<dyn Policy>,
     /// Who proposes without a trained policy, and explores beside one.
-    pub explorer: Arc<dyn Policy>,
+    pub explorer: Sayable,
     /// The caller's wish to stop.
     pub stop: Stop,
 }
@@ -119,6 +122,9 @@ pub enum LearnError {
     /// A trained model that cannot be opened.
     #[error(transparent)]
     Model(#[from] LocalError),
+    /// A model that others cannot be given.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
     /// The critic could not rank the statements.
     #[error(transparent)]
     Critic(#[from] CriticError),

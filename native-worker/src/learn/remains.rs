@@ -39,7 +39,7 @@ pub async fn open(run: &Path) -> Result<Ledger, RemainsError> {
 /// The ledger fails, or they left something else.
 pub async fn of_stage<T: DeserializeOwned>(ledger: &Ledger, stage: u64) -> Result<Vec<T>, RemainsError> {
     let remains = ledger.read(ReadRemains { stage }).await?;
-    Ok(remains.iter().map(|text| serde_json::from_str(text)).collect::<Result<_, _>>()?)
+    Ok(remains.iter().map(|remains| serde_json::from_str(&remains.text)).collect::<Result<_, _>>()?)
 }
 
 /// All searches that were learnt from, round by round.

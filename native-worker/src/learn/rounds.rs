@@ -3,33 +3,41 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use stepwise_core::critic::ScoreRequest;
 use stepwise_core::prompt::state_text;
-use stepwise_core::record::{Run, Status};
-use stepwise_core::search::{Budget, Order, SearchConfig};
+use stepwise_core::record::{ProblemRecord, Run, Status};
+use stepwise_core::search::{Budget, Order, Search, SearchConfig};
+use stepwise_core::wire::campaign::{ModelFiles, Proposer};
 use stepwise_inference::tokenizer::train_byte_level_bpe;
 use stepwise_learn::lessons::{Lessons, goal};
 use stepwise_learn::plan::{Command, Event, Origin, Plan, Searches, TrainModel, Training};
 use stepwise_learn::run::{self, Round, Side, Trial};
 use stepwise_learn::{layout, mining};
-use stepwise_ledger::operations::{Create, FinishRound, NewSearch, Purpose, ReadStatements, RoundStage};
+use stepwise_ledger::operations::{
+    Create, FinishRound, NewSearch, Purpose, ReadRemains, ReadStatements, Remains, RoundStage,
+};
 use stepwise_ledger::{Ledger, LedgerError};
 
 use super::folder::{RunFolder, read_json, write_json, write_whole};
 use super::remains::RemainsError;
-use super::stages::{Stage, counter, to_json};
+use super::sharing::Sharing;
+use super::stages::{Stage, counter, from_json, to_json};
 use super::statements::Problems;
+use super::teacher::Teacher;
 use super::training::{END, Measured, REWARD, Start, Trained, TrainingJob, WrittenStep};
-use super::worker::{Ended, Setup, Worker};
+use super::worker::{Setup, Worker};
 use super::{Beginning, LearnError, LearnOptions, ROUNDS, Reporter, Resources};
 use crate::models::local::unpacked_premises;
+use crate::models::recipe::{self, Composed, Sayable};
 use crate::models::{LocalCritic, LocalPolicy, PolicyUse, PromptChoice, Role};
 use crate::run::critic::Critic;
 use crate::run::policy::Policy;
-use crate::run::policy::detail::Detail;
-use crate::run::policy::mixture::Mixture;
 use crate::stop::StopLevel;
+
+/// How often it is looked whether others have searched what they have.
+const OTHERS: Duration = Duration::from_millis(500);
 
 /// Statements whose root states the critic scores in one request.
 const RANKED_AT_ONCE: usize = 32;
@@ -43,19 +51,29 @@ pub struct Learn {
     pub options: LearnOptions,
     /// What it works with.
     pub resources: Resources,
+    /// What others have of it who lend it their machines, where it lets them.
+    pub sharing: Option<Sharing>,
     pub reporter: Arc<dyn Reporter>,
 }
 
 impl Learn {
-    /// Runs what is not done yet. Returns the finished rounds, and whether the caller stopped it.
+    /// Runs what is not done yet of a run that is [founded](Self::found). Returns the finished rounds, and whether the caller
+    /// stopped it.
     ///
     /// # Errors
     /// A search, a training, a file or the ledger fails; what is written stays good, and the same call goes on from there.
     pub async fn run(&self) -> Result<(Vec<Round>, bool), LearnError> {
-        self.found().await?;
         let (problems, lean) = (self.problems.all(), &self.resources.lean);
-        let worker = Worker::employ(self.ledger.clone(), problems, self.options.plan.concurrency, lean).await?;
+        let worker =
+            Worker::employ(self.ledger.clone(), Arc::clone(&problems), self.options.plan.concurrency, lean).await?;
+        let teaching = self.sharing.as_ref().map(|sharing| {
+            let (ledger, pool, reporter) = (self.ledger.clone(), sharing.pool.clone(), Arc::clone(&self.reporter));
+            tokio::spawn(Teacher { ledger, problems, pool, reporter }.work())
+        });
         let ran = self.rounds(&worker).await;
+        if let Some(teaching) = teaching {
+            teaching.abort();
+        }
         let left = worker.leave().await;
         let ran = ran?;
         left?;
@@ -63,7 +81,10 @@ impl Learn {
     }
 
     /// Makes the campaign of a new ledger, or sees that it has these problems.
-    async fn found(&self) -> Result<(), LearnError> {
+    ///
+    /// # Errors
+    /// It has others, or the ledger fails.
+    pub async fn found(&self) -> Result<(), LearnError> {
         let create = Create {
             name: self.folder.name(),
             manifest: serde_json::json!({ ROUNDS: true }),
@@ -150,48 +171,98 @@ impl Learn {
             searches: new.collect(),
         };
         let at = self.seed(new, &setup).await?;
-        for trial in self.remains(at.stage).await? {
-            drop(plan.handle(Event::Trial(Box::new(trial))));
+        let mut heard = 0;
+        for Remains { result, text, .. } in self.ledger.read(ReadRemains { stage: at.stage }).await? {
+            heard = result;
+            drop(plan.handle(Event::Trial(Box::new(from_json(&text)?))));
         }
         let (count, show) = counter(&self.reporter, what.clone());
         let number_of: BTreeMap<&str, u64> =
             (1..).zip(self.problems.statements()).map(|(number, problem)| (problem.name.as_str(), number)).collect();
         let mut shift = worker.begin(BTreeMap::from([(at.recipe, setup)]), &self.resources, &*self.reporter, show);
-        while let Some(ended) = shift.next().await? {
-            let trial = trial(*stage, *seed, &ended);
-            if !shift.conclude(&ended, to_json(&trial)?).await? {
-                continue;
-            }
-            count.add(1, u64::from(trial.record.status == Status::Proved));
-            for command in plan.handle(Event::Trial(Box::new(trial))) {
-                if let Command::Cancel(name) = command
-                    && let Some(number) = number_of.get(name.as_str())
-                {
-                    shift.cancel(*number);
+        loop {
+            while let Some(ended) = shift.next().await? {
+                let trial = trial(*stage, *seed, ended.lease().side, &ended.search, ended.record.clone());
+                if !shift.conclude(&ended, to_json(&trial)?).await? {
+                    continue;
+                }
+                count.add(1, u64::from(trial.record.status == Status::Proved));
+                for command in plan.handle(Event::Trial(Box::new(trial))) {
+                    if let Command::Cancel(name) = command
+                        && let Some(number) = number_of.get(name.as_str())
+                    {
+                        shift.cancel(*number);
+                    }
                 }
             }
+            if shift.was_interrupted() {
+                return Ok(false);
+            }
+            if self.close(worker, at.stage).await? {
+                break;
+            }
+            if self.sharing.is_none() {
+                return Ok(false);
+            }
+            // Others have searches of it yet, which they may give back.
+            let _ = tokio::time::timeout(OTHERS, self.resources.stop.clone().reached(StopLevel::Drain)).await;
+        }
+        // What others searched is heard when all of it is known.
+        for Remains { text, .. } in self
+            .ledger
+            .read(ReadRemains { stage: at.stage })
+            .await?
+            .into_iter()
+            .filter(|remains| remains.result > heard && remains.account != worker.account())
+        {
+            let trial: Trial = from_json(&text)?;
+            count.add(1, u64::from(trial.record.status == Status::Proved));
+            drop(plan.handle(Event::Trial(Box::new(trial))));
         }
         let (ended, proved) = count.read();
         self.reporter.say(&format!("{what}: {ended} searches, {proved} proofs"));
-        Ok(!shift.was_interrupted() && self.close(worker, at.stage).await?)
+        Ok(true)
     }
 
     /// What the searches of a stage run with.
     fn searching(&self, searches: &Searches) -> Result<Setup, LearnError> {
-        let explorer = Arc::clone(&self.resources.explorer);
-        let policy = match self.model(searches.policy, Role::Policy)? {
+        let explorer = self.resources.explorer.clone();
+        let policy: Sayable = match self.model(searches.policy, Role::Policy)? {
             None => explorer,
-            Some(folder) => mixed(self.trained_policy(&folder)?, explorer, self.options.explore),
+            Some(folder) => {
+                let trained = (self.trained_policy(&folder)?, self.say_policy(&folder)?);
+                if self.options.explore > 0.0 {
+                    Composed::mixture(trained, explorer, self.options.explore)
+                } else {
+                    trained
+                }
+            }
         };
-        let policy: Arc<dyn Policy> = match searches.stage {
-            run::Stage::Detail => Arc::new(Detail::new(policy)),
+        let (policy, proposer) = match searches.stage {
+            run::Stage::Detail => Composed::detail(policy),
             run::Stage::Scan | run::Stage::Deep | run::Stage::Shorten => policy,
         };
-        let critic = match searches.critic {
-            None => None,
-            Some(origin) => self.critic(origin)?,
+        let (critic, scorer) = match searches.critic {
+            None => (None, None),
+            Some(origin) => (self.critic(origin)?, self.say_critic(origin)?),
         };
-        Ok(self.setup(searches.budget.clone(), searches.seed, policy, critic))
+        let setup = self.setup(searches.budget.clone(), searches.seed, policy, critic);
+        Ok(Setup { said: (proposer, scorer), ..setup })
+    }
+
+    /// How others are told of a trained policy.
+    fn say_policy(&self, folder: &Path) -> Result<Option<Proposer>, LearnError> {
+        let Some(sharing) = &self.sharing else { return Ok(None) };
+        let files = sharing.publish(folder, Role::Policy)?;
+        Ok(Some(Proposer::Model { files, draws: recipe::draws(&self.policy_use()) }))
+    }
+
+    /// How others are told of a critic.
+    fn say_critic(&self, origin: Origin) -> Result<Option<ModelFiles>, LearnError> {
+        match (&self.sharing, self.model(origin, Role::Critic)?) {
+            (Some(sharing), Some(folder)) => Ok(Some(sharing.publish(&folder, Role::Critic)?)),
+            _ => Ok(None),
+        }
     }
 
     /// Searches by these.
@@ -205,7 +276,7 @@ impl Learn {
         let order = if critic.is_some() { Order::SharedTree } else { Order::BestFirst };
         let config = SearchConfig { order, seed, ..SearchConfig::best_first(budget) };
         let run = Run::new(&config, policy.name(), critic.as_ref().map(|critic| critic.name()), &self.resources.lean);
-        Setup { config, policy, critic, run }
+        Setup { config, policy, critic, said: (None, None), run }
     }
 
     /// Has the critic score the first states of statements. Where the round's longer search is in the ledger, that has
@@ -336,13 +407,17 @@ impl Learn {
         others: Arc<dyn Policy>,
     ) -> Result<Arc<dyn Policy>, LearnError> {
         let Some(folder) = self.model(origin, Role::Policy)? else { return Ok(others) };
-        Ok(mixed(self.trained_policy(&folder)?, others, self.options.eval_mix))
+        let (trained, mix) = (self.trained_policy(&folder)?, self.options.eval_mix);
+        Ok(if mix > 0.0 { Composed::mixture(trained, others, mix) } else { trained })
     }
 
     fn trained_policy(&self, folder: &Path) -> Result<Arc<dyn Policy>, LearnError> {
-        let (device, sampling) = (self.resources.device.clone(), self.options.sampling.clone());
-        let use_as = PolicyUse { prompt: PromptChoice::Auto, sampling, own_temperature: false };
-        Ok(Arc::new(LocalPolicy::open(folder, device, use_as, &mut |_, _| {})?))
+        let device = self.resources.device.clone();
+        Ok(Arc::new(LocalPolicy::open(folder, device, self.policy_use(), &mut |_, _| {})?))
+    }
+
+    fn policy_use(&self) -> PolicyUse {
+        PolicyUse { prompt: PromptChoice::Auto, sampling: self.options.sampling.clone(), own_temperature: false }
     }
 
     /// The critic of this origin, if there is one.
@@ -352,21 +427,17 @@ impl Learn {
     }
 }
 
-fn mixed(policy: Arc<dyn Policy>, other: Arc<dyn Policy>, share: f64) -> Arc<dyn Policy> {
-    if share > 0.0 { Arc::new(Mixture::new(policy, other, share)) } else { policy }
-}
-
-/// What a search taught. `seed` draws among its pairs of states.
-fn trial(stage: run::Stage, seed: u64, ended: &Ended) -> Trial {
-    let root = ended.search.tree().nodes().first().filter(|_| ended.lease().side == Side::Statement);
+/// What a search taught, which `record` is of. `seed` draws among its pairs of states.
+pub(super) fn trial(stage: run::Stage, seed: u64, side: Side, search: &Search, record: ProblemRecord) -> Trial {
+    let root = search.tree().nodes().first().filter(|_| side == Side::Statement);
     Trial {
         stage,
-        side: ended.lease().side,
+        side,
         root: root.map(|root| state_text(&root.goals)),
         // The policy is not to learn the long way.
-        steps: if stage == run::Stage::Detail { Vec::new() } else { mining::steps(&ended.search) },
-        preferences: mining::preferences(&ended.search, seed),
-        record: ended.record.clone(),
+        steps: if stage == run::Stage::Detail { Vec::new() } else { mining::steps(search) },
+        preferences: mining::preferences(search, seed),
+        record,
     }
 }
 

@@ -40,7 +40,9 @@ impl Learn {
     pub(super) async fn seed(&self, stage: Stage, setup: &Setup) -> Result<Seeded, LearnError> {
         let Run { config, policy, critic, lean, .. } = setup.run.clone();
         let Stage { round, name, purpose, seed, searches } = stage;
-        let recipe = Recipe { config, policy, critic, lean };
+        let (proposer, scorer) = setup.said.clone();
+        // Where nobody else searches, nobody asks.
+        let recipe = Recipe { config, policy, critic, lean, proposer: proposer.unwrap_or_default(), scorer };
         Ok(self.ledger.run(Seed { round: round.into(), name, purpose, recipe, seed, searches }).await?)
     }
 
@@ -53,6 +55,11 @@ impl Learn {
 /// What a search leaves behind, as the ledger keeps it.
 pub(super) fn to_json(value: &impl Serialize) -> Result<String, LearnError> {
     Ok(serde_json::to_string(value).map_err(RemainsError::from)?)
+}
+
+/// The same read again.
+pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, LearnError> {
+    Ok(serde_json::from_str(text).map_err(RemainsError::from)?)
 }
 
 /// Searches that ended, and proofs among them.

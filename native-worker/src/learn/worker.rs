@@ -7,7 +7,9 @@ use std::time::Duration;
 use stepwise_core::problem::Problem;
 use stepwise_core::record::{ProblemRecord, Run};
 use stepwise_core::search::{Search, SearchConfig};
-use stepwise_core::wire::campaign::{Abandon, Claim, Ending, Enrolment, Lease, Receipt, SearchResult, State, VERSION};
+use stepwise_core::wire::campaign::{
+    Abandon, Beat, Claim, Doing, Ending, Enrolment, Lease, ModelFiles, Proposer, Receipt, SearchResult, State, VERSION,
+};
 use stepwise_ledger::operations::{self, Conclude, Employ, Employed, Granted, Timing};
 use stepwise_ledger::{Ledger, LedgerError};
 use tokio::sync::watch;
@@ -23,6 +25,9 @@ use crate::stop::{Stop, StopLevel};
 /// Searches that are claimed at once, for each that runs.
 const CLAIMED_AHEAD: u64 = 4;
 
+/// How often a worker says that it is there.
+const PULSE: Duration = Duration::from_secs(15);
+
 /// How often a paused campaign is looked at.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -33,6 +38,17 @@ pub struct Worker {
     /// By their numbers in the ledger, from 1.
     problems: Arc<Vec<Problem>>,
     concurrency: usize,
+    /// Says that it is there, for as long as it is.
+    _pulse: AbortOnDrop,
+}
+
+/// A task that ends with whoever began it.
+struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// What the searches of a stage run with.
@@ -41,6 +57,8 @@ pub struct Setup {
     pub config: SearchConfig,
     pub policy: Arc<dyn Policy>,
     pub critic: Option<Arc<dyn Critic>>,
+    /// How others are told who proposes and who scores, where they search too.
+    pub said: (Option<Proposer>, Option<ModelFiles>),
     pub run: Run,
 }
 
@@ -103,7 +121,8 @@ impl Worker {
                 memory_mb: 0,
             }))
             .await?;
-        Ok(Self { ledger, employed, problems, concurrency: concurrency.max(1) })
+        let pulse = AbortOnDrop(tokio::spawn(pulse(ledger.clone(), employed)).abort_handle());
+        Ok(Self { ledger, employed, problems, concurrency: concurrency.max(1), _pulse: pulse })
     }
 
     /// The account that it works under.
@@ -265,6 +284,7 @@ impl Shift<'_> {
             account: self.worker.employed.account,
             claim: Claim { session: self.worker.employed.session, claim: claim.clone(), want_s: CLAIMED_AHEAD },
             pace_ms: 1000,
+            measures: true,
             timing: timing(),
         };
         let was_paused = std::mem::take(&mut self.is_paused);
@@ -325,6 +345,17 @@ impl Shift<'_> {
         let run = &self.setups.get(recipe).ok_or(LedgerError::Unknown("recipe"))?.run;
         let Some(record) = ProblemRecord::of(&name, &search, run) else { return Ok(None) };
         Ok(Some(Ended { order, search, record }))
+    }
+}
+
+/// Says again and again that a worker is there: a coordinator of the same campaign would give its searches to others.
+async fn pulse(ledger: Ledger, Employed { account, session }: Employed) {
+    loop {
+        tokio::time::sleep(PULSE).await;
+        let beat = Beat { session, doing: Doing::Working, held: Vec::new() };
+        if let Err(error) = ledger.run(operations::Beat { account, beat }).await {
+            tracing::warn!("the run's ledger does not answer: {error}");
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -114,9 +114,21 @@ pub enum FolderError {
 }
 
 /// The file of a folder's lemmas.
-pub(super) const LEMMAS: &str = "lemmas.jsonl.gz";
+pub(crate) const LEMMAS: &str = "lemmas.jsonl.gz";
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
+
+/// What a folder may have besides its weights.
+const BESIDE_WEIGHTS: [&str; 8] = [
+    "config.json",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "generation_config.json",
+    "stepwise.json",
+    LEMMAS,
+];
 
 impl ModelFolder {
     /// Reads all of a folder but its tensors. Whether they fit the configuration is for
@@ -147,6 +159,27 @@ impl ModelFolder {
             ));
         }
         Ok(opened)
+    }
+
+    /// The names of the files in a folder that make its model.
+    ///
+    /// # Errors
+    /// As [`ModelFolder::open`].
+    pub fn file_names(folder: &Path) -> Result<Vec<String>, FolderError> {
+        // Whatever is wrong with it is said before anybody copies it.
+        drop(Self::open(folder)?);
+        let is_there = |name: &&str| folder.join(name).exists();
+        let mut names: Vec<String> =
+            BESIDE_WEIGHTS.iter().filter(|name| is_there(name)).map(|n| (*n).to_owned()).collect();
+        match read_optional(&folder.join(INDEX))? {
+            Some(index) if !is_there(&WEIGHTS) => {
+                let shards: BTreeSet<String> = weight_map(folder, &index)?.into_values().collect();
+                names.push(INDEX.to_owned());
+                names.extend(shards);
+            }
+            _ => names.push(WEIGHTS.to_owned()),
+        }
+        Ok(names)
     }
 
     /// A folder that the program carries; `name` is the model's.
@@ -194,23 +227,13 @@ impl ModelFolder {
 
     /// Adds the shards that the index names, and checks that they hold what it says.
     fn add_shards(&mut self, folder: &Path, index: &[u8]) -> Result<(), FolderError> {
-        /// What counts in the index: the file of every tensor.
-        #[derive(serde::Deserialize)]
-        struct Index {
-            weight_map: BTreeMap<String, String>,
-        }
-        let broken = |detail| FolderError::Index { path: folder.join(INDEX), detail };
-        let Index { weight_map } = serde_json::from_slice(index).map_err(|error| broken(error.to_string()))?;
+        let weight_map = weight_map(folder, index)?;
         let mut tensors_of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (tensor, shard) in &weight_map {
             tensors_of.entry(shard).or_default().push(tensor);
         }
         // All names before any file: whoever downloads should hear of the first missing one at once.
         for shard in tensors_of.keys() {
-            // A downloaded index must not reach out of its folder.
-            if Path::new(shard).file_name() != Some(shard.as_ref()) {
-                return Err(broken(format!("the shard {shard:?} is not a file name")));
-            }
             if !folder.join(shard).exists() {
                 return Err(FolderError::MissingShard(folder.join(shard)));
             }
@@ -278,6 +301,22 @@ impl Bytes {
                 Ok(())
             }
         }
+    }
+}
+
+/// The file of every tensor, as an index of shards has it.
+fn weight_map(folder: &Path, index: &[u8]) -> Result<BTreeMap<String, String>, FolderError> {
+    /// What counts in it.
+    #[derive(serde::Deserialize)]
+    struct Index {
+        weight_map: BTreeMap<String, String>,
+    }
+    let broken = |detail| FolderError::Index { path: folder.join(INDEX), detail };
+    let Index { weight_map } = serde_json::from_slice(index).map_err(|error| broken(error.to_string()))?;
+    // A downloaded index must not reach out of its folder.
+    match weight_map.values().find(|shard| Path::new(shard).file_name() != Some(shard.as_ref())) {
+        Some(shard) => Err(broken(format!("the shard {shard:?} is not a file name"))),
+        None => Ok(weight_map),
     }
 }
 

@@ -288,6 +288,14 @@ pub(crate) fn reader(folder: &ModelFolder) -> Result<Reader, LocalError> {
     })
 }
 
+/// The share of the samples that a policy's folder, or one that ships, would have the portfolio give beside it.
+///
+/// # Errors
+/// It is no model's folder, or its stepwise.json is broken.
+pub fn own_mix(path: &Path) -> Result<Option<f64>, LocalError> {
+    Ok(settings(&shipped::open(path, Role::Policy)?)?.mix)
+}
+
 /// The prompt that a folder's policy was trained on.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod device;
 pub mod folder;
 pub mod local;
+pub mod recipe;
 pub mod save;
 pub mod shipped;
 

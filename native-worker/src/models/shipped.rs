@@ -48,6 +48,12 @@ impl Shipped {
         MODELS.iter().find(|model| model.name == name && model.role == role)
     }
 
+    /// Its files, by name.
+    #[must_use]
+    pub fn files(&self) -> CarriedFiles {
+        self.files
+    }
+
     /// The model as a folder.
     ///
     /// # Errors

@@ -50,7 +50,12 @@ impl Drop for Process {
 /// A coordinator that leaves verifying to others, and where it listens.
 fn serve(dir: &Path) -> (Process, String) {
     let args = ["campaign", "serve", "shared", "--listen", "127.0.0.1:0", "--until-over", "--lost-after", "4s"];
-    let mut child = stepwise(dir, &[&args[..], &["--verifiers", "0"]].concat()).spawn().unwrap();
+    started(dir, &[&args[..], &["--verifiers", "0"]].concat())
+}
+
+/// A coordinator by this command line, and where it listens.
+fn started(dir: &Path, args: &[&str]) -> (Process, String) {
+    let mut child = stepwise(dir, args).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     let mut first = String::new();
     lines.read_line(&mut first).unwrap();
@@ -240,6 +245,44 @@ fn a_coordinators_own_machine_works_too_and_is_known_again() {
 }
 
 #[test]
+fn donors_download_the_models_that_a_campaign_searches_with() {
+    let _turn = lean_turn();
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    write_problems(dir);
+    let models = ["--policy", "tiny", "--critic", "tiny", "--search", "bf+cg", "--mix", "0"];
+    let made = run(dir, &[&["campaign", "init", "shared", "problems.jsonl"], &models[..], &BUDGET[..]].concat());
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let args = ["campaign", "serve", "shared", "--listen", "127.0.0.1:0", "--until-over"];
+    let (mut coordinator, url) = started(dir, &args);
+    join(dir, "small", &invite(dir, &url, &[]));
+    let status = donor(dir, "small", &["--once", "--models-disk", "1"]).wait().unwrap();
+    assert_eq!(status.code(), Some(2), "its disk is too small");
+    join(dir, "ada", &invite(dir, &url, &[]));
+    // A file that was left half downloaded is gone on with, and one that is damaged is not used.
+    let files = std::fs::read_dir(dir.join("shared/blobs")).unwrap().map(|file| file.unwrap().path());
+    let weights = files.max_by_key(|file| file.metadata().unwrap().len()).unwrap();
+    let models = dir.join("ada/shared/models");
+    std::fs::create_dir_all(&models).unwrap();
+    let half = models.join(format!("{}.part", weights.file_name().unwrap().to_str().unwrap()));
+    let bytes = std::fs::read(&weights).unwrap();
+    std::fs::write(&half, &bytes[..bytes.len() / 2]).unwrap();
+    let _ada = Process(donor(dir, "ada", &["--cores", "1"]));
+    let begun = Instant::now();
+    while coordinator.0.try_wait().unwrap().is_none() {
+        assert!(begun.elapsed() < PATIENCE, "the campaign does not end");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let status = self::status(dir);
+    assert_eq!(status["overview"]["state"], "done", "{status}");
+    let n_solved = ["proved", "disproved"].map(|how| status["overview"]["problems"][how].as_u64().unwrap());
+    assert!(n_solved.iter().sum::<u64>() >= 4, "{status}");
+    assert!(status["overview"]["cost"]["device_ms"].as_u64().unwrap() > 0, "{status}");
+    assert_eq!(std::fs::read(models.join(weights.file_name().unwrap())).unwrap(), bytes);
+    assert!(!half.exists());
+}
+
+#[test]
 fn what_is_wrong_with_a_campaign_is_said_on_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
@@ -260,6 +303,18 @@ fn what_is_wrong_with_a_campaign_is_said_on_one_line() {
         "native Lean would give strangers' proofs the rights of whoever runs it; leave --lean-project out",
     );
     check(&["campaign", "init", "x", "problems.jsonl", "--ramp", "0.5"], "give a number of at least 1");
+    check(
+        &["campaign", "init", "x", "problems.jsonl", "--policy", "http://127.0.0.1:1"],
+        "donors run their models themselves, and http://127.0.0.1:1 is a server: name a folder",
+    );
+    check(
+        &["campaign", "init", "x", "problems.jsonl", "--policy", "no/such"],
+        "no/such is not a folder; name the folder that holds the model's config.json",
+    );
+    check(
+        &["campaign", "init", "x", "problems.jsonl", "--policy", "tiny", "--search", "cg"],
+        "this search is guided by a critic and none is given: name one, or search best-first",
+    );
     check(
         &["campaign", "init", "x", "problems.jsonl", "--database", "postgres://nobody@127.0.0.1:1/x"],
         "is its address right, does it run, and does it let you in?",

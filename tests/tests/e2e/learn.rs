@@ -1,6 +1,7 @@
 //! Expert iteration through the real binary and real Lean: a loop of a few minutes that learns, and goes on after a kill.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,9 @@ use serde_json::Value;
 use stepwise_core::outcome::Verdict;
 use stepwise_core::record::Status;
 use stepwise_learn::report::{RoundData, SearchLine};
-use stepwise_learn::run::Side;
+use stepwise_learn::run::{Side, Stage, Trial};
+use stepwise_ledger::operations::{Purpose, ReadRemains, ReadStages, Remains};
+use stepwise_worker::learn::remains;
 use stepwise_worker::report::folder::read;
 use tempfile::TempDir;
 
@@ -35,6 +38,26 @@ fn searches(folder: &Path) -> Vec<(u32, SearchLine)> {
     let Ok(run) = runtime.block_on(read(folder)) else { return Vec::new() };
     let of_round = |(number, round): (u32, RoundData)| round.searches.into_iter().map(move |search| (number, search));
     run.rounds.into_iter().flat_map(of_round).collect()
+}
+
+/// What was learnt from searches of other machines than the run's own, each with its round.
+fn learnt_from_others(run: &Path) -> Vec<(u64, Trial)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let ledger = remains::open(run).await.unwrap();
+        let mut found = Vec::new();
+        for stage in ledger.read(ReadStages).await.unwrap() {
+            let remains = ledger.read(ReadRemains { stage: stage.stage }).await.unwrap();
+            for Remains { account, text, .. } in remains {
+                if stage.purpose == Purpose::Evaluate {
+                    assert_eq!(account, 1, "measuring is the run's own");
+                } else if account != 1 {
+                    found.push((stage.round, serde_json::from_str(&text).unwrap()));
+                }
+            }
+        }
+        found
+    })
 }
 
 fn lines(path: &Path) -> Vec<Value> {
@@ -124,6 +147,66 @@ fn a_loop_raises_the_held_out_pass_rate_and_survives_a_kill() {
     let output = run(dir.path(), &others);
     assert_exit(&output, 2);
     assert!(stderr(&output).contains("--learning-rate"), "{}", stderr(&output));
+}
+
+#[test]
+fn others_lend_their_machines_to_a_run_with_its_models() {
+    let _turn = lean_turn();
+    let dir = TempDir::new().unwrap();
+    problems(dir.path(), 24);
+    let args = [
+        ["learn", "run", "--problems", "easy.jsonl", "--rounds", "2", "--held-out", "0.2", "--hosts", "1"].as_slice(),
+        &["--concurrency", "1", "--samples", "4", "--scan-expansions", "2", "--scan-cost", "none"],
+        &["--deep-share", "0.5", "--deep-expansions", "2", "--deep-cost", "none", "--detail-share", "1"],
+        &["--hidden", "64", "--layers", "1", "--critic-hidden", "64", "--critic-layers", "1", "--vocab", "300"],
+        &["--epochs", "1", "--batch-tokens", "1024", "--device", "cpu", "--listen", "127.0.0.1:0", "--json"],
+    ]
+    .concat();
+    let mut child = stepwise(dir.path(), &args).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut url = String::new();
+    lines.read_line(&mut url).unwrap();
+    let donate = |args: &[&str]| {
+        let mut command = stepwise(dir.path(), &[&["donate"], args].concat());
+        command.env("STEPWISE_DONATE_DIR", dir.path().join("ada"));
+        command
+    };
+    let begun = Instant::now();
+    let link = loop {
+        let invited = run(dir.path(), &["campaign", "invite", "run", "--public-url", url.trim()]);
+        if invited.status.success() {
+            break stdout(&invited).trim().to_owned();
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{}", stderr(&invited));
+    };
+    assert!(donate(&["join", &link]).status().unwrap().success());
+    let mut donor = donate(&["--cores", "1"]).spawn().unwrap();
+    let mut told = String::new();
+    lines.read_to_string(&mut told).unwrap();
+    assert!(child.wait().unwrap().success());
+    donor.kill().unwrap();
+    donor.wait().unwrap();
+
+    // In both rounds, with the models of the first in the second; and what it proved was learnt from.
+    let theirs = learnt_from_others(&dir.path().join("run"));
+    for round in [1, 2] {
+        let of_round: Vec<&Trial> = theirs.iter().filter(|(number, _)| *number == round).map(|(_, it)| it).collect();
+        assert!(!of_round.is_empty(), "nothing of round {round} was searched elsewhere");
+        let proofs = of_round.iter().filter(|trial| trial.record.status == Status::Proved);
+        assert!(proofs.clone().all(|trial| trial.record.verdict.as_ref().is_some_and(|verdict| verdict.accepted)));
+        let are_learnt = |trial: &&&Trial| trial.stage == Stage::Detail || !trial.steps.is_empty();
+        assert!(round == 2 || proofs.clone().count() > 0 && proofs.filter(are_learnt).count() > 0);
+        let opened = of_round.iter().filter(|trial| trial.side == Side::Statement);
+        assert!(opened.clone().all(|trial| trial.root.is_some()), "the critic ranks what was opened");
+    }
+    let models = std::fs::read_dir(dir.path().join("ada/run/models")).unwrap().count();
+    assert!(models > 1, "the donor has downloaded the first round's models");
+    let rounds: Value = serde_json::from_str(told.trim()).unwrap();
+    assert_eq!(rounds["rounds"].as_array().unwrap().len(), 2);
+    let status = run(dir.path(), &["campaign", "status", "run", "--json"]);
+    let status: Value = serde_json::from_str(stdout(&status)).unwrap();
+    assert!(status["overview"]["problems"]["proved"].as_u64().unwrap() > 5, "{status}");
+    assert_exit(&run(dir.path(), &["export", "run", "-o", "out"]), 0);
 }
 
 #[test]

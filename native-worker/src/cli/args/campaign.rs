@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueHint};
 
 use super::budget::BudgetArgs;
 use super::lean::LeanArgs;
+use super::models::SourceArgs;
 use super::values::{at_least_one, parse_span};
 
 /// `stepwise campaign`.
@@ -92,6 +93,8 @@ pub struct CampaignInitArgs {
     #[command(flatten)]
     pub budget: BudgetArgs,
     #[command(flatten)]
+    pub models: SourceArgs,
+    #[command(flatten)]
     pub lean: LeanArgs,
 }
 
@@ -103,27 +106,34 @@ pub struct CampaignServeArgs {
     /// Address and port to listen at; 0 takes any port that is free
     #[arg(long, value_name = "ADDRESS:PORT", env = "STEPWISE_CAMPAIGN_LISTEN", default_value = "127.0.0.1:7880")]
     pub listen: SocketAddr,
-    /// The address under which donors reach the coordinator [default: what `init` was told]
-    #[arg(long, value_name = "URL")]
-    pub public_url: Option<String>,
-    /// Proofs verified at once, each by a Lean process of its own; 0 leaves it to machines with `stepwise donate --operator`
-    #[arg(long, value_name = "N", default_value = "1")]
-    pub verifiers: u32,
+    #[command(flatten)]
+    pub coordinator: CoordinatorArgs,
     /// Searches at once on this machine, which works for the campaign too
     #[arg(long, value_name = "N", default_value = "0")]
     pub workers: u32,
-    /// How long a verifier may take for a proof, in seconds
-    #[arg(long, value_name = "SECS", default_value = "60", value_parser = at_least_one)]
-    pub verify_timeout: u32,
-    /// Verify donors' proofs though this system cannot shut Lean's processes in (which takes Linux 5.13 or later)
-    #[arg(long)]
-    pub no_sandbox: bool,
     /// After how long without a sign of life a machine's searches go to others
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = parse_span)]
     pub lost_after: Duration,
     /// End when the campaign is over
     #[arg(long)]
     pub until_over: bool,
+}
+
+/// What a coordinator is run with.
+#[derive(Clone, Debug, Args)]
+pub struct CoordinatorArgs {
+    /// The address under which donors reach the coordinator [default: what the campaign was made with]
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Proofs verified at once, each by a Lean process of its own; 0 leaves it to machines with `stepwise donate --operator`
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub verifiers: u32,
+    /// How long a verifier may take for a proof, in seconds
+    #[arg(long, value_name = "SECS", default_value = "60", value_parser = at_least_one)]
+    pub verify_timeout: u32,
+    /// Verify donors' proofs though this system cannot shut Lean's processes in (which takes Linux 5.13 or later)
+    #[arg(long)]
+    pub no_sandbox: bool,
 }
 
 /// `stepwise campaign invite`.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use super::lean::Modules;
+use super::models::Device;
 use super::values::{Hosts, at_least_one, parse_hosts, parse_span};
 use crate::donor::Schedule;
 
@@ -65,6 +66,13 @@ pub struct DonateWorkArgs {
     /// Disk that finished searches may take until they can be sent, in MB
     #[arg(long, value_name = "MB", default_value = "100", value_parser = at_least_one)]
     pub disk: u32,
+    /// Disk that downloaded models may take, in MB; those used longest ago make room
+    #[arg(long, value_name = "MB", default_value = "20000")]
+    pub models_disk: u32,
+    /// Where models run: `auto` takes a GPU that agrees with the CPU on a self-test, else the CPU, with as many threads as
+    /// --cores
+    #[arg(long, value_name = "DEVICE", env = "STEPWISE_DEVICE", default_value = "auto")]
+    pub device: Device,
     /// Work in these hours only, by this machine's clock, such as `22:00-07:00` [default: always]
     #[arg(long, value_name = "HH:MM-HH:MM")]
     pub schedule: Option<Schedule>,
@@ -73,7 +81,7 @@ pub struct DonateWorkArgs {
     pub once: bool,
     /// Verify what donors found instead of searching; for a campaign's own machines, which joined with a link of
     /// `campaign invite --operator`
-    #[arg(long, conflicts_with_all = ["once", "schedule", "memory", "disk"])]
+    #[arg(long, conflicts_with_all = ["once", "schedule", "memory", "disk", "models_disk", "device"])]
     pub operator: bool,
     /// What you call this machine; only you and the campaign's operator see it
     #[arg(long, value_name = "NAME", default_value = "")]

@@ -1,9 +1,11 @@
 //! `stepwise learn`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use super::campaign::CoordinatorArgs;
 use super::lean::LeanArgs;
 use super::models::Device;
 use super::values::{Hosts, Seconds, at_least_one, parse_hosts, parse_seconds, parse_share, parse_temperature};
@@ -43,6 +45,12 @@ pub struct LearnArgs {
     pub training: TrainingArgs,
     #[command(flatten)]
     pub lean: LeanArgs,
+    /// Let others lend their machines to the run's searches: be their coordinator at this address and port, as `stepwise
+    /// campaign serve` is
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+    #[command(flatten)]
+    pub coordinator: CoordinatorArgs,
     /// Searches at once [default: hosts + 1]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub concurrency: Option<u32>,

@@ -13,6 +13,21 @@ use crate::models::PromptChoice;
 #[derive(Clone, Debug, PartialEq, Args)]
 #[command(next_help_heading = "Models")]
 pub struct ModelArgs {
+    #[command(flatten)]
+    pub sources: SourceArgs,
+    /// Where models run: `auto` takes a GPU that agrees with the CPU on a self-test, else the CPU; the CPU for models that
+    /// ship
+    #[arg(long, value_name = "DEVICE", env = "STEPWISE_DEVICE", default_value = "auto")]
+    pub device: Device,
+    /// Threads of a model on the CPU, or `auto`: one per core
+    #[arg(long, value_name = "N", env = "STEPWISE_THREADS", default_value = "auto", value_parser = parse_hosts)]
+    pub threads: Hosts,
+}
+
+/// Who proposes tactics, and who scores states.
+#[derive(Clone, Debug, PartialEq, Args)]
+#[command(next_help_heading = "Models")]
+pub struct SourceArgs {
     /// Who proposes tactics: `tiny` (a small model that ships), `portfolio` (built in, no model), a model folder as Hugging Face
     /// publishes them, or the URL of an OpenAI-compatible completions endpoint with log-probabilities (vLLM, llama.cpp
     /// server)
@@ -32,13 +47,6 @@ pub struct ModelArgs {
     /// URL of a vLLM server that pools one, or `none`
     #[arg(long, value_name = "tiny | DIR | URL | none", env = "STEPWISE_CRITIC", default_value = "none", value_parser = parse_critic, value_hint = ValueHint::DirPath)]
     pub critic: ModelSource,
-    /// Where models run: `auto` takes a GPU that agrees with the CPU on a self-test, else the CPU; the CPU for models that
-    /// ship
-    #[arg(long, value_name = "DEVICE", env = "STEPWISE_DEVICE", default_value = "auto")]
-    pub device: Device,
-    /// Threads of a model on the CPU, or `auto`: one per core
-    #[arg(long, value_name = "N", env = "STEPWISE_THREADS", default_value = "auto", value_parser = parse_hosts)]
-    pub threads: Hosts,
     /// The prompt that the policy was trained on; `auto` is what its folder says, StepProver's for InternLM2 and for
     /// URLs, BFS-Prover's for others
     #[arg(long, value_name = "FORMAT", env = "STEPWISE_PROMPT", default_value = "auto", value_parser = parse_prompt)]
@@ -84,6 +92,15 @@ pub enum Device {
 }
 
 impl Device {
+    /// Its word on the command line.
+    pub(in crate::cli) fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Cpu => "cpu",
+            Self::Gpu => "gpu",
+        }
+    }
+
     pub(in crate::cli) fn choice(self) -> DeviceChoice {
         match self {
             Self::Auto => DeviceChoice::Auto,
