@@ -256,26 +256,31 @@ impl Crowd {
         (claim, leases.map(|l| (l["unit"].as_u64().unwrap(), l["attempt"].as_u64().unwrap())).collect())
     }
 
-    /// Asks until there is an answer, as donors do: after a second, more or less.
+    /// Asks until there is an answer, as donors do: after what the coordinator says and up to half of it more, or after a
+    /// second, more or less.
     async fn ask(&self, n: u64, path: &str, body: &Value) -> Value {
         let begun = Instant::now();
         let mut tries = 0;
         let answer = loop {
-            match self.once(n, path, body).await {
-                Some((200..300, answer)) => break answer,
-                Some((status @ (400 | 401 | 403..429), answer)) => panic!("{path}: {status} {answer}"),
-                _ => {}
-            }
+            let retry_s = match self.once(n, path, body).await {
+                Some((200..300, _, answer)) => break answer,
+                Some((status @ (400 | 401 | 403..429), _, answer)) => panic!("{path}: {status} {answer}"),
+                Some((_, retry_s, _)) => retry_s,
+                None => None,
+            };
             tries += 1;
             self.n_again.fetch_add(1, Ordering::Relaxed);
-            tokio::time::sleep(Duration::from_millis(500 + (n * 7919 + tries * 104_729) % 1000)).await;
+            let share = (n * 7919 + tries * 104_729) % 1000;
+            let wait = retry_s.map_or(500 + share, |retry_s| retry_s * (1000 + share / 2));
+            tokio::time::sleep(Duration::from_millis(wait)).await;
         };
         let times = if path == "claims" { &self.claims_ms } else { &self.others_ms };
         times.lock().unwrap().push(begun.elapsed().as_secs_f64() * 1000.0);
         answer
     }
 
-    async fn once(&self, n: u64, path: &str, body: &Value) -> Option<(u16, Value)> {
+    /// The answer's status, after how many seconds to ask again where it says so, and its body.
+    async fn once(&self, n: u64, path: &str, body: &Value) -> Option<(u16, Option<u64>, Value)> {
         let socket = TcpSocket::new_v4().ok()?;
         let [_, _, high, low] = (u32::try_from(n).unwrap() + 1).to_be_bytes();
         socket.bind((Ipv4Addr::new(127, 1, high, low), 0).into()).ok()?;
@@ -291,7 +296,8 @@ impl Crowd {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.ok()?;
         let status = answer.get(9..12)?.parse().ok()?;
-        let (_, body) = answer.split_once("\r\n\r\n")?;
-        Some((status, serde_json::from_str(body).unwrap_or(Value::Null)))
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        let retry_s = head.lines().find_map(|line| line.strip_prefix("retry-after: ")?.parse().ok());
+        Some((status, retry_s, serde_json::from_str(body).unwrap_or(Value::Null)))
     }
 }

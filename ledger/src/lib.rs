@@ -76,7 +76,7 @@ impl Ledger {
     pub async fn read<O: Operation>(&self, operation: O) -> Result<O::Output, LedgerError> {
         match &*self.engine {
             Engine::Sqlite(engine) => engine.read(operation).await,
-            Engine::Postgres(engine) => engine.run(operation).await,
+            Engine::Postgres(engine) => engine.read(operation).await,
         }
     }
 

@@ -129,6 +129,25 @@ pub fn give_way() -> io::Result<()> {
     Ok(())
 }
 
+/// Lets this program have so many files and connections open, or as many as the system allows; gives how many.
+pub fn open_files(wanted: u64) -> u64 {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        let allowed = maximum.map_or(wanted, |maximum| maximum.min(wanted));
+        match current {
+            Some(current) if current < allowed => {
+                let raised = Rlimit { current: Some(allowed), maximum };
+                if setrlimit(Resource::Nofile, raised).is_ok() { allowed } else { current }
+            }
+            _ => wanted,
+        }
+    }
+    #[cfg(not(unix))]
+    wanted
+}
+
 fn said(last_words: &str) -> String {
     if last_words.is_empty() { String::new() } else { format!("; it said: {last_words}") }
 }

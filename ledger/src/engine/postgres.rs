@@ -65,6 +65,14 @@ impl Postgres {
         }
     }
 
+    pub(crate) async fn read<O: Operation>(&self, operation: O) -> Result<O::Output, LedgerError> {
+        if !O::IS_ONE_QUESTION {
+            return self.run(operation).await;
+        }
+        let mut connection = self.pool.acquire().await?;
+        operation.run(&mut Transaction::postgres(&mut connection, self.ahead_ms.load(Ordering::Relaxed))).await
+    }
+
     async fn once<O: Operation>(&self, operation: &O) -> Result<O::Output, LedgerError> {
         let mut transaction = self.pool.begin().await?;
         let ahead_ms = self.ahead_ms.load(Ordering::Relaxed);

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
@@ -16,8 +16,12 @@ use crate::LedgerError;
 /// Operations that one transaction of the database may hold.
 const BATCH: usize = 64;
 
-/// Operations that may wait for the writer.
-const WAITING: usize = 256;
+/// How long what waits for the writer may take it, by how long operations took of late. Whoever would wait for longer is
+/// told so at once.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What an operation is taken to last before any was measured.
+const FIRST_GUESS: Duration = Duration::from_millis(1);
 
 /// Connections that read.
 const READERS: u32 = 4;
@@ -27,7 +31,8 @@ const STATEMENTS: usize = 256;
 
 /// A ledger in a file.
 pub(crate) struct Sqlite {
-    writes: mpsc::Sender<Box<dyn Write>>,
+    writes: mpsc::UnboundedSender<Box<dyn Write>>,
+    load: Arc<Load>,
     reads: SqlitePool,
     ahead_ms: Arc<AtomicI64>,
 }
@@ -46,25 +51,34 @@ impl Sqlite {
             .busy_timeout(Duration::from_secs(10));
         let mut connection = options.connect().await?;
         crate::migrations::run(&sqlx::migrate!("migrations/sqlite"), &mut connection).await?;
-        let reads = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options.read_only(true));
-        let (writes, waiting) = mpsc::channel(WAITING);
-        tokio::spawn(write(connection, waiting, Arc::clone(&ahead_ms)));
-        Ok(Self { writes, reads, ahead_ms })
+        // A connection to a file does not break while nobody looks.
+        let reads = SqlitePoolOptions::new().max_connections(READERS).test_before_acquire(false);
+        let reads = reads.connect_lazy_with(options.read_only(true));
+        let (writes, waiting) = mpsc::unbounded_channel();
+        let load = Arc::new(Load::default());
+        tokio::spawn(write(connection, waiting, Arc::clone(&load), Arc::clone(&ahead_ms)));
+        Ok(Self { writes, load, reads, ahead_ms })
     }
 
     pub(crate) async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, LedgerError> {
         let (reply, answer) = oneshot::channel();
         let pending: Box<dyn Write> = Box::new(Pending { operation, output: None, reply });
-        self.writes.try_send(pending).map_err(|e| match e {
-            mpsc::error::TrySendError::Full(_) => LedgerError::Busy,
-            mpsc::error::TrySendError::Closed(_) => LedgerError::Closed,
-        })?;
+        if self.load.backlog() > PATIENCE {
+            return Err(LedgerError::Busy);
+        }
+        self.load.waiting.fetch_add(1, Ordering::Relaxed);
+        self.writes.send(pending).map_err(|_| LedgerError::Closed)?;
         answer.await.map_err(|_| LedgerError::Closed)?
     }
 
     pub(crate) async fn read<O: Operation>(&self, operation: O) -> Result<O::Output, LedgerError> {
+        let ahead_ms = self.ahead_ms.load(Ordering::Relaxed);
+        if O::IS_ONE_QUESTION {
+            let mut connection = self.reads.acquire().await?;
+            return operation.run(&mut Transaction::sqlite(&mut connection, ahead_ms)).await;
+        }
         let mut transaction = self.reads.begin().await?;
-        operation.run(&mut Transaction::sqlite(&mut transaction, self.ahead_ms.load(Ordering::Relaxed))).await
+        operation.run(&mut Transaction::sqlite(&mut transaction, ahead_ms)).await
     }
 
     pub(crate) async fn copy_to(&self, path: &Path) -> Result<(), LedgerError> {
@@ -72,6 +86,38 @@ impl Sqlite {
         sqlx::query("VACUUM INTO $1").bind(path).execute(&self.reads).await?;
         Ok(())
     }
+}
+
+/// What waits for the writer, and how fast it is.
+struct Load {
+    waiting: AtomicU64,
+    /// How long an operation takes, in nanoseconds.
+    each_ns: AtomicU64,
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self { waiting: AtomicU64::new(0), each_ns: AtomicU64::new(nanos(FIRST_GUESS)) }
+    }
+}
+
+impl Load {
+    /// How long what waits will take.
+    fn backlog(&self) -> Duration {
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        Duration::from_nanos(waiting.saturating_mul(self.each_ns.load(Ordering::Relaxed)))
+    }
+
+    /// So many operations took so long together.
+    fn served(&self, n: u64, took: Duration) {
+        self.waiting.fetch_sub(n, Ordering::Relaxed);
+        let each_ns = self.each_ns.load(Ordering::Relaxed);
+        self.each_ns.store((7 * each_ns + nanos(took) / n.max(1)) / 8, Ordering::Relaxed);
+    }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX / 8)
 }
 
 /// An operation that waits for the writer, and whoever waits for its answer.
@@ -83,7 +129,7 @@ struct Pending<O: Operation> {
 
 #[async_trait]
 trait Write: Send {
-    /// Runs it; whether it is to stay.
+    /// Runs it, once more where it was run before; whether what it changed is to stay.
     async fn run(&mut self, ledger: &mut Transaction<'_>) -> bool;
 
     /// Answers, once it is known whether the transaction stays.
@@ -94,7 +140,12 @@ trait Write: Send {
 impl<O: Operation> Write for Pending<O> {
     async fn run(&mut self, ledger: &mut Transaction<'_>) -> bool {
         let output = self.operation.run(ledger).await;
-        let stays = output.is_ok();
+        let stays = match &output {
+            Ok(_) => true,
+            // The database itself may have undone more than this.
+            Err(LedgerError::Database(_)) => false,
+            Err(_) => !ledger.has_written,
+        };
         self.output = Some(output);
         stays
     }
@@ -114,11 +165,13 @@ impl<O: Operation> Write for Pending<O> {
 /// Carries out what waits, until nobody is left who could ask.
 async fn write(
     mut connection: SqliteConnection,
-    mut waiting: mpsc::Receiver<Box<dyn Write>>,
+    mut waiting: mpsc::UnboundedReceiver<Box<dyn Write>>,
+    load: Arc<Load>,
     ahead_ms: Arc<AtomicI64>,
 ) {
     let mut batch = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
+        let begun = Instant::now();
         let is_committed = match commit(&mut connection, &mut batch, ahead_ms.load(Ordering::Relaxed)).await {
             Ok(()) => true,
             Err(_) => {
@@ -127,6 +180,7 @@ async fn write(
                 false
             }
         };
+        load.served(batch.len() as u64, begun.elapsed());
         for write in batch.drain(..) {
             write.answer(is_committed);
         }
@@ -138,6 +192,13 @@ async fn write(
 async fn commit(connection: &mut SqliteConnection, batch: &mut [Box<dyn Write>], ahead_ms: i64) -> sqlx::Result<()> {
     // Before anything is read: a transaction that begins to write later can find that it may not.
     sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+    if run_all(connection, batch, ahead_ms).await {
+        sqlx::query("COMMIT").execute(&mut *connection).await?;
+        return Ok(());
+    }
+    // That is seldom, and so the others do not pay for it each time: all run again, each apart.
+    sqlx::query("ROLLBACK").execute(&mut *connection).await?;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
     for write in batch {
         sqlx::query("SAVEPOINT operation").execute(&mut *connection).await?;
         let end = match write.run(&mut Transaction::sqlite(connection, ahead_ms)).await {
@@ -148,4 +209,14 @@ async fn commit(connection: &mut SqliteConnection, batch: &mut [Box<dyn Write>],
     }
     sqlx::query("COMMIT").execute(&mut *connection).await?;
     Ok(())
+}
+
+/// Runs them one after the other, until one has changed what is not to stay; whether none has.
+async fn run_all(connection: &mut SqliteConnection, batch: &mut [Box<dyn Write>], ahead_ms: i64) -> bool {
+    for write in batch {
+        if !write.run(&mut Transaction::sqlite(connection, ahead_ms)).await {
+            return false;
+        }
+    }
+    true
 }

@@ -119,6 +119,8 @@ pub struct Authenticate {
 
 #[async_trait]
 impl Operation for Authenticate {
+    const IS_ONE_QUESTION: bool = true;
+
     type Output = Option<Account>;
 
     async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Option<Account>, LedgerError> {

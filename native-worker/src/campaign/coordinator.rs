@@ -8,16 +8,18 @@ use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use parking_lot::RwLock;
-use stepwise_ledger::operations::{Advance, Advanced, ReadLastEvent, Reap, Timing};
+use stepwise_ledger::operations::{Advance, Advanced, Manifest, ReadLastEvent, ReadManifest, Reap, Timing};
 use stepwise_ledger::{Ledger, LedgerError};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, watch as watched};
 use tokio::task::JoinSet;
 
+use super::admission::Admission;
 use super::look::{Seen, look, look_back};
-use super::{Tell, blobs, files, http, verifier, watch};
+use super::{Tell, admission, blobs, files, http, verifier, watch};
 use crate::blobs::Blobs;
 use crate::lean::pool::Pool;
+use crate::process;
 use crate::serve::access::{self, Access};
 use crate::serve::{assets, connections};
 use crate::stop::Stop;
@@ -27,6 +29,10 @@ const ROUND: Duration = Duration::from_secs(1);
 
 /// How often it looks for what was lost.
 const SLOW_ROUND: u32 = 5;
+
+/// Connections at once, and files beside them that it may have open. Who is not served soon is told so and gone.
+const MAX_CONNECTIONS: u32 = 4096;
+const FILES: u32 = 256;
 
 /// How many of those who watch read the ledger at once.
 const WATCHING: usize = 2;
@@ -61,6 +67,9 @@ pub(super) struct App {
     has_rounds: bool,
     pub(super) blobs: Blobs,
     pub(super) access: Arc<Access>,
+    pub(super) admission: Arc<Admission>,
+    /// What the campaign was made with.
+    pub(super) made: Arc<Manifest>,
     pub(super) seen: Arc<RwLock<Seen>>,
     /// Wakes a verifier when a proof has come.
     pub(super) proofs: Arc<Notify>,
@@ -98,6 +107,8 @@ pub async fn run(
         has_rounds: options.has_rounds,
         blobs: options.blobs,
         access: Arc::new(access),
+        admission: Arc::new(Admission::new()),
+        made: Arc::new(ledger.read(ReadManifest).await?),
         seen: Arc::new(RwLock::new(seen)),
         proofs: Arc::new(Notify::new()),
         last_event: watched::Sender::new(last_event),
@@ -112,12 +123,26 @@ pub async fn run(
     tasks.spawn(keep(app.clone(), options.over));
     tasks.spawn(look(app.clone()));
     tasks.spawn(look_back(app.clone()));
-    connections::accept(listener, router(app), stop).await;
+    let files = process::open_files(u64::from(MAX_CONNECTIONS + FILES));
+    let at_most = u32::try_from(files).unwrap_or(u32::MAX).saturating_sub(FILES).clamp(FILES, MAX_CONNECTIONS);
+    connections::accept(listener, router(app), at_most, stop).await;
     tasks.shutdown().await;
     Ok(())
 }
 
 fn router(app: App) -> Router {
+    let beginning = Router::new()
+        .route("/join", post(http::join))
+        .route("/sessions", post(http::enrol))
+        .route("/claims", post(http::claim))
+        .route("/checks", post(http::check))
+        .layer(from_fn_with_state(app.clone(), admission::beginning));
+    let bringing = Router::new()
+        .route("/heartbeats", post(http::beat))
+        .route("/results", post(http::results))
+        .route("/abandon", post(http::abandon))
+        .route("/verdicts", post(http::checked))
+        .layer(from_fn_with_state(app.clone(), admission::bringing));
     let api = Router::new()
         .route("/campaign", get(watch::overview))
         .route("/problems", get(watch::problems))
@@ -131,15 +156,9 @@ fn router(app: App) -> Router {
         .route("/events", get(watch::events))
         .route("/me", get(watch::me))
         .route("/instructions", post(watch::instruct))
-        .route("/join", post(http::join))
-        .route("/sessions", post(http::enrol))
-        .route("/claims", post(http::claim))
-        .route("/heartbeats", post(http::beat))
-        .route("/results", post(http::results))
-        .route("/abandon", post(http::abandon))
-        .route("/checks", post(http::check))
-        .route("/verdicts", post(http::checked))
         .route("/blobs/{sha256}", get(blobs::blob))
+        .merge(beginning)
+        .merge(bringing)
         .fallback(http::unknown)
         .method_not_allowed_fallback(http::other_method)
         .layer(DefaultBodyLimit::max(http::MESSAGE_BYTES));

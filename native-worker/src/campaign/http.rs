@@ -57,7 +57,7 @@ pub(super) async fn enrol(
     let account = authenticate(&app, &headers).await?;
     let enrolment: Enrolment = read(&whole(body)?, "an enrolment")?;
     check_protocol(enrolment.protocol)?;
-    let made = app.ledger.read(operations::ReadManifest).await.map_err(problem)?;
+    let made = &app.made;
     if made.lean != enrolment.lean {
         return Err(Problem::forbidden(format!(
             "this campaign proves with {}, and your program has {}; use the same version of stepwise",
@@ -69,7 +69,7 @@ pub(super) async fn enrol(
     let lost_s = app.timing.lost_ms / 1000;
     let enrolled = Enrolled {
         session,
-        campaign: made.name,
+        campaign: made.name.clone(),
         beat_s: (lost_s / BEATS).max(1),
         lost_s,
         message_bytes: MESSAGE_BYTES as u64,

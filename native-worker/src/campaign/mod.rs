@@ -1,11 +1,13 @@
 //! Shared campaigns, the coordinator's side: it gives searches out, takes in what came of them, and has every proof
 //! verified by a Lean of its own before a problem counts as solved.
 //!
-//! [`folder`] is where a campaign lives, [`coordinator`] what runs, [`http`] what donors ask it, and [`verifier`] who decides.
+//! [`folder`] is where a campaign lives, [`coordinator`] what runs, [`http`] what donors ask it, [`admission`] when each of
+//! them is served, and [`verifier`] who decides.
 //! [`watch`] answers those who look at it, mostly from what [`look`] saw last: [`workers`] tells what each worker does, [`news`]
 //! has events in words, and [`files`] makes what can be kept.
 //! All that is known stands in the ledger, so that a coordinator may be killed at any moment.
 
+mod admission;
 mod blobs;
 pub mod coordinator;
 mod files;

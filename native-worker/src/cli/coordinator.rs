@@ -27,7 +27,7 @@ use crate::lean::host::Launch;
 use crate::lean::pool::{Pool, PoolConfig};
 use crate::lean::wasm::Sandbox;
 use crate::learn::ROUNDS;
-use crate::serve::{Access, AccessOptions, has_page};
+use crate::serve::{Access, AccessOptions, has_page, listen};
 use crate::stop::{Stop, StopLevel};
 
 /// How long donors get to hear that the campaign is over.
@@ -110,14 +110,13 @@ struct Prepared {
 
 /// Listens, prints the address, and starts the verifiers.
 async fn prepare(
-    listen: SocketAddr,
+    at: SocketAddr,
     args: &CoordinatorArgs,
     modules: Modules,
     folder: &CampaignFolder,
 ) -> anyhow::Result<Prepared> {
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("cannot listen at {listen}; name a free port with --listen, or port 0 for any"))?;
+    let listener = listen(at)
+        .with_context(|| format!("cannot listen at {at}; name a free port with --listen, or port 0 for any"))?;
     let address = listener.local_addr().context("cannot read the address")?;
     let public_url = args.public_url.clone().or_else(|| folder.settings.public_url.clone());
     let hosts = public_url.as_deref().map(host_of).transpose()?.into_iter().collect();
@@ -176,13 +175,13 @@ impl OfRun {
     /// # Errors
     /// The address is taken, or Lean does not start in a sandbox.
     pub(super) async fn prepare(
-        listen: SocketAddr,
+        at: SocketAddr,
         args: &CoordinatorArgs,
         modules: Modules,
         folder: &CampaignFolder,
         progress: &Progress,
     ) -> anyhow::Result<Self> {
-        let Prepared { listener, access, verifiers, launch, .. } = prepare(listen, args, modules, folder).await?;
+        let Prepared { listener, access, verifiers, launch, .. } = prepare(at, args, modules, folder).await?;
         let teaching = verifying(&launch, args);
         teaching.info().await?;
         let options = Options { has_rounds: true, ..options(args, verifiers, folder, progress) };

@@ -170,7 +170,7 @@ mod tests {
         }
         let uri = Uri::from_static("/api/v1/info");
         let checked = access.check_names(&uri, &map).and_then(|()| access.check_token(&uri, &map));
-        checked.map_or_else(|problem| problem.0.status, |()| 200)
+        checked.map_or_else(|problem| problem.told.status, |()| 200)
     }
 
     #[test]

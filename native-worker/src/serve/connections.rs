@@ -1,5 +1,7 @@
 //! Takes connections in, so many at a time, and lets none of them idle for ever.
 
+use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +10,14 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 
 use crate::stop::{Stop, StopLevel};
 
-/// Connections that speak HTTP at once; a WebSocket is none any more. The next ones wait in the system's queue.
-const MAX_CONNECTIONS: u32 = 640;
+/// Connections that wait to be taken in; the system may keep fewer. It forgets those beyond, and who made them finds out
+/// after a second, three, seven and so on.
+const QUEUE: u32 = 4096;
 
 /// How long a connection may take to ask, for the first time or again.
 const HEADERS: Duration = Duration::from_secs(30);
@@ -25,11 +28,25 @@ const RECOVERY: Duration = Duration::from_secs(1);
 /// How long connections get to close once nothing more is served.
 const FAREWELL: Duration = Duration::from_secs(3);
 
-/// Serves until `stop` is raised and the requests that are under way then have been answered, or had the time to be.
-pub(crate) async fn accept(listener: TcpListener, router: Router, stop: Stop) {
+/// Listens where many come at once.
+///
+/// # Errors
+/// The address is somebody else's, or none of this machine.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Who was here before may have connections that end.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUE)
+}
+
+/// Serves until `stop` is raised and the requests that are under way then have been answered, or had the time to be. At most
+/// so many connections speak HTTP at once; a WebSocket is none any more. The next ones wait in the system's queue.
+pub(crate) async fn accept(listener: TcpListener, router: Router, at_most: u32, stop: Stop) {
     let mut farewell = stop.clone();
     tokio::select! {
-        () = accept_all(listener, router, stop) => {}
+        () = accept_all(listener, router, at_most, stop) => {}
         () = async {
             farewell.reached(StopLevel::Drain).await;
             tokio::time::sleep(FAREWELL).await;
@@ -37,8 +54,8 @@ pub(crate) async fn accept(listener: TcpListener, router: Router, stop: Stop) {
     }
 }
 
-async fn accept_all(listener: TcpListener, router: Router, mut stop: Stop) {
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
+async fn accept_all(listener: TcpListener, router: Router, at_most: u32, mut stop: Stop) {
+    let room = Arc::new(Semaphore::new(at_most as usize));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADERS);
     loop {
@@ -74,5 +91,5 @@ async fn accept_all(listener: TcpListener, router: Router, mut stop: Stop) {
     }
     drop(listener);
     // All places are free when the last connection has ended.
-    let _ = room.acquire_many(MAX_CONNECTIONS).await;
+    let _ = room.acquire_many(at_most).await;
 }

@@ -32,6 +32,7 @@ use tokio::net::TcpListener;
 pub use self::access::{Access, AccessOptions};
 use self::app::App;
 pub use self::assets::has_page;
+pub use self::connections::listen;
 pub use self::secret::new_token;
 pub use self::service::{Service, default_limits};
 use self::sessions::Sessions;
@@ -39,6 +40,9 @@ use crate::stop::Stop;
 
 /// Sessions at once; a new one beyond that takes the place of one that nobody is connected to, or is refused.
 const MAX_SESSIONS: usize = 512;
+
+/// Connections at once.
+const MAX_CONNECTIONS: u32 = 640;
 
 /// How often sessions are looked over for idle ones.
 const SWEEP: Duration = Duration::from_secs(10);
@@ -55,7 +59,7 @@ pub async fn run(listener: TcpListener, service: Arc<Service>, access: Access, s
             sessions.sweep();
         }
     });
-    connections::accept(listener, router(app.clone()), stop).await;
+    connections::accept(listener, router(app.clone()), MAX_CONNECTIONS, stop).await;
     sweep.abort();
     app.sessions.end_all();
 }

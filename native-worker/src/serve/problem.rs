@@ -1,15 +1,21 @@
 //! What can be wrong with a request, as RFC 9457 has it.
 
+use std::time::Duration;
+
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use stepwise_core::wire;
 
 /// A problem that can be a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Problem(pub(super) wire::Problem);
+pub(crate) struct Problem {
+    pub(super) told: wire::Problem,
+    /// After how long a client that is told 429 or 503 may try again, in seconds.
+    retry_s: u64,
+}
 
-/// After how long a client that was told 429 or 503 may try again, in seconds.
-const RETRY_AFTER: &str = "5";
+/// After how long it may where nobody knows better, in seconds.
+const RETRY_S: u64 = 5;
 
 macro_rules! kinds {
     ($($name:ident, $kind:literal, $status:literal;)*) => {
@@ -17,7 +23,8 @@ macro_rules! kinds {
             $(
                 #[doc = concat!("`", $kind, "` of docs/protocol.md.")]
                 pub(crate) fn $name(detail: impl Into<String>) -> Self {
-                    Self(wire::Problem { kind: $kind.to_owned(), status: $status, detail: detail.into() })
+                    let told = wire::Problem { kind: $kind.to_owned(), status: $status, detail: detail.into() };
+                    Self { told, retry_s: RETRY_S }
                 }
             )*
         }
@@ -41,18 +48,25 @@ kinds! {
     unavailable, "unavailable", 503;
 }
 
+impl Problem {
+    /// The same, after which a client may try again in so long; a begun second is a whole one.
+    pub(crate) fn after(self, wait: Duration) -> Self {
+        Self { retry_s: wait.as_secs() + u64::from(wait.subsec_nanos() > 0), ..self }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = serde_json::to_string(&self.0).unwrap_or_default();
+        let status = StatusCode::from_u16(self.told.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_string(&self.told).unwrap_or_default();
         let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
-        let more: Option<(HeaderName, &str)> = match self.0.status {
-            401 => Some((header::WWW_AUTHENTICATE, "Bearer")),
-            429 | 503 => Some((header::RETRY_AFTER, RETRY_AFTER)),
+        let more: Option<(HeaderName, HeaderValue)> = match self.told.status {
+            401 => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            429 | 503 => Some((header::RETRY_AFTER, HeaderValue::from(self.retry_s))),
             _ => None,
         };
         if let Some((name, value)) = more {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
+            response.headers_mut().insert(name, value);
         }
         response
     }

@@ -310,5 +310,5 @@ impl Session {
 
 /// The message that ends a request that cannot be carried out.
 pub(super) fn failed(problem: Problem) -> Body {
-    Body::Failed { problem: problem.0 }
+    Body::Failed { problem: problem.told }
 }

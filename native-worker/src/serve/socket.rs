@@ -82,7 +82,7 @@ async fn greet(socket: &mut WebSocket, app: &App) -> Option<(Arc<Session>, u64)>
     let received = greeting.and_then(|greeting| app.sessions.receive(greeting));
     let (reception, session) = match received {
         Ok((session, welcome, after)) => (Reception::Welcome(Box::new(welcome)), Some((session, after))),
-        Err(problem) => (Reception::Refused { problem: problem.0 }, None),
+        Err(problem) => (Reception::Refused { problem: problem.told }, None),
     };
     let text = serde_json::to_string(&reception).unwrap_or_default();
     send(socket, Message::Text(text.into())).await?;
