@@ -8,7 +8,7 @@ use stepwise_core::problem::Theorem;
 use stepwise_core::search::CostLedger;
 use stepwise_core::wire::campaign::{self as wire, Ending, Enrolment, Lease, Receipt, Recipe, SearchResult, Side};
 use stepwise_ledger::operations::{
-    Claim, Create, Enrol, Granted, HandIn, Invite, Join, NewProblem, NewStage, Timing, Trust,
+    Canaries, Claim, Create, Enrol, Granted, HandIn, Invite, Join, NewProblem, NewStage, Timing, Trust,
 };
 use stepwise_ledger::{Address, Ledger, hash_of};
 
@@ -42,6 +42,7 @@ async fn campaign(ledger: &Ledger) -> Vec<Client> {
         seed: 1,
         problems: (1..=PROBLEMS).map(problem).collect(),
         stages: vec![stage(1)],
+        canaries: Canaries::NONE,
     };
     ledger.run(create).await.unwrap();
     let mut clients = Vec::new();

@@ -11,7 +11,8 @@ use std::time::Instant;
 
 use model::holds::{self, PROPERTIES};
 use model::{
-    Came, CandidateState, Fault, Granted, Id, Ledger, Proof, Rules, Sent, Side, Stage, Standing, State, UnitState,
+    Came, CanaryState, CandidateState, Fault, Granted, Id, Ledger, Proof, Rules, Sent, Side, Stage, Standing, State,
+    UnitState,
 };
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
@@ -38,6 +39,7 @@ struct Bounds {
     breakdowns: u8,
     /// Searches given back, and heartbeats.
     asides: u8,
+    canaries: bool,
 }
 
 const STATEMENT: &[Side] = &[Side::Statement];
@@ -59,6 +61,7 @@ impl Default for Bounds {
             lies: 0,
             breakdowns: 0,
             asides: 0,
+            canaries: false,
         }
     }
 }
@@ -152,7 +155,7 @@ const TRUE: Proof = Proof { is_true: true, text: 0 };
 impl Campaign {
     fn new(bounds: Bounds, fault: Option<Fault>, reaches: &'static [Reached]) -> Self {
         // A lease outlasts its session, so that either of its ends shows.
-        Self { rules: Rules { lost: 1, lease: 2, check: 1, fault }, bounds, reaches }
+        Self { rules: Rules { lost: 1, lease: 2, check: 1, canaries: bounds.canaries, fault }, bounds, reaches }
     }
 
     fn deliver(&self, world: &mut World, message: Message, answered: bool) {
@@ -340,7 +343,7 @@ impl Model for Campaign {
                 (PROPERTIES[$n].1)(&campaign.rules, &world.ledger)
             })),*] };
         }
-        let mut properties = always!(0 1 2 3 4 5 6 7 8 9 10);
+        let mut properties = always!(0 1 2 3 4 5 6 7 8 9 10 11 12);
         assert_eq!(properties.len(), PROPERTIES.len());
         macro_rules! sometimes {
             ($($n:literal)*) => { [$(self.reaches.get($n).map(|(name, _)| {
@@ -468,6 +471,24 @@ fn what_must_hold_holds_of_three_workers_at_two_problems() {
     );
 }
 
+#[test]
+fn what_must_hold_holds_of_canaries() {
+    let bounds = Bounds { problems: 2, canaries: true, lies: 1, ..Bounds::default() };
+    let large = Bounds { ticks: 1, kills: 1, ..bounds.clone() };
+    fn is_any(world: &World, state: CanaryState) -> bool {
+        world.ledger.canaries.values().any(|canary| canary.state == state)
+    }
+    check(
+        "canaries",
+        bounds,
+        large,
+        &[
+            ("a canary is found", |w| is_any(w, CanaryState::Found)),
+            ("a canary is missed", |w| is_any(w, CanaryState::Missed)),
+        ],
+    );
+}
+
 /// Whether a proof came when its search was another's, or over.
 fn is_late(world: &World) -> bool {
     world.ledger.results.values().any(|(sent, counts)| !counts && matches!(sent.came, Came::Proof(_)))
@@ -506,4 +527,7 @@ finds! {
         crashes: 2, workers: vec![0, 0]
     }
     late_lies_that_open_searches_are_found: LateLiesReopen breaks ENDED_STAYS in { lies: 1 }
+    canaries_that_count_are_found: CanariesCount breaks CANARIES_COUNT_FOR_NOTHING in { problems: 2, canaries: true }
+    canaries_that_are_known_are_found: CanariesAreKnown breaks CANARIES_ARE_NEW in { problems: 2, canaries: true }
+    lost_sessions_that_keep_canaries_are_found: CanariesStay breaks LEASES_END in { problems: 2, canaries: true }
 }

@@ -11,6 +11,7 @@ mod databases;
 mod made;
 mod model;
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
@@ -37,7 +38,7 @@ const VERIFIERS: usize = 2;
 
 /// A tick is so long that what a history really takes is nothing beside it.
 const TICK_MS: i64 = 1_000_000;
-const RULES: Rules = Rules { lost: 3, lease: 5, check: 2, fault: None };
+const RULES: Rules = Rules { lost: 3, lease: 5, check: 2, canaries: false, fault: None };
 
 /// Half a tick less than the rules say, so that no time is close to a tick.
 const fn ms(ticks: u8) -> u64 {
@@ -79,6 +80,7 @@ enum Answer {
 /// The model, and what it answered last.
 #[derive(Clone, Debug)]
 struct Meant {
+    rules: Rules,
     ledger: model::Ledger,
     verifiers: [Option<Id>; VERIFIERS],
     /// Names that nobody has used yet.
@@ -99,7 +101,8 @@ impl ReferenceStateMachine for Histories {
             ledger.enrol(account);
         }
         let (verifiers, answer) = ([None; VERIFIERS], Answer::Nothing);
-        Just(Meant { ledger, verifiers, next_claim: 0, next_submission: 0, answer }).boxed()
+        let meant = Meant { rules: RULES, ledger, verifiers, next_claim: 0, next_submission: 0, answer };
+        any::<bool>().prop_map(move |canaries| Meant { rules: Rules { canaries, ..RULES }, ..meant.clone() }).boxed()
     }
 
     fn transitions(meant: &Meant) -> BoxedStrategy<Move> {
@@ -137,7 +140,7 @@ impl ReferenceStateMachine for Histories {
     }
 
     fn apply(mut meant: Meant, one: &Move) -> Meant {
-        let ledger = &mut meant.ledger;
+        let (rules, ledger) = (&meant.rules, &mut meant.ledger);
         meant.answer = match *one {
             Move::Enrol { account } => {
                 ledger.enrol(account);
@@ -145,28 +148,28 @@ impl ReferenceStateMachine for Histories {
             }
             Move::Claim { session, claim, at_most } => {
                 meant.next_claim = meant.next_claim.max(claim + 1);
-                Answer::Claimed(ledger.claim(&RULES, session, claim, at_most))
+                Answer::Claimed(ledger.claim(rules, session, claim, at_most))
             }
             Move::Beat { session } => Answer::Beaten(ledger.beat(session)),
             Move::Abandon { session } => Answer::Abandoned(ledger.abandon(session)),
             Move::HandIn(sent) => {
                 meant.next_submission = meant.next_submission.max(sent.submission + 1);
-                Answer::Receipt(ledger.hand_in(&RULES, sent))
+                Answer::Receipt(ledger.hand_in(rules, sent))
             }
             Move::Take { verifier } => {
-                let taken = ledger.next_candidate(&RULES);
+                let taken = ledger.next_candidate(rules);
                 meant.verifiers[verifier] = taken;
                 let taken = taken.map(|id| &ledger.candidates[id]);
                 Answer::Taken(taken.map(|c| (c.problem, c.side, c.proof)))
             }
             Move::Judge { verifier, is_right } => match meant.verifiers[verifier].take() {
-                Some(id) => Answer::Judged(ledger.judge(&RULES, id, judgement(&ledger.candidates[id].proof, is_right))),
+                Some(id) => Answer::Judged(ledger.judge(rules, id, judgement(&ledger.candidates[id].proof, is_right))),
                 None => Answer::Nothing,
             },
-            Move::Reap => Answer::Reaped(ledger.reap(&RULES)),
-            Move::Advance => Answer::Advanced(ledger.advance(&RULES)),
+            Move::Reap => Answer::Reaped(ledger.reap(rules)),
+            Move::Advance => Answer::Advanced(ledger.advance(rules)),
             Move::Tick => {
-                ledger.tick(&RULES);
+                ledger.tick(rules);
                 Answer::Nothing
             }
         };
@@ -235,6 +238,8 @@ struct Real {
     /// With their accounts.
     sessions: Vec<(u64, u64)>,
     verifiers: [Option<real::Candidate>; VERIFIERS],
+    /// What each search's attempts count from, which nobody knows before one was given out.
+    before: BTreeMap<Id, u64>,
 }
 
 struct On<D>(PhantomData<D>);
@@ -246,9 +251,12 @@ impl<D: Database> StateMachineTest for On<D> {
     fn init_test(meant: &Meant) -> Real {
         runtime().block_on(async {
             let fresh = fresh(D::KIND).await.unwrap();
-            fresh.ledger.run(made::create(PROBLEMS as u64, &STAGES)).await.unwrap();
+            let all = real::Canaries { kept_back: 1000, given: 1000 };
+            let canaries = if meant.rules.canaries { all } else { real::Canaries::NONE };
+            fresh.ledger.run(real::Create { canaries, ..made::create(PROBLEMS as u64, &STAGES) }).await.unwrap();
             let accounts = vec![made::account(&fresh.ledger, 0).await, made::account(&fresh.ledger, 1).await];
-            let mut real = Real { fresh, accounts, sessions: Vec::new(), verifiers: [None, None] };
+            let mut real =
+                Real { fresh, accounts, sessions: Vec::new(), verifiers: [None, None], before: BTreeMap::new() };
             for session in &meant.ledger.sessions {
                 real.enrol(session.account).await;
             }
@@ -264,9 +272,9 @@ impl<D: Database> StateMachineTest for On<D> {
 
     fn check_invariants(real: &Real, meant: &Meant) {
         for (name, holds) in model::holds::PROPERTIES {
-            assert!(holds(&RULES, &meant.ledger), "{name}");
+            assert!(holds(&meant.rules, &meant.ledger), "{name}");
         }
-        assert_eq!(runtime().block_on(seen(&real.fresh.ledger)), expected(&meant.ledger));
+        assert_eq!(runtime().block_on(seen(&real.fresh.ledger)), expected(meant));
     }
 
     fn teardown(real: Real, _: Meant) {
@@ -297,9 +305,12 @@ impl Real {
                 let claim = wire::Claim { session, claim: claim_name(claim), want_s: at_most as u64 };
                 let claim = real::Claim { account, claim, pace_ms: 1000, measures: true, timing: TIMING };
                 Answer::Claimed(known(ledger.run(claim).await).map(|granted| match granted {
-                    real::Granted::Bundle(bundle) => Granted::Bundle(bundle.leases.iter().map(number).collect()),
+                    real::Granted::Bundle(bundle) => {
+                        Granted::Bundle(bundle.leases.iter().map(|lease| self.number(lease)).collect())
+                    }
                     real::Granted::Closed(state, _) => Granted::Closed(campaign_state(state)),
                     real::Granted::Nothing => Granted::Nothing,
+                    real::Granted::Doubted => panic!("an operator is doubted"),
                 }))
             }
             Move::Beat { session } => {
@@ -353,7 +364,8 @@ impl Real {
             Came::Crashed => (Ending::Crashed, None),
         };
         let claim = claim_name(sent.claim);
-        let lease = (sent.unit as u64 + 1, u64::from(sent.attempt), claim.as_str());
+        let before = self.before.get(&sent.unit).copied().unwrap_or(0);
+        let lease = (sent.unit as u64 + 1, before + u64::from(sent.attempt), claim.as_str());
         let result = made::result(lease, format!("{:0>30}", sent.submission), ending, proof);
         let hand_in = real::HandIn { account: self.accounts[sent.account], results: vec![result], timing: TIMING };
         let receipts = self.fresh.ledger.run(hand_in).await.unwrap();
@@ -366,6 +378,15 @@ impl Real {
     }
 }
 
+impl Real {
+    /// The unit and the attempt, as the model counts.
+    fn number(&mut self, lease: &wire::Lease) -> (Id, u8) {
+        let unit = lease.unit as Id - 1;
+        let before = *self.before.entry(unit).or_insert(lease.attempt - 1);
+        (unit, (lease.attempt - before) as u8)
+    }
+}
+
 fn claim_name(claim: u32) -> String {
     format!("{claim:0>30}")
 }
@@ -374,11 +395,6 @@ fn claim_name(claim: u32) -> String {
 fn proof_of(tactic: &str) -> Proof {
     let (is_true, text) = tactic.split_once(' ').unwrap();
     Proof { is_true: is_true == "true", text: text.parse().unwrap() }
-}
-
-/// The unit and the attempt, as the model counts.
-fn number(lease: &wire::Lease) -> (Id, u8) {
-    (lease.unit as Id - 1, lease.attempt as u8)
 }
 
 fn known<T>(answer: Result<T, LedgerError>) -> Result<T, UnknownSession> {
@@ -408,12 +424,16 @@ struct Seen {
     counted: u64,
     sessions: u64,
     waiting: u64,
+    /// Problems that are told as open.
+    open: Vec<u64>,
 }
 
 async fn seen(ledger: &Ledger) -> Seen {
     let wire::Overview { state, problems, stages, cost, sessions, waiting, .. } =
         ledger.read(real::ReadOverview).await.unwrap();
     let begun = stages.iter().filter(|stage| stage.state != wire::StageState::Planned);
+    let open = real::ReadProblems { at_most: 99, standing: Some(wire::Standing::Open), ..Default::default() };
+    let open = ledger.read(open).await.unwrap();
     Seen {
         state: campaign_state(state),
         problems: [problems.open, problems.proved, problems.disproved],
@@ -421,10 +441,12 @@ async fn seen(ledger: &Ledger) -> Seen {
         counted: cost.searches,
         sessions,
         waiting,
+        open: open.iter().map(|problem| problem.id).collect(),
     }
 }
 
-fn expected(ledger: &model::Ledger) -> Seen {
+fn expected(meant: &Meant) -> Seen {
+    let Meant { rules, ledger, .. } = meant;
     let begun = ledger.stages.iter().enumerate().filter(|(_, stage)| !matches!(stage, model::Stage::Planned(_)));
     let stage = |number: Id| {
         let mut n = [0; 5];
@@ -442,7 +464,8 @@ fn expected(ledger: &model::Ledger) -> Seen {
     };
     let solved = |side| ledger.problems.iter().filter(|s| matches!(s, Standing::Solved(s, _) if *s == side)).count();
     let (proved, disproved) = (solved(Side::Statement) as u64, solved(Side::Negation) as u64);
-    let waiting = ledger.candidates.iter().filter(|candidate| ledger.waits_for_verdict(&RULES, candidate));
+    let is_told_open = |problem: &Id| ledger.problems[*problem] == Standing::Open || ledger.kept_back.contains(problem);
+    let waiting = ledger.candidates.iter().filter(|candidate| ledger.waits_for_verdict(rules, candidate));
     Seen {
         state: ledger.state,
         problems: [PROBLEMS as u64 - proved - disproved, proved, disproved],
@@ -450,6 +473,7 @@ fn expected(ledger: &model::Ledger) -> Seen {
         counted: ledger.results.values().filter(|(_, is_counted)| *is_counted).count() as u64,
         sessions: ledger.sessions.iter().filter(|session| !session.is_over).count() as u64,
         waiting: waiting.count() as u64,
+        open: (0..PROBLEMS).filter(is_told_open).map(|problem| problem as u64 + 1).collect(),
     }
 }
 

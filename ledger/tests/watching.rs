@@ -12,8 +12,8 @@ use stepwise_core::wire::campaign::{
     self as wire, Bundle, Ending, Lease, Recipe, SearchResult, Side, Standing, State, TimeLeft,
 };
 use stepwise_ledger::operations::{
-    Block, Claim, Create, Enrol, Granted, HandIn, Invite, Join, Judge, NewProblem, NewStage, NextCandidate, ReadCurve,
-    ReadLastEvent, ReadOverview, ReadOwn, ReadProblem, ReadProblems, ReadSessions, SetState, Timing, Trust,
+    Block, Canaries, Claim, Create, Enrol, Granted, HandIn, Invite, Join, Judge, NewProblem, NewStage, NextCandidate,
+    ReadCurve, ReadLastEvent, ReadOverview, ReadOwn, ReadProblem, ReadProblems, ReadSessions, SetState, Timing, Trust,
 };
 use stepwise_ledger::{Ledger, LedgerError, hash_of};
 
@@ -46,6 +46,7 @@ async fn begun(ledger: &Ledger) -> (u64, Bundle) {
         seed: 7,
         problems: problems.into(),
         stages: vec![stage],
+        canaries: Canaries::NONE,
     };
     ledger.run(create).await.unwrap();
     let invite = Invite { secret_sha: hash_of("i"), trust: Trust::Operator, uses: 1, lives_ms: 60_000 };

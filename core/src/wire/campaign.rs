@@ -159,7 +159,7 @@ pub struct Bundle {
 pub struct Lease {
     /// Its number.
     pub unit: u64,
-    /// The how-many-eth time it is given out, from 1.
+    /// What tells this time that it is given out from others; which is the first is anybody's guess.
     pub attempt: u64,
     /// The problem's number.
     pub problem: u64,

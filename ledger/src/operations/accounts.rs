@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use stepwise_core::wire::campaign::State;
 
 use super::campaign::{note, state_of};
+use super::canaries;
 use crate::words::{value, word};
 use crate::{LedgerError, Operation, Transaction};
 
@@ -163,7 +164,7 @@ pub(super) async fn block(ledger: &mut Transaction<'_>, account: u64, message: &
     note(ledger, "blocked", &serde_json::json!({ "account": account, "message": message })).await
 }
 
-/// Lets a blocked account work again; what it did wrong before counts no more.
+/// Lets an account work again that is blocked, or given canaries only; what it did wrong before counts no more.
 #[derive(Clone, Debug)]
 pub struct Unblock {
     pub account: u64,
@@ -174,13 +175,14 @@ impl Operation for Unblock {
     type Output = ();
 
     async fn run(&self, ledger: &mut Transaction<'_>) -> Result<(), LedgerError> {
-        let row = ledger.row("SELECT state FROM account WHERE id = $1 {hold}", &[self.account.into()]).await?;
-        if row.ok_or(LedgerError::Unknown("account"))?.text(0)? != "blocked" {
+        let row = ledger.row("SELECT state, doubt FROM account WHERE id = $1 {hold}", &[self.account.into()]).await?;
+        let row = row.ok_or(LedgerError::Unknown("account"))?;
+        if row.text(0)? != "blocked" && (row.text(0)? != "active" || row.int(1)? == 0) {
             return Err(LedgerError::Refused("the account is not blocked".to_owned()));
         }
         ledger
             .run(
-                "UPDATE account SET state = 'active', message = '', n_invalid = 0 WHERE id = $1",
+                "UPDATE account SET state = 'active', message = '', n_invalid = 0, doubt = 0 WHERE id = $1",
                 &[self.account.into()],
             )
             .await?;
@@ -216,6 +218,7 @@ pub(super) async fn end_sessions(ledger: &mut Transaction<'_>, account: u64) -> 
             &[account.into()],
         )
         .await?;
+    canaries::take_back(ledger, "account = $1", &[account.into()]).await?;
     ledger.run("UPDATE session SET is_over = 1 WHERE account = $1 AND is_over = 0", &[account.into()]).await?;
     Ok(())
 }

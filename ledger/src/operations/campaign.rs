@@ -5,6 +5,7 @@ use stepwise_core::digest::sha256_of_parts;
 use stepwise_core::problem::Theorem;
 use stepwise_core::wire::campaign::{Recipe, Side, State};
 
+use super::canaries::{self, Canaries};
 use crate::words::{json, of_json, value, word};
 use crate::{LedgerError, Operation, Transaction};
 
@@ -21,6 +22,8 @@ pub struct Create {
     pub problems: Vec<NewProblem>,
     /// What is done one after the other, each time for the problems that are still open.
     pub stages: Vec<NewStage>,
+    /// How many searches are given out whose proof is known.
+    pub canaries: Canaries,
 }
 
 /// A problem of a campaign.
@@ -53,14 +56,16 @@ impl Operation for Create {
         }
         ledger
             .run(
-                "INSERT INTO campaign (id, name, manifest, lean, seed, state, created)
-                 VALUES (1, $1, $2, $3, $4, $5, {now})",
+                "INSERT INTO campaign (id, name, manifest, lean, seed, state, created, kept_back, canaries)
+                 VALUES (1, $1, $2, $3, $4, $5, {now}, $6, $7)",
                 &[
                     self.name.as_str().into(),
                     self.manifest.to_string().into(),
                     self.lean.as_str().into(),
                     self.seed.into(),
                     word(&State::Running)?.into(),
+                    self.canaries.kept_back.into(),
+                    self.canaries.given.into(),
                 ],
             )
             .await?;
@@ -127,6 +132,8 @@ pub(super) async fn set_state(ledger: &mut Transaction<'_>, state: State, reason
     if state == State::Done {
         // Whoever still works on one hears it with the next beat.
         ledger.run("UPDATE unit SET state = 'cancelled' WHERE state IN ('ready', 'leased')", &[]).await?;
+        canaries::take_back(ledger, "1 = 1", &[]).await?;
+        canaries::tell(ledger, None).await?;
     }
     note(ledger, "state", &serde_json::json!({ "state": state, "reason": reason })).await
 }

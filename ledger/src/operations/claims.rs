@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use stepwise_core::wire::campaign::{self, Bundle, Lease, State};
 
 use super::accounts::Trust;
+use super::canaries::{self, RESTRICTED, Whom};
 use super::sessions::Timing;
 use crate::engine::Row;
 use crate::words::{of_json, value};
@@ -40,6 +41,8 @@ pub enum Granted {
     Closed(State, String),
     /// Everything is being worked on, or done.
     Nothing,
+    /// The account's machines do not find what others do, and there is nothing for them by which to show otherwise.
+    Doubted,
 }
 
 #[async_trait]
@@ -54,20 +57,44 @@ impl Operation for Claim {
                 "UPDATE session SET seen = {now} WHERE id = $1 AND account = $2 AND is_over = 0
                  RETURNING EXISTS (SELECT 1 FROM lease l WHERE l.session = session.id AND l.claim = $3), cores,
                    (SELECT trust FROM account a WHERE a.id = session.account),
-                   (SELECT state FROM campaign), (SELECT reason FROM campaign)",
+                   (SELECT state FROM campaign), (SELECT reason FROM campaign),
+                   (SELECT doubt FROM account a WHERE a.id = session.account), {random},
+                   (SELECT canaries FROM campaign)",
                 &[(*session).into(), self.account.into(), claim.into()],
             )
             .await?;
         let row = row.ok_or(LedgerError::Unknown("session"))?;
         if row.is(0)? {
-            let held = format!("SELECT {LEASE} FROM unit WHERE session = $1 AND claim = $2 AND state = 'leased'");
-            return bundle(ledger.rows(&held, &[(*session).into(), claim.into()]).await?).map(Granted::Bundle);
+            let columns = lease_of("unit.attempt", "unit.lease_ends");
+            let held = format!("SELECT {columns} FROM unit WHERE session = $1 AND claim = $2 AND state = 'leased'");
+            let mut rows = ledger.rows(&held, &[(*session).into(), claim.into()]).await?;
+            rows.extend(canaries::held(ledger, *session, claim).await?);
+            return bundle(rows).map(Granted::Bundle);
         }
         let state: State = value(row.text(3)?)?;
         if state != State::Running {
             return Ok(Granted::Closed(state, row.text(4)?.to_owned()));
         }
-        let at_most = self.at_most(ledger, value(row.text(2)?)?, row.count(1)?).await?;
+        let trust = value(row.text(2)?)?;
+        let is_doubted = trust == Trust::Donor && row.int(5)? >= RESTRICTED;
+        let at_most = if is_doubted { 1 } else { self.at_most(ledger, trust, row.count(1)?).await? };
+        let is_drawn = row.count(6)? < at_most * row.count(7)?;
+        let whom = Whom { account: self.account, session: *session, claim };
+        let has_canary = (is_doubted || is_drawn) && canaries::give(ledger, &whom, self.timing).await?;
+        let mut rows = if has_canary { canaries::held(ledger, *session, claim).await? } else { Vec::new() };
+        if is_doubted {
+            return if has_canary { bundle(rows).map(Granted::Bundle) } else { Ok(Granted::Doubted) };
+        }
+        rows.extend(self.take(ledger, at_most - u64::from(has_canary)).await?);
+        if rows.is_empty() { Ok(Granted::Nothing) } else { bundle(rows).map(Granted::Bundle) }
+    }
+}
+
+impl Claim {
+    /// Takes so many searches that are ready, or fewer where there are fewer.
+    async fn take(&self, ledger: &mut Transaction<'_>, at_most: u64) -> Result<Vec<Row>, LedgerError> {
+        let campaign::Claim { session, claim, .. } = &self.claim;
+        let columns = lease_of("unit.attempt", "unit.lease_ends");
         let take = format!(
             "WITH chosen AS MATERIALIZED (
                SELECT id FROM unit WHERE state = 'ready' AND not_before <= {{now}}
@@ -77,7 +104,7 @@ impl Operation for Claim {
              )
              UPDATE unit SET state = 'leased', attempt = attempt + 1, session = $3, claim = $4,
                lease_ends = {{now}} + $5
-             FROM chosen WHERE unit.id = chosen.id RETURNING {LEASE}"
+             FROM chosen WHERE unit.id = chosen.id RETURNING {columns}"
         );
         let taken = ledger
             .rows(
@@ -94,7 +121,7 @@ impl Operation for Claim {
             )
             .await?;
         if taken.is_empty() {
-            return Ok(Granted::Nothing);
+            return Ok(taken);
         }
         ledger
             .run(
@@ -104,11 +131,9 @@ impl Operation for Claim {
                 &[(*session).into(), claim.into()],
             )
             .await?;
-        bundle(taken).map(Granted::Bundle)
+        Ok(taken)
     }
-}
 
-impl Claim {
     /// How many searches keep so many cores busy for as long as the session wants.
     async fn at_most(&self, ledger: &mut Transaction<'_>, trust: Trust, cores: u64) -> Result<u64, LedgerError> {
         let cores = cores.clamp(1, LARGEST_BUNDLE);
@@ -124,13 +149,17 @@ impl Claim {
     }
 }
 
-/// What a donor is told of a unit, as [`bundle`] reads it. The tables beside it are asked one value at a time, because a
-/// statement that changes rows may give only those.
-const LEASE: &str = "unit.id, unit.attempt, unit.problem, unit.side, unit.seed,
-    (SELECT recipe FROM stage WHERE number = unit.stage), unit.lease_ends - {now},
-    (SELECT theorem FROM problem WHERE problem.id = unit.problem),
-    (SELECT statement_sha FROM problem WHERE problem.id = unit.problem),
-    (SELECT body FROM recipe JOIN stage ON stage.recipe = recipe.sha WHERE stage.number = unit.stage), unit.priority";
+/// What a donor is told of a unit, as [`bundle`] reads it, where these columns have the attempt and when its lease ends. The
+/// tables beside it are asked one value at a time, because a statement that changes rows may give only those.
+pub(super) fn lease_of(attempt: &str, ends: &str) -> String {
+    format!(
+        "unit.id, {attempt}, unit.problem, unit.side, unit.seed, (SELECT recipe FROM stage WHERE number = unit.stage),
+         {ends} - {{now}}, (SELECT theorem FROM problem WHERE problem.id = unit.problem),
+         (SELECT statement_sha FROM problem WHERE problem.id = unit.problem),
+         (SELECT body FROM recipe JOIN stage ON stage.recipe = recipe.sha WHERE stage.number = unit.stage),
+         unit.priority"
+    )
+}
 
 /// The searches of these rows, in the order in which they are to be done.
 fn bundle(mut rows: Vec<Row>) -> Result<Bundle, LedgerError> {
@@ -188,6 +217,7 @@ impl Operation for Abandon {
                     &[(*session).into()],
                 )
                 .await?;
+            n += canaries::take_back(ledger, "session = $1", &[(*session).into()]).await?;
         }
         for unit in units {
             n += ledger
@@ -197,6 +227,8 @@ impl Operation for Abandon {
                     &[(*session).into(), (*unit).into()],
                 )
                 .await?;
+            n +=
+                canaries::take_back(ledger, "session = $1 AND unit = $2", &[(*session).into(), (*unit).into()]).await?;
         }
         if *leave {
             ledger.run("UPDATE session SET is_over = 1, doing = 'leaving' WHERE id = $1", &[(*session).into()]).await?;

@@ -24,7 +24,7 @@ pub(super) struct Efforts {
     pub(super) hour: Effort,
 }
 
-/// What the counted results cost of which `which` is true, a condition on `result` whose values are `values`.
+/// What the results cost of which `which` is true, a condition on `result` whose values are `values`.
 pub(super) async fn efforts(
     ledger: &mut Transaction<'_>,
     which: &str,
@@ -35,7 +35,7 @@ pub(super) async fn efforts(
         "SELECT ending, CASE WHEN received > {{now}} - {HOUR} THEN 3 WHEN received > {{now}} - {DAY} THEN 2
            WHEN received > {{now}} - {WEEK} THEN 1 ELSE 0 END AS span,
            count(*), CAST(sum(lean_cpu_ms) AS BIGINT), CAST(sum(device_ms) AS BIGINT)
-         FROM result WHERE is_counted = 1 AND {which} GROUP BY ending, span"
+         FROM result WHERE {which} GROUP BY ending, span"
     );
     let mut efforts = Efforts::default();
     for row in ledger.rows(&statement, values).await? {

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod campaign;
+mod canaries;
 mod claims;
 mod curve;
 mod effort;
@@ -19,6 +20,7 @@ mod verdicts;
 
 pub use self::accounts::{Account, Authenticate, Block, Invite, Join, Revoke, Trust, Unblock};
 pub use self::campaign::{Create, Manifest, NewProblem, NewStage, ReadManifest, SetState};
+pub use self::canaries::{Canaries, Doubted, ReadDoubted};
 pub use self::claims::{Abandon, Claim, Granted};
 pub use self::curve::ReadCurve;
 pub use self::lessons::{ReadUntaught, Teach, Untaught};

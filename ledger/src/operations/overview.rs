@@ -41,7 +41,7 @@ impl Operation for ReadOverview {
             .await?
             .ok_or(LedgerError::Empty)?;
         let stages = stages(ledger, "1 = 1", &[]).await?;
-        let Efforts { all, week, day, hour } = efforts(ledger, "1 = 1", &[]).await?;
+        let Efforts { all, week, day, hour } = efforts(ledger, "is_counted = 1", &[]).await?;
         let (queued_s, left) = rest(ledger, state, &stages).await?;
         Ok(Overview {
             protocol: VERSION,
@@ -210,9 +210,11 @@ impl Operation for ReadSessions {
                    CAST({now} - s.seen AS BIGINT), CAST({now} - s.progressed AS BIGINT),
                    CAST(coalesce({now} - h.given, -1) AS BIGINT), a.state, a.message
                  FROM session s JOIN account a ON a.id = s.account LEFT JOIN
-                   (SELECT u.session, count(*) AS n, max(l.given) AS given FROM unit u
-                    JOIN lease l ON l.unit = u.id AND l.attempt = u.attempt
-                    WHERE u.state = 'leased' GROUP BY u.session) AS h ON h.session = s.id
+                   (SELECT l.session, count(*) AS n, max(l.given) AS given FROM
+                      (SELECT id, attempt FROM unit WHERE state = 'leased'
+                       UNION ALL SELECT unit, attempt FROM canary WHERE state = 'given') AS u
+                    JOIN lease l ON l.unit = u.id AND l.attempt = u.attempt GROUP BY l.session) AS h
+                   ON h.session = s.id
                  WHERE s.is_over = 0 OR (a.state = 'blocked' AND s.id IN
                    (SELECT max(id) FROM session GROUP BY account)) ORDER BY s.id",
                 &[],

@@ -15,7 +15,7 @@ pub struct Own {
     pub refused: u64,
     /// Its proofs that wait for a verifier.
     pub waiting: u64,
-    /// What its counted searches came to.
+    /// What its searches came to that counted, or seemed to.
     pub cost: Effort,
     /// The same of the last 24 hours.
     pub day: Effort,
@@ -39,7 +39,7 @@ impl Operation for ReadOwn {
             )
             .await?
             .ok_or(LedgerError::Unknown("account"))?;
-        let efforts = efforts(ledger, "account = $1", &id).await?;
+        let efforts = efforts(ledger, "account = $1 AND (is_counted = 1 OR is_canary = 1)", &id).await?;
         Ok(Own {
             accepted: row.count(0)?,
             refused: row.count(1)?,

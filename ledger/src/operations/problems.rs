@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use stepwise_core::outcome::Verdict;
 use stepwise_core::problem::Theorem;
-use stepwise_core::wire::campaign::{CheckedProof, ProblemPage, ProblemRow, Side, Standing};
+use stepwise_core::wire::campaign::{CheckedProof, ProblemPage, ProblemRow, Side, StageState, StageView, Standing};
 
 use super::effort::efforts;
 use super::overview::stages;
@@ -12,11 +12,21 @@ use crate::engine::Row;
 use crate::words::{of_json, value, word};
 use crate::{LedgerError, Operation, Transaction};
 
+/// How a problem `p` stands as far as everybody may know: one that is kept back is open.
+const STANDING: &str = "CASE WHEN p.is_kept_back = 1 THEN 'open' ELSE p.standing END";
+
+/// The counted results of a problem `p` that everybody may know of: not those that found the proof of one that is kept back.
+const RESULTS: &str = "unit u JOIN result r ON r.unit = u.id AND r.is_counted = 1
+    WHERE u.problem = p.id AND NOT (p.is_kept_back = 1 AND r.ending = 'proof')";
+
 /// What a [`ProblemRow`] is made of, of a problem `p`.
-const COLUMNS: &str = "p.id, p.name, p.standing, p.solved,
-    (SELECT count(*) FROM unit u JOIN result r ON r.unit = u.id AND r.is_counted = 1 WHERE u.problem = p.id),
-    (SELECT CAST(coalesce(sum(r.lean_cpu_ms + r.device_ms), 0) AS BIGINT)
-     FROM unit u JOIN result r ON r.unit = u.id AND r.is_counted = 1 WHERE u.problem = p.id)";
+fn columns() -> String {
+    format!(
+        "p.id, p.name, {STANDING}, CASE WHEN p.is_kept_back = 1 THEN 0 ELSE p.solved END,
+         (SELECT count(*) FROM {RESULTS}),
+         (SELECT CAST(coalesce(sum(r.lean_cpu_ms + r.device_ms), 0) AS BIGINT) FROM {RESULTS})"
+    )
+}
 
 /// Reads problems in their order, after the one of this number, at most so many.
 #[derive(Clone, Debug, Default)]
@@ -38,8 +48,9 @@ impl Operation for ReadProblems {
         let rows = ledger
             .rows(
                 &format!(
-                    "SELECT {COLUMNS} FROM problem p WHERE p.id > $1 AND ($2 = '' OR p.standing = $2)
-                     AND lower(p.name) LIKE lower($3) ESCAPE '\\' ORDER BY p.id LIMIT $4"
+                    "SELECT {} FROM problem p WHERE p.id > $1 AND ($2 = '' OR {STANDING} = $2)
+                     AND lower(p.name) LIKE lower($3) ESCAPE '\\' ORDER BY p.id LIMIT $4",
+                    columns()
                 ),
                 &[self.after.into(), standing.into(), containing(&self.name).into(), self.at_most.into()],
             )
@@ -81,13 +92,14 @@ impl Operation for ReadProblem {
 
     async fn run(&self, ledger: &mut Transaction<'_>) -> Result<ProblemPage, LedgerError> {
         let id = [self.0.into()];
-        let row = ledger.row(&format!("SELECT {COLUMNS}, p.theorem FROM problem p WHERE p.id = $1"), &id).await?;
-        let row = row.ok_or(LedgerError::Unknown("problem"))?;
+        let all = format!("SELECT {}, p.theorem, p.is_kept_back FROM problem p WHERE p.id = $1", columns());
+        let row = ledger.row(&all, &id).await?.ok_or(LedgerError::Unknown("problem"))?;
         let theorem: Theorem = of_json(row.text(6)?)?;
+        let is_kept_back = row.is(7)?;
         let solved = ledger
             .row(
                 "SELECT c.side, c.proof, v.body FROM problem p JOIN candidate c ON c.id = p.candidate
-                 JOIN verdict v ON v.candidate = c.id WHERE p.id = $1",
+                 JOIN verdict v ON v.candidate = c.id WHERE p.id = $1 AND p.is_kept_back = 0",
                 &id,
             )
             .await?;
@@ -101,8 +113,13 @@ impl Operation for ReadProblem {
                 &id,
             )
             .await?;
-        let cost = efforts(ledger, "unit IN (SELECT id FROM unit WHERE problem = $1)", &id).await?.all;
+        let results = "is_counted = 1 AND unit IN (SELECT id FROM unit WHERE problem = $1)";
+        let shown = if is_kept_back { format!("{results} AND ending <> 'proof'") } else { results.to_owned() };
+        let cost = efforts(ledger, &shown, &id).await?.all;
         let mut stages = stages(ledger, "problem = $1", &id).await?;
+        if is_kept_back {
+            keep_back(ledger, self.0, &mut stages).await?;
+        }
         stages.retain(|stage| stage.ready + stage.leased + stage.done + stage.cancelled + stage.dead > 0);
         Ok(ProblemPage {
             problem: row_of(&row)?,
@@ -113,6 +130,20 @@ impl Operation for ReadProblem {
             stages,
         })
     }
+}
+
+/// Shows the searches of a problem that is kept back as if nobody had found a proof: those that did, and those that nobody
+/// wants any more, are under way.
+async fn keep_back(ledger: &mut Transaction<'_>, problem: u64, all: &mut [StageView]) -> Result<(), LedgerError> {
+    let proved = "problem = $1 AND state = 'done' AND EXISTS
+        (SELECT 1 FROM result r WHERE r.unit = unit.id AND r.is_counted = 1 AND r.ending = 'proof')";
+    let proved = stages(ledger, proved, &[problem.into()]).await?;
+    for (stage, proved) in all.iter_mut().zip(proved).filter(|(stage, _)| stage.state != StageState::Frozen) {
+        stage.leased += stage.cancelled + proved.done;
+        stage.done -= proved.done;
+        stage.cancelled = 0;
+    }
+    Ok(())
 }
 
 /// An accepted proof, as the file that was checked.

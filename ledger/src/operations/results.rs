@@ -6,6 +6,7 @@ use stepwise_core::search::CostLedger;
 use stepwise_core::wire::campaign::{Ending, Receipt, SearchResult};
 
 use super::accounts::Trust;
+use super::canaries;
 use super::sessions::Timing;
 use crate::words::{json, value, word};
 use crate::{LedgerError, Operation, Transaction};
@@ -111,6 +112,7 @@ impl HandIn {
             return refused("this account was not given this search under this claim");
         }
         let is_current = is_own && unit.text(0)? == "leased" && unit.count(1)? == result.attempt;
+        let is_canary = is_own && !is_current && canaries::is_given(ledger, result.unit, result.attempt).await?;
         // A proof is true whatever it is said to have cost; what else such a machine says is worth nothing.
         if let Some(lease) = lease.filter(|_| result.proof.is_none())
             && value::<Trust>(lease.text(4)?)? == Trust::Donor
@@ -120,6 +122,10 @@ impl HandIn {
                 let back = "UPDATE unit SET state = 'ready', session = 0, claim = '' WHERE id = $1";
                 ledger.run(back, &[result.unit.into()]).await?;
             }
+            if is_canary {
+                let canary = [result.unit.into(), result.attempt.into()];
+                canaries::take_back(ledger, "unit = $1 AND attempt = $2", &canary).await?;
+            }
             return refused(reason);
         }
         let proof = result.proof.as_deref().unwrap_or_default();
@@ -128,8 +134,8 @@ impl HandIn {
         ledger
             .run(
                 "INSERT INTO result (unit, attempt, submission, account, ending, detail, proof_sha, cost, lean_cpu_ms,
-                   device_ms, wall_ms, received, is_counted)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, {now}, $12)",
+                   device_ms, wall_ms, received, is_counted, is_canary)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, {now}, $12, $13)",
                 &[
                     result.unit.into(),
                     result.attempt.into(),
@@ -143,6 +149,7 @@ impl HandIn {
                     (result.cost.device_us / 1000).into(),
                     result.cost.wall_ms.into(),
                     is_current.into(),
+                    is_canary.into(),
                 ],
             )
             .await?;
@@ -154,7 +161,7 @@ impl HandIn {
                     &[
                         unit.int(3)?.into(),
                         unit.text(4)?.into(),
-                        proof_sha.into(),
+                        proof_sha.as_str().into(),
                         json(&proof)?.into(),
                         (proof.len() as u64).into(),
                         result.unit.into(),
@@ -163,10 +170,11 @@ impl HandIn {
                 )
                 .await?;
         }
-        if !is_current {
+        if is_canary {
+            canaries::answer(ledger, self.account, result, &proof_sha).await?;
+        } else if !is_current {
             return Ok(Receipt::Late);
-        }
-        if result.ending == Ending::Crashed {
+        } else if result.ending == Ending::Crashed {
             let crashes = unit.int(5)? + 1;
             let others_saw = !matches!(unit.int(6)?, 0) && unit.int(6)? != account;
             let state = if crashes >= CRASHES && others_saw { "dead" } else { "ready" };

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use stepwise_core::wire::campaign::{self, Beaten, Enrolment, State};
 
 use super::campaign::{note, state_of};
+use super::canaries;
 use crate::words::word;
 use crate::{LedgerError, Operation, Transaction};
 
@@ -75,7 +76,8 @@ impl Operation for Beat {
             return Err(LedgerError::Unknown("session"));
         }
         let mut own = BTreeSet::new();
-        let held_by = "SELECT id, attempt FROM unit WHERE session = $1 AND state = 'leased'";
+        let held_by = "SELECT id, attempt FROM unit WHERE session = $1 AND state = 'leased'
+            UNION ALL SELECT unit, attempt FROM canary WHERE session = $1 AND state = 'given'";
         for row in ledger.rows(held_by, &[(*session).into()]).await? {
             own.insert((row.count(0)?, row.count(1)?));
         }
@@ -107,13 +109,15 @@ impl Operation for Reap {
         let lost = [self.0.lost_ms.into()];
         let sessions =
             ledger.run("UPDATE session SET is_over = 1 WHERE is_over = 0 AND seen < {now} - $1", &lost).await?;
-        let units = ledger
+        let mut units = ledger
             .run(
                 "UPDATE unit SET state = 'ready', session = 0, claim = '' WHERE state = 'leased'
                  AND (lease_ends < {now} OR session IN (SELECT id FROM session WHERE is_over = 1))",
                 &[],
             )
             .await?;
+        let ended = "(ends < {now} OR session IN (SELECT id FROM session WHERE is_over = 1))";
+        units += canaries::take_back(ledger, ended, &[]).await?;
         let candidates = ledger
             .run("UPDATE candidate SET state = 'waiting' WHERE state = 'checking' AND checked_until < {now}", &[])
             .await?;

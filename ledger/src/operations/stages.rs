@@ -5,6 +5,7 @@ use stepwise_core::digest::sha256_of_parts;
 use stepwise_core::wire::campaign::{Side, StageState, State};
 
 use super::campaign::{note, set_state};
+use super::canaries;
 use super::claims::ELSEWHERE;
 use super::verdicts::waiting;
 use crate::words::{of_json, value, word};
@@ -129,6 +130,7 @@ pub(super) async fn freeze(ledger: &mut Transaction<'_>, number: u64) -> Result<
             &[number.into(), word(&StageState::Frozen)?.into(), sha.as_str().into()],
         )
         .await?;
+    canaries::tell(ledger, Some(number)).await?;
     note(ledger, "frozen", &serde_json::json!({ "stage": number, "results": rows.len(), "sha256": sha })).await
 }
 
@@ -140,6 +142,9 @@ pub(super) async fn open_next(ledger: &mut Transaction<'_>, seed: u64) -> Result
     let Some(row) = row else { return Ok(None) };
     let (number, name) = (row.count(0)?, row.text(1)?.to_owned());
     let (sides, tries): (Vec<Side>, u64) = (of_json(row.text(2)?)?, row.count(3)?);
+    // Where there are canaries attempts count from anywhere, so that nobody can tell what was given out before.
+    let canaries = ledger.row("SELECT canaries FROM campaign", &[]).await?.ok_or(LedgerError::Empty)?;
+    let attempt = if canaries.int(0)? > 0 { "{random}" } else { "0" };
     let mut n_units = 0;
     for turn in 0..tries {
         for (place, side) in (0_u64..).zip(&sides) {
@@ -147,8 +152,11 @@ pub(super) async fn open_next(ledger: &mut Transaction<'_>, seed: u64) -> Result
             let first = (seed.wrapping_mul(1_000_003).wrapping_add(number * 65_537 + turn * 257)) % (1 << 52);
             n_units += ledger
                 .run(
-                    "INSERT INTO unit (stage, problem, side, seed, priority)
-                     SELECT $1, id, $2, $3 + id, rank * $5 + $4 FROM problem WHERE standing = 'open' ORDER BY id",
+                    &format!(
+                        "INSERT INTO unit (stage, problem, side, seed, priority, attempt)
+                         SELECT $1, id, $2, $3 + id, rank * $5 + $4, {attempt} FROM problem
+                         WHERE standing = 'open' ORDER BY id"
+                    ),
                     &[
                         number.into(),
                         word(side)?.into(),

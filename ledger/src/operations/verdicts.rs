@@ -7,6 +7,7 @@ use stepwise_core::wire::campaign::{Side, State};
 
 use super::accounts::{Trust, block};
 use super::campaign::{note, set_state};
+use super::canaries;
 use super::rounds::Purpose;
 use super::sessions::Timing;
 use crate::words::{json, of_json, value};
@@ -34,6 +35,9 @@ pub struct Candidate {
 /// contrary would.
 pub(super) const IS_NEWS: &str = "NOT (c.side = 'statement' AND p.standing = 'proved')
     AND NOT (c.side = 'negation' AND p.standing = 'disproved')";
+
+/// Whether a proof `c` is a canary's, of which only a verifier knows whether it is one.
+const IS_CANARY: &str = "EXISTS (SELECT 1 FROM canary k WHERE k.candidate = c.id AND k.state = 'answered')";
 
 /// How many proofs a verifier has still to look at, and for how many milliseconds the oldest has waited.
 pub(super) async fn waiting(ledger: &mut Transaction<'_>) -> Result<(u64, u64), LedgerError> {
@@ -67,7 +71,7 @@ impl Operation for NextCandidate {
                     &format!(
                         "SELECT c.id, c.problem, p.name, p.theorem, c.side, c.proof
                          FROM candidate c JOIN problem p ON p.id = c.problem
-                         WHERE c.state = 'waiting' AND {IS_NEWS} ORDER BY c.received, c.id LIMIT 1"
+                         WHERE c.state = 'waiting' AND (({IS_NEWS}) OR {IS_CANARY}) ORDER BY c.received, c.id LIMIT 1"
                     ),
                     &[],
                 )
@@ -130,7 +134,9 @@ impl Operation for Judge {
         let row = ledger
             .row(
                 "SELECT problem, side, unit, account, state, tries, proof_sha,
-                   (SELECT s.purpose FROM unit u JOIN stage s ON s.number = u.stage WHERE u.id = candidate.unit)
+                   (SELECT s.purpose FROM unit u JOIN stage s ON s.number = u.stage WHERE u.id = candidate.unit),
+                   EXISTS (SELECT 1 FROM unit u JOIN stage s ON s.number = u.stage WHERE u.id = candidate.unit
+                     AND u.state = 'done' AND s.state IN ('open', 'draining') AND s.round = 0)
                  FROM candidate WHERE id = $1 {hold}",
                 &[id.into()],
             )
@@ -156,6 +162,7 @@ impl Operation for Judge {
                 &[id.into(), verdict.accepted.into(), verdict.checker.as_str().into(), json(verdict)?.into()],
             )
             .await?;
+        canaries::judged(ledger, id, verdict.accepted).await?;
         if !verdict.accepted {
             self.refuse(ledger, account, unit, row.text(6)?).await?;
             return Ok(Judged::Refused);
@@ -175,6 +182,9 @@ impl Operation for Judge {
                         &[problem.into(), shown.into(), id.into()],
                     )
                     .await?;
+                let kept_back = "UPDATE problem SET is_kept_back = 1 WHERE id = $1
+                    AND (SELECT {random}) < (SELECT kept_back FROM campaign)";
+                let is_kept_back = row.is(8)? && ledger.run(kept_back, &[problem.into()]).await? > 0;
                 // Those who work on it hear so with their next beat.
                 ledger
                     .run(
@@ -183,12 +193,10 @@ impl Operation for Judge {
                         &[problem.into()],
                     )
                     .await?;
-                note(
-                    ledger,
-                    "solved",
-                    &serde_json::json!({ "problem": problem, "name": standing.text(1)?, "standing": shown }),
-                )
-                .await?;
+                if !is_kept_back {
+                    let body = serde_json::json!({ "problem": problem, "name": standing.text(1)?, "standing": shown });
+                    note(ledger, "solved", &body).await?;
+                }
                 Ok(Judged::Solved)
             }
             known if known == shown => Ok(Judged::Known),

@@ -58,6 +58,25 @@ const NEVER: &[(&str, &str)] = &[
          WHERE r.ending NOT IN ('proof', 'crashed') AND u.state <> 'done'",
     ),
     (
+        "a canary counts",
+        "SELECT k.unit FROM canary k JOIN result r ON r.unit = k.unit AND r.attempt = k.attempt WHERE r.is_counted = 1",
+    ),
+    (
+        "a canary is of a search that did not solve its problem",
+        "SELECT k.unit FROM canary k JOIN unit u ON u.id = k.unit JOIN problem p ON p.id = u.problem
+         LEFT JOIN candidate c ON c.id = p.candidate WHERE u.state <> 'done' OR p.standing = 'open' OR c.unit <> u.id",
+    ),
+    (
+        "somebody has a canary of a problem that they know",
+        "SELECT k.unit FROM canary k JOIN unit u ON u.id = k.unit JOIN unit o ON o.problem = u.problem
+         JOIN lease l ON l.unit = o.id JOIN session s ON s.id = l.session WHERE s.account = k.account
+         AND NOT (l.unit = k.unit AND l.attempt = k.attempt)",
+    ),
+    (
+        "a canary goes on though the campaign is over",
+        "SELECT k.unit FROM canary k, campaign WHERE k.state = 'given' AND campaign.state = 'done'",
+    ),
+    (
         "a solved problem is searched",
         "SELECT u.id FROM unit u JOIN problem p ON p.id = u.problem
          WHERE p.standing <> 'open' AND u.state IN ('ready', 'leased')",

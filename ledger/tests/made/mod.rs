@@ -5,7 +5,7 @@ use stepwise_core::outcome::Verdict;
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::CostLedger;
 use stepwise_core::wire::campaign::{Ending, Enrolment, Recipe, SearchResult, Side};
-use stepwise_ledger::operations::{Create, Invite, Join, NewProblem, NewStage, Trust};
+use stepwise_ledger::operations::{Canaries, Create, Invite, Join, NewProblem, NewStage, Trust};
 use stepwise_ledger::{Ledger, hash_of};
 
 pub(crate) fn verdict(accepted: bool) -> Verdict {
@@ -59,6 +59,7 @@ pub(crate) fn create(n_problems: u64, stages: &[&[Side]]) -> Create {
         seed: 1,
         problems: (1..=n_problems).map(problem).collect(),
         stages: stages.collect(),
+        canaries: Canaries::NONE,
     }
 }
 

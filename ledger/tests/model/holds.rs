@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ledger::holder;
 use super::{
-    Advanced, Came, CandidateState, Granted, Id, Ledger, Rules, Sent, Stage, Standing, State, Unit, UnitState,
+    Advanced, Came, Canary, CanaryState, CandidateState, Granted, Id, Ledger, Rules, Sent, Stage, Standing, State,
+    Unit, UnitState,
 };
 
 /// Something that must hold, and its name.
@@ -20,9 +21,11 @@ pub(crate) const DEAD_AFTER_THREE: &str = "a unit is dead only after three crash
 pub(crate) const LEASES_END: &str = "every lease ends";
 pub(crate) const CLAIMS_GIVE_ONCE: &str = "a claim is given searches once";
 pub(crate) const ENDED_STAYS: &str = "what ended without a proof is not searched again";
+pub(crate) const CANARIES_COUNT_FOR_NOTHING: &str = "a canary counts for nothing";
+pub(crate) const CANARIES_ARE_NEW: &str = "nobody gets a canary of a problem that they know";
 pub(crate) const CAMPAIGN_ENDS: &str = "a campaign whose donors work comes to its end";
 
-pub(crate) const PROPERTIES: [Property; 11] = [
+pub(crate) const PROPERTIES: [Property; 13] = [
     (ONE_LEASE, one_lease),
     (SOLVED_BY_VERDICT, solved_by_verdict),
     (EFFORT_ONCE, effort_once),
@@ -33,6 +36,8 @@ pub(crate) const PROPERTIES: [Property; 11] = [
     (LEASES_END, leases_end),
     (CLAIMS_GIVE_ONCE, claims_give_once),
     (ENDED_STAYS, ended_stays),
+    (CANARIES_COUNT_FOR_NOTHING, canaries_count_for_nothing),
+    (CANARIES_ARE_NEW, canaries_are_new),
     (CAMPAIGN_ENDS, campaign_ends),
 ];
 
@@ -110,7 +115,10 @@ fn dead_after_three(_: &Rules, ledger: &Ledger) -> bool {
 
 /// Those of who falls silent end, and those of who does not end too.
 fn leases_end(rules: &Rules, ledger: &Ledger) -> bool {
-    let is_free = |ledger: &Ledger| ledger.units.iter().all(|unit| holder(unit).is_none());
+    let is_free = |ledger: &Ledger| {
+        let is_given = |canary: &Canary| canary.state == CanaryState::Given;
+        ledger.units.iter().all(|unit| holder(unit).is_none()) && !ledger.canaries.values().any(is_given)
+    };
     let mut silent = ledger.clone();
     for _ in 0..rules.lost {
         silent.tick(rules);
@@ -137,6 +145,28 @@ fn ended_stays(_: &Rules, ledger: &Ledger) -> bool {
     ledger.units.iter().enumerate().all(|(id, unit)| {
         let is_ended = counted_of(ledger, id).any(|s| s.attempt == unit.attempt && s.came == Came::Nothing);
         !is_ended || unit.state == UnitState::Done
+    })
+}
+
+/// Its problem is solved, its search has ended as before, and what it comes to is no effort.
+fn canaries_count_for_nothing(_: &Rules, ledger: &Ledger) -> bool {
+    ledger.canaries.keys().all(|&(id, attempt)| {
+        let unit = &ledger.units[id];
+        let is_counted = counted_of(ledger, id).any(|sent| sent.attempt == attempt);
+        unit.state == UnitState::Done && unit.attempt < attempt && !is_counted && {
+            matches!(ledger.problems[unit.problem], Standing::Solved(..))
+        }
+    })
+}
+
+fn canaries_are_new(_: &Rules, ledger: &Ledger) -> bool {
+    ledger.canaries.iter().all(|(&(id, attempt), canary)| {
+        let account = ledger.sessions[canary.session].account;
+        let problem = ledger.units[id].problem;
+        let of_it = ledger.leases.iter().filter(|((unit, _), _)| ledger.units[*unit].problem == problem);
+        let others = of_it.filter(|(lease, _)| **lease != (id, attempt));
+        let mut holders = others.flat_map(|(_, given)| given).map(|(session, _)| ledger.sessions[*session].account);
+        holders.all(|holder| holder != account)
     })
 }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Advanced, Came, Candidate, CandidateState, Fault, Granted, Id, Judged, Ledger, Proof, Reaped, Receipt, Rules, Sent,
-    Session, Side, Stage, Standing, State, Unit, UnitState, UnknownSession,
+    Advanced, Came, Canary, CanaryState, Candidate, CandidateState, Fault, Granted, Id, Judged, Ledger, Proof, Reaped,
+    Receipt, Rules, Sent, Session, Side, Stage, Standing, State, Unit, UnitState, UnknownSession,
 };
 
 /// How often a proof is given to verifiers that come back with nothing.
@@ -28,6 +28,8 @@ impl Ledger {
             leases: BTreeMap::new(),
             results: BTreeMap::new(),
             candidates: Vec::new(),
+            kept_back: BTreeSet::new(),
+            canaries: BTreeMap::new(),
             arrived: BTreeSet::new(),
         };
         ledger.open_next();
@@ -62,9 +64,11 @@ impl Ledger {
             let is_for_it = |unit: &Unit| {
                 unit.state == UnitState::Ready && (unit.crashes < ELSEWHERE || unit.crashed_by != Some(account))
             };
+            let has_canary = rules.canaries && at_most > 0 && self.give_canary(rules, session, claim);
+            let at_most = at_most - usize::from(has_canary);
             let chosen: Vec<Id> =
                 (0..self.units.len()).filter(|id| is_for_it(&self.units[*id])).take(at_most).collect();
-            if chosen.is_empty() {
+            if chosen.is_empty() && !has_canary {
                 return Ok(Granted::Nothing);
             }
             for id in chosen {
@@ -80,7 +84,77 @@ impl Ledger {
         }
         let is_held = |unit: &Unit| matches!(unit.state, UnitState::Leased { session: s, claim: c, .. } if (s, c) == (session, claim));
         let held = self.units.iter().enumerate().filter(|(_, unit)| is_held(unit));
-        Ok(Granted::Bundle(held.map(|(id, unit)| (id, unit.attempt)).collect()))
+        let canaries = self
+            .canaries
+            .iter()
+            .filter(|(_, canary)| (canary.session, canary.claim, canary.state) == (session, claim, CanaryState::Given));
+        let held = held.map(|(id, unit)| (id, unit.attempt)).chain(canaries.map(|(canary, _)| *canary));
+        Ok(Granted::Bundle(held.collect::<BTreeSet<_>>().into_iter().collect()))
+    }
+
+    /// Gives the search that solved a problem last to a session whose account knows nothing of it, where there is one.
+    fn give_canary(&mut self, rules: &Rules, session: Id, claim: u32) -> bool {
+        let account = self.sessions[session].account;
+        let knows = |problem: Id| {
+            let of_it = self.leases.iter().filter(|((unit, _), _)| self.units[*unit].problem == problem);
+            of_it.flat_map(|(_, given)| given).any(|(session, _)| self.sessions[*session].account == account)
+        };
+        let solved_by = |problem: Id| match self.problems[problem] {
+            Standing::Solved(_, by) => Some(by),
+            Standing::Open => None,
+        };
+        let mut known: Vec<Id> = self.kept_back.iter().filter_map(|problem| solved_by(*problem)).collect();
+        known.sort_unstable();
+        let is_for_it = |by: &&Id| {
+            let Candidate { unit, problem, .. } = self.candidates[**by];
+            let Unit { state, stage, .. } = self.units[unit];
+            state == UnitState::Done
+                && self.stages[stage] == Stage::Open
+                && (!knows(problem) || rules.has(Fault::CanariesAreKnown))
+        };
+        let Some(by) = known.iter().rev().find(is_for_it) else { return false };
+        let unit = self.candidates[*by].unit;
+        let attempt =
+            self.leases.keys().filter(|(id, _)| *id == unit).map(|(_, attempt)| *attempt).max().unwrap_or(0) + 1;
+        self.leases.entry((unit, attempt)).or_default().insert((session, claim));
+        let canary = Canary { session, claim, left: rules.lease, state: CanaryState::Given };
+        self.canaries.insert((unit, attempt), canary);
+        true
+    }
+
+    /// Takes back the canaries that are given and of which this is true; how many.
+    fn take_canaries_back(&mut self, which: impl Fn(&Canary, &[Session]) -> bool) -> u64 {
+        let Self { canaries, sessions, .. } = self;
+        let mut n = 0;
+        for canary in canaries.values_mut().filter(|canary| canary.state == CanaryState::Given) {
+            if which(canary, sessions) {
+                canary.state = CanaryState::Back;
+                n += 1;
+            }
+        }
+        n
+    }
+
+    /// What a canary came to; its proof is among the candidates.
+    fn answer(&mut self, id: Id, attempt: u8, came: Came) {
+        let Unit { problem, side, .. } = self.units[id];
+        let settled = |state: CandidateState, by: Id| match state {
+            CandidateState::Accepted => CanaryState::Found,
+            CandidateState::Refused => CanaryState::Missed,
+            _ => CanaryState::Answered(by),
+        };
+        let state = match came {
+            Came::Crashed => CanaryState::Back,
+            Came::Nothing => CanaryState::Missed,
+            Came::Proof(proof) => {
+                let is_it = |c: &Candidate| (c.problem, c.side, c.proof) == (problem, side, proof);
+                let by = self.candidates.iter().position(is_it);
+                by.map_or(CanaryState::Missed, |by| settled(self.candidates[by].state, by))
+            }
+        };
+        if let Some(canary) = self.canaries.get_mut(&(id, attempt)) {
+            canary.state = state;
+        }
     }
 
     pub(crate) fn beat(&mut self, session: Id) -> Result<(), UnknownSession> {
@@ -97,7 +171,8 @@ impl Ledger {
         if !self.sessions[session].is_over {
             self.sessions[session].quiet = 0;
         }
-        self.take_back(|unit, _| holder(unit) == Some(session))
+        let canaries = self.take_canaries_back(|canary, _| canary.session == session);
+        self.take_back(|unit, _| holder(unit) == Some(session)) + canaries
     }
 
     pub(crate) fn hand_in(&mut self, rules: &Rules, sent: Sent) -> Receipt {
@@ -119,6 +194,9 @@ impl Ledger {
         }
         let is_leased = matches!(unit.state, UnitState::Leased { .. });
         let is_current = is_own && is_leased && (unit.attempt == attempt || rules.has(Fault::OldAttemptsEnd));
+        let canary = self.canaries.get(&(id, attempt)).map(|canary| canary.state);
+        let is_canary = is_own && !is_current && canary == Some(CanaryState::Given);
+        let counts_all = counts_all || (is_canary && rules.has(Fault::CanariesCount));
         // Under this fault what was there already is there once more, under a name of its own.
         let name = if self.results.contains_key(&submission) { submission + 1_000_000 } else { submission };
         self.results.insert(name, (Sent { submission: name, ..sent }, is_current || (is_own && counts_all)));
@@ -126,6 +204,10 @@ impl Ledger {
             && (is_current || !rules.has(Fault::LateProofsAreDropped))
         {
             self.consider(rules, id, proof);
+        }
+        if is_canary {
+            self.answer(id, attempt, came);
+            return Receipt::Stored;
         }
         if !is_current {
             return Receipt::Late;
@@ -172,8 +254,10 @@ impl Ledger {
     }
 
     pub(crate) fn next_candidate(&mut self, rules: &Rules) -> Option<Id> {
-        let waits = |c: &Candidate| c.state == CandidateState::Waiting && self.is_news(rules, c);
-        let id = self.candidates.iter().position(waits)?;
+        let is_canary = |id: Id| self.canaries.values().any(|canary| canary.state == CanaryState::Answered(id));
+        let waits =
+            |id: Id, c: &Candidate| c.state == CandidateState::Waiting && (self.is_news(rules, c) || is_canary(id));
+        let id = self.candidates.iter().enumerate().position(|(id, candidate)| waits(id, candidate))?;
         let candidate = &mut self.candidates[id];
         candidate.state = CandidateState::Checking(rules.check);
         candidate.tries += 1;
@@ -193,14 +277,22 @@ impl Ledger {
             }
             (_, Some(false)) => {
                 self.candidates[id].state = CandidateState::Refused;
+                self.settle_canaries(id, CanaryState::Missed);
                 self.reopen(rules, unit, proof);
                 return Judged::Refused;
             }
-            (_, Some(true)) => self.candidates[id].state = CandidateState::Accepted,
+            (_, Some(true)) => {
+                self.candidates[id].state = CandidateState::Accepted;
+                self.settle_canaries(id, CanaryState::Found);
+            }
         }
         match self.problems[problem] {
             Standing::Open => {
                 self.problems[problem] = Standing::Solved(side, id);
+                let Unit { state, stage, .. } = self.units[unit];
+                if rules.canaries && state == UnitState::Done && self.stages[stage] == Stage::Open {
+                    self.kept_back.insert(problem);
+                }
                 self.cancel(|unit| unit.problem == problem);
                 Judged::Solved
             }
@@ -211,6 +303,13 @@ impl Ledger {
                 }
                 Judged::Contradiction
             }
+        }
+    }
+
+    /// The proof that canaries were answered with is judged.
+    fn settle_canaries(&mut self, by: Id, state: CanaryState) {
+        for canary in self.canaries.values_mut().filter(|canary| canary.state == CanaryState::Answered(by)) {
+            canary.state = state;
         }
     }
 
@@ -238,6 +337,9 @@ impl Ledger {
         reaped.units = self.take_back(|unit, sessions| match unit.state {
             UnitState::Leased { session, left, .. } => (left == 0 && !endless) || (sessions[session].is_over && !keep),
             _ => false,
+        });
+        reaped.units += self.take_canaries_back(|canary, sessions| {
+            canary.left == 0 || (sessions[canary.session].is_over && !rules.has(Fault::CanariesStay))
         });
         for candidate in &mut self.candidates {
             if candidate.state == CandidateState::Checking(0) && !rules.has(Fault::VerifiersKeep) {
@@ -267,10 +369,17 @@ impl Ledger {
             unit.state = UnitState::Cancelled;
         }
         self.stages[number] = Stage::Frozen(self.counted(number));
+        let Self { kept_back, problems, candidates, units, .. } = self;
+        kept_back.retain(|problem| match problems[*problem] {
+            Standing::Solved(_, by) => units[candidates[by].unit].stage != number,
+            Standing::Open => false,
+        });
         if self.open_next() {
             return Advanced::Opened;
         }
         self.state = State::Done;
+        self.kept_back.clear();
+        self.take_canaries_back(|_, _| true);
         Advanced::Done
     }
 
@@ -308,6 +417,9 @@ impl Ledger {
             if let UnitState::Leased { left, .. } = &mut unit.state {
                 *left = left.saturating_sub(1);
             }
+        }
+        for canary in self.canaries.values_mut() {
+            canary.left = canary.left.saturating_sub(1);
         }
         for candidate in &mut self.candidates {
             if let CandidateState::Checking(left) = &mut candidate.state {

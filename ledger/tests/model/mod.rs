@@ -23,6 +23,8 @@ pub(crate) struct Rules {
     pub(crate) lease: u8,
     /// A verifier is given up after this.
     pub(crate) check: u8,
+    /// Whether every solved problem is kept back, and every bundle has a canary where there is one.
+    pub(crate) canaries: bool,
     /// A planted fault, which whoever checks must find.
     pub(crate) fault: Option<Fault>,
 }
@@ -69,6 +71,12 @@ pub(crate) enum Fault {
     PoisonHoldsUp,
     /// A refused proof opens its search again, whatever that came to since.
     LateLiesReopen,
+    /// What a canary came to counts as effort.
+    CanariesCount,
+    /// A canary goes to somebody who knows its problem.
+    CanariesAreKnown,
+    /// A lost session keeps its canaries.
+    CanariesStay,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -173,6 +181,27 @@ pub(crate) enum CandidateState {
     Undecided,
 }
 
+/// A search that has ended, given out once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Canary {
+    pub(crate) session: Id,
+    pub(crate) claim: u32,
+    /// For so many more ticks.
+    pub(crate) left: u8,
+    pub(crate) state: CanaryState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum CanaryState {
+    Given,
+    /// Taken back, or broken down.
+    Back,
+    /// With this proof, which waits for its verdict.
+    Answered(Id),
+    Found,
+    Missed,
+}
+
 /// A campaign.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Ledger {
@@ -186,6 +215,10 @@ pub(crate) struct Ledger {
     /// By submission; whether it counted.
     pub(crate) results: BTreeMap<u32, (Sent, bool)>,
     pub(crate) candidates: Vec<Candidate>,
+    /// Problems that are told as open though they are solved.
+    pub(crate) kept_back: BTreeSet<Id>,
+    /// By unit and attempt.
+    pub(crate) canaries: BTreeMap<(Id, u8), Canary>,
     /// Proofs that arrived, whatever became of them.
     pub(crate) arrived: BTreeSet<(Id, Side, Proof)>,
 }

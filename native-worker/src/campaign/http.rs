@@ -29,6 +29,10 @@ const RETRY_S: u64 = 5;
 /// What a donor is told who wants to verify.
 const NO_VERIFIER: &str = "only the campaign's own machines verify; join with a link of `campaign invite --operator`";
 
+/// What a donor is told who gets no search whose end could not be checked.
+const DOUBTED: &str = "your machines do not find proofs that others found by the same searches; see that they are well (time, \
+                       memory, this program's version), and ask the operator, who can let you in again";
+
 /// When a verifier asks again where no proof waits, in seconds.
 const CHECK_RETRY_S: u64 = 2;
 
@@ -101,6 +105,7 @@ pub(super) async fn claim(
     Ok(match app.ledger.run(claim).await.map_err(problem)? {
         Granted::Bundle(bundle) => json(StatusCode::OK, &Claimed::Bundle(bundle)),
         Granted::Nothing => idle("every search is given out; others may come back, or new ones follow", short),
+        Granted::Doubted => idle(DOUBTED, LONG_RETRY_S),
         Granted::Closed(CampaignState::Paused, reason) => {
             idle(&said("the operator paused the campaign", &reason), LONG_RETRY_S)
         }

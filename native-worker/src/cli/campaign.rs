@@ -8,8 +8,8 @@ use stepwise_core::wire::campaign::{Doing, Effort, ModelFiles, Overview, Recipe,
 use stepwise_core::wire::log::config_value;
 use stepwise_core::words;
 use stepwise_ledger::operations::{
-    Block, Create, Invite, Join, NewProblem, NewStage, ReadOverview, ReadProofs, ReadSessions, Rerank, Revoke,
-    SessionView, SetState, Solved, Trust, Unblock,
+    Block, Canaries, Create, Doubted, Invite, Join, NewProblem, NewStage, ReadDoubted, ReadOverview, ReadProofs,
+    ReadSessions, Rerank, Revoke, SessionView, SetState, Solved, Trust, Unblock,
 };
 use stepwise_ledger::{Ledger, hash_of};
 
@@ -26,6 +26,9 @@ use crate::serve::new_token;
 
 /// What the manifest says that Lean has imported.
 pub(super) const MODULES: &str = "modules";
+
+/// Problems below which there are no canaries: a few solved ones would be missed among so few.
+const FEWEST: usize = 100;
 
 /// How long an invitation is good that this program itself accepts, in milliseconds.
 pub(super) const AT_ONCE_MS: u64 = 60_000;
@@ -87,6 +90,7 @@ async fn init(args: &CampaignInitArgs, verbose: u8) -> anyhow::Result<Outcome> {
         None => std::path::absolute(path)?.file_name().map_or("campaign".into(), |name| name.to_string_lossy()).into(),
     };
     let n_problems = problems.len();
+    let canaries = if args.no_canaries || n_problems < FEWEST { Canaries::NONE } else { Canaries::default() };
     let create = Create {
         name: name.clone(),
         manifest: serde_json::json!({
@@ -98,6 +102,7 @@ async fn init(args: &CampaignInitArgs, verbose: u8) -> anyhow::Result<Outcome> {
             "disprove": !args.no_disprove,
             MODULES: args.lean.modules.name(),
         }),
+        canaries,
         seed: args.budget.seed,
         problems: problems.into_iter().map(new_problem).collect(),
         stages: (0..args.stages).map(|number| stage(args, number, &published, &lean)).collect(),
@@ -189,15 +194,17 @@ async fn status(args: &CampaignStatusArgs) -> anyhow::Result<Outcome> {
     let ledger = ledger(&args.folder).await?;
     let overview = ledger.read(ReadOverview).await?;
     let sessions = ledger.read(ReadSessions).await?;
+    let doubted = ledger.read(ReadDoubted).await?;
     if args.json {
         let sessions: Vec<serde_json::Value> = sessions.iter().map(session_json).collect();
         output::print_json(&serde_json::json!({
             "stepwise_campaign": 1,
             "overview": overview,
             "sessions": sessions,
+            "doubted": doubted,
         }))?;
     } else {
-        output::print(&shown(&overview, &sessions))?;
+        output::print(&shown(&overview, &sessions, &doubted))?;
     }
     Ok(Outcome::Proved)
 }
@@ -217,7 +224,7 @@ fn session_json(session: &SessionView) -> serde_json::Value {
 }
 
 /// How a campaign stands, for reading.
-pub(super) fn shown(overview: &Overview, sessions: &[SessionView]) -> String {
+pub(super) fn shown(overview: &Overview, sessions: &[SessionView], doubted: &[Doubted]) -> String {
     let state = overview.state.in_words();
     let reason = overview.reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
     let Overview { problems, cost, day, .. } = overview;
@@ -267,7 +274,18 @@ pub(super) fn shown(overview: &Overview, sessions: &[SessionView]) -> String {
             ),
         ]);
     }
+    rows.extend(doubted.iter().map(doubt));
     output::table(&rows, &[])
+}
+
+/// Whose machines do not find what others find.
+fn doubt(doubted: &Doubted) -> Vec<String> {
+    let gets = if doubted.is_restricted { "it gets nothing else any more" } else { "it gets others all the same" };
+    let (missed, canaries) = (doubted.missed, words::count(doubted.canaries as usize, "search"));
+    vec![
+        format!("account {}", doubted.account),
+        format!("did not find {missed} proofs of {canaries} whose proofs others found; {gets}"),
+    ]
 }
 
 fn effort(effort: &Effort) -> String {

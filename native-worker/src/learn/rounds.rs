@@ -16,7 +16,7 @@ use stepwise_learn::plan::{Command, Event, Origin, Plan, Searches, TrainModel, T
 use stepwise_learn::run::{self, Round, Side, Trial};
 use stepwise_learn::{layout, mining};
 use stepwise_ledger::operations::{
-    Create, FinishRound, NewSearch, Purpose, ReadRemains, ReadStatements, Remains, RoundStage,
+    Canaries, Create, FinishRound, NewSearch, Purpose, ReadRemains, ReadStatements, Remains, RoundStage,
 };
 use stepwise_ledger::{Ledger, LedgerError};
 
@@ -92,6 +92,7 @@ impl Learn {
             seed: self.options.plan.seed,
             problems: self.problems.for_ledger(),
             stages: Vec::new(),
+            canaries: Canaries::NONE,
         };
         let new: Vec<(String, String, String)> = create
             .problems

@@ -293,7 +293,7 @@ impl Shift<'_> {
                 self.waiting.extend(bundle.leases.into_iter().map(|lease| Order { lease, claim: claim.clone() }));
                 return Ok(!self.waiting.is_empty());
             }
-            Granted::Nothing => {}
+            Granted::Nothing | Granted::Doubted => {}
             Granted::Closed(State::Paused, _) => {
                 self.is_paused = true;
                 if !was_paused {

@@ -84,6 +84,9 @@ pub struct CampaignInitArgs {
     /// Search for proofs only, not for proofs of the negations
     #[arg(long)]
     pub no_disprove: bool,
+    /// Give no searches out whose proof is known already, by which donors are found that do not search
+    #[arg(long)]
+    pub no_canaries: bool,
     /// Only the first N problems
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<u32>,
