@@ -1,11 +1,13 @@
 //! What must hold of a ledger, on both databases.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking; clippy exempts test functions but not their helpers")]
 
+mod audit;
 mod databases;
 mod made;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use audit::Auditor;
 use databases::{Fresh, Kind, fresh};
 use made::{enrolment, verdict};
 use stepwise_core::search::CostLedger;
@@ -52,12 +54,14 @@ on_both! {
     a_search_is_dead_only_after_three_crashes_at_two_accounts
     a_search_that_nobody_here_may_take_holds_up_no_stage
     a_solved_problem_takes_its_searches_back
+    a_stage_does_not_wait_for_its_last_hundredth
     effort_that_cannot_be_is_not_counted
     eight_who_claim_at_once_never_share_a_search
     invitations_are_good_once_and_not_for_ever
     liars_are_blocked_and_told_why
     nobody_hands_in_what_is_not_theirs
     results_that_are_sent_again_count_once
+    two_in_a_hundred_hold_a_stage_up
     what_a_lost_session_held_goes_to_others
     what_donors_find_in_a_round_is_learnt_from_when_it_was_done_again
     what_the_operator_wants_first_is_searched_first
@@ -772,4 +776,49 @@ async fn effort_that_cannot_be_is_not_counted(fresh: Fresh) {
     ledger.put_ahead(i64::try_from(HOUR_MS).unwrap());
     let slow = SearchResult { attempt: lease.attempt, unit: lease.unit, claim: "b".to_owned(), ..slow };
     assert_eq!(hand_in(ledger, one.account, slow).await, Receipt::Stored);
+}
+
+async fn a_stage_does_not_wait_for_its_last_hundredth(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 100, &[("quick", &[Side::Statement]), ("long", &[Side::Statement])]).await;
+    let (one, slow) = (worker(ledger, 1).await, worker(ledger, 2).await);
+    let straggler = bundle(ledger, slow, "slow", 1).await.leases.remove(0);
+    let given = [bundle(ledger, one, "a", 64).await.leases, bundle(ledger, one, "b", 64).await.leases];
+    assert_eq!(given.iter().map(Vec::len).collect::<Vec<_>>(), [64, 35]);
+    ledger.put_ahead(10_000);
+    for (claim, leases) in ["a", "b"].into_iter().zip(&given) {
+        for lease in leases {
+            hand_in(ledger, one.account, result(lease, claim, lease.unit, Ending::OutOfBudget)).await;
+        }
+    }
+    // All others took ten seconds. Since the last search was given out, the rest is waited for three times as long.
+    assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Draining);
+    ledger.put_ahead(25_000);
+    assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Draining);
+    ledger.put_ahead(10_000);
+    assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Opened("long".to_owned()));
+    let held = vec![Held { unit: straggler.unit, attempt: straggler.attempt, expansions: 7 }];
+    let beat = wire::Beat { session: slow.session, doing: Doing::Working, held };
+    assert_eq!(ledger.run(Beat { account: slow.account, beat }).await.unwrap().revoked, [straggler.unit]);
+    // What it finds is late, and verified: in the next stage nobody searches it any more.
+    let proof = result(&straggler, "slow", 999, Ending::Proof);
+    assert_eq!(hand_in(ledger, slow.account, proof).await, Receipt::Late);
+    assert_eq!(judge(ledger, true).await.1, Judged::Solved);
+    let stages = ledger.read(ReadOverview).await.unwrap().stages;
+    assert_eq!((stages[0].done, stages[0].cancelled, stages[1].ready, stages[1].cancelled), (99, 1, 99, 1));
+    let mut auditor = Auditor::of(&fresh.address).await.unwrap();
+    assert_eq!(auditor.complaints().await.unwrap(), [""; 0]);
+}
+
+async fn two_in_a_hundred_hold_a_stage_up(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 66, &[("quick", &[Side::Statement])]).await;
+    let (one, slow) = (worker(ledger, 1).await, worker(ledger, 2).await);
+    bundle(ledger, slow, "slow", 2).await;
+    for lease in bundle(ledger, one, "a", 64).await.leases {
+        hand_in(ledger, one.account, result(&lease, "a", lease.unit, Ending::OutOfBudget)).await;
+    }
+    assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Draining);
+    ledger.put_ahead(100_000);
+    assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Draining);
 }

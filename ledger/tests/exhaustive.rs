@@ -40,6 +40,7 @@ struct Bounds {
     /// Searches given back, and heartbeats.
     asides: u8,
     canaries: bool,
+    leaves_stragglers: bool,
 }
 
 const STATEMENT: &[Side] = &[Side::Statement];
@@ -62,6 +63,7 @@ impl Default for Bounds {
             breakdowns: 0,
             asides: 0,
             canaries: false,
+            leaves_stragglers: false,
         }
     }
 }
@@ -155,7 +157,8 @@ const TRUE: Proof = Proof { is_true: true, text: 0 };
 impl Campaign {
     fn new(bounds: Bounds, fault: Option<Fault>, reaches: &'static [Reached]) -> Self {
         // A lease outlasts its session, so that either of its ends shows.
-        Self { rules: Rules { lost: 1, lease: 2, check: 1, canaries: bounds.canaries, fault }, bounds, reaches }
+        let Bounds { canaries, leaves_stragglers, .. } = bounds;
+        Self { rules: Rules { lost: 1, lease: 2, check: 1, canaries, leaves_stragglers, fault }, bounds, reaches }
     }
 
     fn deliver(&self, world: &mut World, message: Message, answered: bool) {
@@ -485,6 +488,30 @@ fn what_must_hold_holds_of_canaries() {
         &[
             ("a canary is found", |w| is_any(w, CanaryState::Found)),
             ("a canary is missed", |w| is_any(w, CanaryState::Missed)),
+        ],
+    );
+}
+
+#[test]
+fn what_must_hold_holds_of_a_stage_that_leaves_stragglers() {
+    let bounds =
+        Bounds { problems: 2, stages: vec![STATEMENT.to_vec(); 2], leaves_stragglers: true, ..Bounds::default() };
+    let large = Bounds { ticks: 1, ..bounds.clone() };
+    fn is_left(world: &World) -> bool {
+        matches!(world.ledger.stages[0], Stage::Frozen(_)) && world.ledger.problems[0] == Standing::Open
+    }
+    check(
+        "stragglers",
+        bounds,
+        large,
+        &[
+            ("a proof waits that its stage was not waited for", |w| {
+                is_left(w) && w.ledger.candidates.iter().any(|c| c.unit == 0 && c.state == CandidateState::Waiting)
+            }),
+            ("a straggler's problem is solved in the next stage", |w| {
+                matches!(w.ledger.problems[0], Standing::Solved(_, by) if w.ledger.candidates[by].unit == 0)
+                    && w.ledger.units.len() > 2
+            }),
         ],
     );
 }

@@ -38,7 +38,7 @@ const VERIFIERS: usize = 2;
 
 /// A tick is so long that what a history really takes is nothing beside it.
 const TICK_MS: i64 = 1_000_000;
-const RULES: Rules = Rules { lost: 3, lease: 5, check: 2, canaries: false, fault: None };
+const RULES: Rules = Rules { lost: 3, lease: 5, check: 2, canaries: false, leaves_stragglers: false, fault: None };
 
 /// Half a tick less than the rules say, so that no time is close to a tick.
 const fn ms(ticks: u8) -> u64 {

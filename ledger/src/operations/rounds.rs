@@ -12,7 +12,7 @@ use super::claims::ELSEWHERE;
 use super::lessons::is_untaught;
 use super::results::HandIn;
 use super::sessions::{Enrol, Timing};
-use super::stages::{HOLD, any, freeze};
+use super::stages::{HOLD, any, freeze, is_enough};
 use super::verdicts::Judge;
 use crate::engine::Row;
 use crate::words::{of_json, value, word};
@@ -228,8 +228,16 @@ impl Operation for Close {
         }
         ledger.rows(HOLD, &[self.stage.into()]).await?;
         let is_own = format!("crashes < {ELSEWHERE} OR crashed_by <> {}", self.account);
-        let to_do = format!("(state = 'leased' OR state = 'ready' AND ({is_own}))");
-        if any(ledger, self.stage, &to_do).await? || is_untaught(ledger, self.stage).await? {
+        let is_ready = any(ledger, self.stage, &format!("state = 'ready' AND ({is_own})")).await?;
+        // While some are ready it has not been drained.
+        let (from, to) = if is_ready { ("drained > 0", "0") } else { ("drained = 0", "{now}") };
+        let drained = format!("UPDATE stage SET drained = {to} WHERE number = $1 AND {from}");
+        ledger.run(&drained, &[self.stage.into()]).await?;
+        let sessions = format!("SELECT id FROM session WHERE account = {}", self.account);
+        let has_own = any(ledger, self.stage, &format!("state = 'leased' AND session IN ({sessions})")).await?;
+        // Others may leave stragglers behind, and this one works on what it has.
+        let others = any(ledger, self.stage, "state = 'leased'").await? && !is_enough(ledger, self.stage).await?;
+        if is_ready || has_own || others || is_untaught(ledger, self.stage).await? {
             return Ok(false);
         }
         freeze(ledger, self.stage).await?;

@@ -1,4 +1,4 @@
-//! Stages: one after the other, each frozen when all of it has ended.
+//! Stages: one after the other, each frozen when all of it has ended, or all but a few that nobody waits for any more.
 
 use async_trait::async_trait;
 use stepwise_core::digest::sha256_of_parts;
@@ -13,6 +13,18 @@ use crate::{LedgerError, Operation, Transaction};
 
 /// What a problem's rank counts for in the priority of its searches: more than which try of which side they are.
 pub(super) const RANK: u64 = 1 << 20;
+
+/// One search in so many may be left out when a stage is frozen.
+const FEW: u64 = 100;
+
+/// Of results, one in so many takes longer than what counts as slow.
+const EVERY: i64 = 20;
+
+/// So many times as long as a slow search takes those that are left are waited for.
+const PATIENCE: i64 = 3;
+
+/// Results by which it is told what is slow.
+const LATEST: u64 = 1000;
 
 /// Looks whether the open stage has ended, freezes it then, and opens the next.
 #[derive(Clone, Copy, Debug)]
@@ -91,8 +103,34 @@ async fn under_way(
     if !is_closing && any(ledger, number, &is_ready).await? {
         return Ok(Some(Advanced::Working));
     }
-    let drains = any(ledger, number, "state = 'leased'").await? || waiting(ledger).await?.0 > 0;
+    let has_leased = any(ledger, number, "state = 'leased'").await?;
+    let drains = (has_leased && !is_enough(ledger, number).await?) || waiting(ledger).await?.0 > 0;
     Ok(drains.then_some(Advanced::Draining))
+}
+
+/// Whether nobody waits any more for the searches of a stage that are under way: one in a hundred at most, and since the
+/// last was given out three times as long as nearly all take from there to their result.
+pub(super) async fn is_enough(ledger: &mut Transaction<'_>, number: u64) -> Result<bool, LedgerError> {
+    let stage = "SELECT {now} - drained FROM stage WHERE number = $1 AND drained > 0";
+    let Some(stage) = ledger.row(stage, &[number.into()]).await? else { return Ok(false) };
+    // Of those that ended last, which are the slow ones rather than the quick: every twentieth took longer.
+    let slow = format!(
+        "SELECT took FROM (SELECT r.received - l.given AS took FROM result r JOIN unit u ON u.id = r.unit
+           JOIN lease l ON l.unit = r.unit AND l.attempt = r.attempt WHERE u.stage = $1 AND r.is_counted = 1
+           ORDER BY r.id DESC LIMIT {LATEST}) AS ended ORDER BY took DESC LIMIT 1
+         OFFSET (SELECT count(*) / {EVERY} FROM (SELECT r.id FROM result r JOIN unit u ON u.id = r.unit
+           WHERE u.stage = $1 AND r.is_counted = 1 ORDER BY r.id DESC LIMIT {LATEST}) AS latest)"
+    );
+    let Some(slow) = ledger.row(&slow, &[number.into()]).await? else { return Ok(false) };
+    if stage.int(0)? <= slow.int(0)?.saturating_mul(PATIENCE) {
+        return Ok(false);
+    }
+    let left = "SELECT count(*) FROM unit WHERE stage = $1 AND state = 'leased'";
+    let left = ledger.row(left, &[number.into()]).await?.ok_or(LedgerError::Unknown("stage"))?.count(0)?;
+    // Of a large stage no more are counted than are enough.
+    let all = "SELECT count(*) FROM (SELECT id FROM unit WHERE stage = $1 AND state <> 'cancelled' LIMIT $2) AS u";
+    let all = ledger.row(all, &[number.into(), (left * FEW).into()]).await?.ok_or(LedgerError::Unknown("stage"))?;
+    Ok(all.count(0)? >= left * FEW)
 }
 
 /// Whether any unit of a stage is so.
@@ -103,14 +141,19 @@ pub(super) async fn any(ledger: &mut Transaction<'_>, number: u64, what: &str) -
 }
 
 async fn set_stage(ledger: &mut Transaction<'_>, number: u64, state: StageState) -> Result<(), LedgerError> {
-    let word = word(&state)?;
-    ledger.run("UPDATE stage SET state = $2 WHERE number = $1 AND state <> $2", &[number.into(), word.into()]).await?;
+    let drained = if state == StageState::Draining { "{now}" } else { "0" };
+    let set = format!("UPDATE stage SET state = $2, drained = {drained} WHERE number = $1 AND state <> $2");
+    ledger.run(&set, &[number.into(), word(&state)?.into()]).await?;
     Ok(())
 }
 
 /// Closes a stage for good, under the hash of what counted in it.
 pub(super) async fn freeze(ledger: &mut Transaction<'_>, number: u64) -> Result<(), LedgerError> {
-    ledger.run("UPDATE unit SET state = 'cancelled' WHERE stage = $1 AND state = 'ready'", &[number.into()]).await?;
+    // Whoever works on one that is left hears it with the next beat. Its proof is verified if it comes, and counts in the
+    // stages after this.
+    let rest = "UPDATE unit SET state = 'cancelled', session = 0, claim = '' WHERE stage = $1
+        AND state IN ('ready', 'leased')";
+    ledger.run(rest, &[number.into()]).await?;
     let rows = ledger
         .rows(
             "SELECT u.id, r.attempt, r.ending, r.proof_sha FROM unit u JOIN result r ON r.unit = u.id

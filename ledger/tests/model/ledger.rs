@@ -360,13 +360,19 @@ impl Ledger {
         if has(&|unit| unit.state == UnitState::Ready && self.is_waited_for(rules, unit)) {
             return Advanced::Working;
         }
-        let is_under_way = has(&|unit| holder(unit).is_some()) && !rules.has(Fault::FreezesUnderSearches);
+        let of_it = self.units.iter().filter(|unit| unit.stage == number && unit.state != UnitState::Cancelled);
+        let n_held = of_it.clone().filter(|unit| holder(unit).is_some()).count();
+        let is_enough = rules.leaves_stragglers && 2 * n_held <= of_it.count();
+        let is_under_way = n_held > 0 && !is_enough && !rules.has(Fault::FreezesUnderSearches);
         let waits = self.candidates.iter().any(|candidate| self.waits_for_verdict(rules, candidate));
         if is_under_way || (waits && !rules.has(Fault::FreezesUnderProofs)) {
             return Advanced::Draining;
         }
-        for unit in self.units.iter_mut().filter(|unit| unit.stage == number && unit.state == UnitState::Ready) {
-            unit.state = UnitState::Cancelled;
+        for unit in self.units.iter_mut().filter(|unit| unit.stage == number) {
+            let is_left = holder(unit).is_some() && !rules.has(Fault::FreezesUnderSearches);
+            if unit.state == UnitState::Ready || is_left {
+                unit.state = UnitState::Cancelled;
+            }
         }
         self.stages[number] = Stage::Frozen(self.counted(number));
         let Self { kept_back, problems, candidates, units, .. } = self;

@@ -25,6 +25,8 @@ pub(crate) struct Rules {
     pub(crate) check: u8,
     /// Whether every solved problem is kept back, and every bundle has a canary where there is one.
     pub(crate) canaries: bool,
+    /// Whether a stage may be frozen while a half of its searches at most is under way.
+    pub(crate) leaves_stragglers: bool,
     /// A planted fault, which whoever checks must find.
     pub(crate) fault: Option<Fault>,
 }
@@ -53,7 +55,7 @@ pub(crate) enum Fault {
     OneProofIsEnough,
     /// Proofs that contradict each other change nothing.
     ContradictionsPass,
-    /// A stage is frozen though searches are under way.
+    /// A stage is frozen though searches are under way, which go on.
     FreezesUnderSearches,
     /// A stage is frozen though proofs wait.
     FreezesUnderProofs,
