@@ -112,6 +112,7 @@ async fn hand_in(ledger: &Ledger, clients: &[Client], given: Vec<Vec<(Lease, Str
                     claim: claim.clone(),
                     ending: Ending::OutOfBudget,
                     detail: Some("expansions".into()),
+                    searched: None,
                     proof: None,
                     cost: CostLedger { wall_ms: 1000, ..CostLedger::default() },
                 };

@@ -228,6 +228,7 @@ impl Crowd {
                     claim: claim.clone(),
                     ending: Ending::OutOfBudget,
                     detail: None,
+                    searched: None,
                     proof: None,
                     cost: CostLedger { wall_ms: SEARCH.as_millis() as u64, ..CostLedger::default() },
                 };

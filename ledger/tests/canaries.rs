@@ -72,7 +72,10 @@ async fn donor<'a>(ledger: &'a Ledger, name: &str) -> Donor<'a> {
 impl Donor<'_> {
     async fn claim(&self, claim: &str) -> Granted {
         let claim = wire::Claim { session: self.session, claim: claim.to_owned(), want_s: 1 };
-        self.ledger.run(Claim { account: self.account, claim, pace_ms: 1000, timing: TIMING }).await.unwrap()
+        self.ledger
+            .run(Claim { account: self.account, claim, pace_ms: 1000, measures: true, timing: TIMING })
+            .await
+            .unwrap()
     }
 
     /// The one search that a new donor of one core is given.

@@ -12,13 +12,13 @@ use databases::{Fresh, Kind, fresh};
 use made::{enrolment, verdict};
 use stepwise_core::search::CostLedger;
 use stepwise_core::wire::campaign::{
-    self as wire, Bundle, Doing, Ending, Held, Lease, Receipt, Recipe, SearchResult, Side, State,
+    self as wire, Bundle, Doing, Ending, Held, Lease, Receipt, Recipe, SearchResult, Searched, Side, State,
 };
 use stepwise_ledger::operations::{
-    Abandon, Advance, Advanced, Authenticate, Beat, Block, Canaries, Candidate, Claim, Close, Conclude, Create, Employ, Employed,
-    Enrol, FinishRound, Granted, HandIn, Invite, Join, Judge, Judged, NewSearch, NewStage, NextCandidate, Purpose,
-    ReadEvents, ReadOverview, ReadProofs, ReadRemains, ReadRounds, ReadSessions, ReadStages, ReadStatements,
-    ReadUntaught, Reap, Rerank, Seed, SetState, Teach, Timing, Trust, Unblock,
+    Abandon, Advance, Advanced, Authenticate, Beat, Block, Canaries, Candidate, Claim, Close, Conclude, Create, Employ,
+    Employed, Enrol, FinishRound, Granted, HandIn, Invite, Join, Judge, Judged, NewSearch, NewStage, NextCandidate,
+    Purpose, ReadEvents, ReadOverview, ReadProofs, ReadRemains, ReadRounds, ReadSessions, ReadStages, ReadStatements,
+    ReadUntaught, ReadWaiting, Reap, Rerank, Seed, SetState, Teach, Timing, Trust, Unblock,
 };
 use stepwise_ledger::{Ledger, LedgerError, hash_of};
 
@@ -48,6 +48,7 @@ on_both! {
     a_contradiction_halts_everything
     a_late_proof_is_looked_at_and_its_effort_is_not_counted
     a_lie_about_a_search_that_has_ended_does_not_open_it
+    a_proof_is_taken_though_its_search_is_not_known
     a_proof_is_taken_though_the_ledger_has_forgotten_its_lease
     a_refused_proof_opens_its_search_again
     a_round_is_searched_by_the_campaigns_own_machine_and_frozen
@@ -60,6 +61,8 @@ on_both! {
     invitations_are_good_once_and_not_for_ever
     liars_are_blocked_and_told_why
     nobody_hands_in_what_is_not_theirs
+    nobody_waits_for_what_a_blocked_account_says
+    problems_that_measure_are_not_among_the_open
     results_that_are_sent_again_count_once
     two_in_a_hundred_hold_a_stage_up
     what_a_lost_session_held_goes_to_others
@@ -141,6 +144,7 @@ fn result(lease: &Lease, claim: &str, n: u64, ending: Ending) -> SearchResult {
         claim: claim.to_owned(),
         ending,
         detail: None,
+        searched: None,
         proof: (ending == Ending::Proof).then(|| vec![format!("exact {n}")]),
         cost: CostLedger { lean_cpu_us: 5_000_000, ..CostLedger::default() },
     }
@@ -821,4 +825,85 @@ async fn two_in_a_hundred_hold_a_stage_up(fresh: Fresh) {
     assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Draining);
     ledger.put_ahead(100_000);
     assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Draining);
+}
+
+async fn donor(ledger: &Ledger, name: &str) -> Worker {
+    let (secret_sha, token_sha) = (hash_of(&format!("invitation of {name}")), hash_of(&format!("token of {name}")));
+    let invite = Invite { secret_sha: secret_sha.clone(), trust: Trust::Donor, uses: 1, lives_ms: 60_000 };
+    ledger.run(invite).await.unwrap();
+    let account = ledger.run(Join { secret_sha, token_sha, name: None }).await.unwrap().0;
+    session(ledger, account).await
+}
+
+async fn nobody_waits_for_what_a_blocked_account_says(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 8, &[("quick", &[Side::Statement]), ("long", &[Side::Statement])]).await;
+    let (liar, one) = (donor(ledger, "liar").await, worker(ledger, 1).await);
+    for n in 1..=8 {
+        let claim = format!("l{n}");
+        let leases = bundle(ledger, liar, &claim, 1).await.leases;
+        assert_eq!(hand_in(ledger, liar.account, result(&leases[0], &claim, n, Ending::Proof)).await, Receipt::Stored);
+    }
+    for _ in 0..5 {
+        assert_eq!(judge(ledger, false).await.1, Judged::Refused);
+    }
+    // Three proofs of the blocked account are left. Others search what they are of, and the stage ends without them.
+    let overview = ledger.read(ReadOverview).await.unwrap();
+    assert_eq!((overview.waiting, overview.stages[0].ready, overview.stages[0].done), (0, 8, 0));
+    let leases = bundle(ledger, one, "a", 8).await.leases;
+    let found = result(&leases[0], "a", 100, Ending::Proof);
+    assert_eq!(hand_in(ledger, one.account, found).await, Receipt::Stored);
+    for (n, lease) in (101..).zip(&leases[1..]) {
+        assert_eq!(hand_in(ledger, one.account, result(lease, "a", n, Ending::Exhausted)).await, Receipt::Stored);
+    }
+    // Whoever is not blocked is verified first.
+    let (candidate, judged) = judge(ledger, true).await;
+    assert_eq!((candidate.name.as_str(), candidate.proof[0].as_str(), judged), ("p1", "exact 100", Judged::Solved));
+    assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Opened("long".to_owned()));
+    // And yet nothing that arrived is lost.
+    assert_eq!(ledger.read(ReadWaiting(liar.account)).await.unwrap(), 3);
+    let (candidate, judged) = judge(ledger, true).await;
+    assert_eq!((candidate.name.as_str(), judged), ("p6", Judged::Solved));
+    assert_eq!(judge(ledger, false).await.1, Judged::Refused);
+    let mut auditor = Auditor::of(&fresh.address).await.unwrap();
+    assert_eq!(auditor.complaints().await.unwrap(), [""; 0]);
+}
+
+async fn a_proof_is_taken_though_its_search_is_not_known(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 3, &[("quick", &[Side::Statement])]).await;
+    let one = worker(ledger, 1).await;
+    let leases = bundle(ledger, one, "a", 3).await.leases;
+    let of = |n: usize| Some(Searched { statement: leases[n].statement.clone(), side: Side::Statement });
+    let lost = |unit, n, searched| {
+        let lease = Lease { unit, attempt: 1, ..leases[0].clone() };
+        SearchResult { searched, ..result(&lease, "gone", n, Ending::Proof) }
+    };
+    // A search that the ledger does not have, and one that it gave another problem since.
+    assert_eq!(hand_in(ledger, one.account, lost(99, 1, of(1))).await, Receipt::Late);
+    assert_eq!(hand_in(ledger, one.account, lost(99, 1, of(1))).await, Receipt::Duplicate);
+    assert_eq!(hand_in(ledger, one.account, lost(1, 2, of(2))).await, Receipt::Late);
+    for name in ["p2", "p3"] {
+        let (candidate, judged) = judge(ledger, true).await;
+        assert_eq!((candidate.name.as_str(), judged), (name, Judged::Solved));
+    }
+    let is_refused = |receipt: Receipt| matches!(receipt, Receipt::Refused { .. });
+    let other = Some(Searched { statement: "0".to_owned(), side: Side::Statement });
+    assert!(is_refused(hand_in(ledger, one.account, lost(99, 3, other)).await), "no such problem");
+    assert!(is_refused(hand_in(ledger, one.account, lost(99, 4, None)).await), "nobody knows of what");
+    let failed = SearchResult { proof: None, ending: Ending::Exhausted, ..lost(99, 5, of(0)) };
+    assert!(is_refused(hand_in(ledger, one.account, failed).await), "only a proof is true whoever was asked");
+    assert_eq!(ledger.read(ReadOverview).await.unwrap().cost.searches, 0);
+    let mut auditor = Auditor::of(&fresh.address).await.unwrap();
+    assert_eq!(auditor.complaints().await.unwrap(), [""; 0]);
+}
+
+async fn problems_that_measure_are_not_among_the_open(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    let mut create = made::create(5, &[]);
+    for (n, problem) in create.problems.iter_mut().enumerate() {
+        problem.split = if n < 2 { "train" } else { "test" }.to_owned();
+    }
+    ledger.run(create).await.unwrap();
+    assert_eq!(ledger.read(ReadOverview).await.unwrap().problems.open, 2);
 }

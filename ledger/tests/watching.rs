@@ -73,6 +73,7 @@ async fn hand_in(ledger: &Ledger, account: u64, lease: &Lease, ending: Ending, s
         claim: "a".to_owned(),
         ending,
         detail: None,
+        searched: None,
         proof: (ending == Ending::Proof).then(|| vec!["simp".to_owned()]),
         cost: CostLedger { lean_cpu_us: seconds * 1_000_000, ..CostLedger::default() },
     };

@@ -141,6 +141,9 @@ pub enum Claimed {
         reason: String,
         /// When to ask again, in seconds; the session adds up to half of it at random.
         retry_s: u64,
+        /// Whether the campaign is over, and nobody need ask again.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        over: bool,
     },
 }
 
@@ -272,10 +275,23 @@ pub struct SearchResult {
     /// More about it: the budget that ran out, or Lean's message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// What was searched, by which a proof is taken whose search the ledger does not know: it may have been restored from a
+    /// copy that is older than the search.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searched: Option<Searched>,
     /// The tactics of a proof. What it proves follows from the unit, and whether it does is for verifiers to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Vec<String>>,
     pub cost: CostLedger,
+}
+
+/// What a search was for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Searched {
+    /// The statement's hash.
+    pub statement: String,
+    pub side: Side,
 }
 
 /// How a search ended.

@@ -153,7 +153,8 @@ impl Operation for Block {
     }
 }
 
-/// Keeps an account from working, and says why; what it holds goes back.
+/// Keeps an account from working, and says why; what it holds goes back, and what it ended with proofs that nobody has
+/// verified yet. Those wait until no others do.
 pub(super) async fn block(ledger: &mut Transaction<'_>, account: u64, message: &str) -> Result<(), LedgerError> {
     let values = [account.into(), message.into()];
     let n = ledger.run("UPDATE account SET state = 'blocked', message = $2 WHERE id = $1", &values).await?;
@@ -161,6 +162,15 @@ pub(super) async fn block(ledger: &mut Transaction<'_>, account: u64, message: &
         return Err(LedgerError::Unknown("account"));
     }
     end_sessions(ledger, account).await?;
+    // Nobody waits for what it says it has proved: others search it.
+    let doubtful = "UPDATE unit SET state = 'ready' WHERE state = 'done'
+        AND id IN (SELECT unit FROM candidate WHERE account = $1 AND state IN ('waiting', 'checking'))
+        AND stage IN (SELECT number FROM stage WHERE state IN ('open', 'draining'))
+        AND problem IN (SELECT id FROM problem WHERE standing = 'open')
+        AND EXISTS (SELECT 1 FROM result r JOIN candidate c ON c.unit = r.unit AND c.proof_sha = r.proof_sha
+          WHERE r.unit = unit.id AND r.attempt = unit.attempt AND r.is_counted = 1 AND c.account = $1
+          AND c.state IN ('waiting', 'checking'))";
+    ledger.run(doubtful, &[account.into()]).await?;
     note(ledger, "blocked", &serde_json::json!({ "account": account, "message": message })).await
 }
 

@@ -29,7 +29,8 @@ pub struct Create {
 /// A problem of a campaign.
 #[derive(Clone, Debug)]
 pub struct NewProblem {
-    /// The part of the campaign's problems that it belongs to; empty where there is one part only.
+    /// The part of the campaign's problems that it belongs to; empty where there is one part only. Those of the first
+    /// problem's part are to be solved, and others measure.
     pub split: String,
     /// Its name, which no other of its part has.
     pub name: String,

@@ -27,7 +27,7 @@ pub use self::lessons::{ReadUntaught, Teach, Untaught};
 pub use self::overview::{
     Event, ReadEvents, ReadLastEvent, ReadOverview, ReadPace, ReadProofs, ReadSessions, SessionView, Solved,
 };
-pub use self::own::{Own, ReadOwn};
+pub use self::own::{Own, ReadOwn, ReadWaiting};
 pub use self::problems::{ReadProblem, ReadProblems};
 pub use self::ranks::Rerank;
 pub use self::results::{HandIn, LARGEST_PROOF, is_random_name};

@@ -27,7 +27,10 @@ impl Operation for ReadOverview {
         let (state, reason) = state_of(ledger).await?;
         let campaign = ledger.row("SELECT name, lean FROM campaign", &[]).await?.ok_or(LedgerError::Empty)?;
         let mut problems = Problems::default();
-        for row in ledger.rows("SELECT standing, count(*) FROM problem GROUP BY standing", &[]).await? {
+        // Those of other parts measure what was learnt, and are as open as before whatever is proved.
+        let to_solve = "SELECT standing, count(*) FROM problem
+            WHERE split = (SELECT split FROM problem ORDER BY id LIMIT 1) GROUP BY standing";
+        for row in ledger.rows(to_solve, &[]).await? {
             match row.text(0)? {
                 "proved" => problems.proved = row.count(1)?,
                 "disproved" => problems.disproved = row.count(1)?,

@@ -21,6 +21,22 @@ pub struct Own {
     pub day: Effort,
 }
 
+/// Reads how many proofs of the account of this number wait for a verifier.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadWaiting(pub u64);
+
+#[async_trait]
+impl Operation for ReadWaiting {
+    const IS_ONE_QUESTION: bool = true;
+
+    type Output = u64;
+
+    async fn run(&self, ledger: &mut Transaction<'_>) -> Result<u64, LedgerError> {
+        let waiting = "SELECT count(*) FROM candidate WHERE account = $1 AND state IN ('waiting', 'checking')";
+        ledger.row(waiting, &[self.0.into()]).await?.ok_or(LedgerError::Unknown("account"))?.count(0)
+    }
+}
+
 /// Reads what the account of this number has done.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadOwn(pub u64);

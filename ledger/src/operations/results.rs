@@ -3,11 +3,12 @@
 use async_trait::async_trait;
 use stepwise_core::digest::sha256_of_parts;
 use stepwise_core::search::CostLedger;
-use stepwise_core::wire::campaign::{Ending, Receipt, SearchResult};
+use stepwise_core::wire::campaign::{Ending, Receipt, SearchResult, Searched};
 
 use super::accounts::Trust;
 use super::canaries;
 use super::sessions::Timing;
+use crate::engine::Row;
 use crate::words::{json, value, word};
 use crate::{LedgerError, Operation, Transaction};
 
@@ -75,6 +76,29 @@ fn implausible(cost: &CostLedger, given_ms: i64, cores: u64) -> Option<&'static 
 }
 
 impl HandIn {
+    /// Takes a proof whose search the ledger does not know, or knows as another's, for what it says that it proves: the
+    /// ledger was restored from a copy that is older than the search. It stands with a search of the same that is known.
+    async fn take_unknown(&self, ledger: &mut Transaction<'_>, result: &SearchResult) -> Result<Receipt, LedgerError> {
+        let refused = |reason: &str| Ok(Receipt::Refused { reason: reason.to_owned() });
+        let (Some(Searched { statement, side }), Some(_)) = (&result.searched, &result.proof) else {
+            return refused("there is no such search in this campaign");
+        };
+        let known = ledger
+            .row(
+                "SELECT u.id, p.id FROM problem p JOIN unit u ON u.problem = p.id
+                 WHERE p.statement_sha = $1 AND u.side = $2
+                 ORDER BY CASE WHEN p.standing = 'open' THEN 0 ELSE 1 END, u.id DESC LIMIT 1",
+                &[statement.into(), word(side)?.into()],
+            )
+            .await?;
+        let Some(known) = known else { return refused("there is no such problem in this campaign") };
+        // Nobody was given this attempt, so that nothing counts but the proof.
+        let stands = SearchResult { unit: known.count(0)?, attempt: 0, ..result.clone() };
+        let proof_sha = self.keep(ledger, &stands, false, false).await?;
+        self.consider(ledger, &stands, known.count(1)?, &word(side)?, &proof_sha).await?;
+        Ok(Receipt::Late)
+    }
+
     async fn take(&self, ledger: &mut Transaction<'_>, result: &SearchResult) -> Result<Receipt, LedgerError> {
         let refused = |reason: &str| Ok(Receipt::Refused { reason: reason.to_owned() });
         let account = i64::try_from(self.account).unwrap_or(i64::MAX);
@@ -90,11 +114,19 @@ impl HandIn {
         // Held first: whatever else happens to the unit happens before or after.
         let unit = ledger
             .row(
-                "SELECT state, attempt, claim, problem, side, crashes, crashed_by FROM unit WHERE id = $1 {hold}",
+                "SELECT state, attempt, claim, problem, side, crashes, crashed_by,
+                   (SELECT statement_sha FROM problem p WHERE p.id = unit.problem) FROM unit WHERE id = $1 {hold}",
                 &[result.unit.into()],
             )
             .await?;
-        let Some(unit) = unit else { return refused("there is no such search in this campaign") };
+        let is_it = |unit: &Row| -> Result<bool, LedgerError> {
+            let Some(Searched { statement, side }) = &result.searched else { return Ok(true) };
+            Ok(unit.text(7)? == statement && unit.text(4)? == word(side)?)
+        };
+        let unit = match unit {
+            Some(unit) if is_it(&unit)? => unit,
+            _ => return self.take_unknown(ledger, result).await,
+        };
         let lease = ledger
             .row(
                 "SELECT s.account, l.claim, {now} - l.given, s.cores, a.trust FROM lease l
@@ -128,47 +160,9 @@ impl HandIn {
             }
             return refused(reason);
         }
-        let proof = result.proof.as_deref().unwrap_or_default();
-        let proof_sha =
-            if proof.is_empty() { String::new() } else { sha256_of_parts(proof.iter().map(String::as_str)) };
-        ledger
-            .run(
-                "INSERT INTO result (unit, attempt, submission, account, ending, detail, proof_sha, cost, lean_cpu_ms,
-                   device_ms, wall_ms, received, is_counted, is_canary)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, {now}, $12, $13)",
-                &[
-                    result.unit.into(),
-                    result.attempt.into(),
-                    result.submission.as_str().into(),
-                    self.account.into(),
-                    word(&result.ending)?.into(),
-                    result.detail.as_deref().unwrap_or_default().into(),
-                    proof_sha.as_str().into(),
-                    json(&result.cost)?.into(),
-                    (result.cost.lean_cpu_us / 1000).into(),
-                    (result.cost.device_us / 1000).into(),
-                    result.cost.wall_ms.into(),
-                    is_current.into(),
-                    is_canary.into(),
-                ],
-            )
-            .await?;
-        if !proof.is_empty() {
-            ledger
-                .run(
-                    "INSERT INTO candidate (problem, side, proof_sha, proof, length, unit, account, received)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, {now}) ON CONFLICT DO NOTHING",
-                    &[
-                        unit.int(3)?.into(),
-                        unit.text(4)?.into(),
-                        proof_sha.as_str().into(),
-                        json(&proof)?.into(),
-                        (proof.len() as u64).into(),
-                        result.unit.into(),
-                        self.account.into(),
-                    ],
-                )
-                .await?;
+        let proof_sha = self.keep(ledger, result, is_current, is_canary).await?;
+        if !proof_sha.is_empty() {
+            self.consider(ledger, result, unit.count(3)?, unit.text(4)?, &proof_sha).await?;
         }
         if is_canary {
             canaries::answer(ledger, self.account, result, &proof_sha).await?;
@@ -198,5 +192,69 @@ impl HandIn {
             )
             .await?;
         Ok(Receipt::Stored)
+    }
+
+    /// Writes a result down; gives the hash of its proof, or nothing where it has none.
+    async fn keep(
+        &self,
+        ledger: &mut Transaction<'_>,
+        result: &SearchResult,
+        is_counted: bool,
+        is_canary: bool,
+    ) -> Result<String, LedgerError> {
+        let proof = result.proof.as_deref().unwrap_or_default();
+        let proof_sha =
+            if proof.is_empty() { String::new() } else { sha256_of_parts(proof.iter().map(String::as_str)) };
+        ledger
+            .run(
+                "INSERT INTO result (unit, attempt, submission, account, ending, detail, proof_sha, cost, lean_cpu_ms,
+                   device_ms, wall_ms, received, is_counted, is_canary)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, {now}, $12, $13)",
+                &[
+                    result.unit.into(),
+                    result.attempt.into(),
+                    result.submission.as_str().into(),
+                    self.account.into(),
+                    word(&result.ending)?.into(),
+                    result.detail.as_deref().unwrap_or_default().into(),
+                    proof_sha.as_str().into(),
+                    json(&result.cost)?.into(),
+                    (result.cost.lean_cpu_us / 1000).into(),
+                    (result.cost.device_us / 1000).into(),
+                    result.cost.wall_ms.into(),
+                    is_counted.into(),
+                    is_canary.into(),
+                ],
+            )
+            .await?;
+        Ok(proof_sha)
+    }
+
+    /// A proof is to be verified, unless the same text is known.
+    async fn consider(
+        &self,
+        ledger: &mut Transaction<'_>,
+        result: &SearchResult,
+        problem: u64,
+        side: &str,
+        proof_sha: &str,
+    ) -> Result<(), LedgerError> {
+        let proof = result.proof.as_deref().unwrap_or_default();
+        ledger
+            .run(
+                "INSERT INTO candidate (problem, side, proof_sha, proof, length, unit, account, received)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, {now}) ON CONFLICT DO NOTHING",
+                &[
+                    problem.into(),
+                    side.into(),
+                    proof_sha.into(),
+                    json(&proof)?.into(),
+                    (proof.len() as u64).into(),
+                    result.unit.into(),
+                    self.account.into(),
+                ],
+            )
+            .await?;
+        Ok(())
     }
 }

@@ -39,14 +39,15 @@ pub(super) const IS_NEWS: &str = "NOT (c.side = 'statement' AND p.standing = 'pr
 /// Whether a proof `c` is a canary's, of which only a verifier knows whether it is one.
 const IS_CANARY: &str = "EXISTS (SELECT 1 FROM canary k WHERE k.candidate = c.id AND k.state = 'answered')";
 
-/// How many proofs a verifier has still to look at, and for how many milliseconds the oldest has waited.
+/// How many proofs a verifier has still to look at, and for how many milliseconds the oldest has waited. Those of accounts
+/// that are blocked are looked at when no others wait, and nobody waits for them.
 pub(super) async fn waiting(ledger: &mut Transaction<'_>) -> Result<(u64, u64), LedgerError> {
     let row = ledger
         .row(
             &format!(
                 "SELECT count(*), CAST(coalesce({{now}} - min(c.received), 0) AS BIGINT)
-                 FROM candidate c JOIN problem p ON p.id = c.problem
-                 WHERE c.state IN ('waiting', 'checking') AND {IS_NEWS}"
+                 FROM candidate c JOIN problem p ON p.id = c.problem JOIN account a ON a.id = c.account
+                 WHERE c.state IN ('waiting', 'checking') AND a.state = 'active' AND {IS_NEWS}"
             ),
             &[],
         )
@@ -66,25 +67,11 @@ impl Operation for NextCandidate {
 
     async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Option<Candidate>, LedgerError> {
         loop {
-            let chosen = ledger
-                .row(
-                    &format!(
-                        "SELECT c.id, c.problem, p.name, p.theorem, c.side, c.proof
-                         FROM candidate c JOIN problem p ON p.id = c.problem
-                         WHERE c.state = 'waiting' AND (({IS_NEWS}) OR {IS_CANARY}) ORDER BY c.received, c.id LIMIT 1"
-                    ),
-                    &[],
-                )
-                .await?;
-            let Some(row) = chosen else { return Ok(None) };
-            let candidate = Candidate {
-                id: row.count(0)?,
-                problem: row.count(1)?,
-                name: row.text(2)?.to_owned(),
-                theorem: of_json(row.text(3)?)?,
-                side: value(row.text(4)?)?,
-                proof: of_json(row.text(5)?)?,
+            let chosen = match next(ledger, "a.state = 'active'").await? {
+                None => next(ledger, "a.state <> 'active'").await?,
+                chosen => chosen,
             };
+            let Some(candidate) = chosen else { return Ok(None) };
             let n = ledger
                 .run(
                     "UPDATE candidate SET state = 'checking', tries = tries + 1, checked_until = {now} + $2
@@ -98,6 +85,24 @@ impl Operation for NextCandidate {
             }
         }
     }
+}
+
+/// The proof that has waited longest of those whose account `a` is as `whose` says.
+async fn next(ledger: &mut Transaction<'_>, whose: &str) -> Result<Option<Candidate>, LedgerError> {
+    let next = format!(
+        "SELECT c.id, c.problem, p.name, p.theorem, c.side, c.proof
+         FROM candidate c JOIN problem p ON p.id = c.problem JOIN account a ON a.id = c.account
+         WHERE c.state = 'waiting' AND {whose} AND (({IS_NEWS}) OR {IS_CANARY}) ORDER BY c.received, c.id LIMIT 1"
+    );
+    let Some(row) = ledger.row(&next, &[]).await? else { return Ok(None) };
+    Ok(Some(Candidate {
+        id: row.count(0)?,
+        problem: row.count(1)?,
+        name: row.text(2)?.to_owned(),
+        theorem: of_json(row.text(3)?)?,
+        side: value(row.text(4)?)?,
+        proof: of_json(row.text(5)?)?,
+    }))
 }
 
 /// Writes down what a verifier says of a proof.

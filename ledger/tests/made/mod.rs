@@ -86,6 +86,7 @@ pub(crate) fn result(
         claim: claim.to_owned(),
         ending,
         detail: None,
+        searched: None,
         proof: proof.map(|tactic| vec![tactic]),
         cost: CostLedger::default(),
     }

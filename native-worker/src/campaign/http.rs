@@ -1,5 +1,7 @@
 //! What donors' machines ask a coordinator: the messages of [`stepwise_core::wire::campaign`].
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
@@ -9,7 +11,9 @@ use stepwise_core::wire::campaign::{
     Abandon, Beat, Check, Checked, Checking, Claim, Claimed, Doing, Enrolled, Enrolment, Joined, Joining, MAX_RESULTS,
     Receipts, Results, State as CampaignState, ToCheck, VERSION,
 };
-use stepwise_ledger::operations::{self, Account, Authenticate, Candidate, Granted, Judge, NextCandidate, Trust};
+use stepwise_ledger::operations::{
+    self, Account, Authenticate, Candidate, Granted, Judge, NextCandidate, ReadWaiting, Trust,
+};
 use stepwise_ledger::{LedgerError, hash_of};
 
 use super::coordinator::App;
@@ -20,11 +24,17 @@ use crate::serve::problem::Problem;
 /// Bytes that a message may have.
 pub(super) const MESSAGE_BYTES: usize = 8 << 20;
 
-/// How often sessions beat, as a part of the time after which they are lost.
+/// How often sessions beat at the least, as a part of the time after which they are lost.
 const BEATS: u64 = 4;
+
+/// How often they beat where they are few, in seconds.
+const OFTEN_S: u64 = 5;
 
 /// When to ask again where everything is given out, in seconds; with many sessions more, so that they are few at once.
 const RETRY_S: u64 = 5;
+
+/// Proofs of a blocked account that may wait at once: none is lost, because the others stay with who found them.
+const BLOCKED: u64 = 64;
 
 /// What a donor is told who wants to verify.
 const NO_VERIFIER: &str = "only the campaign's own machines verify; join with a link of `campaign invite --operator`";
@@ -71,13 +81,11 @@ pub(super) async fn enrol(
     let enrol = operations::Enrol { account: account.id, enrolment };
     let session = app.ledger.run(enrol).await.map_err(problem)?;
     let lost_s = app.timing.lost_ms / 1000;
-    let enrolled = Enrolled {
-        session,
-        campaign: made.name.clone(),
-        beat_s: (lost_s / BEATS).max(1),
-        lost_s,
-        message_bytes: MESSAGE_BYTES as u64,
-    };
+    // Where there are few they may beat more often, and hear the sooner that the campaign is over.
+    let seldom = (lost_s / BEATS).max(1);
+    let beat_s = (app.seen.read().overview.sessions / SESSIONS_PER_S).clamp(OFTEN_S.min(seldom), seldom);
+    let enrolled =
+        Enrolled { session, campaign: made.name.clone(), beat_s, lost_s, message_bytes: MESSAGE_BYTES as u64 };
     Ok(json(StatusCode::CREATED, &enrolled))
 }
 
@@ -96,7 +104,9 @@ pub(super) async fn claim(
         let seen = app.seen.read();
         (seen.pace_ms, seen.is_behind, seen.overview.sessions)
     };
-    let idle = |reason: &str, retry_s: u64| json(StatusCode::OK, &Claimed::Idle { reason: reason.to_owned(), retry_s });
+    let idle = |reason: &str, retry_s: u64| {
+        json(StatusCode::OK, &Claimed::Idle { reason: reason.to_owned(), retry_s, over: false })
+    };
     let short = RETRY_S.max(sessions / SESSIONS_PER_S);
     if is_behind {
         return Ok(idle("more proofs wait than the verifiers can look at", LONG_RETRY_S));
@@ -111,7 +121,10 @@ pub(super) async fn claim(
         }
         Granted::Closed(CampaignState::Halted, reason) => idle(&said("the campaign is halted", &reason), LONG_RETRY_S),
         Granted::Closed(CampaignState::Finishing, _) => idle("the campaign is being finished", short),
-        Granted::Closed(_, _) => idle("the campaign is over", LONG_RETRY_S),
+        Granted::Closed(CampaignState::Done | CampaignState::Running, _) => {
+            let (reason, retry_s) = ("the campaign is over".to_owned(), LONG_RETRY_S);
+            json(StatusCode::OK, &Claimed::Idle { reason, retry_s, over: true })
+        }
     })
 }
 
@@ -144,6 +157,10 @@ pub(super) async fn results(
         return Err(Problem::too_large(format!("a message hands in at most {MAX_RESULTS} results")));
     }
     let has_proof = results.iter().any(|result| result.proof.is_some());
+    if account.blocked.is_some() && app.ledger.read(ReadWaiting(account.id)).await.map_err(problem)? >= BLOCKED {
+        let many = "this account is blocked, and its proofs wait until no others do; send more when some are verified";
+        return Err(Problem::too_many(many).after(Duration::from_secs(LONG_RETRY_S)));
+    }
     let hand_in = operations::HandIn { account: account.id, results, timing: app.timing };
     let receipts = Receipts { receipts: app.ledger.run(hand_in).await.map_err(problem)? };
     if has_proof {

@@ -79,7 +79,7 @@ pub(super) async fn serve(args: &CampaignServeArgs, verbose: u8) -> anyhow::Resu
     for pool in verifiers {
         pool.shutdown().await;
     }
-    output::print(&shown(&ledger.read(ReadOverview).await?, &[]))?;
+    output::print(&shown(&ledger.read(ReadOverview).await?, &[], &[]))?;
     Ok(if stop.level() == StopLevel::Run { Outcome::Proved } else { Outcome::Interrupted })
 }
 

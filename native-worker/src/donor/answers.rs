@@ -139,7 +139,10 @@ impl Donor {
     fn claimed(&mut self, claimed: Claimed) {
         let claim = self.claim.take().unwrap_or_default();
         match claimed {
-            Claimed::Idle { reason, retry_s } => {
+            Claimed::Idle { reason, retry_s, over } => {
+                if over && !self.offer.once {
+                    self.drain();
+                }
                 if self.offer.once {
                     let campaign = self.campaign.clone();
                     self.failure.get_or_insert(DonorError::NothingToDo { campaign, reason });
@@ -215,15 +218,21 @@ impl Donor {
             }
             !is_revoked
         });
-        if drain && !self.is_drained {
-            self.is_drained = true;
-            self.teller.say("the coordinator wants no more searches of this machine; it finishes what is under way");
+        if drain {
+            self.drain();
         }
         if message != self.telling.message {
             if let Some(message) = &message {
                 self.teller.say(&format!("the campaign's operator says: {message}"));
             }
             self.telling.message = message;
+        }
+    }
+
+    /// The coordinator gives nothing more.
+    fn drain(&mut self) {
+        if !std::mem::replace(&mut self.is_drained, true) {
+            self.teller.say("the coordinator wants no more searches of this machine; it finishes what is under way");
         }
     }
 

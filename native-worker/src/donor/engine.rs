@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use stepwise_core::wire::campaign::{
     Abandon, Beat, Beaten, Claim, Claimed, Doing, Enrolled, Enrolment, Held, MAX_RESULTS, Receipts, Results,
-    SearchResult, VERSION,
+    SearchResult, Searched, VERSION,
 };
 use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
@@ -427,6 +427,7 @@ impl Donor {
                 self.done.searches += 1;
                 self.done.proofs += u64::from(proof.is_some());
                 let Order { lease, claim, .. } = order;
+                let searched = Some(Searched { statement: lease.statement, side: lease.side });
                 self.keep(SearchResult {
                     submission: new_token(),
                     unit: lease.unit,
@@ -434,6 +435,7 @@ impl Donor {
                     claim,
                     ending,
                     detail,
+                    searched,
                     proof,
                     cost,
                 });

@@ -188,6 +188,7 @@ mod tests {
             claim: "c".to_owned(),
             ending: Ending::Proof,
             detail: None,
+            searched: None,
             proof: Some(vec!["simp".to_owned()]),
             cost: CostLedger::default(),
         }

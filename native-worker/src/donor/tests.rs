@@ -331,6 +331,18 @@ async fn a_pause_gives_searches_back_and_a_resumed_donor_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_donor_goes_home_when_its_claim_is_told_that_the_campaign_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let coordinator = Coordinator::default();
+    let over = json!({ "type": "idle", "reason": "the campaign is over", "retry_s": 60, "over": true });
+    coordinator.will_answer("claims", 200, over);
+    let works = work(folder.path(), &coordinator, offer(), true).await;
+    assert_eq!(works.ends.await.unwrap().unwrap(), Farewell::Finished);
+    assert_eq!(coordinator.asked("claims").len(), 1);
+    assert_eq!(*coordinator.asked("abandon").last().unwrap(), json!({ "session": 5, "leave": true }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn finished_work_outlives_an_outage_and_the_program() {
     let folder = tempfile::tempdir().unwrap();
     let coordinator = Coordinator::default();

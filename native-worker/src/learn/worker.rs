@@ -229,6 +229,7 @@ impl Shift<'_> {
             claim: claim.clone(),
             ending,
             detail,
+            searched: None,
             proof: record.proof.clone(),
             cost: record.ledger,
         };
