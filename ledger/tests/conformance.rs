@@ -17,8 +17,8 @@ use stepwise_core::wire::campaign::{
 use stepwise_ledger::operations::{
     Abandon, Advance, Advanced, Authenticate, Beat, Block, Canaries, Candidate, Claim, Close, Conclude, Create, Employ,
     Employed, Enrol, FinishRound, Granted, HandIn, Invite, Join, Judge, Judged, NewSearch, NewStage, NextCandidate,
-    Purpose, ReadEvents, ReadOverview, ReadProofs, ReadRemains, ReadRounds, ReadSessions, ReadStages, ReadStatements,
-    ReadUntaught, ReadWaiting, Reap, Rerank, Seed, SetState, Teach, Timing, Trust, Unblock,
+    Purpose, ReadEvents, ReadOverview, ReadProgress, ReadProofs, ReadRemains, ReadRounds, ReadSessions, ReadStages,
+    ReadStatements, ReadUntaught, ReadWaiting, Reap, Rerank, Seed, SetState, Teach, Timing, Trust, Unblock,
 };
 use stepwise_ledger::{Ledger, LedgerError, hash_of};
 
@@ -643,6 +643,15 @@ async fn a_round_is_searched_by_the_campaigns_own_machine_and_frozen(fresh: Fres
     let stages = ledger.run(ReadStages).await.unwrap();
     let stages: Vec<_> = stages.iter().map(|stage| (stage.round, stage.name.as_str(), stage.is_frozen)).collect();
     assert_eq!(stages, [(1, "scan", true), (1, "eval", true)]);
+    let progress = ledger.read(ReadProgress).await.unwrap();
+    let [scan, eval] = &progress[..] else { panic!("{progress:?}") };
+    // Of four searches one was not wanted any more; each problem was tried, and one has an accepted proof.
+    assert_eq!((scan.round, scan.purpose, scan.is_frozen), (1, Purpose::Solve, true));
+    assert_eq!((scan.searches, scan.ended, scan.problems, scan.tried, scan.proved), (2, 2, 3, 3, 1));
+    assert_eq!((scan.solved.proved, scan.solved.disproved, scan.policy.as_str()), (1, 0, "portfolio"));
+    // What is proved in an evaluation counts there and solves nothing.
+    assert_eq!((eval.purpose, eval.problems, eval.tried, eval.proved), (Purpose::Evaluate, 1, 1, 1));
+    assert_eq!((eval.solved.proved, eval.solved.disproved), (0, 0));
     let known = ledger.run(ReadStatements).await.unwrap();
     assert_eq!(known.iter().map(|(_, name, _)| name.as_str()).collect::<Vec<_>>(), ["p1", "p2", "p3"]);
     for body in [serde_json::json!({ "solved": 1 }), serde_json::json!({ "solved": 2 })] {

@@ -1,11 +1,12 @@
 // Watches a real campaign in a real Chromium: `stepwise campaign serve` with verifiers that run real Lean, and one donor that
-// takes a bundle. What is proved is shown with its proof, the operator pauses and resumes by keyboard, files can be kept.
+// takes a bundle. What is proved is shown with its proof, the operator pauses and resumes by keyboard, files can be kept. A run
+// of `stepwise learn` is watched while it goes on.
 //
 // Run by `cargo xtask test`, which sets CHROMIUM (the browser's path) and STEPWISE (the program, built in a workspace whose
 // page is packed). SHOTS names a folder for screenshots.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,7 +31,7 @@ const PROBLEMS = [
 
 const folder = mkdtempSync(join(tmpdir(), "stepwise-campaign-"));
 const env = { ...process.env, STEPWISE_DONATE_DIR: join(folder, "donor") };
-let coordinator, donor, url, browser;
+let coordinator, donor, learning, watching, url, browser;
 
 /** Runs the program, and gives what it printed. */
 function run(...args) {
@@ -39,18 +40,25 @@ function run(...args) {
   return ran.stdout.trim();
 }
 
+/** Starts a server: its process, and the address that it prints. */
+async function serve(...args) {
+  const server = spawn(STEPWISE, args, { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"] });
+  return [server, await new Promise((done) => createInterface({ input: server.stdout }).once("line", done))];
+}
+
 before(async () => {
   const line = ([name, statement]) => JSON.stringify({ name, formal_statement: `${statement} := by sorry` });
   writeFileSync(join(folder, "problems.jsonl"), PROBLEMS.map(line).join("\n"));
   run("campaign", "init", "shared", "problems.jsonl", "--timeout", "10", "--expansions", "8", "--samples", "8", "--stages", "3");
-  coordinator = spawn(STEPWISE, ["campaign", "serve", "shared", "--listen", "127.0.0.1:0"], { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"] });
-  url = await new Promise((done) => createInterface({ input: coordinator.stdout }).once("line", done));
+  [coordinator, url] = await serve("campaign", "serve", "shared", "--listen", "127.0.0.1:0");
   browser = await launch();
 });
 
 after(async () => {
   await browser?.close();
   await ended(donor, "SIGTERM");
+  await ended(learning, "SIGKILL");
+  await ended(watching, "SIGINT");
   await ended(coordinator, "SIGINT");
   rmSync(folder, { recursive: true });
 });
@@ -67,15 +75,15 @@ async function ended(process, signal) {
 }
 
 /** A page in a profile of its own. What goes wrong in it is in `errors`, which `close` holds to be empty. */
-async function visit(hash = "", options = {}) {
-  const context = await browser.newContext({ viewport: { width: 800, height: 900 }, ...options });
+async function visit(hash = "", { at = url, name = "shared" } = {}) {
+  const context = await browser.newContext({ viewport: { width: 800, height: 900 } });
   context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   const errors = [];
   page.on("pageerror", (error) => errors.push(error.message));
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
-  await page.goto(`${url}/${hash}`);
-  await page.getByRole("heading", { name: "shared" }).waitFor();
+  await page.goto(`${at}/${hash}`);
+  await page.getByRole("heading", { name, exact: true }).waitFor();
   const close = async () => {
     await context.close();
     assert.deepEqual(errors, []);
@@ -248,4 +256,41 @@ test("what is asked wrongly is refused in words", async () => {
   assert.equal((await ask(`problems?name=${"x".repeat(300)}`))[0], 400);
   assert.equal((await ask("me"))[0], 401);
   assert.equal((await fetch(`${url}/api/v1/campaign/campaign`, { headers: { origin: "https://evil.example" } })).status, 403);
+});
+
+test("a run of expert iteration is watched round by round, and nobody can join it", async () => {
+  const easy = run("corpus", "synthetic", "--n", "200", "--seed", "3").split("\n").filter((line) => JSON.parse(line).difficulty <= 1);
+  writeFileSync(join(folder, "easy.jsonl"), easy.slice(0, 24).join("\n"));
+  const small = "--samples 4 --scan-expansions 1 --deep-share 0 --shorten-share 0 --detail-share 0 --eval-expansions 1 --hidden 64 --layers 1 --vocab 300 --epochs 1 --batch-tokens 1024 --device cpu --held-out 0.4";
+  const args = ["learn", "run", "--problems", "easy.jsonl", "--rounds", "2", ...small.split(" ")];
+  learning = spawn(STEPWISE, args, { cwd: folder, env, stdio: "ignore" });
+  const over = new Promise((done) => learning.once("exit", done));
+  while (!existsSync(join(folder, "run", "ledger.db")) || spawnSync(STEPWISE, ["campaign", "status", "run"], { cwd: folder }).status !== 0) {
+    assert.equal(learning.exitCode, null, "the run ends before it has begun");
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  let watched;
+  [watching, watched] = await serve("campaign", "watch", "run", "--listen", "127.0.0.1:0");
+  const { page, close } = await visit("", { at: watched, name: "run" });
+  await row(page, "Searches by stage", "round 1: scan").waitFor();
+  assert.equal(await over, 0);
+  const told = async () => (await (await fetch(`${watched}/api/v1/campaign/rounds`)).json()).rounds;
+  while ((await told()).filter((round) => round.is_over).length < 2) await new Promise((done) => setTimeout(done, 500));
+  await page.reload();
+  const table = page.getByRole("table", { name: "Rounds" });
+  await table.waitFor();
+  assert.deepEqual(await table.getByRole("rowheader").allTextContents(), ["1", "2"]);
+  const [first] = await told();
+  const cells = await row(page, "Rounds", "1").getByRole("cell").allTextContents();
+  assert.equal(cells[0], `${first.ended}`);
+  const { proved, tried } = first.measured.find(({ configuration }) => configuration === "bf");
+  assert.ok(cells.some((cell) => cell.includes(`best-first: ${Math.round((100 * proved) / tried)}%`) && cell.includes(`${proved} of ${tried}`)), cells.join(" | "));
+  assert.ok(cells.some((cell) => /^policy [0-9a-f]{12}/.test(cell)), cells.join(" | "));
+  await page.getByRole("img", { name: "Pass rate by round, held-out" }).waitFor();
+  await page.getByRole("link", { name: "Problems as CSV" }).waitFor();
+  for (const hidden of ["Lend a machine", "Your account"]) assert.equal(await page.getByRole("heading", { name: hidden }).count(), 0);
+  // What is wider than its place scrolls with the keyboard.
+  await page.locator("#rounds").focus();
+  await check(page, "rounds");
+  await close();
 });

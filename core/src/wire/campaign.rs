@@ -6,6 +6,7 @@
 //! by its id, and a result by its submission's.
 
 mod recipe;
+mod rounds;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::recipe::{Blob, Draws, ModelFiles, Proposer, Recipe};
+pub use self::rounds::{Measured, Mode, ModelRole, RoundView, Rounds, SolvedBy, TrainedModel};
 pub use self::watch::{
     CheckedProof, CoordinatorInfo, Curve, CurvePoint, Event, Events, Instruction, MAX_EVENTS, MAX_PROBLEMS,
     MAX_WORKERS, Me, ProblemList, ProblemPage, ProblemRow, Solved, Standing, TimeLeft, Worker, WorkerState, Workers,

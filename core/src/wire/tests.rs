@@ -64,6 +64,7 @@ fn the_document_shows_what_the_code_speaks() {
             "workers" => check::<campaign::Workers>(text),
             "events" => check::<campaign::Events>(text),
             "effort" => check::<campaign::Curve>(text),
+            "rounds" => check::<campaign::Rounds>(text),
             "me" => check::<campaign::Me>(text),
             "instruction" => check::<campaign::Instruction>(text),
             other => panic!("nobody reads an example of the kind `{other}`"),

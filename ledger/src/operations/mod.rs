@@ -11,6 +11,7 @@ mod lessons;
 mod overview;
 mod own;
 mod problems;
+mod progress;
 mod ranks;
 mod results;
 mod rounds;
@@ -29,6 +30,7 @@ pub use self::overview::{
 };
 pub use self::own::{Own, ReadOwn, ReadWaiting};
 pub use self::problems::{ReadProblem, ReadProblems};
+pub use self::progress::{ReadProgress, StageProgress};
 pub use self::ranks::Rerank;
 pub use self::results::{HandIn, LARGEST_PROOF, is_random_name};
 pub use self::rounds::{

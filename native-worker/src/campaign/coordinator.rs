@@ -1,4 +1,5 @@
-//! What runs while a campaign is served: the keeper, who takes back what was lost and opens stages, and the verifiers.
+//! What runs while a campaign is served: the keeper, who takes back what was lost and opens stages, and the verifiers; or,
+//! where it is only looked at, nothing that changes it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +59,9 @@ pub struct Options {
     pub over: Arc<dyn Fn() + Send + Sync>,
 }
 
+/// Where nobody here judges machines by their beats: the campaign's own sends none.
+const UNHEARD_MS: u64 = u64::MAX;
+
 /// What the handlers of requests share.
 #[derive(Clone)]
 pub(super) struct App {
@@ -67,6 +71,8 @@ pub(super) struct App {
     has_rounds: bool,
     pub(super) blobs: Blobs,
     pub(super) access: Arc<Access>,
+    /// Whether nothing here changes the campaign.
+    pub(super) is_watch_only: bool,
     pub(super) admission: Arc<Admission>,
     /// What the campaign was made with.
     pub(super) made: Arc<Manifest>,
@@ -98,39 +104,124 @@ pub async fn run(
     options: Options,
     stop: Stop,
 ) -> Result<(), LedgerError> {
-    let seen = Seen::first(&ledger).await?;
-    let last_event = ledger.read(ReadLastEvent).await?;
-    let app = App {
-        ledger: ledger.clone(),
-        timing: options.timing,
-        verify_s: options.verify_s,
-        has_rounds: options.has_rounds,
-        blobs: options.blobs,
-        access: Arc::new(access),
-        admission: Arc::new(Admission::new()),
-        made: Arc::new(ledger.read(ReadManifest).await?),
-        seen: Arc::new(RwLock::new(seen)),
-        proofs: Arc::new(Notify::new()),
-        last_event: watched::Sender::new(last_event),
-        watching: Arc::new(Semaphore::new(WATCHING)),
-        waiting: Arc::new(Semaphore::new(WAITING)),
-    };
-    let mut tasks = JoinSet::new();
-    for pool in options.verifiers {
-        let woken = Arc::clone(&app.proofs);
-        tasks.spawn(verifier::verify(ledger.clone(), pool, options.timing, woken, Arc::clone(&options.judged)));
-    }
-    tasks.spawn(keep(app.clone(), options.over));
-    tasks.spawn(look(app.clone()));
-    tasks.spawn(look_back(app.clone()));
-    let files = process::open_files(u64::from(MAX_CONNECTIONS + FILES));
-    let at_most = u32::try_from(files).unwrap_or(u32::MAX).saturating_sub(FILES).clamp(FILES, MAX_CONNECTIONS);
-    connections::accept(listener, router(app), at_most, stop).await;
-    tasks.shutdown().await;
+    Coordinator::begin(ledger, Arc::new(access), options).await?.serve(listener, stop).await;
     Ok(())
 }
 
-fn router(app: App) -> Router {
+impl App {
+    async fn new(ledger: Ledger, access: Arc<Access>, options: &Options) -> Result<Self, LedgerError> {
+        let seen = Seen::first(&ledger).await?;
+        let last_event = ledger.read(ReadLastEvent).await?;
+        let made = ledger.read(ReadManifest).await?;
+        Ok(Self {
+            ledger,
+            timing: options.timing,
+            verify_s: options.verify_s,
+            has_rounds: options.has_rounds,
+            blobs: options.blobs.clone(),
+            access,
+            is_watch_only: false,
+            admission: Arc::new(Admission::new()),
+            made: Arc::new(made),
+            seen: Arc::new(RwLock::new(seen)),
+            proofs: Arc::new(Notify::new()),
+            last_event: watched::Sender::new(last_event),
+            watching: Arc::new(Semaphore::new(WATCHING)),
+            waiting: Arc::new(Semaphore::new(WAITING)),
+        })
+    }
+}
+
+/// A campaign that answers: its addresses, and what runs behind them as long as this is kept.
+pub struct Coordinator {
+    app: App,
+    tasks: JoinSet<()>,
+}
+
+impl Coordinator {
+    /// Begins to give searches out, to take them in and to have proofs verified.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn begin(ledger: Ledger, access: Arc<Access>, options: Options) -> Result<Self, LedgerError> {
+        let app = App::new(ledger, access, &options).await?;
+        let mut tasks = JoinSet::new();
+        for pool in options.verifiers {
+            let (ledger, woken) = (app.ledger.clone(), Arc::clone(&app.proofs));
+            tasks.spawn(verifier::verify(ledger, pool, options.timing, woken, Arc::clone(&options.judged)));
+        }
+        tasks.spawn(keep(app.clone(), options.over));
+        Ok(Self::of(app, tasks))
+    }
+
+    /// Shows a campaign that others work on, and changes nothing of it. `blobs` are the files of its models.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn watch(ledger: Ledger, access: Arc<Access>, blobs: Blobs) -> Result<Self, LedgerError> {
+        let options = Options {
+            timing: Timing { lost_ms: UNHEARD_MS, ..Timing::default() },
+            verifiers: Vec::new(),
+            verify_s: 0,
+            blobs,
+            judged: Arc::new(|_, _| {}),
+            has_rounds: false,
+            over: Arc::new(|| {}),
+        };
+        let app = App { is_watch_only: true, ..App::new(ledger, access, &options).await? };
+        let mut tasks = JoinSet::new();
+        tasks.spawn(follow(app.clone()));
+        Ok(Self::of(app, tasks))
+    }
+
+    fn of(app: App, mut tasks: JoinSet<()>) -> Self {
+        tasks.spawn(look(app.clone()));
+        tasks.spawn(look_back(app.clone()));
+        Self { app, tasks }
+    }
+
+    /// Serves it with its page until `stop` is raised.
+    pub async fn serve(mut self, listener: TcpListener, stop: Stop) {
+        let router = Router::new()
+            .merge(self.routes())
+            .route("/api/v1/info", get(watch::info).with_state(self.app.clone()))
+            .fallback(assets::serve)
+            .layer(from_fn_with_state(self.app.clone(), access::admit));
+        let files = process::open_files(u64::from(MAX_CONNECTIONS + FILES));
+        let at_most = u32::try_from(files).unwrap_or(u32::MAX).saturating_sub(FILES).clamp(FILES, MAX_CONNECTIONS);
+        connections::accept(listener, router, at_most, stop).await;
+        self.tasks.shutdown().await;
+    }
+
+    /// Its addresses, which are to be put behind [`access::admit`].
+    pub(crate) fn routes(&self) -> Router {
+        let all = if self.app.is_watch_only { watching() } else { watching().merge(working(&self.app)) };
+        let api = all
+            .fallback(http::unknown)
+            .method_not_allowed_fallback(http::other_method)
+            .layer(DefaultBodyLimit::max(http::MESSAGE_BYTES));
+        Router::new().nest("/api/v1/campaign", api).with_state(self.app.clone())
+    }
+}
+
+/// What everybody may ask.
+fn watching() -> Router<App> {
+    Router::new()
+        .route("/campaign", get(watch::overview))
+        .route("/problems", get(watch::problems))
+        .route("/problems/{id}", get(watch::problem_page))
+        .route("/problems.csv", get(files::problems_csv))
+        .route("/problems.json", get(files::problems_json))
+        .route("/effort", get(watch::effort))
+        .route("/effort.csv", get(files::effort_csv))
+        .route("/effort.json", get(files::effort_json))
+        .route("/rounds", get(watch::rounds))
+        .route("/workers", get(watch::workers))
+        .route("/events", get(watch::events))
+}
+
+/// What donors ask, and the operator.
+fn working(app: &App) -> Router<App> {
     let beginning = Router::new()
         .route("/join", post(http::join))
         .route("/sessions", post(http::enrol))
@@ -143,31 +234,12 @@ fn router(app: App) -> Router {
         .route("/abandon", post(http::abandon))
         .route("/verdicts", post(http::checked))
         .layer(from_fn_with_state(app.clone(), admission::bringing));
-    let api = Router::new()
-        .route("/campaign", get(watch::overview))
-        .route("/problems", get(watch::problems))
-        .route("/problems/{id}", get(watch::problem_page))
-        .route("/problems.csv", get(files::problems_csv))
-        .route("/problems.json", get(files::problems_json))
-        .route("/effort", get(watch::effort))
-        .route("/effort.csv", get(files::effort_csv))
-        .route("/effort.json", get(files::effort_json))
-        .route("/workers", get(watch::workers))
-        .route("/events", get(watch::events))
+    Router::new()
         .route("/me", get(watch::me))
         .route("/instructions", post(watch::instruct))
         .route("/blobs/{sha256}", get(blobs::blob))
         .merge(beginning)
         .merge(bringing)
-        .fallback(http::unknown)
-        .method_not_allowed_fallback(http::other_method)
-        .layer(DefaultBodyLimit::max(http::MESSAGE_BYTES));
-    Router::new()
-        .nest("/api/v1/campaign", api)
-        .route("/api/v1/info", get(watch::info))
-        .fallback(assets::serve)
-        .layer(from_fn_with_state(app.clone(), access::admit))
-        .with_state(app)
 }
 
 /// Takes back what was lost, opens one stage after the other, and tells those who wait that something happened.
@@ -193,7 +265,23 @@ async fn keep_once(app: &App, is_slow: bool) -> Result<bool, LedgerError> {
         app.ledger.run(Reap(app.timing)).await?;
     }
     let is_over = !app.has_rounds && app.ledger.run(Advance).await? == Advanced::Done;
+    tell_news(app).await?;
+    Ok(is_over)
+}
+
+/// Tells those who wait that something happened, which others have written down.
+async fn follow(app: App) {
+    let mut every = tokio::time::interval(ROUND);
+    loop {
+        every.tick().await;
+        if let Err(error) = tell_news(&app).await {
+            tracing::warn!("the ledger does not answer: {error}");
+        }
+    }
+}
+
+async fn tell_news(app: &App) -> Result<(), LedgerError> {
     let last = app.ledger.read(ReadLastEvent).await?;
     app.last_event.send_if_modified(|before| std::mem::replace(before, last) != last);
-    Ok(is_over)
+    Ok(())
 }

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use stepwise_core::wire::campaign::{Curve, Overview, Worker};
-use stepwise_ledger::operations::{ReadCurve, ReadOverview, ReadPace, ReadSessions};
+use stepwise_core::wire::campaign::{Curve, Overview, Rounds, Worker};
+use stepwise_ledger::operations::{ReadCurve, ReadOverview, ReadPace, ReadProgress, ReadRounds, ReadSessions};
 use stepwise_ledger::{Ledger, LedgerError};
 
 use super::coordinator::App;
+use super::rounds;
 use super::workers::{Since, Surroundings};
 
 /// What a search is taken to last before any has ended.
@@ -21,7 +22,7 @@ const BACKLOG_S: u64 = 1800;
 const OFTEN: Duration = Duration::from_secs(5);
 
 /// How often it looks at how things came about.
-const SELDOM: Duration = Duration::from_secs(30);
+const SELDOM: Duration = Duration::from_secs(10);
 
 /// A look that takes long is taken less often: its pause is at least so many times as long.
 const REST: u32 = 20;
@@ -36,6 +37,7 @@ pub(super) struct Seen {
     /// The workers, with all that is known of them.
     pub(super) workers: Arc<Vec<Worker>>,
     pub(super) curve: Arc<Curve>,
+    pub(super) rounds: Arc<Rounds>,
     /// How often the operator told the campaign something: what was looked at before that is older.
     pub(super) n_instructions: u64,
 }
@@ -52,6 +54,7 @@ impl Seen {
             overview: Arc::new(ledger.read(ReadOverview).await?),
             workers: Arc::default(),
             curve: Arc::default(),
+            rounds: Arc::default(),
             n_instructions: 0,
         })
     }
@@ -75,7 +78,8 @@ async fn look_once(app: &App, since: &mut Since) -> Result<(), LedgerError> {
     let pace_ms = app.ledger.read(ReadPace).await?.unwrap_or(FIRST_PACE_MS).max(1);
     let sessions = app.ledger.read(ReadSessions).await?;
     let is_behind = overview.waiting_s > BACKLOG_S;
-    let around = Surroundings { state: overview.state, is_behind, pace_ms, lost_ms: app.timing.lost_ms };
+    let (is_alone, lost_ms) = (app.is_watch_only, app.timing.lost_ms);
+    let around = Surroundings { state: overview.state, is_behind, is_alone, pace_ms, lost_ms };
     let workers = Arc::new(since.workers(&sessions, around, Instant::now()));
     let mut seen = app.seen.write();
     (seen.pace_ms, seen.is_behind, seen.workers) = (pace_ms, is_behind, workers);
@@ -89,12 +93,21 @@ async fn look_once(app: &App, since: &mut Since) -> Result<(), LedgerError> {
 pub(super) async fn look_back(app: App) {
     loop {
         let begun = Instant::now();
-        match app.ledger.read(ReadCurve).await {
-            Ok(curve) => app.seen.write().curve = Arc::new(curve),
-            Err(error) => tracing::warn!("the ledger does not answer: {error}"),
+        if let Err(error) = look_back_once(&app).await {
+            tracing::warn!("the ledger does not answer: {error}");
         }
         rest(SELDOM, begun).await;
     }
+}
+
+async fn look_back_once(app: &App) -> Result<(), LedgerError> {
+    let curve = Arc::new(app.ledger.read(ReadCurve).await?);
+    let stages = app.ledger.read(ReadProgress).await?;
+    let finished = app.ledger.read(ReadRounds).await?;
+    let rounds = Arc::new(rounds::view(&stages, &finished));
+    let mut seen = app.seen.write();
+    (seen.curve, seen.rounds) = (curve, rounds);
+    Ok(())
 }
 
 /// Sleeps after a look that began then.

@@ -4,7 +4,7 @@
 //! [`folder`] is where a campaign lives, [`coordinator`] what runs, [`http`] what donors ask it, [`admission`] when each of
 //! them is served, and [`verifier`] who decides.
 //! [`watch`] answers those who look at it, mostly from what [`look`] saw last: [`workers`] tells what each worker does, [`news`]
-//! has events in words, and [`files`] makes what can be kept.
+//! has events in words, [`rounds`] says what rounds came to, and [`files`] makes what can be kept.
 //! All that is known stands in the ledger, so that a coordinator may be killed at any moment.
 
 mod admission;
@@ -15,6 +15,7 @@ pub mod folder;
 mod http;
 mod look;
 mod news;
+mod rounds;
 mod verifier;
 mod watch;
 mod workers;

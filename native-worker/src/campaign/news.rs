@@ -17,7 +17,13 @@ fn text(kind: &str, body: &Value) -> String {
     let n = |field: &str| usize::try_from(number(field)).unwrap_or(usize::MAX);
     match kind {
         "created" => format!("The campaign was made, with {}", count(n("problems"), "problem")),
-        "opened" => format!("{} is open: {} to do", capitalised(named("name")), count(n("searches"), "search")),
+        "opened" => {
+            let name = match number("round") {
+                0 => capitalised(named("name")),
+                round => format!("Round {round}: {}", named("name")),
+            };
+            format!("{name} is open, {} to do", count(n("searches"), "search"))
+        }
         "frozen" => format!("Stage {} has ended, with {}", number("stage"), count(n("results"), "result")),
         "round" => format!("Round {} has ended", number("round")),
         "state" => state(named("state"), named("reason")),
@@ -63,7 +69,9 @@ mod tests {
     #[test]
     fn events_are_told_in_words() {
         check("created", json!({ "problems": 1 }), "The campaign was made, with 1 problem");
-        check("opened", json!({ "stage": 2, "name": "stage 2", "searches": 8 }), "Stage 2 is open: 8 searches to do");
+        check("opened", json!({ "stage": 2, "name": "stage 2", "searches": 8 }), "Stage 2 is open, 8 searches to do");
+        let scan = json!({ "stage": 4, "round": 2, "name": "scan", "searches": 1 });
+        check("opened", scan, "Round 2: scan is open, 1 search to do");
         check("frozen", json!({ "stage": 1, "results": 8, "sha256": "x" }), "Stage 1 has ended, with 8 results");
         check("round", json!({ "round": 3 }), "Round 3 has ended");
         check("state", json!({ "state": "paused", "reason": "" }), "The operator paused the campaign");

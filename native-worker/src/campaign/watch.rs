@@ -40,6 +40,7 @@ pub(super) async fn info(State(app): State<App>) -> Response {
         protocol: VERSION,
         server: concat!("stepwise ", env!("CARGO_PKG_VERSION")).to_owned(),
         campaign: app.seen.read().overview.campaign.clone(),
+        watch_only: app.is_watch_only,
     };
     json(StatusCode::OK, &info)
 }
@@ -54,6 +55,12 @@ pub(super) async fn overview(State(app): State<App>) -> Response {
 pub(super) async fn effort(State(app): State<App>) -> Response {
     let curve = Arc::clone(&app.seen.read().curve);
     json(StatusCode::OK, &*curve)
+}
+
+/// `GET /rounds`.
+pub(super) async fn rounds(State(app): State<App>) -> Response {
+    let rounds = Arc::clone(&app.seen.read().rounds);
+    json(StatusCode::OK, &*rounds)
 }
 
 /// `GET /workers`.

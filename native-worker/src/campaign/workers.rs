@@ -19,6 +19,8 @@ pub(super) struct Surroundings {
     pub(super) state: State,
     /// Whether too many proofs wait to give out more searches.
     pub(super) is_behind: bool,
+    /// Whether one machine works on it, which also trains between its searches, and tells nobody that it does.
+    pub(super) is_alone: bool,
     /// How long a search takes, in milliseconds.
     pub(super) pace_ms: u64,
     /// A session is lost when it has not been heard of for so long, in milliseconds.
@@ -93,6 +95,7 @@ fn idle_because(around: Surroundings) -> &'static str {
         State::Halted => "the campaign is halted",
         State::Finishing => "the campaign is being finished",
         State::Done => "the campaign is over",
+        State::Running if around.is_alone => "it ranks, trains, or was killed",
         State::Running if around.is_behind => "more proofs wait than the verifiers can look at",
         State::Running => "it has nothing to do just now, and asks again",
     }
@@ -103,7 +106,7 @@ mod tests {
     use super::*;
 
     const AROUND: Surroundings =
-        Surroundings { state: State::Running, is_behind: false, pace_ms: 30_000, lost_ms: 120_000 };
+        Surroundings { state: State::Running, is_behind: false, is_alone: false, pace_ms: 30_000, lost_ms: 120_000 };
 
     fn session(doing: Doing, held: u64) -> SessionView {
         SessionView {
@@ -138,6 +141,10 @@ mod tests {
         check(&idle, paused, WorkerState::Idle, "the operator paused the campaign");
         let behind = Surroundings { is_behind: true, ..AROUND };
         check(&idle, behind, WorkerState::Idle, "more proofs wait than the verifiers can look at");
+        let alone = Surroundings { is_alone: true, lost_ms: u64::MAX, ..AROUND };
+        check(&idle, alone, WorkerState::Idle, "it ranks, trains, or was killed");
+        // It sends no beats.
+        check(&SessionView { seen_s: 500, ..session(Doing::Idle, 2) }, alone, WorkerState::Working, "");
         let blocked = SessionView { blocked: Some("write to ada@example.org".to_owned()), ..idle };
         check(&blocked, AROUND, WorkerState::Blocked, "its account may not work");
     }

@@ -36,7 +36,7 @@ pub use self::budget::{BudgetArgs, Order, Priority};
 pub use self::campaign::{
     CampaignAccountArgs, CampaignBackupArgs, CampaignBlockArgs, CampaignCommand, CampaignExportArgs,
     CampaignFolderArgs, CampaignInitArgs, CampaignInviteArgs, CampaignRerankArgs, CampaignServeArgs,
-    CampaignStatusArgs, CampaignTokenArgs, CoordinatorArgs,
+    CampaignStatusArgs, CampaignTokenArgs, CampaignWatchArgs, CoordinatorArgs,
 };
 pub use self::check::CheckArgs;
 pub use self::compare::{CompareArgs, NamedFlags};

@@ -40,6 +40,7 @@ pub(super) async fn run(command: &CampaignCommand, verbose: u8) -> anyhow::Resul
     match command {
         CampaignCommand::Init(args) => init(args, verbose).await,
         CampaignCommand::Serve(args) => coordinator::serve(args, verbose).await,
+        CampaignCommand::Watch(args) => coordinator::watch(args, verbose).await,
         CampaignCommand::Invite(args) => invite(args).await,
         CampaignCommand::Token(args) => token(args).await,
         CampaignCommand::Status(args) => status(args).await,

@@ -1,4 +1,5 @@
-//! `stepwise campaign serve`: the coordinator, its verifiers, and a worker of its own.
+//! `stepwise campaign serve`: the coordinator, its verifiers, and a worker of its own; and `campaign watch`, which serves the
+//! page alone.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -14,13 +15,13 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::args::{CampaignServeArgs, CoordinatorArgs, Modules};
+use super::args::{CampaignServeArgs, CampaignWatchArgs, CoordinatorArgs, Modules};
 use super::campaign::{AT_ONCE_MS, MODULES, host_of, invited, shown};
 use super::outcome::Outcome;
 use super::progress::Progress;
 use super::serve::name_of;
 use super::{donate, interrupt, lean, output};
-use crate::campaign::coordinator::{self, Options};
+use crate::campaign::coordinator::{self, Coordinator, Options};
 use crate::campaign::folder::CampaignFolder;
 use crate::donor::{self, Accounts, Base, Home, Invitation};
 use crate::lean::host::Launch;
@@ -40,8 +41,8 @@ pub(super) async fn serve(args: &CampaignServeArgs, verbose: u8) -> anyhow::Resu
     let made = ledger.read(ReadManifest).await?;
     if made.settings[ROUNDS] == true {
         bail!(
-            "{} is a run of `stepwise learn`: `stepwise learn {} --listen {}` goes on with it and lets others work for it",
-            args.folder.folder.display(),
+            "{0} is a run of `stepwise learn`: `stepwise learn {0} --listen {1}` goes on with it and lets others work for it, \
+             `stepwise campaign watch {0}` shows it",
             args.folder.folder.display(),
             args.listen
         );
@@ -83,6 +84,37 @@ pub(super) async fn serve(args: &CampaignServeArgs, verbose: u8) -> anyhow::Resu
     Ok(if stop.level() == StopLevel::Run { Outcome::Proved } else { Outcome::Interrupted })
 }
 
+/// Serves a campaign's page until it is stopped, and changes nothing: others may work on the campaign meanwhile.
+pub(super) async fn watch(args: &CampaignWatchArgs, verbose: u8) -> anyhow::Result<Outcome> {
+    let folder = CampaignFolder::open(&args.folder)?;
+    let ledger = folder.ledger().await?;
+    let (listener, address) = bind(args.listen)?;
+    let hosts = args.public_url.as_deref().map(host_of).transpose()?.into_iter().collect();
+    let access = Arc::new(Access::new(address, AccessOptions { hosts, ..AccessOptions::default() }));
+    let progress = Progress::new(verbose);
+    let stop = interrupt::listen(&progress)?;
+    let coordinator = Coordinator::watch(ledger, access, folder.blobs()).await?;
+    say_where(args.public_url.clone(), address)?;
+    coordinator.serve(listener, stop).await;
+    progress.finish();
+    Ok(Outcome::Proved)
+}
+
+fn bind(at: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = listen(at)
+        .with_context(|| format!("cannot listen at {at}; name a free port with --listen, or port 0 for any"))?;
+    let address = listener.local_addr().context("cannot read the address")?;
+    Ok((listener, address))
+}
+
+/// Prints where the campaign's page is.
+fn say_where(public_url: Option<String>, address: SocketAddr) -> anyhow::Result<()> {
+    if !has_page() {
+        output::eprint("the page is not built: run `cargo xtask web`; the API is served nevertheless");
+    }
+    output::print(&format!("{}\n", public_url.unwrap_or_else(|| format!("http://{}", name_of(address)))))
+}
+
 /// Until the campaign is over and the donors have left, or had the time to; for ever where nobody asked.
 async fn over_for_good(mut ended: Stop, is_asked: bool, ledger: &Ledger) {
     if !is_asked {
@@ -115,18 +147,13 @@ async fn prepare(
     modules: Modules,
     folder: &CampaignFolder,
 ) -> anyhow::Result<Prepared> {
-    let listener = listen(at)
-        .with_context(|| format!("cannot listen at {at}; name a free port with --listen, or port 0 for any"))?;
-    let address = listener.local_addr().context("cannot read the address")?;
+    let (listener, address) = bind(at)?;
     let public_url = args.public_url.clone().or_else(|| folder.settings.public_url.clone());
     let hosts = public_url.as_deref().map(host_of).transpose()?.into_iter().collect();
     let sandbox = if args.no_sandbox { Sandbox::Wanted } else { Sandbox::Needed };
     let launch = lean::built_in(modules, sandbox).await?;
     let verifiers = (0..args.verifiers).map(|_| verifying(&launch, args)).collect();
-    if !has_page() {
-        output::eprint("the page is not built: run `cargo xtask web`; the API is served nevertheless");
-    }
-    output::print(&format!("{}\n", public_url.unwrap_or_else(|| format!("http://{}", name_of(address)))))?;
+    say_where(public_url, address)?;
     let access = Access::new(address, AccessOptions { hosts, ..AccessOptions::default() });
     Ok(Prepared { listener, address, access, verifiers, launch })
 }

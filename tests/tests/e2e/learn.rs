@@ -16,6 +16,7 @@ use stepwise_worker::report::folder::read;
 use tempfile::TempDir;
 
 use super::cli::{assert_exit, lean_turn, run, stderr, stdout, stepwise};
+use super::serve::http::ask;
 
 /// Writes a file of easy problems, all of them closed by one tactic that the portfolio may have to look for.
 fn problems(dir: &Path, n: usize) {
@@ -65,6 +66,31 @@ fn lines(path: &Path) -> Vec<Value> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
+/// The rounds of `run` as `campaign watch` serves them, which changes nothing and lets nobody join.
+fn watched_rounds(dir: &Path) -> Vec<Value> {
+    let mut child = stepwise(dir, &["campaign", "watch", "run", "--listen", "127.0.0.1:0"]).spawn().unwrap();
+    let mut url = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    let host = url.trim().strip_prefix("http://").unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let answer = |line: &str| runtime.block_on(ask(host.parse().unwrap(), line, &[("Host", host)], ""));
+    let info = answer("GET /api/v1/info").json();
+    assert_eq!((info["campaign"].as_str(), info["watch_only"].as_bool()), (Some("run"), Some(true)));
+    assert_eq!(answer("POST /api/v1/campaign/instructions").status, 404);
+    let begun = Instant::now();
+    let rounds = loop {
+        let rounds = answer("GET /api/v1/campaign/rounds").json()["rounds"].as_array().unwrap().clone();
+        if !rounds.is_empty() {
+            break rounds;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "no round is told");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    child.kill().unwrap();
+    child.wait().unwrap();
+    rounds
+}
+
 #[test]
 fn a_loop_raises_the_held_out_pass_rate_and_survives_a_kill() {
     let _turn = lean_turn();
@@ -110,6 +136,7 @@ fn a_loop_raises_the_held_out_pass_rate_and_survives_a_kill() {
         proofs.iter().filter(|(_, of)| of.side == Side::Statement).map(|(_, of)| &of.record.name).collect();
     assert_eq!(status["overview"]["problems"]["proved"].as_u64(), Some(proved.len() as u64), "{status}");
     assert_exit(&run(dir.path(), &["campaign", "serve", "run"]), 2);
+    let watched = watched_rounds(dir.path());
 
     let told: Value = serde_json::from_str(stdout(&output)).unwrap();
     let rounds = told["rounds"].as_array().unwrap();
@@ -118,6 +145,23 @@ fn a_loop_raises_the_held_out_pass_rate_and_survives_a_kill() {
         let rate = &rounds[round]["pass_rates"]["held-out"][name];
         (rate["solved"].as_u64().unwrap(), rate["total"].as_u64().unwrap())
     };
+    // Who watches it sees what it tells.
+    for (number, watched) in watched.iter().enumerate() {
+        assert_eq!((watched["round"].as_u64(), watched["is_over"].as_bool()), (Some(number as u64 + 1), Some(true)));
+        assert_eq!(watched["searches"], watched["ended"]);
+        for measured in watched["measured"].as_array().unwrap() {
+            let (proved, tried) = (measured["proved"].as_u64().unwrap(), measured["tried"].as_u64().unwrap());
+            assert_eq!(rate(number, measured["configuration"].as_str().unwrap()), (proved, tried), "{watched}");
+        }
+        let names = watched["models"].as_array().unwrap().iter().map(|model| model["name"].as_str().unwrap());
+        assert!(names.clone().any(|name| name.starts_with("policy ")), "{watched}");
+    }
+    let solved_there: u64 = watched
+        .iter()
+        .flat_map(|round| round["solved"].as_array().unwrap())
+        .map(|solved| solved["proved"].as_u64().unwrap())
+        .sum();
+    assert_eq!(solved_there, proved.len() as u64, "each problem is solved in one way");
     let ((solved, total), (portfolio, _)) = (rate(1, "bf"), rate(0, "portfolio"));
     assert!(total >= 25 && 2 * solved > total, "{solved} of {total} after two rounds: {}", stderr(&output));
     assert!(solved + 8 >= portfolio, "the policy solves {solved}, the portfolio {portfolio} with as many tactics");

@@ -125,7 +125,8 @@ fn draw<'p>(
     text(svg, x + 10.0, y + 4.0, "start", &format!("{} {}", number((line.1)(last)), line.0));
 }
 
-fn text(svg: &mut String, x: f64, y: f64, anchor: &str, text: &str) {
+/// A text at a place.
+pub(super) fn text(svg: &mut String, x: f64, y: f64, anchor: &str, text: &str) {
     let _ = write!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">");
     escape_into(svg, text);
     svg.push_str("</text>");

@@ -10,7 +10,7 @@ use crate::replay::Replay;
 use crate::view::browser;
 use crate::view::campaign::{CampaignPage, Watch};
 use crate::view::prove::{KeyList, Prove, ProvePage, Shortcuts};
-use crate::view::session::{Connection, Session};
+use crate::view::session::{Campaign, Connection, Session};
 use crate::view::tree::TreePage;
 
 /// Where the visitor's choice of colours is kept.
@@ -47,12 +47,17 @@ fn App() -> impl IntoView {
             Connection::Campaign => PageName::Campaign,
             _ => return,
         };
-        if use_of == PageName::Campaign {
-            watch.start();
-        }
         if asked_for.is_none() {
             page.set(use_of);
         }
+    });
+    Effect::new(move |before: Option<bool>| {
+        let campaign = session.campaign.get();
+        let has_begun = before == Some(true);
+        if let Some(campaign) = campaign.filter(|_| !has_begun) {
+            watch.start(campaign == Campaign::WatchOnly);
+        }
+        has_begun || campaign.is_some()
     });
     let _ = window_event_listener_untyped("hashchange", move |_| {
         let hash = browser::hash();
@@ -91,11 +96,11 @@ fn App() -> impl IntoView {
     });
     let is_tree = Memo::new(move |_| page.get() == PageName::Tree);
     Effect::new(move |_| document().set_title(&format!("{} · stepwise", page.get().title())));
-    // A coordinator proves nothing, and a server that proves has no campaign.
+    // A coordinator proves nothing, and a server that proves may have no campaign.
     let is_of_use = move |name: PageName| match name {
         PageName::Prove => session.connection.get() != Connection::Campaign,
         PageName::Tree => true,
-        PageName::Campaign => session.connection.get() == Connection::Campaign,
+        PageName::Campaign => session.campaign.get().is_some(),
     };
     let links = PageName::ALL.map(|name| {
         view! {

@@ -33,6 +33,15 @@ pub(crate) enum Connection {
     Refused(String),
 }
 
+/// What the server has of a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Campaign {
+    /// Machines can join it here.
+    Shared,
+    /// It can only be looked at.
+    WatchOnly,
+}
+
 /// The session.
 #[derive(Clone, Copy)]
 pub(crate) struct Session {
@@ -40,6 +49,8 @@ pub(crate) struct Session {
     /// How the connection stands.
     pub(crate) connection: RwSignal<Connection>,
     pub(crate) info: RwSignal<Option<Info>>,
+    /// The server's campaign, if it has one.
+    pub(crate) campaign: RwSignal<Option<Campaign>>,
     /// How often the session had to begin anew, its states gone.
     pub(crate) n_renewals: RwSignal<u32>,
 }
@@ -94,6 +105,7 @@ impl Session {
             inner: StoredValue::new_local(inner),
             connection: RwSignal::new(Connection::Connecting),
             info: RwSignal::new(None),
+            campaign: RwSignal::new(None),
             n_renewals: RwSignal::new(0),
         };
         session.connect();
@@ -155,8 +167,11 @@ impl Session {
                 Reply::Unreachable => return Err(None),
                 Reply::Answer(200, body) => {
                     let Ok(info) = json::read::<Info>(&body) else {
-                        let is_campaign = json::read::<CoordinatorInfo>(&body).is_ok();
-                        return Err(Some(if is_campaign { Connection::Campaign } else { Connection::NoServer }));
+                        let Ok(info) = json::read::<CoordinatorInfo>(&body) else {
+                            return Err(Some(Connection::NoServer));
+                        };
+                        self.campaign.set(Some(if info.watch_only { Campaign::WatchOnly } else { Campaign::Shared }));
+                        return Err(Some(Connection::Campaign));
                     };
                     self.info.set(Some(info));
                 }

@@ -27,6 +27,9 @@ pub struct CoordinatorInfo {
     pub server: String,
     /// The campaign's name.
     pub campaign: String,
+    /// Whether it can only be looked at here: nobody joins, and nobody tells it anything.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub watch_only: bool,
 }
 
 /// Problems that were solved in some time.

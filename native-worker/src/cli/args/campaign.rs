@@ -18,6 +18,8 @@ pub enum CampaignCommand {
     Init(Box<CampaignInitArgs>),
     /// Serve a campaign: give searches out, and verify what comes back
     Serve(Box<CampaignServeArgs>),
+    /// Serve a campaign's page and change nothing, beside whoever works on it: another coordinator, or `stepwise learn`
+    Watch(CampaignWatchArgs),
     /// Make a link with which somebody can join
     Invite(CampaignInviteArgs),
     /// Make a token with which its holder runs the campaign from the page
@@ -137,6 +139,20 @@ pub struct CoordinatorArgs {
     /// Verify donors' proofs though this system cannot shut Lean's processes in (which takes Linux 5.13 or later)
     #[arg(long)]
     pub no_sandbox: bool,
+}
+
+/// `stepwise campaign watch`.
+#[derive(Debug, Args)]
+pub struct CampaignWatchArgs {
+    /// The campaign's folder, or that of a run of `stepwise learn`
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
+    /// Address and port to listen at; 0 takes any port that is free
+    #[arg(long, value_name = "ADDRESS:PORT", env = "STEPWISE_WATCH_LISTEN", default_value = "127.0.0.1:7881")]
+    pub listen: SocketAddr,
+    /// The address under which others reach the page
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
 }
 
 /// `stepwise campaign invite`.

@@ -4,7 +4,7 @@
 mod access;
 mod client;
 mod hostile;
-mod http;
+pub(crate) mod http;
 mod proving;
 mod trouble;
 

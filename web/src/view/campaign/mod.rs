@@ -43,6 +43,11 @@ pub(crate) fn CampaignPage(watch: Watch) -> impl IntoView {
                         <a href=format!("{}{file}", watch::API) download>{name}</a>
                     }).collect_view()}</p>
                 </section>
+                <section class="card wide" aria-labelledby="rounds-title" hidden=move || watch.rounds.get().is_empty()>
+                    <h3 id="rounds-title">"Rounds"</h3>
+                    <Scrolled id="rounds" label="Rounds" html=watch.rounds />
+                    <div class="plot rates" inner_html=move || watch.rates.get()></div>
+                </section>
                 <section class="card wide" aria-labelledby="stages-title">
                     <h3 id="stages-title">"Stages"</h3>
                     <Scrolled id="stages" label="Stages" html=watch.stages />
@@ -63,11 +68,11 @@ pub(crate) fn CampaignPage(watch: Watch) -> impl IntoView {
                     <h3 id="feed-title">"What happened"</h3>
                     <Scrolled id=watch::FEED label="What happened" html=watch.feed />
                 </section>
-                <section class="card" aria-labelledby="join-title">
+                <section class="card" aria-labelledby="join-title" hidden=move || watch.is_watch_only.get()>
                     <h3 id="join-title">"Lend a machine"</h3>
                     <Join watch />
                 </section>
-                <section class="card" aria-labelledby="account-title">
+                <section class="card" aria-labelledby="account-title" hidden=move || watch.is_watch_only.get()>
                     <h3 id="account-title">"Your account"</h3>
                     <Account watch />
                 </section>

@@ -6,11 +6,12 @@ use leptos::prelude::*;
 use serde::de::DeserializeOwned;
 use stepwise_core::wire::Problem;
 use stepwise_core::wire::campaign::{
-    Curve, Event, Events, Instruction, MAX_PROBLEMS, Me, Overview, ProblemList, ProblemPage, ProblemRow, State, Workers,
+    Curve, Event, Events, Instruction, MAX_PROBLEMS, Me, Overview, ProblemList, ProblemPage, ProblemRow, Rounds, State,
+    Workers,
 };
 use wasm_bindgen_futures::spawn_local;
 
-use crate::campaign::{feed, plot, problem, tables};
+use crate::campaign::{feed, plot, problem, rates, rounds, tables};
 use crate::json;
 use crate::link::{self, PageName, Target};
 use crate::view::browser;
@@ -46,6 +47,9 @@ pub(crate) struct Watch {
     pub(super) counts: RwSignal<String>,
     pub(super) stages: RwSignal<String>,
     pub(super) plot: RwSignal<String>,
+    /// The rounds, and the plot of their pass rates; empty where the campaign has none.
+    pub(super) rounds: RwSignal<String>,
+    pub(super) rates: RwSignal<String>,
     pub(super) workers: RwSignal<String>,
     pub(super) problems: RwSignal<String>,
     pub(super) has_more: RwSignal<bool>,
@@ -59,6 +63,8 @@ pub(crate) struct Watch {
     pub(super) is_operator: RwSignal<bool>,
     /// The link that invites, where the page was opened with one.
     pub(super) invitation: RwSignal<Option<String>>,
+    /// Whether the campaign can only be looked at.
+    pub(super) is_watch_only: RwSignal<bool>,
     /// What is wrong just now.
     pub(super) notice: RwSignal<String>,
     inner: StoredValue<Inner, LocalStorage>,
@@ -77,6 +83,8 @@ struct Inner {
     next: Option<u64>,
     state: Option<State>,
     counts: String,
+    /// What the last round came to, in words.
+    round: Option<String>,
     said_at: f64,
 }
 
@@ -92,6 +100,8 @@ impl Watch {
             counts: text(),
             stages: text(),
             plot: text(),
+            rounds: text(),
+            rates: text(),
             workers: text(),
             problems: text(),
             has_more: RwSignal::new(false),
@@ -102,13 +112,15 @@ impl Watch {
             own: text(),
             is_operator: RwSignal::new(false),
             invitation: RwSignal::new(None),
+            is_watch_only: RwSignal::new(false),
             notice: text(),
             inner: StoredValue::new_local(Inner { token, ..Inner::default() }),
         }
     }
 
     /// Begins to watch, as long as the page is open.
-    pub(crate) fn start(self) {
+    pub(crate) fn start(self, is_watch_only: bool) {
+        set_other(self.is_watch_only, is_watch_only);
         self.tick();
         self.list_problems(String::new(), String::new());
         self.listen();
@@ -171,6 +183,9 @@ impl Watch {
                 if let Some(curve) = self.ask::<Curve>("effort").await {
                     put(self.plot, &plot::plot(&curve.points));
                 }
+                if let Some(all) = self.ask::<Rounds>("rounds").await {
+                    self.see_rounds(&all);
+                }
                 self.ask_own().await;
                 if let Some(id) = self.open.get_untracked() {
                     self.ask_problem(id).await;
@@ -232,6 +247,24 @@ impl Watch {
         if is_other && self.inner.with_value(|inner| inner.rows.len() as u64 <= MAX_PROBLEMS) {
             self.ask_problems(None);
         }
+    }
+
+    /// Shows the rounds, and says that one has ended.
+    fn see_rounds(self, Rounds { rounds: all }: &Rounds) {
+        put(self.rounds, &rounds::table(all));
+        put(self.rates, &rates::plots(all));
+        let mut before = None;
+        let last = rounds::spoken(all);
+        self.inner.update_value(|inner| before = Some(std::mem::replace(&mut inner.round, last.clone())));
+        // Whoever opens the page reads what was before.
+        let is_first = self.n_ticks() <= 1;
+        if let Some(last) = last.filter(|last| !is_first && before.flatten().as_ref() != Some(last)) {
+            self.said.set(last);
+        }
+    }
+
+    fn n_ticks(self) -> u32 {
+        self.inner.with_value(|inner| inner.n_ticks)
     }
 
     /// Lists the problems that stand so and have this in their name; empty texts ask for all.
@@ -322,7 +355,8 @@ impl Watch {
     }
 
     async fn ask_own(self) {
-        if self.inner.with_value(|inner| inner.token.is_none()) {
+        // Where there are no accounts a token is of another server.
+        if self.is_watch_only.get_untracked() || self.inner.with_value(|inner| inner.token.is_none()) {
             return;
         }
         if let Some(me) = self.ask::<Me>("me").await {
