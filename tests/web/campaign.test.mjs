@@ -31,7 +31,7 @@ const PROBLEMS = [
 
 const folder = mkdtempSync(join(tmpdir(), "stepwise-campaign-"));
 const env = { ...process.env, STEPWISE_DONATE_DIR: join(folder, "donor") };
-let coordinator, donor, learning, watching, url, browser;
+let coordinator, donor, learning, watching, proving, url, browser;
 
 /** Runs the program, and gives what it printed. */
 function run(...args) {
@@ -59,6 +59,7 @@ after(async () => {
   await ended(donor, "SIGTERM");
   await ended(learning, "SIGKILL");
   await ended(watching, "SIGINT");
+  await ended(proving, "SIGINT");
   await ended(coordinator, "SIGINT");
   rmSync(folder, { recursive: true });
 });
@@ -292,5 +293,41 @@ test("a run of expert iteration is watched round by round, and nobody can join i
   // What is wider than its place scrolls with the keyboard.
   await page.locator("#rounds").focus();
   await check(page, "rounds");
+  await close();
+});
+
+test("a server that proves has a campaign too, to which its visitor invites a machine with keys alone", async () => {
+  run("campaign", "init", "beside", "problems.jsonl", "--limit", "3", "--timeout", "10", "--expansions", "8", "--samples", "8");
+  let address;
+  [proving, address] = await serve("serve", "--port", "0", "--campaign", "beside");
+  const { origin, hash } = new URL(address);
+  const { page, close } = await visit(hash, { at: origin, name: "stepwise" });
+  await page.getByRole("status", { name: "Connection" }).filter({ hasText: "Connected" }).waitFor();
+  assert.ok(!page.url().includes("token"), "the token is taken out of the address");
+  assert.deepEqual(await page.getByRole("navigation").getByRole("link").allTextContents(), ["Prove", "Tree", "Campaign"]);
+  await tabTo(page, "Campaign");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "beside" }).waitFor();
+  await page.getByText("Nobody lends a machine just now.").waitFor();
+  await page.getByRole("button", { name: "Invite a machine" }).waitFor();
+  await tabTo(page, "Invite a machine");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.activeElement.id === "join-title");
+  const commands = page.locator("pre").filter({ hasText: "stepwise donate join" });
+  const link = (await commands.textContent()).match(/'(.*)'/)[1];
+  assert.equal(new URL(link).origin, origin);
+  await check(page, "campaign beside a prover");
+  run("donate", "join", link, "--folder", "beside-donor");
+  donor = spawn(STEPWISE, ["donate", "--folder", "beside-donor", "--cores", "1"], { cwd: folder, env, stdio: "ignore" });
+  for (const [name] of PROBLEMS.slice(0, 3)) {
+    await row(page, "Problems", name).filter({ hasText: "proved" }).waitFor();
+  }
+  await ended(donor, "SIGTERM");
+
+  // What it was for goes on, under the same address.
+  await page.getByRole("link", { name: "Prove", exact: true }).press("Enter");
+  await page.getByLabel("Statement in Lean").fill("theorem t (p : Prop) (h : p) : p");
+  await page.getByRole("button", { name: "Open", exact: true }).click();
+  await page.locator(".goals").waitFor();
   await close();
 });

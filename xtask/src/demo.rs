@@ -1,7 +1,9 @@
-//! `demo`: builds the page, sets up Lean, proves first theorems in the terminal and serves the page, or a small campaign,
+//! `demo`: builds the page, sets up Lean, proves first theorems in the terminal and serves the page with a small campaign,
 //! through the same commands that a user calls.
 
-use std::process::Command;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -9,9 +11,6 @@ use anyhow::{Context, Result, bail};
 use crate::check::set_up;
 use crate::shell::{cargo, root, step};
 use crate::web;
-
-/// What the program exits with that Ctrl-C has ended.
-const INTERRUPTED: i32 = 130;
 
 /// What is proved, easiest first: what it shows, and the statement.
 const THEOREMS: [(&str, &str); 4] = [
@@ -24,8 +23,8 @@ const THEOREMS: [(&str, &str); 4] = [
     ("a case split on residues", "theorem square_mod_four (n : Nat) : n * n % 4 = 0 ∨ n * n % 4 = 1"),
 ];
 
-/// Builds the page, proves the four theorems, and serves the page until Ctrl-C. `serve` has the arguments of `stepwise
-/// serve`, or is `None` to stop before.
+/// Builds the page, proves the four theorems, and serves the page with a small campaign until Ctrl-C. `serve` has the
+/// arguments of `stepwise serve`, or is `None` to stop before.
 ///
 /// # Errors
 /// Something does not build, or one of the theorems is not proved.
@@ -37,47 +36,44 @@ pub(crate) fn demo(serve: Option<&[&str]>) -> Result<()> {
     set_up()?;
     prove_all()?;
     let Some(arguments) = serve else { return Ok(()) };
-    println!("\nnow in the browser; Ctrl-C ends it:");
-    let status = stepwise(&["serve"]).args(arguments).status()?;
+    let mut command = stepwise(&["serve"]);
+    command.args(arguments);
+    if may_have_campaign(arguments) {
+        command.arg("--campaign").arg(make_campaign()?);
+        println!(
+            "\nnow in the browser, where the tab Campaign has a small campaign that this machine can join; Ctrl-C ends it:"
+        );
+    } else {
+        println!("\nnow in the browser; Ctrl-C ends it:");
+    }
+    let status = command.status()?;
     // Ctrl-C reaches the server too, which then ends in good order.
     if status.success() { Ok(()) } else { bail!("`stepwise serve` failed ({status})") }
 }
 
-/// Where the demo's campaign is served.
-const ADDRESS: &str = "127.0.0.1:7880";
+/// Whether the server shows a campaign: strangers' proofs are verified in a sandbox, which Linux has, and a campaign beside
+/// a server is for this machine alone.
+fn may_have_campaign(arguments: &[&str]) -> bool {
+    let is_other = |argument: &&str| ["--campaign", "--token", "--host"].iter().any(|flag| argument.starts_with(flag));
+    cfg!(target_os = "linux") && !arguments.iter().any(is_other)
+}
 
-/// Builds the page, makes a small campaign of generated problems, says how to join it, and serves both until Ctrl-C.
-///
-/// # Errors
-/// Something does not build, or the campaign cannot be made or served.
-pub(crate) fn campaign() -> Result<()> {
-    web::pack_page()?;
-    step("build stepwise", cargo().args(["build", "--quiet", "--package", "stepwise-worker"]))?;
-    set_up()?;
+/// Makes the demo's campaign anew, of generated problems, and returns its folder. Nothing is searched before a machine joins.
+fn make_campaign() -> Result<PathBuf> {
     let folder = root().join("target").join("demo-campaign");
     if folder.exists() {
-        std::fs::remove_dir_all(&folder).context("cannot remove the last demo's campaign")?;
+        fs::remove_dir_all(&folder).context("cannot remove the last demo's campaign")?;
     }
-    std::fs::create_dir_all(&folder)?;
-    let (problems, url) = (folder.join("problems.jsonl"), format!("http://{ADDRESS}"));
-    let (problems, campaign) = (problems.to_string_lossy(), folder.to_string_lossy());
-    let made = ["corpus", "synthetic", "--n", "60", "--seed", "1", "-o", &problems];
-    step("make problems", &mut stepwise(&made))?;
-    let budget = ["--timeout", "20", "--stages", "2", "--ramp", "4", "--name", "demo", "--public-url", &url];
-    step("make a campaign", stepwise(&["campaign", "init", &campaign, &problems]).args(budget))?;
-    let link = stepwise(&["campaign", "invite", &campaign]).output()?;
-    if !link.status.success() {
-        bail!("`stepwise campaign invite` failed: {}", String::from_utf8_lossy(&link.stderr));
-    }
-    let link = String::from_utf8(link.stdout)?;
-    println!("\nthe campaign's page is {url}; lend it this machine from another terminal:\n");
-    println!("  cargo run -- donate join '{}'\n  cargo run -- donate\n\nCtrl-C ends it:", link.trim());
-    let status = stepwise(&["campaign", "serve", &campaign, "--listen", ADDRESS]).status()?;
-    // Ctrl-C reaches the coordinator too, which then ends in good order.
-    match status.code() {
-        Some(0 | INTERRUPTED) => Ok(()),
-        _ => bail!("`stepwise campaign serve` failed ({status})"),
-    }
+    fs::create_dir_all(&folder)?;
+    let problems = folder.join("problems.jsonl");
+    let made = ["corpus", "synthetic", "--n", "60", "--seed", "1", "-o"];
+    step("make problems", stepwise(&made).arg(&problems))?;
+    let budget = ["--timeout", "20", "--stages", "2", "--ramp", "4", "--name", "demo"];
+    step(
+        "make a campaign",
+        stepwise(&["campaign", "init"]).arg(&folder).arg(&problems).args(budget).stdout(Stdio::null()),
+    )?;
+    Ok(folder)
 }
 
 fn prove_all() -> Result<()> {

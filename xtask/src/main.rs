@@ -26,7 +26,6 @@ Commands:
   python                   prints the Python that the tests of model servers want in STEPWISE_TEST_PYTHON; makes it first
   demo [--terminal | ARGS] builds the page, proves first theorems in the terminal, and serves the page (ARGS are those of
                            `stepwise serve`); with --terminal it ends after the theorems
-  demo --campaign          builds the page, and serves it with a small campaign that this machine can join
   wasm [--toolchain T]     builds core and web for wasm32; T is auto (default), rustup or distribution
   inference                builds the language model for a page's worker (wasm32) and packs it into dist/inference/
   web [--page-only] [--serve [PORT]]
@@ -51,7 +50,6 @@ fn run(args: &[String]) -> Result<()> {
         ["test"] => check::test(),
         ["python"] => python::print(),
         ["demo", "--terminal"] => demo::demo(None),
-        ["demo", "--campaign"] => demo::campaign(),
         ["demo", arguments @ ..] => demo::demo(Some(arguments)),
         ["wasm"] => wasm::build(Module::Page, wasm::Choice::Auto).map(drop),
         ["wasm", "--toolchain", choice] => wasm::build(Module::Page, choice.parse()?).map(drop),

@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 pub use self::recipe::{Blob, Draws, ModelFiles, Proposer, Recipe};
 pub use self::rounds::{Measured, Mode, ModelRole, RoundView, Rounds, SolvedBy, TrainedModel};
 pub use self::watch::{
-    CheckedProof, CoordinatorInfo, Curve, CurvePoint, Event, Events, Instruction, MAX_EVENTS, MAX_PROBLEMS,
-    MAX_WORKERS, Me, ProblemList, ProblemPage, ProblemRow, Solved, Standing, TimeLeft, Worker, WorkerState, Workers,
+    CheckedProof, CoordinatorInfo, Curve, CurvePoint, Event, Events, Instruction, Invited, Inviting, MAX_EVENTS,
+    MAX_PROBLEMS, MAX_WORKERS, Me, ProblemList, ProblemPage, ProblemRow, Solved, Standing, TimeLeft, Worker,
+    WorkerState, Workers,
 };
 use crate::outcome::Verdict;
 use crate::problem::Theorem;

@@ -94,6 +94,9 @@ pub struct Info {
     pub critic: Option<String>,
     /// What it allows.
     pub limits: Limits,
+    /// The campaign that it shows too, as a coordinator would be told of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<super::campaign::CoordinatorInfo>,
 }
 
 /// What a server allows one session.

@@ -66,6 +66,8 @@ fn the_document_shows_what_the_code_speaks() {
             "effort" => check::<campaign::Curve>(text),
             "rounds" => check::<campaign::Rounds>(text),
             "me" => check::<campaign::Me>(text),
+            "inviting" => check::<campaign::Inviting>(text),
+            "invited" => check::<campaign::Invited>(text),
             "instruction" => check::<campaign::Instruction>(text),
             other => panic!("nobody reads an example of the kind `{other}`"),
         }

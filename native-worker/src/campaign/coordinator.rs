@@ -9,6 +9,7 @@ use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use parking_lot::RwLock;
+use stepwise_core::wire::campaign::{CoordinatorInfo, VERSION};
 use stepwise_ledger::operations::{Advance, Advanced, Manifest, ReadLastEvent, ReadManifest, Reap, Timing};
 use stepwise_ledger::{Ledger, LedgerError};
 use tokio::net::TcpListener;
@@ -130,6 +131,16 @@ impl App {
             waiting: Arc::new(Semaphore::new(WAITING)),
         })
     }
+
+    /// What a page is told of the campaign.
+    pub(super) fn info(&self) -> CoordinatorInfo {
+        CoordinatorInfo {
+            protocol: VERSION,
+            server: concat!("stepwise ", env!("CARGO_PKG_VERSION")).to_owned(),
+            campaign: self.seen.read().overview.campaign.clone(),
+            watch_only: self.is_watch_only,
+        }
+    }
 }
 
 /// A campaign that answers: its addresses, and what runs behind them as long as this is kept.
@@ -193,6 +204,12 @@ impl Coordinator {
         self.tasks.shutdown().await;
     }
 
+    /// What a page is told of it.
+    #[must_use]
+    pub fn info(&self) -> CoordinatorInfo {
+        self.app.info()
+    }
+
     /// Its addresses, which are to be put behind [`access::admit`].
     pub(crate) fn routes(&self) -> Router {
         let all = if self.app.is_watch_only { watching() } else { watching().merge(working(&self.app)) };
@@ -237,6 +254,7 @@ fn working(app: &App) -> Router<App> {
     Router::new()
         .route("/me", get(watch::me))
         .route("/instructions", post(watch::instruct))
+        .route("/invitations", post(watch::invite))
         .route("/blobs/{sha256}", get(blobs::blob))
         .merge(beginning)
         .merge(bringing)

@@ -10,9 +10,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 use stepwise_core::wire::campaign::{
-    CoordinatorInfo, Events, Instruction, MAX_EVENTS, MAX_PROBLEMS, MAX_WORKERS, Me, ProblemList, Standing,
-    State as CampaignState, VERSION, Worker, Workers,
+    Events, Instruction, Invited, Inviting, MAX_EVENTS, MAX_PROBLEMS, MAX_WORKERS, Me, ProblemList, Standing,
+    State as CampaignState, Worker, Workers,
 };
+use stepwise_ledger::hash_of;
 use stepwise_ledger::operations::{self, Account, Trust};
 use tokio::sync::SemaphorePermit;
 
@@ -20,6 +21,7 @@ use super::coordinator::App;
 use super::http::{find, operator, problem};
 use super::news;
 use crate::serve::body::{json, read, whole};
+use crate::serve::new_token;
 use crate::serve::problem::Problem;
 
 /// How long somebody may wait for an event.
@@ -31,18 +33,16 @@ const FIRST_EVENTS: u64 = 50;
 /// Characters of a name that is looked for.
 const LONGEST_NAME: usize = 200;
 
+/// How many may join with an invitation that the page makes, and for how many seconds it may be good.
+const MAX_USES: u64 = 1000;
+const MAX_LIFE_S: u64 = 366 * 86_400;
+
 /// How long somebody who watches waits for a turn at the ledger.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// `GET /api/v1/info`.
 pub(super) async fn info(State(app): State<App>) -> Response {
-    let info = CoordinatorInfo {
-        protocol: VERSION,
-        server: concat!("stepwise ", env!("CARGO_PKG_VERSION")).to_owned(),
-        campaign: app.seen.read().overview.campaign.clone(),
-        watch_only: app.is_watch_only,
-    };
-    json(StatusCode::OK, &info)
+    json(StatusCode::OK, &app.info())
 }
 
 /// `GET /campaign`.
@@ -203,6 +203,26 @@ pub(super) async fn instruct(
         seen.n_instructions += 1;
     }
     Ok(json(StatusCode::OK, &*now))
+}
+
+/// `POST /invitations`.
+pub(super) async fn invite(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    operator(&app, &headers, "only the operator may do this; `stepwise campaign token` makes a token for it").await?;
+    let Inviting { uses, expires_s } = read(&whole(body)?, "a wish to invite")?;
+    if !(1..=MAX_USES).contains(&uses) || !(1..=MAX_LIFE_S).contains(&expires_s) {
+        return Err(Problem::bad_message(format!(
+            "an invitation is for 1 to {MAX_USES}, and good for 1 to {MAX_LIFE_S} seconds"
+        )));
+    }
+    let secret = new_token() + &new_token();
+    let invite =
+        operations::Invite { secret_sha: hash_of(&secret), trust: Trust::Donor, uses, lives_ms: expires_s * 1000 };
+    app.ledger.run(invite).await.map_err(problem)?;
+    Ok(json(StatusCode::CREATED, &Invited { invitation: secret }))
 }
 
 /// A turn at the ledger for somebody who watches: they are given few at once, so that donors never wait for them.

@@ -170,16 +170,19 @@ fn public_url(told: Option<&String>, folder: &CampaignFolder) -> anyhow::Result<
     Ok(url.trim_end_matches('/').to_owned())
 }
 
-/// An operator's account is made as any other, of an invitation that nobody else has seen.
 async fn token(args: &CampaignTokenArgs) -> anyhow::Result<Outcome> {
     let folder = CampaignFolder::open(&args.folder.folder)?;
     let url = public_url(args.public_url.as_ref(), &folder)?;
-    let ledger = folder.ledger().await?;
-    let (secret, token) = (invited(&ledger, Trust::Operator, 1, AT_ONCE_MS).await?, new_token() + &new_token());
-    let join = Join { secret_sha: hash_of(&secret), token_sha: hash_of(&token), name: Some(args.name.clone()) };
-    ledger.run(join).await?;
+    let token = operator(&folder.ledger().await?, &args.name).await?;
     output::print(&format!("{url}/#/campaign?token={token}\n"))?;
     Ok(Outcome::Proved)
+}
+
+/// The token of a new operator's account, which is made as any other, of an invitation that nobody else has seen.
+pub(super) async fn operator(ledger: &Ledger, name: &str) -> anyhow::Result<String> {
+    let (secret, token) = (invited(ledger, Trust::Operator, 1, AT_ONCE_MS).await?, new_token() + &new_token());
+    ledger.run(Join { secret_sha: hash_of(&secret), token_sha: hash_of(&token), name: Some(name.to_owned()) }).await?;
+    Ok(token)
 }
 
 /// The host of an address, with its port where it has one.

@@ -10,7 +10,9 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use stepwise_core::wire::campaign::Side;
 use stepwise_ledger::Ledger;
-use stepwise_ledger::operations::{Authenticate, Candidate, Judged, ReadManifest, ReadOverview, Timing, Trust};
+use stepwise_ledger::operations::{
+    Authenticate, Candidate, Judged, Manifest, ReadManifest, ReadOverview, Timing, Trust,
+};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -48,8 +50,7 @@ pub(super) async fn serve(args: &CampaignServeArgs, verbose: u8) -> anyhow::Resu
         );
     }
     let progress = Progress::new(verbose);
-    let modules = made.settings[MODULES].as_str().and_then(|name| Modules::from_str(name, false).ok());
-    let modules = modules.unwrap_or(Modules::Init);
+    let modules = modules_of(&made);
     let prepared = prepare(args.listen, &args.coordinator, modules, &folder).await?;
     let Prepared { listener, address, access, verifiers, .. } = prepared;
     check_lean(&verifiers, &made.lean).await?;
@@ -158,14 +159,26 @@ async fn prepare(
     Ok(Prepared { listener, address, access, verifiers, launch })
 }
 
+/// What Lean has imported in this campaign.
+pub(super) fn modules_of(made: &Manifest) -> Modules {
+    let named = made.settings[MODULES].as_str().and_then(|name| Modules::from_str(name, false).ok());
+    named.unwrap_or(Modules::Init)
+}
+
 /// A Lean that searches nothing.
-fn verifying(launch: &Arc<dyn Launch>, args: &CoordinatorArgs) -> Pool {
+pub(super) fn verifying(launch: &Arc<dyn Launch>, args: &CoordinatorArgs) -> Pool {
     let mut config = PoolConfig { hosts: 1, ..PoolConfig::default() };
     config.recheck_limit = Duration::from_secs(u64::from(args.verify_timeout));
     Pool::start(Arc::clone(launch), config)
 }
 
-fn options(args: &CoordinatorArgs, verifiers: Vec<Pool>, folder: &CampaignFolder, progress: &Progress) -> Options {
+/// What a coordinator of these flags is started with.
+pub(super) fn options(
+    args: &CoordinatorArgs,
+    verifiers: Vec<Pool>,
+    folder: &CampaignFolder,
+    progress: &Progress,
+) -> Options {
     let verify_s = u64::from(args.verify_timeout);
     let told = progress.clone();
     Options {
@@ -242,7 +255,7 @@ impl Served {
 }
 
 /// Verdicts of another Lean would be about something else.
-async fn check_lean(verifiers: &[Pool], lean: &str) -> anyhow::Result<()> {
+pub(super) async fn check_lean(verifiers: &[Pool], lean: &str) -> anyhow::Result<()> {
     let Some(pool) = verifiers.first() else { return Ok(()) };
     let own = pool.info().await?.to_string();
     if own == lean {

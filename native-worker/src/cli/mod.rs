@@ -5,6 +5,7 @@ pub mod config;
 pub mod models;
 
 mod bench;
+mod beside;
 mod campaign;
 mod check;
 mod compare;

@@ -3,15 +3,16 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 
 use super::args::{ModelSource, ServeArgs};
+use super::beside::Campaign;
 use super::models::Models;
 use super::outcome::Outcome;
 use super::progress::Progress;
 use super::{input, interrupt, lean, output};
-use crate::serve::{self, Access, AccessOptions, Service};
+use crate::serve::{self, Access, AccessOptions, Beside, Service};
 
 pub(super) async fn run(args: &ServeArgs, verbose: u8) -> anyhow::Result<Outcome> {
     // First of all, so that a port that is taken is told at once.
@@ -30,9 +31,12 @@ pub(super) async fn run(args: &ServeArgs, verbose: u8) -> anyhow::Result<Outcome
     let service = Service::new(pool.clone(), policy, critic, input::defaults(&args.lean)?, in_flight, limits).await?;
     progress.finish();
 
+    if args.campaign.is_some() && !address.ip().is_loopback() {
+        bail!(
+            "--campaign is for this machine alone; `stepwise campaign serve --listen {address}` serves one to others"
+        );
+    }
     let token = args.token.clone().or_else(|| (!address.ip().is_loopback()).then(serve::new_token));
-    let behind = token.as_ref().map_or_else(String::new, |token| format!("#token={token}"));
-    let name = name_of(address);
     if !serve::has_page() {
         output::eprint("the page is not built: run `cargo xtask web`; the API is served nevertheless");
     }
@@ -47,9 +51,23 @@ pub(super) async fn run(args: &ServeArgs, verbose: u8) -> anyhow::Result<Outcome
             "native Lean runs what a statement tells it to, with your rights: let in only people whom you trust",
         );
     }
-    output::print(&format!("http://{name}/{behind}\n"))?;
-    let options = AccessOptions { hosts: args.allow_host.clone(), origins: args.allow_origin.clone(), token };
-    serve::run(listener, Arc::new(service), Access::new(address, options), stop).await;
+    let options =
+        AccessOptions { hosts: args.allow_host.clone(), origins: args.allow_origin.clone(), token: token.clone() };
+    let access = Arc::new(Access::new(address, options));
+    let campaign = match &args.campaign {
+        Some(folder) => Some(Campaign::open(folder, Arc::clone(&access), &progress).await?),
+        None => None,
+    };
+    let shown = token.or_else(|| campaign.as_ref()?.token.clone());
+    let behind = shown.map_or_else(String::new, |token| format!("#token={token}"));
+    output::print(&format!("http://{}/{behind}\n", name_of(address)))?;
+    let beside = campaign
+        .as_ref()
+        .map(|Campaign { coordinator, .. }| Beside { info: coordinator.info(), routes: coordinator.routes() });
+    serve::run(listener, Arc::new(service), access, beside, stop).await;
+    if let Some(campaign) = campaign {
+        campaign.close().await;
+    }
     pool.shutdown().await;
     Ok(Outcome::Proved)
 }

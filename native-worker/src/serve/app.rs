@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
+use stepwise_core::wire::campaign::CoordinatorInfo;
 
 use super::access::Access;
 use super::sessions::Sessions;
@@ -14,6 +15,8 @@ pub(super) struct App {
     pub(super) sessions: Arc<Sessions>,
     pub(super) access: Arc<Access>,
     pub(super) stop: Stop,
+    /// What is said of the campaign that is served too.
+    pub(super) campaign: Option<CoordinatorInfo>,
 }
 
 impl FromRef<App> for Arc<Access> {

@@ -9,7 +9,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
-use stepwise_core::wire::{Accepted, Greeting, Reception, Request, Ticket};
+use stepwise_core::wire::{Accepted, Greeting, Info, Reception, Request, Ticket};
 
 use super::app::App;
 use super::body::{json, read, text_of_json, whole};
@@ -23,7 +23,7 @@ const MAX_WAIT: u64 = 30;
 
 /// `GET /info`.
 pub(super) async fn info(State(app): State<App>) -> Response {
-    json(StatusCode::OK, &app.sessions.service().info())
+    json(StatusCode::OK, &Info { campaign: app.campaign, ..app.sessions.service().info() })
 }
 
 /// `POST /sessions`.

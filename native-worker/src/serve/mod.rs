@@ -27,6 +27,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
+use stepwise_core::wire::campaign::CoordinatorInfo;
 use tokio::net::TcpListener;
 
 pub use self::access::{Access, AccessOptions};
@@ -47,10 +48,25 @@ const MAX_CONNECTIONS: u32 = 640;
 /// How often sessions are looked over for idle ones.
 const SWEEP: Duration = Duration::from_secs(10);
 
+/// A campaign that is served under the same address.
+pub struct Beside {
+    /// What the page is told of it.
+    pub info: CoordinatorInfo,
+    /// Its addresses.
+    pub routes: Router,
+}
+
 /// Serves until `stop` is raised; connections are then told and closed.
-pub async fn run(listener: TcpListener, service: Arc<Service>, access: Access, stop: Stop) {
-    let app =
-        App { sessions: Arc::new(Sessions::new(service, MAX_SESSIONS)), access: Arc::new(access), stop: stop.clone() };
+pub async fn run(
+    listener: TcpListener,
+    service: Arc<Service>,
+    access: Arc<Access>,
+    beside: Option<Beside>,
+    stop: Stop,
+) {
+    let (campaign, routes) = beside.map_or_else(Default::default, |Beside { info, routes }| (Some(info), routes));
+    let sessions = Arc::new(Sessions::new(service, MAX_SESSIONS));
+    let app = App { sessions, access, stop: stop.clone(), campaign };
     let sessions = Arc::clone(&app.sessions);
     let sweep = tokio::spawn(async move {
         let mut every = tokio::time::interval(SWEEP);
@@ -59,12 +75,13 @@ pub async fn run(listener: TcpListener, service: Arc<Service>, access: Access, s
             sessions.sweep();
         }
     });
-    connections::accept(listener, router(app.clone()), MAX_CONNECTIONS, stop).await;
+    connections::accept(listener, router(app.clone(), routes), MAX_CONNECTIONS, stop).await;
     sweep.abort();
     app.sessions.end_all();
 }
 
-fn router(app: App) -> Router {
+/// `routes` are of the campaign that is served too; they ask for no token of this server.
+fn router(app: App, routes: Router) -> Router {
     let api = Router::new()
         .route("/info", get(http::info))
         .route("/sessions", post(http::create))
@@ -78,8 +95,9 @@ fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), access::authorise));
     Router::new()
         .nest("/api/v1", api)
+        .with_state(app.clone())
+        .merge(routes)
         .fallback(assets::serve)
         .layer(app.access.cors())
-        .layer(from_fn_with_state(app.clone(), access::admit))
-        .with_state(app)
+        .layer(from_fn_with_state(app, access::admit))
 }

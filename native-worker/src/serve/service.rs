@@ -55,6 +55,7 @@ impl Service {
             policy: self.policy.name().to_owned(),
             critic: self.critic.as_ref().map(|critic| critic.name().to_owned()),
             limits: self.limits,
+            campaign: None,
         }
     }
 }

@@ -12,7 +12,7 @@ const SHORT: usize = 12;
 
 /// The ways of searching, each with the head of its column.
 const MODES: [(Mode, &str); 3] =
-    [(Mode::Portfolio, "by portfolio#"), (Mode::BestFirst, "best-first#"), (Mode::Critic, "with critic#")];
+    [(Mode::Portfolio, "solved by portfolio#"), (Mode::BestFirst, "by best-first#"), (Mode::Critic, "by critic#")];
 
 /// A row per round; nothing where there is none.
 #[must_use]
@@ -210,7 +210,15 @@ pub(super) mod tests {
         let html = table(&[first, second]);
         assert_eq!(
             cells(&html, 0),
-            ["round", "searched", "by portfolio", "with critic", "trained", "pass rate (95% interval)", "CPU time"]
+            [
+                "round",
+                "searched",
+                "solved by portfolio",
+                "by critic",
+                "trained",
+                "pass rate (95% interval)",
+                "CPU time"
+            ]
         );
         let rates = "best-first: 30% (18–45%), 12 of 40 portfolio: 0% (0–9%), 0 of 40 ";
         let models = "policy 5d0c1e3f7a92 critic <b> 9b1f, not kept ";

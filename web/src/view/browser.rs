@@ -105,6 +105,11 @@ pub(crate) fn address() -> String {
     window().location().href().unwrap_or_default()
 }
 
+/// Where the page comes from, without a path.
+pub(crate) fn origin() -> String {
+    window().location().origin().unwrap_or_default()
+}
+
 /// Moves the focus to the element of that id.
 pub(crate) fn focus(id: &str) {
     if let Some(element) = document().get_element_by_id(id).and_then(|element| element.dyn_into::<HtmlElement>().ok()) {

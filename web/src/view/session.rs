@@ -42,6 +42,12 @@ pub(crate) enum Campaign {
     WatchOnly,
 }
 
+impl Campaign {
+    fn of(info: &CoordinatorInfo) -> Self {
+        if info.watch_only { Self::WatchOnly } else { Self::Shared }
+    }
+}
+
 /// The session.
 #[derive(Clone, Copy)]
 pub(crate) struct Session {
@@ -170,9 +176,10 @@ impl Session {
                         let Ok(info) = json::read::<CoordinatorInfo>(&body) else {
                             return Err(Some(Connection::NoServer));
                         };
-                        self.campaign.set(Some(if info.watch_only { Campaign::WatchOnly } else { Campaign::Shared }));
+                        self.campaign.set(Some(Campaign::of(&info)));
                         return Err(Some(Connection::Campaign));
                     };
+                    self.campaign.set(info.campaign.as_ref().map(Campaign::of));
                     self.info.set(Some(info));
                 }
                 Reply::Answer(status, body) => return Err(hindrance(status, &body)),

@@ -235,6 +235,23 @@ pub struct Me {
     pub workers: Vec<Worker>,
 }
 
+/// `POST /invitations`, under an operator's token: others are to join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inviting {
+    /// How many may join with the link, from 1 to 1000.
+    pub uses: u64,
+    /// For how long it is good, in seconds: a year at most.
+    pub expires_s: u64,
+}
+
+/// The answer to an [`Inviting`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invited {
+    /// The secret that a link has behind `#join=`. The coordinator keeps its hash only.
+    pub invitation: String,
+}
+
 /// `POST /instructions`, under an operator's token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]

@@ -1,8 +1,9 @@
 //! `stepwise serve`.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::lean::LeanArgs;
 use super::models::ModelArgs;
@@ -25,6 +26,10 @@ pub struct ServeArgs {
     /// What requests must carry [default: none on this machine, a new one beyond it]
     #[arg(long, value_name = "TOKEN", env = "STEPWISE_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
+    /// Show this campaign too, and let machines join it here: its folder, or that of a run of `stepwise learn`, which can be
+    /// looked at. `stepwise campaign serve` does so for others than this machine
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "token")]
+    pub campaign: Option<PathBuf>,
     #[command(flatten)]
     pub models: ModelArgs,
     #[command(flatten)]

@@ -77,7 +77,7 @@ impl Server {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
         let address = listener.local_addr().unwrap();
         let (sender, stop) = Stop::channel();
-        tokio::spawn(serve::run(listener, Arc::new(service), Access::new(address, options), stop));
+        tokio::spawn(serve::run(listener, Arc::new(service), Arc::new(Access::new(address, options)), None, stop));
         Self { address, pool, stop: sender }
     }
 }

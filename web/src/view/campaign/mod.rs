@@ -69,7 +69,7 @@ pub(crate) fn CampaignPage(watch: Watch) -> impl IntoView {
                     <Scrolled id=watch::FEED label="What happened" html=watch.feed />
                 </section>
                 <section class="card" aria-labelledby="join-title" hidden=move || watch.is_watch_only.get()>
-                    <h3 id="join-title">"Lend a machine"</h3>
+                    <h3 id="join-title" tabindex="-1">"Lend a machine"</h3>
                     <Join watch />
                 </section>
                 <section class="card" aria-labelledby="account-title" hidden=move || watch.is_watch_only.get()>
@@ -133,11 +133,12 @@ fn Join(watch: Watch) -> impl IntoView {
         }>
             <p>"You are invited. In a terminal, on the machine that you lend:"</p>
         </Show>
-        <pre class="code" tabindex="0">{move || {
-            let link = watch.invitation.get().unwrap_or_else(|| "LINK".to_owned());
-            format!("stepwise donate join '{link}'\nstepwise donate")
-        }}</pre>
+        <pre class="code" tabindex="0">{move || watch.commands()}</pre>
+        <Show when=move || watch.invitation.get().is_some()>
+            <p class="row"><button type="button" on:click=move |_| watch.copy_commands()>"Copy the commands"</button></p>
+        </Show>
         <p class="hint">
+            "In a folder with stepwise's source, " <code>"cargo run --"</code> " stands for " <code>"stepwise"</code> ". "
             "It works with the lowest priority and stops when you say so. "
             "Others see a number, and a pseudonym if you give one; no address is stored."
         </p>

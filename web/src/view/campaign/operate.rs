@@ -28,6 +28,7 @@ pub(super) fn Operate(watch: Watch) -> impl IntoView {
         <Show when=move || watch.is_operator.get()>
             <div class="operate" role="group" aria-label="Operator">
                 <div class="row">
+                    <button type="button" on:click=move |_| watch.invite()>"Invite a machine"</button>
                     <button type="button" on:click=move |_| watch.instruct(Instruction::Pause)>"Pause"</button>
                     <button type="button" on:click=move |_| watch.instruct(Instruction::Resume)>"Resume"</button>
                     <button type="button" on:click=move |_| watch.instruct(Instruction::Finish)>"Finish"</button>

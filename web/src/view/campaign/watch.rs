@@ -6,8 +6,8 @@ use leptos::prelude::*;
 use serde::de::DeserializeOwned;
 use stepwise_core::wire::Problem;
 use stepwise_core::wire::campaign::{
-    Curve, Event, Events, Instruction, MAX_PROBLEMS, Me, Overview, ProblemList, ProblemPage, ProblemRow, Rounds, State,
-    Workers,
+    Curve, Event, Events, Instruction, Invited, Inviting, MAX_PROBLEMS, Me, Overview, ProblemList, ProblemPage,
+    ProblemRow, Rounds, State, Workers,
 };
 use wasm_bindgen_futures::spawn_local;
 
@@ -33,6 +33,9 @@ const REST: Duration = Duration::from_secs(5);
 
 /// How many seconds the coordinator may wait for news.
 const WAIT_S: u32 = 25;
+
+/// For how many seconds a link is good with which somebody joins: a week.
+const INVITED_S: u64 = 604_800;
 
 /// Counts are said at most once in so many milliseconds.
 const QUIET_MS: f64 = 60_000.0;
@@ -203,7 +206,7 @@ impl Watch {
     fn hear<T: DeserializeOwned>(self, reply: Reply) -> Option<T> {
         let trouble = match reply {
             Reply::Unreachable => "The coordinator does not answer; trying again".to_owned(),
-            Reply::Answer(200, body) => match json::read(&body) {
+            Reply::Answer(200 | 201, body) => match json::read(&body) {
                 Ok(value) => {
                     put(self.notice, "");
                     return Some(value);
@@ -364,6 +367,35 @@ impl Watch {
             set_other(self.is_known, true);
             set_other(self.is_operator, me.operator);
         }
+    }
+
+    /// Makes a link with which one machine joins, and shows what to do with it.
+    pub(super) fn invite(self) {
+        let body = serde_json::to_string(&Inviting { uses: 1, expires_s: INVITED_S }).unwrap_or_default();
+        let token = self.inner.with_value(|inner| inner.token.clone());
+        spawn_local(async move {
+            let reply = fetch("POST", &format!("{API}invitations"), token.as_deref(), Some(&body)).await;
+            if let Some(Invited { invitation }) = self.hear(reply) {
+                self.invitation.set(Some(format!("{}/#join={invitation}", browser::origin())));
+                self.said.set("A link is made, with which one machine can join".to_owned());
+                focus_soon("join-title");
+            }
+        });
+    }
+
+    /// Puts the commands by which a machine joins into the clipboard.
+    pub(super) fn copy_commands(self) {
+        let commands = self.commands();
+        spawn_local(async move {
+            let said = if browser::copy(&commands).await { "Copied" } else { "The browser does not let the page copy" };
+            self.said.set(said.to_owned());
+        });
+    }
+
+    /// The commands by which a machine joins, and works.
+    pub(super) fn commands(self) -> String {
+        let link = self.invitation.get().unwrap_or_else(|| "LINK".to_owned());
+        format!("stepwise donate join '{link}'\nstepwise donate")
     }
 
     /// Tells the campaign what to do, and shows what it does then.
