@@ -798,17 +798,18 @@ async fn a_stage_does_not_wait_for_its_last_hundredth(fresh: Fresh) {
     let straggler = bundle(ledger, slow, "slow", 1).await.leases.remove(0);
     let given = [bundle(ledger, one, "a", 64).await.leases, bundle(ledger, one, "b", 64).await.leases];
     assert_eq!(given.iter().map(Vec::len).collect::<Vec<_>>(), [64, 35]);
-    ledger.put_ahead(10_000);
+    ledger.put_ahead(100_000);
     for (claim, leases) in ["a", "b"].into_iter().zip(&given) {
         for lease in leases {
             hand_in(ledger, one.account, result(lease, claim, lease.unit, Ending::OutOfBudget)).await;
         }
     }
-    // All others took ten seconds. Since the last search was given out, the rest is waited for three times as long.
+    // All others took a hundred seconds, and what this test itself takes. Since the last search was given out, the rest is
+    // waited for three times as long.
     assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Draining);
-    ledger.put_ahead(25_000);
+    ledger.put_ahead(250_000);
     assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Draining);
-    ledger.put_ahead(10_000);
+    ledger.put_ahead(150_000);
     assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Opened("long".to_owned()));
     let held = vec![Held { unit: straggler.unit, attempt: straggler.attempt, expansions: 7 }];
     let beat = wire::Beat { session: slow.session, doing: Doing::Working, held };
