@@ -60,9 +60,6 @@ pub struct Options {
     pub over: Arc<dyn Fn() + Send + Sync>,
 }
 
-/// Where nobody here judges machines by their beats: the campaign's own sends none.
-const UNHEARD_MS: u64 = u64::MAX;
-
 /// What the handlers of requests share.
 #[derive(Clone)]
 pub(super) struct App {
@@ -171,7 +168,7 @@ impl Coordinator {
     /// The ledger cannot be read.
     pub async fn watch(ledger: Ledger, access: Arc<Access>, blobs: Blobs) -> Result<Self, LedgerError> {
         let options = Options {
-            timing: Timing { lost_ms: UNHEARD_MS, ..Timing::default() },
+            timing: Timing::default(),
             verifiers: Vec::new(),
             verify_s: 0,
             blobs,
