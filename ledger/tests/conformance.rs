@@ -4,21 +4,23 @@
 mod audit;
 mod databases;
 mod made;
+mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use audit::Auditor;
 use databases::{Fresh, Kind, fresh};
 use made::{enrolment, verdict};
+use steps::{TIMING, Worker, account, bundle, campaign, claim, donor, hand_in, judge, result, secret, session, worker};
 use stepwise_core::search::CostLedger;
 use stepwise_core::wire::campaign::{
     self as wire, Bundle, Doing, Ending, Held, Lease, Receipt, Recipe, SearchResult, Searched, Side, State,
 };
 use stepwise_ledger::operations::{
-    Abandon, Advance, Advanced, Authenticate, Beat, Block, Canaries, Candidate, Claim, Close, Conclude, Create, Employ,
-    Employed, Enrol, FinishRound, Granted, HandIn, Invite, Join, Judge, Judged, NewSearch, NewStage, NextCandidate,
-    Purpose, ReadEvents, ReadOverview, ReadProgress, ReadProofs, ReadRemains, ReadRounds, ReadSessions, ReadStages,
-    ReadStatements, ReadUntaught, ReadWaiting, Reap, Rerank, Seed, SetState, Teach, Timing, Trust, Unblock,
+    Abandon, Advance, Advanced, Authenticate, Beat, Block, Claim, Close, Conclude, Employ, Employed, FinishRound,
+    Granted, HandIn, Invite, Join, Judge, Judged, NewSearch, NextCandidate, Purpose, ReadEvents, ReadOverview,
+    ReadProgress, ReadProofs, ReadRemains, ReadRounds, ReadSessions, ReadStages, ReadStatements, ReadUntaught,
+    ReadWaiting, Reap, Rerank, Seed, SetState, Teach, Trust, Unblock,
 };
 use stepwise_ledger::{Ledger, LedgerError, hash_of};
 
@@ -69,98 +71,6 @@ on_both! {
     what_donors_find_in_a_round_is_learnt_from_when_it_was_done_again
     what_the_operator_wants_first_is_searched_first
     what_is_given_back_is_there_at_once
-}
-
-const TIMING: Timing = Timing { lost_ms: 60_000, lease_ms: 600_000, rest_ms: 0, check_ms: 60_000 };
-
-fn secret(n: u64) -> String {
-    format!("{n:0>32}")
-}
-
-async fn campaign(ledger: &Ledger, n_problems: u64, stages: &[(&str, &[Side])]) {
-    let recipe = |name: &str| Recipe {
-        config: serde_json::json!({ "name": name }),
-        policy: "portfolio".to_owned(),
-        lean: "lean".to_owned(),
-        ..Recipe::default()
-    };
-    let stages = stages.iter().map(|(name, sides)| NewStage {
-        name: (*name).to_owned(),
-        recipe: recipe(name),
-        sides: sides.to_vec(),
-        tries: 1,
-    });
-    let create = Create {
-        name: "test".to_owned(),
-        manifest: serde_json::json!({}),
-        lean: "lean".to_owned(),
-        seed: 7,
-        problems: (1..=n_problems).map(made::problem).collect(),
-        stages: stages.collect(),
-        canaries: Canaries::NONE,
-    };
-    ledger.run(create).await.unwrap();
-}
-
-async fn account(ledger: &Ledger, n: u64) -> u64 {
-    let (invitation, token) = (hash_of(&format!("invitation {n}")), hash_of(&format!("token {n}")));
-    let invite = Invite { secret_sha: invitation.clone(), trust: Trust::Operator, uses: 1, lives_ms: 60_000 };
-    ledger.run(invite).await.unwrap();
-    ledger.run(Join { secret_sha: invitation, token_sha: token, name: None }).await.unwrap().0
-}
-
-#[derive(Clone, Copy)]
-struct Worker {
-    account: u64,
-    session: u64,
-}
-
-async fn worker(ledger: &Ledger, n: u64) -> Worker {
-    let account = account(ledger, n).await;
-    session(ledger, account).await
-}
-
-async fn session(ledger: &Ledger, account: u64) -> Worker {
-    Worker { account, session: ledger.run(Enrol { account, enrolment: enrolment() }).await.unwrap() }
-}
-
-async fn claim(ledger: &Ledger, worker: Worker, name: &str, at_most: u64) -> Granted {
-    let claim = wire::Claim { session: worker.session, claim: name.to_owned(), want_s: at_most };
-    ledger.run(Claim { account: worker.account, claim, pace_ms: 1000, measures: true, timing: TIMING }).await.unwrap()
-}
-
-async fn bundle(ledger: &Ledger, worker: Worker, name: &str, at_most: u64) -> Bundle {
-    match claim(ledger, worker, name, at_most).await {
-        Granted::Bundle(bundle) => bundle,
-        other => panic!("{other:?} instead of a bundle"),
-    }
-}
-
-fn result(lease: &Lease, claim: &str, n: u64, ending: Ending) -> SearchResult {
-    SearchResult {
-        submission: secret(n),
-        unit: lease.unit,
-        attempt: lease.attempt,
-        claim: claim.to_owned(),
-        ending,
-        detail: None,
-        searched: None,
-        proof: (ending == Ending::Proof).then(|| vec![format!("exact {n}")]),
-        cost: CostLedger { lean_cpu_us: 5_000_000, ..CostLedger::default() },
-    }
-}
-
-async fn hand_in(ledger: &Ledger, account: u64, result: SearchResult) -> Receipt {
-    let receipts = ledger.run(HandIn { account, results: vec![result], timing: TIMING }).await.unwrap();
-    receipts.into_iter().next().unwrap()
-}
-
-async fn judge(ledger: &Ledger, accepted: bool) -> (Candidate, Judged) {
-    let candidate = ledger.run(NextCandidate(TIMING)).await.unwrap().expect("a proof waits");
-    let verdict = Some(verdict(accepted));
-    let judge = Judge { candidate: candidate.id, verdict };
-    let judged = ledger.run(judge).await.unwrap();
-    (candidate, judged)
 }
 
 async fn a_campaign_goes_from_its_first_stage_to_its_end(fresh: Fresh) {
@@ -835,14 +745,6 @@ async fn two_in_a_hundred_hold_a_stage_up(fresh: Fresh) {
     assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Draining);
     ledger.put_ahead(100_000);
     assert_eq!(ledger.run(Advance).await.unwrap(), Advanced::Draining);
-}
-
-async fn donor(ledger: &Ledger, name: &str) -> Worker {
-    let (secret_sha, token_sha) = (hash_of(&format!("invitation of {name}")), hash_of(&format!("token of {name}")));
-    let invite = Invite { secret_sha: secret_sha.clone(), trust: Trust::Donor, uses: 1, lives_ms: 60_000 };
-    ledger.run(invite).await.unwrap();
-    let account = ledger.run(Join { secret_sha, token_sha, name: None }).await.unwrap().0;
-    session(ledger, account).await
 }
 
 async fn nobody_waits_for_what_a_blocked_account_says(fresh: Fresh) {
