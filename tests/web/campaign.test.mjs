@@ -216,6 +216,9 @@ test("a donor sees its own numbers, and may tell the campaign nothing", async ()
   const instruct = (headers) => fetch(`${url}/api/v1/campaign/instructions`, { method: "POST", headers, body: '{"type":"stop"}' });
   assert.equal((await instruct({ authorization: `Bearer ${donorToken()}` })).status, 403);
   assert.equal((await instruct({})).status, 401);
+  const invite = (headers) => fetch(`${url}/api/v1/campaign/invitations`, { method: "POST", headers, body: '{"uses":1,"expires_s":60}' });
+  assert.equal((await invite({ authorization: `Bearer ${donorToken()}` })).status, 403);
+  assert.equal((await invite({})).status, 401);
   assert.equal((await instruct({ authorization: "Bearer x", origin: "https://evil.example" })).status, 403);
   assert.match(run("campaign", "status", "shared"), /shared, running/);
   await close();

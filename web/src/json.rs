@@ -7,6 +7,5 @@ use serde::de::DeserializeOwned;
 /// # Errors
 /// It is no JSON, or holds something else.
 pub fn read<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
-    // Logs are bytes, because a torn line may end within a character; so everything is read as bytes.
-    serde_json::from_slice(text.as_bytes())
+    stepwise_core::wire::read(text.as_bytes())
 }

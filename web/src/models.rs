@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// Where the models run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,37 +68,38 @@ pub enum ToWorker {
     },
 }
 
-/// What the worker tells the page.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
-pub enum FromWorker {
-    /// See [`ModelStatus::Loading`].
-    Loading {
-        /// Bytes that are there.
-        done: u64,
-        /// Bytes of all files.
-        total: u64,
-    },
-    /// See [`ModelStatus::Testing`].
-    Testing,
-    /// See [`ModelStatus::Ready`].
-    Ready {
-        device: String,
-        /// How far from what is known.
-        error: f32,
-    },
-    /// The GPU is not used any more, and the CPU is tested next.
-    Fallback { reason: String },
-    /// See [`ModelStatus::Failed`].
-    Failed { reason: String },
-    /// The answer to a question.
-    Answer {
-        id: u32,
-        /// [`Proposals`](stepwise_core::wire::Proposals) or [`Scores`](stepwise_core::wire::Scores) as JSON.
-        answer: String,
-    },
-    /// A question has no answer.
-    Refused { id: u32, reason: String },
+stepwise_core::tagged! { "type" of "FromWorker" in "kebab-case";
+    /// What the worker tells the page.
+    #[derive(Clone, Debug, PartialEq)]
+    pub enum FromWorker {
+        /// See [`ModelStatus::Loading`].
+        Loading {
+            /// Bytes that are there.
+            done: u64,
+            /// Bytes of all files.
+            total: u64,
+        },
+        /// See [`ModelStatus::Testing`].
+        Testing,
+        /// See [`ModelStatus::Ready`].
+        Ready {
+            device: String,
+            /// How far from what is known.
+            error: f32,
+        },
+        /// The GPU is not used any more, and the CPU is tested next.
+        Fallback { reason: String },
+        /// See [`ModelStatus::Failed`].
+        Failed { reason: String },
+        /// The answer to a question.
+        Answer {
+            id: u32,
+            /// [`Proposals`](stepwise_core::wire::Proposals) or [`Scores`](stepwise_core::wire::Scores) as JSON.
+            answer: String,
+        },
+        /// A question has no answer.
+        Refused { id: u32, reason: String },
+    }
 }
 
 impl FromWorker {

@@ -521,9 +521,7 @@ fn damage_is_told_from_a_torn_end() {
     let error = |bytes: &[u8]| log::read(bytes).unwrap_err().to_string();
     check(
         &error(format!("{start}{{\"at_ms\":1}}\n").as_bytes()),
-        &expect![
-            "line 3 is damaged: missing field `event` at line 1 column 11; cut the file before this line to keep what precedes it"
-        ],
+        &expect!["line 3 is damaged: missing field `event`; cut the file before this line to keep what precedes it"],
     );
     check(
         &error(b"{\"stepwise_log\":1,\"theo"),

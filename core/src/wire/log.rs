@@ -116,7 +116,7 @@ pub fn read(bytes: &[u8]) -> Result<Log, LogError> {
     let header = read_header(first)?;
     let mut events = Vec::new();
     for (line, text) in lines {
-        let event: wire::Event = serde_json::from_slice(text).map_err(|source| LogError::Damaged { line, source })?;
+        let event: wire::Event = super::read(text).map_err(|source| LogError::Damaged { line, source })?;
         events.push(event.into());
     }
     Ok(Log { header, events, good_bytes: whole.end(), torn: whole.is_torn })
@@ -144,10 +144,10 @@ impl Log {
 fn read_header(line: &[u8]) -> Result<LogHeader, LogError> {
     let not_a_log = |source| LogError::NotALog { source };
     // The version comes first: a later version's header may have other fields.
-    let version: wire::Version = serde_json::from_slice(line).map_err(not_a_log)?;
+    let version: wire::Version = super::read(line).map_err(not_a_log)?;
     if version.stepwise_log != VERSION {
         return Err(LogError::Version { found: version.stepwise_log });
     }
-    let header: wire::Header = serde_json::from_slice(line).map_err(not_a_log)?;
+    let header: wire::Header = super::read(line).map_err(not_a_log)?;
     Ok(header.into())
 }

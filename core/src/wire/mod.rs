@@ -10,6 +10,7 @@ pub mod log;
 mod model;
 mod protocol;
 pub mod search;
+mod tagged;
 
 pub use lean::{Candidate, Cost, Goal, Hypothesis, ModelCost, Outcome};
 pub use model::{ProposalRequest, Proposals, ScoreRequest, Scores};
@@ -17,6 +18,8 @@ pub use protocol::{
     Accepted, Body, Greeting, Hello, Info, Limits, Message, Messages, Op, Order, Problem, Reception, Request, Resume,
     SearchPlan, Step, Ticket, Welcome,
 };
+
+pub use tagged::{Tagged, read};
 
 /// The version of the protocol, and the only one that this code speaks.
 pub const VERSION: u32 = 1;

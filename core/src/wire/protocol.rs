@@ -48,17 +48,18 @@ pub struct Resume {
     pub after: u64,
 }
 
-/// The server's answer to a [`Greeting`]. It has no sequence number.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Reception {
-    /// The session is there.
-    Welcome(Box<Welcome>),
-    /// It is not, and the connection closes.
-    Refused {
-        /// Why, and what to do about it.
-        problem: Problem,
-    },
+crate::tagged! { "type" of "Reception" in "snake_case";
+    /// The server's answer to a [`Greeting`]. It has no sequence number.
+    #[derive(Clone, Debug, PartialEq)]
+    pub enum Reception {
+        /// The session is there.
+        Welcome(Box<Welcome>),
+        /// It is not, and the connection closes.
+        Refused {
+            /// Why, and what to do about it.
+            problem: Problem,
+        },
+    }
 }
 
 /// The session that a client has.
@@ -248,91 +249,92 @@ pub struct Message {
     pub body: Body,
 }
 
-/// What a server may tell.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Body {
-    /// The statement elaborates; its state is 0.
-    Opened {
-        /// The statement as it was read, with the preamble that the server put before it.
-        theorem: Theorem,
-        goals: Vec<Goal>,
-        /// The file's own declarations before the statement, for policies; left out where there are none.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        declarations: Vec<Declaration>,
-        cost: Cost,
-    },
-    /// The statement does not elaborate.
-    Rejected {
-        /// Lean's message, or what is wrong with the text.
-        message: String,
-    },
-    /// What became of the one tactic.
-    Applied { step: Step },
-    /// What the policy proposed.
-    Proposed {
-        /// The candidates, most promising first.
-        candidates: Vec<Candidate>,
-        /// Wall time, in microseconds.
-        wall_us: u64,
-    },
-    /// What became of one of several tactics.
-    Tried {
-        /// Its place in the request, or among the candidates, 0-based.
-        idx: usize,
-        step: Step,
-    },
-    /// The critic's scores of the states that a `suggest` opened.
-    Scored {
-        /// State and score; the higher, the closer to done. A state without a finite one is missing.
-        scores: Vec<(u32, f64)>,
-        /// Wall time, in microseconds.
-        wall_us: u64,
-    },
-    SearchStarted {
-        /// What it is: the first line of its log.
-        header: Header,
-    },
-    /// Events of the search, in order.
-    Searched {
-        /// The number of the first one, 0-based.
-        from: usize,
-        /// The events: further lines of its log.
-        events: Vec<Event>,
-    },
-    /// The search is over; its last event says how it ended, unless it was given up.
-    SearchEnded {
-        /// How many events it had.
-        n_events: usize,
-        /// Whether it was given up.
-        cancelled: bool,
-    },
-    /// The statement is false: its negation is proved.
-    Disproved { disproof: Disproof },
-    /// No proof of the negation was found.
-    NotDisproved { why: String },
-    /// The judgement of a whole proof.
-    Verdict {
-        verdict: Verdict,
-        /// The file that was judged.
-        file: String,
-    },
-    /// A proof in place of the one that was to be tidied: the same where nothing could be left out.
-    Tidied {
-        proof: Vec<String>,
-        /// The recheck's judgement of it.
-        verdict: Verdict,
-        /// The file that was judged, without lines of the default notation that nothing uses.
-        file: String,
-        report: TidyReport,
-    },
-    /// The request is done, or was given up.
-    Done,
-    /// The request cannot be carried out.
-    Failed {
-        /// Why, and what to do about it.
-        problem: Problem,
-    },
+crate::tagged! { "type" of "Body" in "snake_case";
+    /// What a server may tell.
+    #[derive(Clone, Debug, PartialEq)]
+    pub enum Body {
+        /// The statement elaborates; its state is 0.
+        Opened {
+            /// The statement as it was read, with the preamble that the server put before it.
+            theorem: Theorem,
+            goals: Vec<Goal>,
+            /// The file's own declarations before the statement, for policies; left out where there are none.
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            declarations: Vec<Declaration>,
+            cost: Cost,
+        },
+        /// The statement does not elaborate.
+        Rejected {
+            /// Lean's message, or what is wrong with the text.
+            message: String,
+        },
+        /// What became of the one tactic.
+        Applied { step: Step },
+        /// What the policy proposed.
+        Proposed {
+            /// The candidates, most promising first.
+            candidates: Vec<Candidate>,
+            /// Wall time, in microseconds.
+            wall_us: u64,
+        },
+        /// What became of one of several tactics.
+        Tried {
+            /// Its place in the request, or among the candidates, 0-based.
+            idx: usize,
+            step: Step,
+        },
+        /// The critic's scores of the states that a `suggest` opened.
+        Scored {
+            /// State and score; the higher, the closer to done. A state without a finite one is missing.
+            scores: Vec<(u32, f64)>,
+            /// Wall time, in microseconds.
+            wall_us: u64,
+        },
+        SearchStarted {
+            /// What it is: the first line of its log.
+            header: Header,
+        },
+        /// Events of the search, in order.
+        Searched {
+            /// The number of the first one, 0-based.
+            from: usize,
+            /// The events: further lines of its log.
+            events: Vec<Event>,
+        },
+        /// The search is over; its last event says how it ended, unless it was given up.
+        SearchEnded {
+            /// How many events it had.
+            n_events: usize,
+            /// Whether it was given up.
+            cancelled: bool,
+        },
+        /// The statement is false: its negation is proved.
+        Disproved { disproof: Disproof },
+        /// No proof of the negation was found.
+        NotDisproved { why: String },
+        /// The judgement of a whole proof.
+        Verdict {
+            verdict: Verdict,
+            /// The file that was judged.
+            file: String,
+        },
+        /// A proof in place of the one that was to be tidied: the same where nothing could be left out.
+        Tidied {
+            proof: Vec<String>,
+            /// The recheck's judgement of it.
+            verdict: Verdict,
+            /// The file that was judged, without lines of the default notation that nothing uses.
+            file: String,
+            report: TidyReport,
+        },
+        /// The request is done, or was given up.
+        Done,
+        /// The request cannot be carried out.
+        Failed {
+            /// Why, and what to do about it.
+            problem: Problem,
+        },
+    }
 }
 
 impl Body {

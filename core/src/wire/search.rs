@@ -89,45 +89,46 @@ pub struct Event {
     what: What,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-enum What {
-    Started,
-    Opened {
-        outcome: Outcome,
-        /// The file's own declarations before the statement, where Lean tells them.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        declarations: Vec<Declaration>,
-        cost: Cost,
-    },
-    Proposed {
-        node: u32,
-        candidates: Vec<Candidate>,
-        /// Left out where it is [`bare_cost`].
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        cost: Option<ModelCost>,
-    },
-    Checked {
-        node: u32,
-        outcomes: Vec<Outcome>,
-        cost: Cost,
-    },
-    Scored {
-        node: u32,
-        /// `null` where it is not a finite number; the search treats all of those alike.
-        scores: Vec<Option<f64>>,
-        cost: ModelCost,
-    },
-    Rechecked {
-        node: u32,
-        verdict: Verdict,
-        cost: Cost,
-    },
-    Charged {
-        spent: CostLedger,
-    },
-    Tick,
-    Cancelled,
+crate::tagged! { "event" of "What" in "snake_case";
+    #[derive(Clone, Debug, PartialEq)]
+    enum What {
+        Started,
+        Opened {
+            outcome: Outcome,
+            /// The file's own declarations before the statement, where Lean tells them.
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            declarations: Vec<Declaration>,
+            cost: Cost,
+        },
+        Proposed {
+            node: u32,
+            candidates: Vec<Candidate>,
+            /// Left out where it is [`bare_cost`].
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            cost: Option<ModelCost>,
+        },
+        Checked {
+            node: u32,
+            outcomes: Vec<Outcome>,
+            cost: Cost,
+        },
+        Scored {
+            node: u32,
+            /// `null` where it is not a finite number; the search treats all of those alike.
+            scores: Vec<Option<f64>>,
+            cost: ModelCost,
+        },
+        Rechecked {
+            node: u32,
+            verdict: Verdict,
+            cost: Cost,
+        },
+        Charged {
+            spent: CostLedger,
+        },
+        Tick,
+        Cancelled,
+    }
 }
 
 /// What a policy is taken to have cost that says no more than its candidates do.

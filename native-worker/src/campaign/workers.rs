@@ -19,7 +19,7 @@ pub(super) struct Surroundings {
     pub(super) state: State,
     /// Whether too many proofs wait to give out more searches.
     pub(super) is_behind: bool,
-    /// Whether one machine works on it, which also trains between its searches, and tells nobody that it does.
+    /// Whether this only looks on: machines may train between searches, and need not say that they are there.
     pub(super) is_alone: bool,
     /// How long a search takes, in milliseconds.
     pub(super) pace_ms: u64,
@@ -95,7 +95,7 @@ fn idle_because(around: Surroundings) -> &'static str {
         State::Halted => "the campaign is halted",
         State::Finishing => "the campaign is being finished",
         State::Done => "the campaign is over",
-        State::Running if around.is_alone => "it ranks, trains, or was killed",
+        State::Running if around.is_alone => "it has nothing to search, as while models are trained, or was killed",
         State::Running if around.is_behind => "more proofs wait than the verifiers can look at",
         State::Running => "it has nothing to do just now, and asks again",
     }
@@ -142,7 +142,7 @@ mod tests {
         let behind = Surroundings { is_behind: true, ..AROUND };
         check(&idle, behind, WorkerState::Idle, "more proofs wait than the verifiers can look at");
         let alone = Surroundings { is_alone: true, lost_ms: u64::MAX, ..AROUND };
-        check(&idle, alone, WorkerState::Idle, "it ranks, trains, or was killed");
+        check(&idle, alone, WorkerState::Idle, "it has nothing to search, as while models are trained, or was killed");
         // It sends no beats.
         check(&SessionView { seen_s: 500, ..session(Doing::Idle, 2) }, alone, WorkerState::Working, "");
         let blocked = SessionView { blocked: Some("write to ada@example.org".to_owned()), ..idle };

@@ -167,7 +167,7 @@ impl Outline {
         let at = self.active(tree, lines);
         let begins = |line: &&Line| {
             let first = text(tree, line, name).chars().next();
-            first.is_some_and(|first| first.to_lowercase().eq(letter.to_lowercase()))
+            first.is_some_and(|first| first.eq_ignore_ascii_case(&letter))
         };
         let (above, below) = lines.split_at((at + 1).min(lines.len()));
         let Some(line) = below.iter().chain(above).find(begins) else { return false };

@@ -9,6 +9,7 @@ use crate::link::{self, PageName, Target};
 use crate::replay::Replay;
 use crate::view::browser;
 use crate::view::campaign::{CampaignPage, Watch};
+use crate::view::live::{Shown, kept, live, pressed};
 use crate::view::prove::{KeyList, Prove, ProvePage, Shortcuts};
 use crate::view::session::{Campaign, Connection, Session};
 use crate::view::tree::TreePage;
@@ -94,7 +95,7 @@ fn App() -> impl IntoView {
             prove.jump(&theorem, tactics);
         }
     });
-    let is_tree = Memo::new(move |_| page.get() == PageName::Tree);
+    let is_tree = kept(move || page.get() == PageName::Tree);
     Effect::new(move |_| document().set_title(&format!("{} · stepwise", page.get().title())));
     // A coordinator proves nothing, and a server that proves may have no campaign.
     let is_of_use = move |name: PageName| match name {
@@ -104,7 +105,7 @@ fn App() -> impl IntoView {
     };
     let links = PageName::ALL.map(|name| {
         view! {
-            <a href=name.hash() hidden=move || !is_of_use(name) aria-current=move || (page.get() == name).then_some("page")>{name.title()}</a>
+            <a href=name.hash() hidden=live(move || !is_of_use(name)) aria-current=move || (page.get() == name).then_some("page")>{name.title()}</a>
         }
     });
     view! {
@@ -118,20 +119,20 @@ fn App() -> impl IntoView {
                 <nav aria-label="Pages">{links.collect_view()}</nav>
                 <ConnectionState session />
                 <ThemeChoice />
-                <button type="button" on:click=move |_| show_help()>"Help"</button>
+                <button type="button" on:click=pressed(show_help)>"Help"</button>
             </header>
             <main id="main" tabindex="-1">
-                <div hidden=move || page.get() != PageName::Prove>
+                <div hidden=live(move || page.get() != PageName::Prove)>
                     <ProvePage prove />
                 </div>
-                <div hidden=move || !is_tree.get()>
+                <div hidden=live(move || !is_tree.get())>
                     <TreePage replay is_shown=is_tree on_jump />
                 </div>
-                <div hidden=move || page.get() != PageName::Campaign>
+                <div hidden=live(move || page.get() != PageName::Campaign)>
                     <CampaignPage watch />
                 </div>
             </main>
-            <p class="spoken" role="status" aria-label="News">{move || prove.said.get()}</p>
+            <p class="spoken" role="status" aria-label="News">{prove.said}</p>
             <Help shortcuts />
         </div>
     }
@@ -154,7 +155,7 @@ fn keep_token(target: &Target) -> Option<String> {
 fn ConnectionState(session: Session) -> impl IntoView {
     let connection = session.connection;
     // The countdown is for the eye only: a screen reader would say every second.
-    let standing = Memo::new(move |_| match connection.get() {
+    let standing = kept(move || match connection.get() {
         Connection::Connecting => ("busy", "◐", "Connecting".to_owned()),
         Connection::Connected => ("good", "●", "Connected".to_owned()),
         Connection::Waiting(_) => ("alarm", "○", "Reconnecting".to_owned()),
@@ -166,17 +167,17 @@ fn ConnectionState(session: Session) -> impl IntoView {
         Connection::Waiting(seconds) => Some(format!(" in {seconds} s")),
         _ => None,
     };
-    let may_retry = Memo::new(move |_| matches!(connection.get(), Connection::Waiting(_) | Connection::Refused(_)));
+    let may_retry = kept(move || matches!(connection.get(), Connection::Waiting(_) | Connection::Refused(_)));
     view! {
         <div class="connection">
-            <span role="status" aria-label="Connection" class=move || standing.get().0>
-                <span aria-hidden="true">{move || standing.get().1} " "</span>
-                {move || standing.get().2}
+            <span role="status" aria-label="Connection" class=live(move || standing.get().0.to_owned())>
+                <span aria-hidden="true">{live(move || standing.get().1.to_owned())} " "</span>
+                {live(move || standing.get().2)}
             </span>
             <span aria-hidden="true" class="alarm">{seconds}</span>
-            <Show when=move || may_retry.get()>
-                <button type="button" class="quiet" on:click=move |_| session.connect()>"Connect now"</button>
-            </Show>
+            <Shown when=may_retry.into()>
+                <button type="button" class="quiet" on:click=pressed(move || session.connect())>"Connect now"</button>
+            </Shown>
         </div>
     }
 }

@@ -5,6 +5,7 @@ mod app;
 mod browser;
 mod campaign;
 mod field;
+mod live;
 mod models;
 mod prove;
 mod session;

@@ -114,7 +114,7 @@ pub struct CheckedProof {
     pub unopened: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
 fn is_zero(n: &u64) -> bool {
     *n == 0
 }

@@ -11,6 +11,7 @@ use leptos::prelude::*;
 use self::operate::{Account, Operate};
 pub(crate) use self::watch::Watch;
 use crate::link::PageName;
+use crate::view::live::{Shown, live, pressed};
 
 /// Where files to keep are, and what each is.
 const FILES: [(&str, &str); 4] = [
@@ -25,11 +26,11 @@ const FILES: [(&str, &str); 4] = [
 pub(crate) fn CampaignPage(watch: Watch) -> impl IntoView {
     view! {
         <div class="campaign">
-            <p class="notice alarm" role="status" aria-label="Coordinator">{move || watch.notice.get()}</p>
-            <div class="campaign-columns" hidden=move || watch.open.get().is_some()>
+            <p class="notice alarm" role="status" aria-label="Coordinator">{watch.notice}</p>
+            <div class="campaign-columns" hidden=live(move || watch.open.get().is_some())>
                 <section class="card wide" aria-label="State">
-                    <div class="campaign-head" inner_html=move || watch.head.get()></div>
-                    <div inner_html=move || watch.pace.get()></div>
+                    <div class="campaign-head" inner_html=watch.head></div>
+                    <div inner_html=watch.pace></div>
                     <Operate watch />
                 </section>
                 <section class="card" aria-labelledby="counts-title">
@@ -38,15 +39,15 @@ pub(crate) fn CampaignPage(watch: Watch) -> impl IntoView {
                 </section>
                 <section class="card" aria-labelledby="plot-heading">
                     <h3 id="plot-heading">"Solved against cost"</h3>
-                    <div class="plot" inner_html=move || watch.plot.get()></div>
+                    <div class="plot" inner_html=watch.plot></div>
                     <p class="row">{FILES.map(|(file, name)| view! {
                         <a href=format!("{}{file}", watch::API) download>{name}</a>
                     }).collect_view()}</p>
                 </section>
-                <section class="card wide" aria-labelledby="rounds-title" hidden=move || watch.rounds.get().is_empty()>
+                <section class="card wide" aria-labelledby="rounds-title" hidden=live(move || watch.rounds.get().is_empty())>
                     <h3 id="rounds-title">"Rounds"</h3>
                     <Scrolled id="rounds" label="Rounds" html=watch.rounds />
-                    <div class="plot rates" inner_html=move || watch.rates.get()></div>
+                    <div class="plot rates" inner_html=watch.rates></div>
                 </section>
                 <section class="card wide" aria-labelledby="stages-title">
                     <h3 id="stages-title">"Stages"</h3>
@@ -60,26 +61,26 @@ pub(crate) fn CampaignPage(watch: Watch) -> impl IntoView {
                     <h3 id="problems-title" tabindex="-1">"Problems"</h3>
                     <Filter watch />
                     <Scrolled id=watch::PROBLEMS label="Problems" html=watch.problems />
-                    <Show when=move || watch.has_more.get()>
-                        <p class="row"><button type="button" on:click=move |_| watch.more_problems()>"More"</button></p>
-                    </Show>
+                    <Shown when=watch.has_more.into()>
+                        <p class="row"><button type="button" on:click=pressed(move || watch.more_problems())>"More"</button></p>
+                    </Shown>
                 </section>
                 <section class="card" aria-labelledby="feed-title">
                     <h3 id="feed-title">"What happened"</h3>
                     <Scrolled id=watch::FEED label="What happened" html=watch.feed />
                 </section>
-                <section class="card" aria-labelledby="join-title" hidden=move || watch.is_watch_only.get()>
+                <section class="card" aria-labelledby="join-title" hidden=live(move || watch.is_watch_only.get())>
                     <h3 id="join-title" tabindex="-1">"Lend a machine"</h3>
                     <Join watch />
                 </section>
-                <section class="card" aria-labelledby="account-title" hidden=move || watch.is_watch_only.get()>
+                <section class="card" aria-labelledby="account-title" hidden=live(move || watch.is_watch_only.get())>
                     <h3 id="account-title">"Your account"</h3>
                     <Account watch />
                 </section>
             </div>
-            <section class="card" aria-labelledby="problem-title" hidden=move || watch.open.get().is_none()>
+            <section class="card" aria-labelledby="problem-title" hidden=live(move || watch.open.get().is_none())>
                 <p class="row"><a class="button" href=PageName::Campaign.hash()>"Back to the campaign"</a></p>
-                <div id=watch::PROBLEM inner_html=move || watch.problem.get()></div>
+                <div id=watch::PROBLEM inner_html=watch.problem></div>
             </section>
         </div>
     }
@@ -89,7 +90,7 @@ pub(crate) fn CampaignPage(watch: Watch) -> impl IntoView {
 #[component]
 fn Scrolled(id: &'static str, label: &'static str, html: RwSignal<String>) -> impl IntoView {
     view! {
-        <div class="scroll" id=id role="group" aria-label=label tabindex="0" inner_html=move || html.get()></div>
+        <div class="scroll" id=id role="group" aria-label=label tabindex="0" inner_html=html></div>
     }
 }
 
@@ -128,15 +129,15 @@ fn Filter(watch: Watch) -> impl IntoView {
 #[component]
 fn Join(watch: Watch) -> impl IntoView {
     view! {
-        <Show when=move || watch.invitation.get().is_some() fallback=|| view! {
+        <Shown when=live(move || watch.invitation.get().is_some()) fallback=|| view! {
             <p>"The operator gives you a link, which is good for one account. With it, in a terminal:"</p>
         }>
             <p>"You are invited. In a terminal, on the machine that you lend:"</p>
-        </Show>
-        <pre class="code" tabindex="0">{move || watch.commands()}</pre>
-        <Show when=move || watch.invitation.get().is_some()>
-            <p class="row"><button type="button" on:click=move |_| watch.copy_commands()>"Copy the commands"</button></p>
-        </Show>
+        </Shown>
+        <pre class="code" tabindex="0">{live(move || watch.commands())}</pre>
+        <Shown when=live(move || watch.invitation.get().is_some())>
+            <p class="row"><button type="button" on:click=pressed(move || watch.copy_commands())>"Copy the commands"</button></p>
+        </Shown>
         <p class="hint">
             "In a folder with stepwise's source, " <code>"cargo run --"</code> " stands for " <code>"stepwise"</code> ". "
             "It works with the lowest priority and stops when you say so. "

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use stepwise_core::wire::campaign::Instruction;
 
 use super::watch::Watch;
+use crate::view::live::{Shown, pressed};
 
 /// What a button asks before it does something that cannot be undone.
 const STOP: &str = "End the campaign at once? What is under way is given up, and it cannot go on afterwards.";
@@ -25,13 +26,13 @@ pub(super) fn Operate(watch: Watch) -> impl IntoView {
         }
     };
     view! {
-        <Show when=move || watch.is_operator.get()>
+        <Shown when=watch.is_operator.into()>
             <div class="operate" role="group" aria-label="Operator">
                 <div class="row">
-                    <button type="button" on:click=move |_| watch.invite()>"Invite a machine"</button>
-                    <button type="button" on:click=move |_| watch.instruct(Instruction::Pause)>"Pause"</button>
-                    <button type="button" on:click=move |_| watch.instruct(Instruction::Resume)>"Resume"</button>
-                    <button type="button" on:click=move |_| watch.instruct(Instruction::Finish)>"Finish"</button>
+                    <button type="button" on:click=pressed(move || watch.invite())>"Invite a machine"</button>
+                    <button type="button" on:click=pressed(move || watch.instruct(Instruction::Pause))>"Pause"</button>
+                    <button type="button" on:click=pressed(move || watch.instruct(Instruction::Resume))>"Resume"</button>
+                    <button type="button" on:click=pressed(move || watch.instruct(Instruction::Finish))>"Finish"</button>
                     <button type="button" on:click=on_stop>"Stop"</button>
                 </div>
                 <form class="row" on:submit=on_block>
@@ -46,7 +47,7 @@ pub(super) fn Operate(watch: Watch) -> impl IntoView {
                     <button type="submit">"Block"</button>
                 </form>
             </div>
-        </Show>
+        </Shown>
     }
 }
 
@@ -60,7 +61,7 @@ pub(super) fn Account(watch: Watch) -> impl IntoView {
         typed.set(String::new());
     };
     view! {
-        <Show when=move || watch.is_known.get() fallback=move || view! {
+        <Shown when=watch.is_known.into() fallback=move || view! {
             <form class="row" on:submit=on_submit>
                 <label class="inline grow">
                     "Token "
@@ -69,7 +70,7 @@ pub(super) fn Account(watch: Watch) -> impl IntoView {
                         type="password"
                         autocomplete="off"
                         required
-                        prop:value=move || typed.get()
+                        prop:value=typed
                         on:input=move |event| typed.set(event_target_value(&event))
                     />
                 </label>
@@ -80,8 +81,8 @@ pub(super) fn Account(watch: Watch) -> impl IntoView {
                 <code>"stepwise campaign token"</code> " with an operator's. This tab keeps it until it is closed."
             </p>
         }>
-            <div inner_html=move || watch.own.get()></div>
-            <p class="row"><button type="button" on:click=move |_| watch.sign_out()>"Forget the token"</button></p>
-        </Show>
+            <div inner_html=watch.own></div>
+            <p class="row"><button type="button" on:click=pressed(move || watch.sign_out())>"Forget the token"</button></p>
+        </Shown>
     }
 }

@@ -199,20 +199,34 @@ impl Watch {
 
     /// Asks the coordinator; what is wrong is shown.
     async fn ask<T: DeserializeOwned>(self, path: &str) -> Option<T> {
+        self.read(&self.get(path).await?)
+    }
+
+    /// What the coordinator answers, as text: waiting for it in one way for all types is less code than in many.
+    async fn get(self, path: &str) -> Option<String> {
         let token = self.inner.with_value(|inner| inner.token.clone());
         self.hear(fetch("GET", &format!("{API}{path}"), token.as_deref(), None).await)
     }
 
-    fn hear<T: DeserializeOwned>(self, reply: Reply) -> Option<T> {
+    /// What an answer says.
+    fn read<T: DeserializeOwned>(self, body: &str) -> Option<T> {
+        match json::read(body) {
+            Ok(value) => {
+                put(self.notice, "");
+                Some(value)
+            }
+            Err(error) => {
+                put(self.notice, &format!("The coordinator speaks otherwise ({error}); reload the page"));
+                None
+            }
+        }
+    }
+
+    /// The answer, where there is one.
+    fn hear(self, reply: Reply) -> Option<String> {
         let trouble = match reply {
             Reply::Unreachable => "The coordinator does not answer; trying again".to_owned(),
-            Reply::Answer(200 | 201, body) => match json::read(&body) {
-                Ok(value) => {
-                    put(self.notice, "");
-                    return Some(value);
-                }
-                Err(error) => format!("The coordinator speaks otherwise ({error}); reload the page"),
-            },
+            Reply::Answer(200 | 201, body) => return Some(body),
             Reply::Answer(401, body) => {
                 self.sign_out();
                 detail(&body)
@@ -375,7 +389,7 @@ impl Watch {
         let token = self.inner.with_value(|inner| inner.token.clone());
         spawn_local(async move {
             let reply = fetch("POST", &format!("{API}invitations"), token.as_deref(), Some(&body)).await;
-            if let Some(Invited { invitation }) = self.hear(reply) {
+            if let Some(Invited { invitation }) = self.hear(reply).and_then(|body| self.read(&body)) {
                 self.invitation.set(Some(format!("{}/#join={invitation}", browser::origin())));
                 self.said.set("A link is made, with which one machine can join".to_owned());
                 focus_soon("join-title");
@@ -404,7 +418,7 @@ impl Watch {
         let token = self.inner.with_value(|inner| inner.token.clone());
         spawn_local(async move {
             let reply = fetch("POST", &format!("{API}instructions"), token.as_deref(), Some(&body)).await;
-            if let Some(overview) = self.hear::<Overview>(reply) {
+            if let Some(overview) = self.hear(reply).and_then(|body| self.read::<Overview>(&body)) {
                 self.see(&overview);
             }
         });

@@ -9,6 +9,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::Prove;
 use super::finished::{FileHead, numbers};
+use crate::view::live::part;
 use crate::view::session::Question;
 
 /// The share of a search's time after which the negation is searched too.
@@ -124,7 +125,7 @@ impl Prove {
 #[component]
 pub(super) fn DisprovedPane(prove: Prove) -> impl IntoView {
     view! {
-        {move || {
+        {part(move || {
             prove.disproof.found.get().map(|disproof| {
                 let Disproof { name, values, verdict, file, .. } = disproof;
                 let has_values = !values.is_empty();
@@ -145,6 +146,6 @@ pub(super) fn DisprovedPane(prove: Prove) -> impl IntoView {
                     </section>
                 }
             })
-        }}
+        })}
     }
 }

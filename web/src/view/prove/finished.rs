@@ -8,17 +8,18 @@ use super::{Judged, Prove};
 use crate::link;
 use crate::proof::Proof;
 use crate::view::browser;
+use crate::view::live::{kept, part, pressed};
 
 #[component]
 pub(super) fn FinishedPane(prove: Prove) -> impl IntoView {
-    let judged = Memo::new(move |_| {
+    let judged = kept(move || {
         prove.script.proof.with(|proof| {
             let tactics = proof.as_ref().filter(|proof| proof.is_closed()).map(Proof::tactics)?;
             prove.script.judged.get().filter(|judged| judged.tactics == tactics)
         })
     });
     view! {
-        {move || {
+        {part(move || {
             judged.get().map(|judged| {
                 let Judged { file, verdict, tidied, .. } = judged;
                 let name = prove.script.proof.with_untracked(|proof| proof.as_ref().map_or_else(String::new, |p| p.theorem().name.clone()));
@@ -31,7 +32,7 @@ pub(super) fn FinishedPane(prove: Prove) -> impl IntoView {
                     </section>
                 }
             })
-        }}
+        })}
     }
 }
 
@@ -52,8 +53,8 @@ pub(super) fn FileHead(
         <div class="card-head">
             <h2 id=id>{title}</h2>
             <div class="row">
-                <button type="button" on:click=move |_| prove.copy(to_copy.clone(), what)>"Copy"</button>
-                <button type="button" on:click=move |_| browser::download(&format!("{name}.lean"), &file)>"Download"</button>
+                <button type="button" on:click=pressed(move || prove.copy(to_copy.clone(), what))>"Copy"</button>
+                <button type="button" on:click=pressed(move || browser::download(&format!("{name}.lean"), &file))>"Download"</button>
                 <a class="button" href=live target="_blank" rel="noopener noreferrer">"Open in live.lean-lang.org"</a>
             </div>
         </div>

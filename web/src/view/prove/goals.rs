@@ -6,10 +6,11 @@ use stepwise_core::words::count;
 
 use super::Prove;
 use crate::goals::{Mark, Marks, as_example, marks};
+use crate::view::live::{kept, live, part, pressed};
 
 #[component]
 pub(super) fn GoalsPane(prove: Prove) -> impl IntoView {
-    let shown = Memo::new(move |_| {
+    let shown = kept(move || {
         prove.script.proof.with(|proof| {
             let Some(proof) = proof else { return Vec::new() };
             let before = proof.goals_before(proof.at());
@@ -22,13 +23,13 @@ pub(super) fn GoalsPane(prove: Prove) -> impl IntoView {
     };
     view! {
         <section class="card goals" aria-labelledby="goals-title">
-            <h2 id="goals-title">{heading}</h2>
-            {move || {
+            <h2 id="goals-title">{live(heading)}</h2>
+            {part(move || {
                 let goals = shown.get();
                 let n_goals = goals.len();
                 let view = |(idx, (goal, marks)): (usize, (Goal, Marks))| view! { <GoalView prove idx n_goals goal marks /> };
                 goals.into_iter().enumerate().map(view).collect_view()
-            }}
+            })}
         </section>
     }
 }
@@ -49,14 +50,14 @@ fn GoalView(prove: Prove, idx: usize, n_goals: usize, goal: Goal, marks: Marks) 
             <GoalBody goal marks />
             {gone.map(|gone| view! { <p class="gone">{gone}</p> })}
             <div class="row">
-                <button type="button" class="quiet" aria-label=label on:click=move |_| prove.copy(text.clone(), "The goal")>
+                <button type="button" class="quiet" aria-label=label on:click=pressed(move || prove.copy(text.clone(), "The goal"))>
                     "Copy"
                 </button>
                 <button
                     type="button"
                     class="quiet"
                     aria-label=example_label
-                    on:click=move |_| prove.copy(example.clone(), "The goal as an example")
+                    on:click=pressed(move || prove.copy(example.clone(), "The goal as an example"))
                 >
                     "Copy as example"
                 </button>

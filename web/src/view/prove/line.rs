@@ -7,6 +7,7 @@ use super::Prove;
 use crate::proof::Proof;
 use crate::view::browser;
 use crate::view::field;
+use crate::view::live::{kept, live, part, pressed};
 
 /// The line's element id.
 pub(super) const LINE_ID: &str = "tactic";
@@ -41,7 +42,7 @@ pub(super) fn TacticLine(prove: Prove) -> impl IntoView {
             _ => field::tab(&event),
         }
     };
-    let is_closed = Memo::new(move |_| prove.script.proof.with(|proof| proof.as_ref().is_some_and(Proof::is_closed)));
+    let is_closed = kept(move || prove.script.proof.with(|proof| proof.as_ref().is_some_and(Proof::is_closed)));
     let working = move || prove.script.work.get().filter(|work| !work.is_empty());
     view! {
         <div class="card tactic-line">
@@ -55,25 +56,25 @@ pub(super) fn TacticLine(prove: Prove) -> impl IntoView {
                     autocomplete="off"
                     autocapitalize="off"
                     aria-describedby="tactic-problem"
-                    aria-invalid=move || prove.script.complaint.with(Option::is_some).to_string()
-                    placeholder=move || if is_closed.get() { "no goals are left" } else { "intro h" }
-                    prop:value=move || prove.script.line.get()
+                    aria-invalid=live(move || prove.script.complaint.with(Option::is_some).to_string())
+                    placeholder=live(move || (if is_closed.get() { "no goals are left" } else { "intro h" }).to_owned())
+                    prop:value=prove.script.line
                     on:input=move |event| prove.script.line.set(field::typed(&event))
                     on:keydown=on_key
                 />
-                <button type="button" class:primary=move || !is_closed.get() on:click=move |_| {
+                <button type="button" class:primary=live(move || !is_closed.get()) on:click=move |_| {
                     field::finish_in(LINE_ID);
                     apply();
                     browser::focus(LINE_ID);
                 }>"Apply"</button>
-                <button type="button" disabled=move || working().is_none() on:click=move |_| prove.cancel()>"Cancel"</button>
+                <button type="button" disabled=live(move || working().is_none()) on:click=pressed(move || prove.cancel())>"Cancel"</button>
             </div>
             // Only what takes long enough to be read is shown at all (the style sheet delays it).
-            <p class="working" aria-hidden="true" class:busy=move || working().is_some()>
-                {move || working().map(|work| format!("{work}…"))}
+            <p class="working" aria-hidden="true" class:busy=live(move || working().is_some())>
+                {live(move || working().map_or(String::new(), |work| format!("{work}…")))}
             </p>
             <div id="tactic-problem" role="alert">
-                {move || prove.script.complaint.get().map(|message| view! { <pre class="message">{message}</pre> })}
+                {part(move || prove.script.complaint.get().map(|message| view! { <pre class="message">{message}</pre> }))}
             </div>
         </div>
     }

@@ -24,6 +24,7 @@ use crate::history::History;
 use crate::link::PageName;
 use crate::proof::Proof;
 use crate::replay::Replay;
+use crate::view::live::{Shown, live};
 use crate::view::session::{Connection, Question, Session};
 
 pub(crate) use keys::{KeyList, Shortcuts};
@@ -164,8 +165,8 @@ impl Prove {
 #[component]
 pub(crate) fn ProvePage(prove: Prove) -> impl IntoView {
     view! {
-        <Show
-            when=move || prove.has_server()
+        <Shown
+            when=live(move || prove.has_server())
             fallback=|| view! {
                 <section class="empty">
                     <h2>"No server here: only recorded searches can be looked at"</h2>
@@ -177,13 +178,13 @@ pub(crate) fn ProvePage(prove: Prove) -> impl IntoView {
             <div class="prove">
                 <div class="prove-main">
                     <statement::StatementPane prove />
-                    <Show when=move || prove.script.proof.with(Option::is_some)>
+                    <Shown when=live(move || prove.script.proof.with(Option::is_some))>
                         <finished::FinishedPane prove />
                         <disproved::DisprovedPane prove />
                         <script::ScriptPane prove />
                         <line::TacticLine prove />
                         <goals::GoalsPane prove />
-                    </Show>
+                    </Shown>
                 </div>
                 <div class="prove-side">
                     <suggest_pane::SuggestPane prove />
@@ -191,6 +192,6 @@ pub(crate) fn ProvePage(prove: Prove) -> impl IntoView {
                     <place::PlacePane prove />
                 </div>
             </div>
-        </Show>
+        </Shown>
     }
 }

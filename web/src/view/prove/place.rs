@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use super::Prove;
 use crate::models::{ModelStatus, Place};
 use crate::view::browser;
+use crate::view::live::{kept, live, part};
 use crate::view::models::BrowserModels;
 
 /// Where the choice is kept.
@@ -122,7 +123,7 @@ pub(super) fn PlacePane(prove: Prove) -> impl IntoView {
                     type="radio"
                     name="place"
                     value=name
-                    prop:checked=move || prove.place.choice.get() == place
+                    prop:checked=live(move || prove.place.choice.get() == place)
                     on:change=on_change
                 />
                 " "
@@ -148,7 +149,7 @@ pub(super) fn PlacePane(prove: Prove) -> impl IntoView {
         }
         ModelStatus::Failed { reason } => reason,
     };
-    let loading = Memo::new(move |_| match prove.place.status.get() {
+    let loading = kept(move || match prove.place.status.get() {
         ModelStatus::Loading { done, total } if total > 0 => Some((done, total)),
         _ => None,
     });
@@ -159,11 +160,11 @@ pub(super) fn PlacePane(prove: Prove) -> impl IntoView {
                 <legend class="spoken">"Where the models run"</legend>
                 {choices.collect_view()}
             </fieldset>
-            {move || loading.get().map(|(done, total)| view! {
+            {part(move || loading.get().map(|(done, total)| view! {
                 <progress aria-label="Models loaded" max=total.to_string() value=done.to_string()></progress>
-            })}
-            <p class="hint">{standing}</p>
-            {move || prove.place.note.get().map(|note| view! { <p class="alarm note">{note}</p> })}
+            }))}
+            <p class="hint">{live(standing)}</p>
+            {part(move || prove.place.note.get().map(|note| view! { <p class="alarm note">{note}</p> }))}
         </section>
     }
 }

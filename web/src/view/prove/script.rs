@@ -7,6 +7,7 @@ use super::Prove;
 use crate::proof::{Proof, StepId};
 use crate::suggestions::ms;
 use crate::view::browser;
+use crate::view::live::{kept, live, part, pressed};
 
 /// A line of the script.
 #[derive(Clone, PartialEq)]
@@ -26,7 +27,7 @@ enum Place {
 
 #[component]
 pub(super) fn ScriptPane(prove: Prove) -> impl IntoView {
-    let rows = Memo::new(move |_| prove.script.proof.with(|proof| proof.as_ref().map(rows).unwrap_or_default()));
+    let rows = kept(move || prove.script.proof.with(|proof| proof.as_ref().map(rows).unwrap_or_default()));
     let can =
         move |of: fn(&Proof) -> Option<StepId>| prove.script.proof.with(|proof| proof.as_ref().and_then(of)).is_some();
     let copy = move |_| {
@@ -38,13 +39,13 @@ pub(super) fn ScriptPane(prove: Prove) -> impl IntoView {
             <div class="card-head">
                 <h2 id="script-title">"Script"</h2>
                 <div class="row">
-                    <button type="button" disabled=move || !can(Proof::undo) on:click=move |_| prove.undo()>"Undo"</button>
-                    <button type="button" disabled=move || !can(Proof::redo) on:click=move |_| prove.redo()>"Redo"</button>
+                    <button type="button" disabled=live(move || !can(Proof::undo)) on:click=pressed(move || prove.undo())>"Undo"</button>
+                    <button type="button" disabled=live(move || !can(Proof::redo)) on:click=pressed(move || prove.redo())>"Redo"</button>
                     <button type="button" on:click=copy>"Copy"</button>
                 </div>
             </div>
             <ol class="script-rows">
-                {move || rows.get().into_iter().map(|row| view! { <ScriptRow prove row /> }).collect_view()}
+                {part(move || rows.get().into_iter().map(|row| view! { <ScriptRow prove row /> }).collect_view())}
             </ol>
         </section>
     }
@@ -72,7 +73,7 @@ fn ScriptRow(prove: Prove, row: Row) -> impl IntoView {
                 .map(|text| {
                     let label = format!("{text}: {name}");
                     view! {
-                        <button type="button" class="quiet" aria-label=label on:click=move |_| prove.go_to(id)>
+                        <button type="button" class="quiet" aria-label=label on:click=pressed(move || prove.go_to(id))>
                             {text}
                         </button>
                     }

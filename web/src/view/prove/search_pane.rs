@@ -7,13 +7,13 @@ use stepwise_core::wire::Order;
 use super::Prove;
 use crate::driver::Progress;
 use crate::models::Place;
+use crate::view::live::{Shown, kept, live, part, pressed};
 
 #[component]
 pub(super) fn SearchPane(prove: Prove) -> impl IntoView {
     let search = prove.search;
-    let is_open =
-        Memo::new(move |_| prove.script.proof.with(|proof| proof.as_ref().is_some_and(|proof| !proof.is_closed())));
-    let has_critic = Memo::new(move |_| {
+    let is_open = kept(move || prove.script.proof.with(|proof| proof.as_ref().is_some_and(|proof| !proof.is_closed())));
+    let has_critic = kept(move || {
         prove.place.choice.get() != Place::Server
             || prove.session.info.with(|info| info.as_ref().is_none_or(|info| info.critic.is_some()))
     });
@@ -33,7 +33,7 @@ pub(super) fn SearchPane(prove: Prove) -> impl IntoView {
         view! {
             <label>
                 {label}
-                <input type="number" min="1" max=most.to_string() prop:value=move || signal.get() on:change=on_change />
+                <input type="number" min="1" max=most.to_string() prop:value=live(move || signal.get().to_string()) on:change=on_change />
             </label>
         }
     };
@@ -46,15 +46,15 @@ pub(super) fn SearchPane(prove: Prove) -> impl IntoView {
                 <div class="row">
                     <button
                         type="button"
-                        disabled=move || !is_open.get() || search.running.get()
-                        on:click=move |_| prove.start_search()
+                        disabled=live(move || !is_open.get() || search.running.get())
+                        on:click=pressed(move || prove.start_search())
                     >
                         "Search for a proof"
                     </button>
                     <button
                         type="button"
-                        disabled=move || !search.running.get() && !prove.disproof.is_searching()
-                        on:click=move |_| prove.cancel()
+                        disabled=live(move || !search.running.get() && !prove.disproof.is_searching())
+                        on:click=pressed(move || prove.cancel())
                     >
                         "Cancel"
                     </button>
@@ -67,8 +67,8 @@ pub(super) fn SearchPane(prove: Prove) -> impl IntoView {
                         "Order"
                         <select on:change=on_order>
                             <option value="bf">"best-first"</option>
-                            <option value="cg" disabled=move || !has_critic.get()>"critic-guided"</option>
-                            <option value="bf+cg" disabled=move || !has_critic.get()>"both"</option>
+                            <option value="cg" disabled=live(move || !has_critic.get())>"critic-guided"</option>
+                            <option value="bf+cg" disabled=live(move || !has_critic.get())>"both"</option>
                         </select>
                     </label>
                     {number("Candidates", search.samples, 64)}
@@ -76,22 +76,22 @@ pub(super) fn SearchPane(prove: Prove) -> impl IntoView {
                     {number("Seconds", search.seconds, 3600)}
                 </div>
             </details>
-            <Show when=move || search.progress.with(Option::is_some)>
+            <Shown when=live(move || search.progress.with(Option::is_some))>
                 <progress
                     aria-label="Expansions"
-                    max=move || search.expansions.get().to_string()
-                    prop:value=move || expansions() as f64
+                    max=live(move || search.expansions.get().to_string())
+                    prop:value=live(move || expansions().to_string())
                 ></progress>
                 <dl class="numbers">
-                    {move || search.progress.get().map(|progress| numbers(progress, search.elapsed_ms.get()))}
+                    {part(move || search.progress.get().map(|progress| numbers(progress, search.elapsed_ms.get())))}
                 </dl>
-                {move || search.progress.with(|progress| best(progress.as_ref()))}
-            </Show>
-            {move || search.ended.get().map(|ended| view! { <p class="standing">{ended}</p> })}
-            {move || prove.disproof.note.get().map(|note| view! { <p class="hint negation">{note}</p> })}
-            <Show when=move || search.progress.with(Option::is_some)>
+                {part(move || search.progress.with(|progress| best(progress.as_ref())))}
+            </Shown>
+            {part(move || search.ended.get().map(|ended| view! { <p class="standing">{ended}</p> }))}
+            {part(move || prove.disproof.note.get().map(|note| view! { <p class="hint negation">{note}</p> }))}
+            <Shown when=live(move || search.progress.with(Option::is_some))>
                 <p><a href="#/tree">"See the tree"</a></p>
-            </Show>
+            </Shown>
         </section>
     }
 }

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use super::Prove;
 use crate::examples::EXAMPLES;
 use crate::view::field;
+use crate::view::live::{Shown, kept, live, part};
 
 /// The box's element id.
 const BOX_ID: &str = "statement";
@@ -34,17 +35,17 @@ pub(super) fn StatementPane(prove: Prove) -> impl IntoView {
     };
     let options = EXAMPLES.iter().enumerate().map(|(idx, example)| {
         view! {
-            <option value=idx.to_string() prop:selected=move || prove.script.text.with(|text| text == example.statement)>
+            <option value=idx.to_string() prop:selected=live(move || prove.script.text.with(|text| text == example.statement))>
                 {example.name}
             </option>
         }
     });
     let is_own = move || prove.script.text.with(|text| EXAMPLES.iter().all(|example| example.statement != text));
-    let is_open = Memo::new(move |_| {
+    let is_open = kept(move || {
         prove.script.proof.with(Option::is_some)
             && prove.script.text.with(|text| prove.script.opened.with(|opened| opened == text))
     });
-    let is_edited = Memo::new(move |_| prove.script.proof.with(Option::is_some) && !is_open.get());
+    let is_edited = kept(move || prove.script.proof.with(Option::is_some) && !is_open.get());
     let n_lines = move || prove.script.text.with(|text| text.lines().count().clamp(2, 10).to_string());
     view! {
         <section class="card" aria-labelledby="statement-title">
@@ -53,7 +54,7 @@ pub(super) fn StatementPane(prove: Prove) -> impl IntoView {
                 <div class="inline">
                     <label for="example">"Example"</label>
                     <select id="example" on:change=on_example>
-                        <option value="" prop:selected=is_own>"choose…"</option>
+                        <option value="" prop:selected=live(is_own)>"choose…"</option>
                         {options.collect_view()}
                     </select>
                 </div>
@@ -62,23 +63,23 @@ pub(super) fn StatementPane(prove: Prove) -> impl IntoView {
             <textarea
                 id=BOX_ID
                 class="code"
-                rows=n_lines
+                rows=live(n_lines)
                 spellcheck="false"
                 autocomplete="off"
                 autocapitalize="off"
                 placeholder="theorem and_swap (p q : Prop) (h : p \\and q) : q \\and p"
                 aria-describedby="statement-hint statement-problem"
-                aria-invalid=move || prove.script.rejected.with(Option::is_some).to_string()
-                prop:value=move || prove.script.text.get()
+                aria-invalid=live(move || prove.script.rejected.with(Option::is_some).to_string())
+                prop:value=prove.script.text
                 on:input=move |event| prove.script.text.set(field::typed(&event))
                 on:keydown=on_key
             ></textarea>
             <div class="row">
-                <button type="button" class:primary=move || !is_open.get() on:click=on_open>
-                    {move || if is_open.get() { "Open again" } else { "Open" }}
+                <button type="button" class:primary=live(move || !is_open.get()) on:click=on_open>
+                    {live(move || (if is_open.get() { "Open again" } else { "Open" }).to_owned())}
                 </button>
                 <span id="statement-hint" class="hint">
-                    {move || {
+                    {part(move || {
                         if is_edited.get() {
                             view! { "Edited: the script below belongs to the statement that was opened" }.into_any()
                         } else {
@@ -88,10 +89,10 @@ pub(super) fn StatementPane(prove: Prove) -> impl IntoView {
                             }
                                 .into_any()
                         }
-                    }}
+                    })}
                 </span>
             </div>
-            <Show when=move || prove.script.proof.with(Option::is_none)>
+            <Shown when=live(move || prove.script.proof.with(Option::is_none))>
                 <ul class="examples" aria-label="Statements to begin with">
                     {EXAMPLES
                         .iter()
@@ -108,9 +109,9 @@ pub(super) fn StatementPane(prove: Prove) -> impl IntoView {
                         })
                         .collect_view()}
                 </ul>
-            </Show>
+            </Shown>
             <div id="statement-problem" role="alert">
-                {move || prove.script.rejected.get().map(|message| view! { <pre class="message">{message}</pre> })}
+                {part(move || prove.script.rejected.get().map(|message| view! { <pre class="message">{message}</pre> }))}
             </div>
         </section>
     }

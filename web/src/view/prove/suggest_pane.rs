@@ -10,6 +10,7 @@ use super::suggest::SUGGEST_KEY;
 use crate::models::{ModelStatus, Place};
 use crate::suggestions::{Suggestion, Suggestions, complaint, ms};
 use crate::view::browser;
+use crate::view::live::{Shown, kept, live, pressed};
 
 /// The heading's element id: focus goes there when the row that had it is gone.
 const TITLE_ID: &str = "suggestions-title";
@@ -21,11 +22,10 @@ pub(super) fn SuggestPane(prove: Prove) -> impl IntoView {
             all.as_ref().map_or_else(Vec::new, |all| of(all).into_iter().cloned().enumerate().collect::<Vec<_>>())
         })
     };
-    let usable = Memo::new(move |_| read(Suggestions::usable));
-    let refused = Memo::new(move |_| read(Suggestions::refused));
-    let running = Memo::new(move |_| prove.suggest.found.with(|all| all.as_ref().is_some_and(|all| all.running)));
-    let is_open =
-        Memo::new(move |_| prove.script.proof.with(|proof| proof.as_ref().is_some_and(|proof| !proof.is_closed())));
+    let usable = kept(move || read(Suggestions::usable));
+    let refused = kept(move || read(Suggestions::refused));
+    let running = kept(move || prove.suggest.found.with(|all| all.as_ref().is_some_and(|all| all.running)));
+    let is_open = kept(move || prove.script.proof.with(|proof| proof.as_ref().is_some_and(|proof| !proof.is_closed())));
     let standing = move || {
         prove.suggest.found.with(|all| match all {
             _ if prove.script.proof.with(Option::is_none) => "Suggestions come once a statement is open.".to_owned(),
@@ -56,24 +56,24 @@ pub(super) fn SuggestPane(prove: Prove) -> impl IntoView {
         browser::focus(TITLE_ID);
     };
     view! {
-        <section class="card" aria-labelledby=TITLE_ID aria-busy=move || running.get().to_string()>
+        <section class="card" aria-labelledby=TITLE_ID aria-busy=live(move || running.get().to_string())>
             <div class="card-head">
                 <h2 id=TITLE_ID tabindex="-1">"Suggestions"</h2>
                 <div class="row">
-                    <button type="button" disabled=move || !is_open.get() on:click=move |_| prove.suggest()>"Suggest"</button>
-                    <button type="button" disabled=move || !running.get() on:click=move |_| prove.stop_suggesting()>
+                    <button type="button" disabled=live(move || !is_open.get()) on:click=pressed(move || prove.suggest())>"Suggest"</button>
+                    <button type="button" disabled=live(move || !running.get()) on:click=pressed(move || prove.stop_suggesting())>
                         "Stop"
                     </button>
                 </div>
             </div>
             <div class="row options">
                 <label class="check">
-                    <input type="checkbox" prop:checked=move || prove.suggest.always.get() on:change=on_always />
+                    <input type="checkbox" prop:checked=prove.suggest.always on:change=on_always />
                     " after every step"
                 </label>
                 <label class="inline">
                     "how many "
-                    <input type="number" min="1" max="64" prop:value=move || prove.suggest.n_samples.get() on:change=on_samples />
+                    <input type="number" min="1" max="64" prop:value=live(move || prove.suggest.n_samples.get().to_string()) on:change=on_samples />
                 </label>
             </div>
             <ol class="suggestions">
@@ -81,17 +81,17 @@ pub(super) fn SuggestPane(prove: Prove) -> impl IntoView {
                     <SuggestionRow row take />
                 </For>
             </ol>
-            <Show when=move || refused.with(|refused| !refused.is_empty())>
+            <Shown when=live(move || refused.with(|refused| !refused.is_empty()))>
                 <details class="refused">
-                    <summary>{move || format!("{} refused", refused.with(Vec::len))}</summary>
+                    <summary>{live(move || format!("{} refused", refused.with(Vec::len)))}</summary>
                     <ul>
                         <For each=move || refused.get() key=row_key let:row>
                             <RefusedRow suggestion=row.1 />
                         </For>
                     </ul>
                 </details>
-            </Show>
-            <p class="hint">{standing}</p>
+            </Shown>
+            <p class="hint">{live(standing)}</p>
         </section>
     }
 }
@@ -110,7 +110,7 @@ fn SuggestionRow(row: (usize, Suggestion), take: impl Fn(usize) + Copy + 'static
     let keys = number.as_ref().map(|number| format!("{number} Alt+{number}"));
     view! {
         <li class:closer=closes>
-            <button type="button" class="take" aria-keyshortcuts=keys on:click=move |_| take(position)>
+            <button type="button" class="take" aria-keyshortcuts=keys on:click=pressed(move || take(position))>
                 <kbd>{number.unwrap_or_else(|| "·".into())}</kbd>
                 <code>{suggestion.tactic}</code>
                 <span class="badge" class:good=closes>{closes.then_some("✔ ")} {badge}</span>

@@ -7,6 +7,7 @@ use web_sys::HtmlElement;
 
 use super::page::Page;
 use crate::tree::svg::{self, SCALES, Scene, Window};
+use crate::view::live::{kept, pressed};
 
 /// One press of a zoom button.
 const ZOOM: f64 = 1.25;
@@ -123,8 +124,8 @@ pub(super) fn drawing(page: Page) -> impl IntoView {
     };
     let resized = window_event_listener(leptos::ev::resize, move |_| look.measure());
     on_cleanup(move || resized.remove());
-    let window = Memo::new(move |_| look.window());
-    let drawn = Memo::new(move |_| {
+    let window = kept(move || look.window());
+    let drawn = kept(move || {
         let (active, _) = page.active.get();
         page.lines.with(|lines| {
             page.layout.with(|layout| {
@@ -221,10 +222,10 @@ pub(super) fn drawing(page: Page) -> impl IntoView {
     view! {
         <section class="drawing-pane" aria-label="Drawing">
             <div class="pane-tools">
-                <button type="button" aria-label="Zoom out" on:click=move |_| look.zoom(1.0 / ZOOM, None)>"−"</button>
+                <button type="button" aria-label="Zoom out" on:click=pressed(move || look.zoom(1.0 / ZOOM, None))>"−"</button>
                 <output aria-label="Scale">{scale}</output>
-                <button type="button" aria-label="Zoom in" on:click=move |_| look.zoom(ZOOM, None)>"+"</button>
-                <button type="button" on:click=move |_| look.fit()>"Fit"</button>
+                <button type="button" aria-label="Zoom in" on:click=pressed(move || look.zoom(ZOOM, None))>"+"</button>
+                <button type="button" on:click=pressed(move || look.fit())>"Fit"</button>
                 <button type="button" class="save" on:click=save>"Save SVG"</button>
             </div>
             <div

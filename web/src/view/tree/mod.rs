@@ -18,6 +18,7 @@ use self::pane::outline_pane;
 use self::side::{detail_pane, ledger, legend};
 use self::time_line::time_line;
 use crate::replay::Replay;
+use crate::view::live::{Shown, kept};
 
 /// The page, which stays alive while it is not shown. `on_jump` is told the tactics from the statement to a state that the
 /// visitor wants to prove on from.
@@ -42,7 +43,7 @@ pub fn TreePage(
         // Choosing the same file once more has to count as a change.
         input.set_value("");
     };
-    let is_open = Memo::new(move |_| page.serial().is_some());
+    let is_open = kept(move || page.serial().is_some());
     let save_log = move |_| {
         let bytes = page.read_untracked(|replay, _| replay.to_log_bytes());
         page.save("search.jsonl", "application/jsonl", &bytes);
@@ -54,13 +55,13 @@ pub fn TreePage(
                     "Open a search log "
                     <input type="file" accept=".jsonl,.json" on:change=on_choose />
                 </label>
-                <Show when=move || is_open.get()>
+                <Shown when=is_open.into()>
                     <button type="button" on:click=save_log>"Save log (JSON lines)"</button>
-                </Show>
-                <p class="notice" role="status">{move || page.notice.get()}</p>
+                </Shown>
+                <p class="notice" role="status">{page.notice}</p>
             </div>
-            <Show
-                when=move || is_open.get()
+            <Shown
+                when=is_open.into()
                 fallback=|| view! {
                     <div class="empty">
                         <p>"Drop a log here, or open one above, to see how the search went."</p>
@@ -78,7 +79,7 @@ pub fn TreePage(
                     </div>
                 </div>
                 {legend()}
-            </Show>
+            </Shown>
         </div>
     }
 }

@@ -15,6 +15,7 @@ use crate::tree::detail::jump;
 use crate::tree::family::Family;
 use crate::tree::layout::Layout;
 use crate::tree::outline::{Item, Line, Outline};
+use crate::view::live::kept;
 
 /// Events come in at any rate; the page is drawn anew at most so often, on the next frame.
 const PAUSE: Duration = Duration::from_millis(80);
@@ -49,8 +50,8 @@ impl Page {
         let family = StoredValue::new(Family::default());
         let shown = RwSignal::new(None);
         let outline = RwSignal::new(Outline::default());
-        let n_reshaped = Memo::new(move |_| outline.with(Outline::n_reshaped));
-        let lines = Memo::new(move |_| {
+        let n_reshaped = kept(move || outline.with(Outline::n_reshaped));
+        let lines = kept(move || {
             shown.track();
             // A memo that nobody has read tells nothing to those who track it.
             n_reshaped.get();
@@ -60,7 +61,7 @@ impl Page {
             });
             Arc::new(lines.unwrap_or_default())
         });
-        let active = Memo::new(move |_| {
+        let active = kept(move || {
             outline.track();
             lines.with(|lines| {
                 let at = replay.with_untracked(|replay| {
@@ -71,7 +72,7 @@ impl Page {
                 (at, lines.get(at).map_or(Item::Root, |line| line.item))
             })
         });
-        let layout = Memo::new(move |_| lines.with(|lines| Arc::new(Layout::of(lines))));
+        let layout = kept(move || lines.with(|lines| Arc::new(Layout::of(lines))));
         let page = Self {
             replay,
             family,

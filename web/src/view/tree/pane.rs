@@ -9,6 +9,7 @@ use web_sys::HtmlElement;
 use super::page::Page;
 use crate::tree::outline::{Item, Line};
 use crate::tree::row::Row;
+use crate::view::live::{kept, live, pressed};
 
 /// Rows above and below those in sight, so that scrolling shows no gap before the next frame.
 const N_BEYOND: usize = 12;
@@ -39,7 +40,7 @@ pub(super) fn outline_pane(page: Page) -> impl IntoView {
     let resized = window_event_listener(leptos::ev::resize, move |_| measure());
     on_cleanup(move || resized.remove());
     let n_lines = move || page.lines.with(|lines| lines.len());
-    let drawn = Memo::new(move |_| {
+    let drawn = kept(move || {
         let first = (scrolled.get() / row_height.get()) as usize;
         let n_rows = (height.get() / row_height.get()) as usize + 1;
         let first = first.saturating_sub(N_BEYOND) / N_TOGETHER * N_TOGETHER;
@@ -50,7 +51,7 @@ pub(super) fn outline_pane(page: Page) -> impl IntoView {
         let after = (active >= range.end).then_some(active);
         before.into_iter().chain(range).chain(after).collect::<Vec<usize>>()
     });
-    let rows = Memo::new(move |_| {
+    let rows = kept(move || {
         page.lines.with(|lines| {
             page.read(|replay, family| {
                 let (tree, name) = (replay.search().tree(), &replay.log().header.theorem.name);
@@ -96,14 +97,14 @@ pub(super) fn outline_pane(page: Page) -> impl IntoView {
             });
         });
     };
-    let has_critic = Memo::new(move |_| page.read(|replay, _| replay.log().header.critic.is_some()));
+    let has_critic = kept(move || page.read(|replay, _| replay.log().header.critic.is_some()));
     view! {
         <section class="tree-pane" class:has-critic=has_critic aria-label="Outline">
             <div class="pane-tools">
                 <label class="filter">
                     <input
                         type="checkbox"
-                        prop:checked=move || page.outline.with(|outline| outline.shows_dead_ends())
+                        prop:checked=live(move || page.outline.with(|outline| outline.shows_dead_ends()))
                         on:change=toggle_filter
                     />
                     " show failed and duplicate tactics"
@@ -125,7 +126,7 @@ pub(super) fn outline_pane(page: Page) -> impl IntoView {
                 on:keydown=on_key
                 on:scroll=move |_| measure()
             >
-                <div class="rows" role="presentation" style=move || format!("--n:{}", n_lines())>
+                <div class="rows" role="presentation" style=live(move || format!("--n:{}", n_lines()))>
                     <For each=move || rows.get() key=Clone::clone let:row>
                         {tree_row(page, row)}
                     </For>
@@ -133,10 +134,10 @@ pub(super) fn outline_pane(page: Page) -> impl IntoView {
             </div>
             <div class="pane-tools">
                 <button type="button" on:click=fold_all>"Fold all but the proof"</button>
-                <button type="button" on:click=move |_| page.outline.update(|outline| outline.unfold_all())>
+                <button type="button" on:click=pressed(move || page.outline.update(|outline| outline.unfold_all()))>
                     "Unfold all"
                 </button>
-                <span class="n-rows">{move || format!("{} rows", n_lines())}</span>
+                <span class="n-rows">{live(move || format!("{} rows", n_lines()))}</span>
             </div>
         </section>
     }
@@ -177,7 +178,7 @@ fn tree_row(page: Page, Drawn { at, line, class, html }: Drawn) -> impl IntoView
             aria-posinset=line.place
             aria-setsize=line.n_siblings
             aria-expanded=line.unfolded.map(|unfolded| unfolded.to_string())
-            aria-selected=move || (page.active.get().1 == item).to_string()
+            aria-selected=live(move || (page.active.get().1 == item).to_string())
             on:click=on_click
             inner_html=html
         />

@@ -7,15 +7,16 @@ use super::page::Page;
 use crate::replay::seconds;
 use crate::status::Status;
 use crate::tree::detail::{Detail, detail};
+use crate::view::live::{kept, live, part, pressed};
 
 pub(super) fn detail_pane(page: Page) -> impl IntoView {
-    let shown = Memo::new(move |_| {
+    let shown = kept(move || {
         let (_, item) = page.active.get();
         page.read(|replay, family| detail(replay, family, item))
     });
     let label = move || match shown.with(|detail| detail.jump.as_ref().map(|jump| jump.is_before)) {
-        Some(true) => "Open the state before it on the Prove page",
-        _ => "Open on the Prove page",
+        Some(true) => "Open the state before it on the Prove page".to_owned(),
+        _ => "Open on the Prove page".to_owned(),
     };
     let script = move || {
         let statement = page.read(|replay, _| replay.log().header.theorem.statement.clone());
@@ -48,16 +49,16 @@ pub(super) fn detail_pane(page: Page) -> impl IntoView {
                 <button
                     type="button"
                     aria-keyshortcuts="Shift+Enter"
-                    disabled=move || shown.with(|detail| detail.jump.is_none())
-                    on:click=move |_| page.open_on_prove_page()
+                    disabled=live(move || shown.with(|detail| detail.jump.is_none()))
+                    on:click=pressed(move || page.open_on_prove_page())
                 >
-                    {label}
+                    {live(label)}
                 </button>
             </div>
-            <pre class="script" role="group" aria-label="Proof up to here" tabindex="0">{script}</pre>
-            {message}
-            {goals}
-            <dl>{move || pairs(shown.with(|detail| detail.facts.clone()))}</dl>
+            <pre class="script" role="group" aria-label="Proof up to here" tabindex="0">{live(script)}</pre>
+            {part(message)}
+            {part(goals)}
+            <dl>{part(move || pairs(shown.with(|detail| detail.facts.clone())))}</dl>
         </section>
     }
 }
@@ -88,7 +89,7 @@ pub(super) fn ledger(page: Page) -> impl IntoView {
     view! {
         <section aria-label="Cost" class="ledger">
             <h2>"Cost"</h2>
-            <dl>{move || pairs(facts())}</dl>
+            <dl>{part(move || pairs(facts()))}</dl>
         </section>
     }
 }
