@@ -18,7 +18,9 @@ pub enum LedgerError {
     #[error("the ledger's schema cannot be made: {0}")]
     Migration(sqlx::migrate::MigrateError),
     /// There is no campaign in it.
-    #[error("there is no campaign in this ledger; `stepwise campaign init` makes one")]
+    #[error(
+        "there is no campaign in this ledger; `stepwise campaign init` makes one, and a copy of one can be restored"
+    )]
     Empty,
     /// There is one already.
     #[error("this ledger has the campaign `{0}` already; name another folder or database")]

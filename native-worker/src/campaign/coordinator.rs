@@ -2,7 +2,7 @@
 //! where it is only looked at, nothing that changes it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
@@ -17,6 +17,8 @@ use tokio::sync::{Notify, Semaphore, watch as watched};
 use tokio::task::JoinSet;
 
 use super::admission::Admission;
+use super::hearing::Hearing;
+use super::idle::IdleClaims;
 use super::look::{Seen, look, look_back};
 use super::{Tell, admission, blobs, files, http, verifier, watch};
 use crate::blobs::Blobs;
@@ -72,6 +74,7 @@ pub(super) struct App {
     /// Whether nothing here changes the campaign.
     pub(super) is_watch_only: bool,
     pub(super) admission: Arc<Admission>,
+    pub(super) idle: Arc<IdleClaims>,
     /// What the campaign was made with.
     pub(super) made: Arc<Manifest>,
     pub(super) seen: Arc<RwLock<Seen>>,
@@ -120,6 +123,7 @@ impl App {
             access,
             is_watch_only: false,
             admission: Arc::new(Admission::new()),
+            idle: Arc::default(),
             made: Arc::new(made),
             seen: Arc::new(RwLock::new(seen)),
             proofs: Arc::new(Notify::new()),
@@ -261,9 +265,11 @@ fn working(app: &App) -> Router<App> {
 async fn keep(app: App, over: Arc<dyn Fn() + Send + Sync>) {
     let mut every = tokio::time::interval(ROUND);
     let mut is_over = false;
+    let (lost, mut hearing) = (Duration::from_millis(app.timing.lost_ms), Hearing::from(SystemTime::now()));
     for round in 0_u32.. {
         every.tick().await;
-        match keep_once(&app, round.is_multiple_of(SLOW_ROUND)).await {
+        let hears = hearing.look(SystemTime::now(), lost);
+        match keep_once(&app, hears && round.is_multiple_of(SLOW_ROUND)).await {
             Ok(true) if !is_over => {
                 is_over = true;
                 over();
@@ -275,8 +281,8 @@ async fn keep(app: App, over: Arc<dyn Fn() + Send + Sync>) {
 }
 
 /// One round; whether the campaign is over.
-async fn keep_once(app: &App, is_slow: bool) -> Result<bool, LedgerError> {
-    if is_slow {
+async fn keep_once(app: &App, takes_back: bool) -> Result<bool, LedgerError> {
+    if takes_back {
         app.ledger.run(Reap(app.timing)).await?;
     }
     let is_over = !app.has_rounds && app.ledger.run(Advance).await? == Advanced::Done;

@@ -42,10 +42,32 @@ pub enum FolderError {
     /// There is one already.
     #[error("{} has a campaign already; name another folder", .0.display())]
     Taken(PathBuf),
+    /// It is one, without its ledger.
+    #[error("{} is not there; put a copy in its place with `stepwise campaign restore DIR COPY`", .0.display())]
+    NoLedger(PathBuf),
+    /// Its ledger is none, or half of one.
+    #[error(
+        "{} is no whole ledger ({error}); put a copy in its place with `stepwise campaign restore DIR COPY`",
+        .path.display()
+    )]
+    BadLedger { path: PathBuf, error: LedgerError },
     /// Its file cannot be read.
     #[error("{} cannot be read: {reason}", .path.display())]
     Damaged { path: PathBuf, reason: String },
-    #[error("{}: {source}", .path.display())]
+    /// Its ledger is in PostgreSQL.
+    #[error("the ledger is in PostgreSQL: restore it with `psql`, from what `pg_dump` wrote")]
+    NoFile,
+    /// A coordinator works with it.
+    #[error("{} is being served; stop its coordinator first", .0.display())]
+    InUse(PathBuf),
+    /// Somebody puts an older copy in the ledger's place.
+    #[error("{} is being restored; try again when that is done", .0.display())]
+    Restoring(PathBuf),
+    /// A copy cannot be restored.
+    #[error("{} is no whole copy of a campaign's ledger ({error}); name a file that `campaign backup` wrote", .path.display())]
+    NoCopy { path: PathBuf, error: LedgerError },
+    /// A file cannot be used.
+    #[error("cannot use {} ({source}); is it there, and may you read and write it?", .path.display())]
     Io { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -101,6 +123,12 @@ impl CampaignFolder {
         Ok(Self { path: path.to_owned(), settings })
     }
 
+    /// The folder itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Where its ledger is.
     #[must_use]
     pub fn address(&self) -> Address {
@@ -119,9 +147,26 @@ impl CampaignFolder {
     /// Opens its ledger.
     ///
     /// # Errors
-    /// It cannot be reached, or a later version wrote it.
+    /// It is not there or damaged, cannot be reached, or a later version wrote it.
     pub async fn ledger(&self) -> Result<Ledger, FolderError> {
-        Ok(Ledger::open(&self.address()).await?)
+        match self.address() {
+            Address::File(path) if !path.exists() => Err(FolderError::NoLedger(path)),
+            _ => self.new_ledger().await,
+        }
+    }
+
+    /// As [`CampaignFolder::ledger`], which is made where it is not there.
+    ///
+    /// # Errors
+    /// As [`CampaignFolder::ledger`].
+    pub async fn new_ledger(&self) -> Result<Ledger, FolderError> {
+        let address = self.address();
+        Ledger::open(&address).await.map_err(|error| match (address, error) {
+            (Address::File(path), error @ (LedgerError::Database(_) | LedgerError::Migration(_))) => {
+                FolderError::BadLedger { path, error }
+            }
+            (_, error) => FolderError::Ledger(error),
+        })
     }
 }
 

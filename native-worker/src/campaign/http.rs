@@ -36,6 +36,9 @@ const RETRY_S: u64 = 5;
 /// Proofs of a blocked account that may wait at once: none is lost, because the others stay with who found them.
 const BLOCKED: u64 = 64;
 
+/// What a donor is told for whom there is nothing.
+const NOTHING: &str = "every search is given out; others may come back, or new ones follow";
+
 /// What a donor is told who wants to verify.
 const NO_VERIFIER: &str = "only the campaign's own machines verify; join with a link of `campaign invite --operator`";
 
@@ -104,17 +107,23 @@ pub(super) async fn claim(
         let seen = app.seen.read();
         (seen.pace_ms, seen.is_behind, seen.overview.sessions)
     };
-    let idle = |reason: &str, retry_s: u64| {
-        json(StatusCode::OK, &Claimed::Idle { reason: reason.to_owned(), retry_s, over: false })
+    let name = claim.claim.clone();
+    let told = |reason: &str, retry_s, over| {
+        app.idle.note(&name);
+        json(StatusCode::OK, &Claimed::Idle { reason: reason.to_owned(), retry_s, over })
     };
+    let idle = |reason: &str, retry_s: u64| told(reason, retry_s, false);
     let short = RETRY_S.max(sessions / SESSIONS_PER_S);
+    if app.idle.knows(&name) {
+        return Ok(idle(NOTHING, short));
+    }
     if is_behind {
         return Ok(idle("more proofs wait than the verifiers can look at", LONG_RETRY_S));
     }
     let claim = operations::Claim { account: account.id, claim, pace_ms, measures: false, timing: app.timing };
     Ok(match app.ledger.run(claim).await.map_err(problem)? {
         Granted::Bundle(bundle) => json(StatusCode::OK, &Claimed::Bundle(bundle)),
-        Granted::Nothing => idle("every search is given out; others may come back, or new ones follow", short),
+        Granted::Nothing => idle(NOTHING, short),
         Granted::Doubted => idle(DOUBTED, LONG_RETRY_S),
         Granted::Closed(CampaignState::Paused, reason) => {
             idle(&said("the operator paused the campaign", &reason), LONG_RETRY_S)
@@ -122,8 +131,7 @@ pub(super) async fn claim(
         Granted::Closed(CampaignState::Halted, reason) => idle(&said("the campaign is halted", &reason), LONG_RETRY_S),
         Granted::Closed(CampaignState::Finishing, _) => idle("the campaign is being finished", short),
         Granted::Closed(CampaignState::Done | CampaignState::Running, _) => {
-            let (reason, retry_s) = ("the campaign is over".to_owned(), LONG_RETRY_S);
-            json(StatusCode::OK, &Claimed::Idle { reason, retry_s, over: true })
+            told("the campaign is over", LONG_RETRY_S, true)
         }
     })
 }

@@ -1,8 +1,9 @@
 //! Shared campaigns, the coordinator's side: it gives searches out, takes in what came of them, and has every proof
 //! verified by a Lean of its own before a problem counts as solved.
 //!
-//! [`folder`] is where a campaign lives, [`coordinator`] what runs, [`http`] what donors ask it, [`admission`] when each of
-//! them is served, and [`verifier`] who decides.
+//! [`folder`] is where a campaign lives, [`restore`] puts an older copy in its place, [`coordinator`] is what runs, [`hearing`]
+//! tells whether who was not heard of is lost, [`http`] is what donors ask, [`admission`] when each of them is served, [`idle`]
+//! which claims were told that there is nothing, and [`verifier`] who decides.
 //! [`watch`] answers those who look at it, mostly from what [`look`] saw last: [`workers`] tells what each worker does, [`news`]
 //! has events in words, [`rounds`] says what rounds came to, and [`files`] makes what can be kept.
 //! All that is known stands in the ledger, so that a coordinator may be killed at any moment.
@@ -12,9 +13,12 @@ mod blobs;
 pub mod coordinator;
 mod files;
 pub mod folder;
+mod hearing;
 mod http;
+mod idle;
 mod look;
 mod news;
+mod restore;
 mod rounds;
 mod verifier;
 mod watch;
@@ -22,6 +26,7 @@ mod workers;
 
 use stepwise_ledger::operations::{Candidate, Judged};
 
+pub use self::restore::InUse;
 pub use self::verifier::judge;
 
 /// Whoever is told what became of each proof.

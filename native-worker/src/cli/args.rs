@@ -35,8 +35,8 @@ pub use self::bench::{BenchCommand, BenchLeanArgs, BenchModelArgs};
 pub use self::budget::{BudgetArgs, Order, Priority};
 pub use self::campaign::{
     CampaignAccountArgs, CampaignBackupArgs, CampaignBlockArgs, CampaignCommand, CampaignExportArgs,
-    CampaignFolderArgs, CampaignInitArgs, CampaignInviteArgs, CampaignRerankArgs, CampaignServeArgs,
-    CampaignStatusArgs, CampaignTokenArgs, CampaignWatchArgs, CoordinatorArgs,
+    CampaignFolderArgs, CampaignInitArgs, CampaignInviteArgs, CampaignRerankArgs, CampaignRestoreArgs,
+    CampaignServeArgs, CampaignStatusArgs, CampaignTokenArgs, CampaignWatchArgs, CoordinatorArgs,
 };
 pub use self::check::CheckArgs;
 pub use self::compare::{CompareArgs, NamedFlags};

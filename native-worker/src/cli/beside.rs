@@ -12,6 +12,7 @@ use super::campaign::operator;
 use super::coordinator::{check_lean, modules_of, options, verifying};
 use super::lean;
 use super::progress::Progress;
+use crate::campaign::InUse;
 use crate::campaign::coordinator::Coordinator;
 use crate::campaign::folder::CampaignFolder;
 use crate::lean::pool::Pool;
@@ -30,6 +31,7 @@ const OPERATOR: &str = "operator.json";
 pub(super) struct Campaign {
     pub(super) coordinator: Coordinator,
     verifiers: Vec<Pool>,
+    _in_use: InUse,
     /// An operator's token, for whoever started the server; none where nobody works for the campaign here.
     pub(super) token: Option<String>,
 }
@@ -44,11 +46,12 @@ impl Campaign {
     /// Opens the campaign of a folder. One that another program works on, as `stepwise learn` does, can be looked at.
     pub(super) async fn open(folder: &Path, access: Arc<Access>, progress: &Progress) -> anyhow::Result<Self> {
         let home = CampaignFolder::open(folder)?;
+        let in_use = home.in_use()?;
         let ledger = home.ledger().await?;
         let made = ledger.read(ReadManifest).await?;
         if made.settings[ROUNDS] == true {
             let coordinator = Coordinator::watch(ledger, access, home.blobs()).await?;
-            return Ok(Self { coordinator, verifiers: Vec::new(), token: None });
+            return Ok(Self { coordinator, verifiers: Vec::new(), _in_use: in_use, token: None });
         }
         let launch = lean::built_in(modules_of(&made), Sandbox::Needed).await?;
         let verifiers = vec![verifying(&launch, &ARGS)];
@@ -56,7 +59,7 @@ impl Campaign {
         let token = token(folder, &ledger).await?;
         let options = options(&ARGS, verifiers.clone(), &home, progress);
         let coordinator = Coordinator::begin(ledger, access, options).await?;
-        Ok(Self { coordinator, verifiers, token: Some(token) })
+        Ok(Self { coordinator, verifiers, _in_use: in_use, token: Some(token) })
     }
 
     /// Ends what runs for it.

@@ -15,7 +15,7 @@ use stepwise_ledger::{Ledger, hash_of};
 
 use super::args::{
     CampaignBackupArgs, CampaignBlockArgs, CampaignCommand, CampaignExportArgs, CampaignFolderArgs, CampaignInitArgs,
-    CampaignInviteArgs, CampaignRerankArgs, CampaignStatusArgs, CampaignTokenArgs,
+    CampaignInviteArgs, CampaignRerankArgs, CampaignRestoreArgs, CampaignStatusArgs, CampaignTokenArgs,
 };
 use super::models::{Published, publish};
 use super::outcome::Outcome;
@@ -59,6 +59,7 @@ pub(super) async fn run(command: &CampaignCommand, verbose: u8) -> anyhow::Resul
             Ok(Outcome::Proved)
         }
         CampaignCommand::Backup(args) => backup(args).await,
+        CampaignCommand::Restore(args) => restore(args).await,
         CampaignCommand::Export(args) => export(args).await,
     }
 }
@@ -72,6 +73,9 @@ async fn init(args: &CampaignInitArgs, verbose: u8) -> anyhow::Result<Outcome> {
     }
     if !(args.ramp.is_finite() && args.ramp >= 1.0) {
         bail!("--ramp {} makes stages smaller; give a number of at least 1", args.ramp);
+    }
+    if let Some(url) = &args.public_url {
+        host_of(url)?;
     }
     let path = &args.folder.folder;
     let folder = CampaignFolder::create(path, args.database.clone(), args.public_url.clone())?;
@@ -109,7 +113,7 @@ async fn init(args: &CampaignInitArgs, verbose: u8) -> anyhow::Result<Outcome> {
         stages: (0..args.stages).map(|number| stage(args, number, &published, &lean)).collect(),
         lean,
     };
-    folder.ledger().await?.run(create).await?;
+    folder.new_ledger().await?.run(create).await?;
     folder.save()?;
     output::print(&format!(
         "the campaign `{name}` has {}, in {}; serve it with `stepwise campaign serve {}`\n",
@@ -334,7 +338,15 @@ async fn backup(args: &CampaignBackupArgs) -> anyhow::Result<Outcome> {
     if args.file.exists() {
         bail!("{} is there already; name another file", args.file.display());
     }
-    folder.ledger().await?.copy_to(&args.file).await?;
+    let copied = folder.ledger().await?.copy_to(&args.file).await;
+    copied.with_context(|| format!("cannot write {}; is its folder there, and is there room?", args.file.display()))?;
+    Ok(Outcome::Proved)
+}
+
+async fn restore(args: &CampaignRestoreArgs) -> anyhow::Result<Outcome> {
+    let replaced = CampaignFolder::open(&args.folder.folder)?.restore(&args.file).await?;
+    let before = replaced.map_or_else(String::new, |path| format!("; the one before is {} now", path.display()));
+    output::print(&format!("{} is the campaign's ledger{before}\n", args.file.display()))?;
     Ok(Outcome::Proved)
 }
 

@@ -39,6 +39,7 @@ const FAREWELL: Duration = Duration::from_secs(60);
 /// Serves a campaign until it is stopped, or over where that is asked.
 pub(super) async fn serve(args: &CampaignServeArgs, verbose: u8) -> anyhow::Result<Outcome> {
     let folder = CampaignFolder::open(&args.folder.folder)?;
+    let _in_use = folder.in_use()?;
     let ledger = folder.ledger().await?;
     let made = ledger.read(ReadManifest).await?;
     if made.settings[ROUNDS] == true {

@@ -181,7 +181,9 @@ fn homes(args: &DonateFolderArgs) -> anyhow::Result<Vec<Home>> {
 
 async fn joined(args: &DonateJoinArgs) -> anyhow::Result<Outcome> {
     let accounts = accounts(args.folder.as_deref())?;
-    let account = join(Invitation::parse(&args.link)?, args.name.clone()).await?;
+    let invitation = Invitation::parse(&args.link)?;
+    accounts.prepare()?;
+    let account = join(invitation, args.name.clone()).await?;
     let home = accounts.save(&account)?;
     let several = accounts.all()?.len() > 1;
     let campaign = if several { format!(" --campaign {}", home.name()) } else { String::new() };
@@ -198,7 +200,9 @@ async fn joined(args: &DonateJoinArgs) -> anyhow::Result<Outcome> {
 fn status(args: &DonateStatusArgs) -> anyhow::Result<Outcome> {
     let mut is_running = false;
     for home in homes(&args.folder)? {
-        let status = home.status().with_context(|| format!("cannot read what the donor of {} does", home.name()))?;
+        let status = home.status().with_context(|| {
+            format!("cannot read what the donor of {} does; the next `stepwise donate` writes it anew", home.name())
+        })?;
         is_running |= status.as_ref().is_some_and(Status::is_running);
         if args.json {
             let running = status.as_ref().is_some_and(Status::is_running);
@@ -319,8 +323,6 @@ fn unit(line: &[String], priority: DonorPriority) -> String {
          # systemctl --user enable --now stepwise-donate; loginctl enable-linger\n\
          [Unit]\n\
          Description=stepwise lends this machine to a campaign\n\
-         Wants=network-online.target\n\
-         After=network-online.target\n\
          \n\
          [Service]\n\
          ExecStart={}\n\

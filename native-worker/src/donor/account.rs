@@ -120,6 +120,17 @@ impl Accounts {
         Ok(Self { folder: folder.or_else(own).ok_or(AccountError::NoFolder)? })
     }
 
+    /// Makes sure that an account could be kept, before an invitation is used up for one.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or written into.
+    pub fn prepare(&self) -> Result<(), AccountError> {
+        let probe = self.folder.join(".probe");
+        let written = std::fs::create_dir_all(&self.folder).and_then(|()| small_file::write_bytes(&probe, b"probe"));
+        let written = written.and_then(|()| small_file::remove(&probe));
+        written.map_err(|source| AccountError::Io { path: self.folder.clone(), source })
+    }
+
     /// Keeps an account. One with the same campaign is replaced; what else its folder holds stays.
     ///
     /// # Errors

@@ -1,9 +1,9 @@
 //! What the coordinator answers, and what becomes of the donor by it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use stepwise_core::wire::campaign::{Beaten, Bundle, Claimed, Enrolled, Receipt, Receipts};
+use stepwise_core::wire::campaign::{Beaten, Bundle, Claimed, Enrolled, Held, Lease, Receipt, Receipts};
 
 use super::DonorError;
 use super::client::{ClientError, Verdict};
@@ -14,6 +14,9 @@ use super::retry::{Trouble, random_share, spread};
 use super::work::{Sorted, sort};
 use crate::models::recipe::Opened;
 use crate::stop::StopLevel;
+
+/// How long nothing is claimed after a claim was answered again whose searches are over by now.
+const EMPTY: Duration = Duration::from_secs(2);
 
 /// How long nothing is claimed after a bundle of which nothing could be run here.
 const UNFIT: Duration = Duration::from_secs(120);
@@ -37,9 +40,9 @@ impl Donor {
                 }
             }
             Answer::Sent(answer) => self.sent(answer),
-            Answer::Beaten(answer) => {
+            Answer::Beaten(held, answer) => {
                 if let Some(beaten) = self.answered(Kind::Beat, answer) {
-                    self.beaten(beaten);
+                    self.beaten(&held, beaten);
                 }
             }
             Answer::Abandoned(units, answer) => {
@@ -160,7 +163,7 @@ impl Donor {
             self.abandoned.extend(bundle.leases.iter().map(|lease| lease.unit));
             return;
         };
-        let Sorted { mut orders, unfit, reasons } =
+        let Sorted { orders, unfit, reasons } =
             sort(bundle, claim, name, self.source.modules, |hash, recipe| self.models.unfit(hash, recipe));
         for reason in &reasons {
             if self.telling.unfit.insert(reason.clone()) {
@@ -168,11 +171,9 @@ impl Donor {
             }
         }
         self.abandoned.extend(unfit);
-        let is_held = |unit| {
-            let running = self.running.values().map(|running| &running.order);
-            running.chain(&self.waiting).any(|order| order.lease.unit == unit)
-        };
-        orders.retain(|order| !is_held(order.lease.unit));
+        // What is given anew is not the earlier session's any more, which may still be at it: begun anew, it is counted.
+        let anew: BTreeSet<u64> = orders.iter().map(|order| order.lease.unit).collect();
+        self.let_go(|lease| anew.contains(&lease.unit));
         if !orders.is_empty() {
             self.idle = None;
             self.has_bundle = true;
@@ -181,15 +182,15 @@ impl Donor {
             self.models.keep_only(&orders.map(|order| order.lease.recipe.as_str()).collect());
             return;
         }
-        let reason = reasons.first().map_or_else(
-            || "the coordinator gave no searches".to_owned(),
-            |reason| format!("its searches cannot run here: {reason}"),
+        let (reason, wait) = reasons.first().map_or_else(
+            || ("the coordinator gave no searches".to_owned(), EMPTY),
+            |reason| (format!("its searches cannot run here: {reason}"), UNFIT),
         );
         if self.offer.once {
             let campaign = self.campaign.clone();
             self.failure.get_or_insert(DonorError::NothingToDo { campaign, reason });
         } else {
-            self.rest(reason, spread(UNFIT, random_share()));
+            self.rest(reason, spread(wait, random_share()));
         }
     }
 
@@ -208,16 +209,13 @@ impl Donor {
         self.idle = Some((reason, Instant::now() + wait));
     }
 
-    fn beaten(&mut self, beaten: Beaten) {
+    /// Takes in the answer to a beat that said to hold these.
+    fn beaten(&mut self, held: &[Held], beaten: Beaten) {
         let Beaten { revoked, drain, message } = beaten;
-        self.waiting.retain(|order| !revoked.contains(&order.lease.unit));
-        self.running.retain(|_, running| {
-            let is_revoked = revoked.contains(&running.order.lease.unit);
-            if is_revoked {
-                running.stop.send_replace(StopLevel::Abort);
-            }
-            !is_revoked
-        });
+        // What was given out since the beat was sent is not what the answer is about, though its number may be the same.
+        let revoked: BTreeSet<(u64, u64)> =
+            held.iter().filter(|held| revoked.contains(&held.unit)).map(|held| (held.unit, held.attempt)).collect();
+        self.let_go(|lease| revoked.contains(&(lease.unit, lease.attempt)));
         if drain {
             self.drain();
         }
@@ -234,6 +232,18 @@ impl Donor {
         if !std::mem::replace(&mut self.is_drained, true) {
             self.teller.say("the coordinator wants no more searches of this machine; it finishes what is under way");
         }
+    }
+
+    /// Stops and forgets searches that are not this session's any more.
+    fn let_go(&mut self, is_over: impl Fn(&Lease) -> bool) {
+        self.waiting.retain(|order| !is_over(&order.lease));
+        self.running.retain(|_, running| {
+            let is_over = is_over(&running.order.lease);
+            if is_over {
+                running.stop.send_replace(StopLevel::Abort);
+            }
+            !is_over
+        });
     }
 
     fn sent(&mut self, answer: Result<Receipts, ClientError>) {

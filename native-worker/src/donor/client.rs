@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stepwise_core::wire;
@@ -10,9 +11,9 @@ use stepwise_core::wire::campaign::{
     Abandon, Beat, Beaten, Check, Checked, Checking, Claim, Claimed, Enrolled, Enrolment, Joined, Joining, Receipts,
     Results,
 };
-use ureq::http::{Response, header};
+use ureq::http::header;
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Body, RequestBuilder};
+use ureq::{Agent, RequestBuilder};
 
 use super::account::{Account, Token};
 use super::link::Base;
@@ -30,10 +31,48 @@ pub(super) const CLIENT: &str = concat!("stepwise ", env!("CARGO_PKG_VERSION"));
 /// Asks a coordinator. A question that nobody waits for any more is answered all the same.
 #[derive(Clone)]
 pub(super) struct Client {
-    agent: Agent,
+    carrier: Arc<dyn Carrier>,
     base: Base,
     token: Option<Arc<Token>>,
 }
+
+/// A question on its way.
+#[derive(Clone, Debug)]
+pub(super) struct Question {
+    pub(super) url: String,
+    pub(super) token: Option<Arc<Token>>,
+    pub(super) what: What,
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    /// A message as JSON.
+    Message(Vec<u8>),
+    /// The bytes of a file from the first up to and including the last.
+    Piece { first: u64, last: u64 },
+}
+
+/// What comes back.
+#[derive(Clone, Debug)]
+pub(super) struct Reply {
+    /// HTTP's.
+    pub(super) status: u16,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) body: Vec<u8>,
+}
+
+/// What takes questions to a coordinator.
+#[async_trait]
+pub(super) trait Carrier: Send + Sync {
+    /// # Errors
+    /// What kept an answer from coming, in words.
+    async fn carry(&self, question: Question) -> Result<Reply, String>;
+}
+
+/// HTTP, with or without TLS.
+#[derive(Clone)]
+struct Http(Agent);
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -111,12 +150,19 @@ impl Client {
             .max_redirects(0)
             .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build());
         let proxy = if base.is_local() { None } else { ureq::Proxy::try_from_env() };
-        Self { agent: config.proxy(proxy).build().new_agent(), base, token: None }
+        let carrier = Arc::new(Http(config.proxy(proxy).build().new_agent()));
+        Self { carrier, base, token: None }
     }
 
     /// One that asks in this account's name.
     pub(super) fn of(account: &Account) -> Self {
         Self { token: Some(Arc::new(account.token.clone())), ..Self::new(account.base.clone()) }
+    }
+
+    /// The same, over something else than HTTP.
+    #[cfg(test)]
+    pub(super) fn over(self, carrier: Arc<dyn Carrier>) -> Self {
+        Self { carrier, ..self }
     }
 
     pub(super) async fn join(&self, joining: &Joining) -> Result<Joined, ClientError> {
@@ -153,12 +199,7 @@ impl Client {
 
     /// The bytes of a file from `first` up to and including `last`, of which the end may be missing.
     pub(super) async fn piece(&self, sha256: &str, first: u64, last: u64) -> Result<Vec<u8>, ClientError> {
-        let (client, url) = (self.clone(), self.base.url(&format!("blobs/{sha256}")));
-        let asked = tokio::task::spawn_blocking(move || {
-            let request = client.agent.get(url).header(header::RANGE, format!("bytes={first}-{last}"));
-            client.answer(client.signed(request).call())
-        });
-        asked.await.unwrap_or_else(|died| Err(self.unreachable(died.to_string())))
+        self.carry(&format!("blobs/{sha256}"), What::Piece { first, last }).await
     }
 
     async fn ask<A: DeserializeOwned>(&self, part: &str, body: &impl Serialize) -> Result<A, ClientError> {
@@ -170,33 +211,13 @@ impl Client {
     /// The answer's body, where there is one.
     async fn post(&self, part: &str, body: &impl Serialize) -> Result<Vec<u8>, ClientError> {
         let body = serde_json::to_vec(body).map_err(|error| self.unreachable(error.to_string()))?;
-        let (client, url) = (self.clone(), self.base.url(part));
-        let asked = tokio::task::spawn_blocking(move || client.exchange(&url, &body)).await;
-        asked.unwrap_or_else(|died| Err(self.unreachable(died.to_string())))
+        self.carry(part, What::Message(body)).await
     }
 
-    /// Blocks until the answer is there.
-    fn exchange(&self, url: &str, body: &[u8]) -> Result<Vec<u8>, ClientError> {
-        let request = self.agent.post(url).header(header::CONTENT_TYPE, "application/json");
-        self.answer(self.signed(request).send(body))
-    }
-
-    /// A request in the account's name.
-    fn signed<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
-        match &self.token {
-            Some(token) => request.header(header::AUTHORIZATION, format!("Bearer {}", token.0)),
-            None => request,
-        }
-    }
-
-    /// The answer's body, or what is wrong.
-    fn answer(&self, response: Result<Response<Body>, ureq::Error>) -> Result<Vec<u8>, ClientError> {
-        let failed = |error: ureq::Error| self.unreachable(error.to_string());
-        let mut response = response.map_err(failed)?;
-        let status = response.status().as_u16();
-        let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let retry_after = retry_after.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
-        let body = response.body_mut().with_config().limit(MAX_ANSWER).read_to_vec().map_err(failed)?;
+    async fn carry(&self, part: &str, what: What) -> Result<Vec<u8>, ClientError> {
+        let question = Question { url: self.base.url(part), token: self.token.clone(), what };
+        let Reply { status, retry_after, body } =
+            self.carrier.carry(question).await.map_err(|cause| self.unreachable(cause))?;
         if (200..300).contains(&status) { Ok(body) } else { Err(self.classify(status, retry_after, &body)) }
     }
 
@@ -209,6 +230,8 @@ impl Client {
                 let detail = problem.map_or_else(|| format!("status {status}"), |problem| problem.detail);
                 ClientError::Busy { base, detail, retry_after }
             }
+            // Every address of a coordinator that is asked answers to this: it is below another, or above.
+            (405, Some(_)) => self.unreachable("there is none at this address; is the link whole?".to_owned()),
             (_, Some(wire::Problem { kind, detail, .. })) => ClientError::Refused { base, kind, detail },
             // Somebody in between: the coordinator says what is wrong.
             (_, None) => self.unreachable(format!("something else answers there, with status {status}")),
@@ -217,6 +240,67 @@ impl Client {
 
     fn unreachable(&self, cause: String) -> ClientError {
         ClientError::Unreachable { base: self.base.clone(), cause }
+    }
+}
+
+#[async_trait]
+impl Carrier for Http {
+    async fn carry(&self, question: Question) -> Result<Reply, String> {
+        let http = self.clone();
+        let asked = tokio::task::spawn_blocking(move || http.exchange(&question)).await;
+        asked.map_err(|died| died.to_string())?.map_err(|error| in_words(&error))
+    }
+}
+
+impl Http {
+    /// Blocks until the answer is there.
+    fn exchange(&self, question: &Question) -> Result<Reply, ureq::Error> {
+        let mut response = match &question.what {
+            What::Message(body) => {
+                let request = self.0.post(&question.url).header(header::CONTENT_TYPE, "application/json");
+                signed(request, question).send(&body[..])?
+            }
+            What::Piece { first, last } => {
+                let request = self.0.get(&question.url).header(header::RANGE, format!("bytes={first}-{last}"));
+                signed(request, question).call()?
+            }
+        };
+        let status = response.status().as_u16();
+        let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = retry_after.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
+        let body = response.body_mut().with_config().limit(MAX_ANSWER).read_to_vec()?;
+        Ok(Reply { status, retry_after, body })
+    }
+}
+
+/// A request in the account's name.
+fn signed<B>(request: RequestBuilder<B>, question: &Question) -> RequestBuilder<B> {
+    match &question.token {
+        Some(token) => request.header(header::AUTHORIZATION, format!("Bearer {}", token.0)),
+        None => request,
+    }
+}
+
+/// What kept an answer from coming, and what to do about it where that is not plain.
+fn in_words(error: &ureq::Error) -> String {
+    let told = match error {
+        ureq::Error::Io(cause) => cause.to_string(),
+        other => other.to_string(),
+    };
+    let advice = [
+        (
+            "UnknownIssuer",
+            "nobody whom this system trusts has signed it; where the operator gives you a certificate of the issuer, name \
+             its file in SSL_CERT_FILE",
+        ),
+        ("certificate expired", "is this machine's clock right?"),
+        ("certificate not valid yet", "is this machine's clock right?"),
+        ("failed to lookup address", "is the link whole, and is this machine connected?"),
+        ("Connection refused", "does it run?"),
+    ];
+    match advice.into_iter().find(|(word, _)| told.contains(word)) {
+        Some((_, advice)) => format!("{told}: {advice}"),
+        None => told,
     }
 }
 
@@ -248,6 +332,9 @@ mod tests {
             let told = format!("the coordinator at https://a.example says: {kind} it is");
             assert_eq!(check(status, None, &problem(kind, status)), (verdict, told));
         }
+        let elsewhere = check(405, None, &problem("method", 405));
+        assert_eq!(elsewhere.0, Verdict::Again);
+        assert!(elsewhere.1.ends_with("there is none at this address; is the link whole?"), "{}", elsewhere.1);
         let busy = "the coordinator at https://a.example cannot answer now: ";
         assert_eq!(check(503, Some(7), &problem("busy", 503)), (Verdict::Again, format!("{busy}busy it is")));
         assert_eq!(check(429, Some(1), "slow down"), (Verdict::Again, format!("{busy}status 429")));

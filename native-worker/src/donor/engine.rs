@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use stepwise_core::wire::campaign::{
-    Abandon, Beat, Beaten, Claim, Claimed, Doing, Enrolled, Enrolment, Held, MAX_RESULTS, Receipts, Results,
+    Abandon, Beat, Beaten, Claim, Claimed, Doing, Enrolled, Enrolment, Held, Lease, MAX_RESULTS, Receipts, Results,
     SearchResult, Searched, VERSION,
 };
 use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 use tokio::time::MissedTickBehavior;
 
-use super::account::{AccountError, Home};
+use super::account::{Account, AccountError, Home};
 use super::client::{CLIENT, Client, ClientError};
 use super::control::{Done, Wish};
 use super::decide::{Asked, Kind, LeanState, Situation, Step, next};
@@ -90,7 +90,7 @@ pub(super) enum Answer {
     Enrolled(Result<Enrolled, ClientError>),
     Claimed(Result<Claimed, ClientError>),
     Sent(Result<Receipts, ClientError>),
-    Beaten(Result<Beaten, ClientError>),
+    Beaten(Vec<Held>, Result<Beaten, ClientError>),
     Abandoned(Vec<u64>, Result<(), ClientError>),
     /// What the recipe of this hash runs with.
     Models(String, Result<Opened, ModelError>),
@@ -170,6 +170,21 @@ pub async fn donate(
     stop: Stop,
     teller: Arc<dyn Teller>,
 ) -> Result<Farewell, DonorError> {
+    donate_by(Client::of, home, offer, source, stop, teller).await
+}
+
+/// As [`donate`], with the client that is made for its account.
+///
+/// # Errors
+/// As [`donate`].
+pub(super) async fn donate_by(
+    client: impl FnOnce(&Account) -> Client,
+    home: Home,
+    offer: Offer,
+    source: LeanOffer,
+    stop: Stop,
+    teller: Arc<dyn Teller>,
+) -> Result<Farewell, DonorError> {
     let lock = home.lock()?;
     let account = home.account()?.ok_or(AccountError::NoneJoined)?;
     let spool = Spool::open(&home, offer.spool_bytes)
@@ -182,11 +197,12 @@ pub async fn donate(
         home.wish(None).map_err(|source| home.io(home.folder(), source))?;
     }
     let done = home.status().ok().flatten().map_or(Done::default(), |status| status.done);
-    let models = Models::new(Blobs::at(home.folder().join("models")), Client::of(&account), offer.models);
+    let client = client(&account);
+    let models = Models::new(Blobs::at(home.folder().join("models")), client.clone(), offer.models);
     let now = Instant::now();
     let donor = Donor {
         campaign: account.campaign.clone(),
-        client: Client::of(&account),
+        client,
         home,
         offer,
         source,
@@ -500,7 +516,10 @@ impl Donor {
             Kind::Beat => {
                 let beat = Beat { session, doing: self.doing(), held: self.held() };
                 self.beat_at = Instant::now() + self.beat_every();
-                self.answers.spawn(async move { Answer::Beaten(client.beat(&beat).await) });
+                self.answers.spawn(async move {
+                    let answer = client.beat(&beat).await;
+                    Answer::Beaten(beat.held, answer)
+                });
             }
             Kind::Abandon => {
                 let units = self.abandoned.clone();
@@ -536,11 +555,7 @@ impl Donor {
         let running = self.running.values().map(|running| (&running.order.lease, &*running.expansions));
         let running = running.map(|(lease, expansions)| (lease, expansions.load(Ordering::Relaxed)));
         let waiting = self.waiting.iter().map(|order| (&order.lease, 0));
-        let held = |(lease, expansions): (&stepwise_core::wire::campaign::Lease, u64)| Held {
-            unit: lease.unit,
-            attempt: lease.attempt,
-            expansions,
-        };
+        let held = |(lease, expansions): (&Lease, u64)| Held { unit: lease.unit, attempt: lease.attempt, expansions };
         running.chain(waiting).map(held).collect()
     }
 
@@ -583,6 +598,10 @@ impl Donor {
             running.stop.send_replace(StopLevel::Abort);
         }
         self.stop_lean().await;
+        // There may be room on the disk by now.
+        for result in std::mem::take(&mut self.unspooled) {
+            self.keep(result);
+        }
         if self.wish == Some(Wish::Finish) {
             let _ = self.home.wish(None);
         }

@@ -28,10 +28,16 @@ use crate::lean::pool::PoolConfig;
 use crate::models::DeviceChoice;
 use crate::stop::{Stop, StopLevel};
 
+mod network;
+
+/// How long a search of a statement takes that naps.
+const NAP: Duration = Duration::from_millis(500);
+
 /// What a test's Lean is called.
 const LEAN: &str = "stub 1";
 
-/// A Lean to which every statement is wrong, but one whose name begins with `slow` takes for ever.
+/// A Lean to which every statement is wrong: at once, after a nap where its name begins with `nap`, and never where it begins
+/// with `slow`.
 struct Stub;
 
 #[async_trait]
@@ -60,6 +66,9 @@ impl LeanHost for Stub {
     async fn open(&mut self, theorem: &Theorem, _: StepLimits) -> Result<Costed<Opened>, HostDown> {
         if theorem.name.starts_with("slow") {
             std::future::pending::<()>().await;
+        }
+        if theorem.name.starts_with("nap") {
+            tokio::time::sleep(NAP).await;
         }
         let value = Opened::Rejected { message: format!("{} is wrong", theorem.name) };
         Ok(Costed { value, cost: LeanCost::default() })
@@ -103,6 +112,8 @@ struct Desk {
     asked: Vec<(String, Value)>,
     /// The next answers, by what is asked; then the usual one.
     answers: BTreeMap<String, VecDeque<(u16, Value)>>,
+    /// How long a beat waits for its answer.
+    beat_takes: Duration,
 }
 
 #[derive(Clone, Default)]
@@ -157,9 +168,13 @@ async fn answer(
     let body: Value = serde_json::from_str(&body).unwrap();
     let token = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
     assert_eq!(token.as_deref(), (part != "join").then_some("Bearer t0ken"));
-    let mut desk = coordinator.0.lock();
-    desk.asked.push((part.clone(), body.clone()));
-    let planned = desk.answers.get_mut(&part).and_then(VecDeque::pop_front);
+    let (planned, takes) = {
+        let mut desk = coordinator.0.lock();
+        desk.asked.push((part.clone(), body.clone()));
+        let takes = if part == "heartbeats" { desk.beat_takes } else { Duration::ZERO };
+        (desk.answers.get_mut(&part).and_then(VecDeque::pop_front), takes)
+    };
+    tokio::time::sleep(takes).await;
     let (status, answer) = planned.unwrap_or_else(|| match part.as_str() {
         "join" => (200, json!({ "token": "t0ken", "account": 7, "campaign": "c" })),
         "sessions" => {
@@ -340,6 +355,43 @@ async fn a_donor_goes_home_when_its_claim_is_told_that_the_campaign_is_over() {
     assert_eq!(works.ends.await.unwrap().unwrap(), Farewell::Finished);
     assert_eq!(coordinator.asked("claims").len(), 1);
     assert_eq!(*coordinator.asked("abandon").last().unwrap(), json!({ "session": 5, "leave": true }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_that_is_given_again_begins_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let coordinator = Coordinator::default();
+    coordinator.will_give(vec![(lease(1, Side::Statement, LEAN), theorem("slow"))]);
+    let later = json!({ "type": "idle", "reason": "all is given out", "retry_s": 3 });
+    coordinator.will_answer("claims", 200, later);
+    coordinator.will_give(vec![(Lease { attempt: 2, ..lease(1, Side::Statement, LEAN) }, theorem("one"))]);
+    let works = work(folder.path(), &coordinator, offer(), true).await;
+    let holds = |beat: &Value| beat["held"].as_array().is_some_and(|held| !held.is_empty());
+    coordinator.until("it works", |coordinator| coordinator.asked("heartbeats").iter().any(holds)).await;
+    // It slept for so long that its session is over, and asks in a new one for what it is still at.
+    coordinator.will_answer("heartbeats", 404, problem("not-found", 404));
+    coordinator.until("it hands in", |coordinator| !coordinator.asked("results").is_empty()).await;
+    let result = &coordinator.asked("results")[0]["results"][0];
+    assert_eq!((&result["unit"], &result["attempt"]), (&json!(1), &json!(2)));
+    assert_eq!(coordinator.asked("sessions").len(), 2);
+    works.stop.send_replace(StopLevel::Abort);
+    works.ends.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_an_older_beat_takes_away_nothing_newer() {
+    let folder = tempfile::tempdir().unwrap();
+    let coordinator = Coordinator::default();
+    coordinator.will_give(vec![(lease(1, Side::Statement, LEAN), theorem("slow"))]);
+    // The first beat is sent before the first claim, and answered after it.
+    coordinator.0.lock().beat_takes = Duration::from_millis(500);
+    coordinator.will_answer("heartbeats", 200, json!({ "revoked": [1] }));
+    let works = work(folder.path(), &coordinator, offer(), true).await;
+    coordinator.until("it beats again", |coordinator| coordinator.asked("heartbeats").len() > 1).await;
+    assert_eq!(coordinator.asked("heartbeats")[0].get("held"), None);
+    assert_eq!(coordinator.asked("heartbeats")[1]["held"][0]["unit"], 1);
+    works.stop.send_replace(StopLevel::Abort);
+    works.ends.await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,14 @@
 //! A campaign of real processes: donors that are killed and that lie solve what one process solves, and nothing else.
 
+#[cfg(unix)]
+mod kills;
+#[cfg(unix)]
+mod outages;
+#[cfg(unix)]
+mod relay;
+#[cfg(unix)]
+mod scene;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -40,17 +49,23 @@ fn write_problems(dir: &Path) {
 /// Ends with its test.
 struct Process(Child);
 
-impl Drop for Process {
-    fn drop(&mut self) {
+impl Process {
+    /// Ends it by the signal that nothing can catch.
+    fn kill(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// A coordinator that leaves verifying to others, and where it listens.
-fn serve(dir: &Path) -> (Process, String) {
-    let args = ["campaign", "serve", "shared", "--listen", "127.0.0.1:0", "--until-over", "--lost-after", "4s"];
-    started(dir, &[&args[..], &["--verifiers", "0"]].concat())
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A coordinator, and where it listens.
+fn serve(dir: &Path, more: &[&str]) -> (Process, String) {
+    started(dir, &[&["campaign", "serve", "shared", "--listen", "127.0.0.1:0"], more].concat())
 }
 
 /// A coordinator by this command line, and where it listens.
@@ -187,7 +202,7 @@ fn donors_that_are_killed_and_that_lie_solve_what_one_process_solves() {
     assert_eq!(wanted.len(), STATEMENTS.len(), "{wanted:?}");
     let made = run(dir, &[&["campaign", "init", "shared", "problems.jsonl"], &BUDGET[..]].concat());
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let (mut coordinator, url) = serve(dir);
+    let (mut coordinator, url) = serve(dir, &["--until-over", "--lost-after", "4s", "--verifiers", "0"]);
     for name in ["steady", "killed"] {
         join(dir, name, &invite(dir, &url, &[]));
     }
@@ -318,6 +333,25 @@ fn what_is_wrong_with_a_campaign_is_said_on_one_line() {
     check(
         &["campaign", "init", "x", "problems.jsonl", "--database", "postgres://nobody@127.0.0.1:1/x"],
         "is its address right, does it run, and does it let you in?",
+    );
+    check(
+        &["campaign", "init", "x", "problems.jsonl", "--public-url", "prover.example"],
+        "error: prover.example is no address such as https://prover.example",
+    );
+    for (name, ledger) in [("gone", None), ("text", Some("what is no ledger\n".repeat(99)))] {
+        std::fs::create_dir(dir.join(name)).unwrap();
+        std::fs::write(dir.join(name).join("campaign.json"), "{\"stepwise_campaign\":1}").unwrap();
+        if let Some(ledger) = ledger {
+            std::fs::write(dir.join(name).join("ledger.db"), ledger).unwrap();
+        }
+        let expected = "put a copy in its place with `stepwise campaign restore DIR COPY`";
+        check(&["campaign", "status", name], expected);
+        check(&["campaign", "restore", name, "problems.jsonl"], "name a file that `campaign backup` wrote");
+    }
+    std::fs::write(dir.join("file"), "").unwrap();
+    check(
+        &["donate", "join", "https://prover.example/#join=x", "--folder", "file/x"],
+        "check its permissions, or name another folder with --folder",
     );
     std::fs::create_dir(dir.join("later")).unwrap();
     std::fs::write(dir.join("later/campaign.json"), "{\"stepwise_campaign\":3}").unwrap();

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand, ValueHint};
 use super::budget::BudgetArgs;
 use super::lean::LeanArgs;
 use super::models::SourceArgs;
-use super::values::{at_least_one, parse_span};
+use super::values::{at_least_one, parse_account, parse_address, parse_span};
 
 /// `stepwise campaign`.
 #[derive(Debug, Subcommand)]
@@ -44,6 +44,8 @@ pub enum CampaignCommand {
     Revoke(CampaignAccountArgs),
     /// Copy the ledger while the campaign goes on
     Backup(CampaignBackupArgs),
+    /// Put a copy in the ledger's place, with the coordinator stopped
+    Restore(CampaignRestoreArgs),
     /// Write the verified proofs as JSON lines
     Export(CampaignExportArgs),
 }
@@ -109,7 +111,8 @@ pub struct CampaignServeArgs {
     #[command(flatten)]
     pub folder: CampaignFolderArgs,
     /// Address and port to listen at; 0 takes any port that is free
-    #[arg(long, value_name = "ADDRESS:PORT", env = "STEPWISE_CAMPAIGN_LISTEN", default_value = "127.0.0.1:7880")]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "STEPWISE_CAMPAIGN_LISTEN", default_value = "127.0.0.1:7880",
+        value_parser = parse_address)]
     pub listen: SocketAddr,
     #[command(flatten)]
     pub coordinator: CoordinatorArgs,
@@ -203,7 +206,7 @@ pub struct CampaignAccountArgs {
     #[command(flatten)]
     pub folder: CampaignFolderArgs,
     /// The account's number, which `status` shows
-    #[arg(value_name = "ACCOUNT")]
+    #[arg(value_name = "ACCOUNT", value_parser = parse_account)]
     pub account: u64,
 }
 
@@ -233,6 +236,16 @@ pub struct CampaignBackupArgs {
     #[command(flatten)]
     pub folder: CampaignFolderArgs,
     /// The copy, which must not be there yet
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+}
+
+/// `stepwise campaign restore`.
+#[derive(Debug, Args)]
+pub struct CampaignRestoreArgs {
+    #[command(flatten)]
+    pub folder: CampaignFolderArgs,
+    /// The copy, as `backup` wrote it; it stays as it is
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
 }

@@ -1,5 +1,6 @@
 //! Values of flags that clap has no parser for.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// A length of time that may be unlimited.
@@ -29,6 +30,14 @@ pub(super) fn at_least_one(text: &str) -> Result<u32, String> {
         Ok(n) if n >= 1 => Ok(n),
         _ => Err("give a whole number of at least 1".into()),
     }
+}
+
+pub(super) fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "give a numeric address and a port, such as `127.0.0.1:7880` or `0.0.0.0:7880`".into())
+}
+
+pub(super) fn parse_account(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "give the account's number, which `stepwise campaign status` and the page show".into())
 }
 
 pub(super) fn or_auto<T>(text: &str, parse: fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
