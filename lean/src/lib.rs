@@ -18,12 +18,16 @@ pub mod symbols;
 
 /// The sources of all that shapes the rewritten module: whoever keeps it keeps a hash of these beside it, and makes it
 /// anew when they change.
-pub const MODULE_RECIPE: [&str; 9] = [
+pub const MODULE_RECIPE: [&str; 13] = [
     include_str!("hooks.rs"),
+    include_str!("module/code.rs"),
+    include_str!("module/divide.rs"),
     include_str!("module/merge.rs"),
     include_str!("module/mod.rs"),
     include_str!("module/parse.rs"),
     include_str!("module/patch.rs"),
+    include_str!("module/profile.rs"),
+    include_str!("module/profile.txt"),
     include_str!("module/slots.rs"),
     include_str!("module/throwing.rs"),
     include_str!("module/verify.rs"),

@@ -20,6 +20,9 @@ pub enum Fault {
     /// It did not end in time, though it was told to.
     #[error("Lean did not stop when it was told to")]
     Stopped,
+    /// It called what has not been compiled yet. Nothing is wrong with what was asked.
+    #[error("set-up has not compiled all of Lean yet")]
+    Incomplete,
     /// The stack of the thread that runs it is at its end.
     #[error("stack exhausted")]
     StackExhausted,

@@ -168,6 +168,8 @@ pub enum Cause {
     Timeout,
     /// It trapped, exited, or was not what it should be.
     Crashed,
+    /// What it called is not compiled yet: a process that starts when it is will answer.
+    Incomplete,
 }
 
 impl From<Fault> for Fatal {
@@ -175,6 +177,7 @@ impl From<Fault> for Fatal {
         let cause = match fault {
             Fault::OutOfMemory { .. } => Cause::OutOfMemory,
             Fault::Stopped => Cause::Timeout,
+            Fault::Incomplete => Cause::Incomplete,
             Fault::StackExhausted | Fault::Crashed(_) | Fault::OutOfBounds(_) | Fault::Unfit(_) => Cause::Crashed,
         };
         Self { cause, detail: fault.to_string() }

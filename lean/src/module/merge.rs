@@ -1,42 +1,44 @@
-//! Writes the new module: the package's code with functions renumbered, and what this program adds to it.
+//! Writes the pieces: the package's code, and what this program adds to it.
 //!
-//! Its functions are, in this order: the imports that stay, the host's halves of what throws, the hooks; the package's
-//! own functions, with those of [`APART`] replaced by what calls them; those of `APART`; what were imports and is code
-//! now.
+//! The functions of the first piece are, in this order: the imports that stay, the host's halves of what throws, the hooks,
+//! what brings a piece (and what watches); the package's own functions that belong to it, with those of [`APART`] replaced
+//! by what calls them; those of `APART`; what were imports and is code now; what stands in the slots of other pieces.
+//! Those of another piece are the imports that stay, and the package's own that belong to it.
 
-use wasm_encoder::reencode::{self, Reencode};
+use std::collections::BTreeMap;
+
+use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{
     CodeSection, ConstExpr, DataCountSection, ElementSection, Elements, EntityType, ExportKind, ExportSection,
     Function, FunctionSection, GlobalSection, GlobalType, ImportSection, MemorySection, MemoryType, Module, RawSection,
     RefType, SectionId, StartSection, TableSection, TableType, TagKind, TagSection, TagType, TypeSection, ValType,
 };
-use wasmparser::{BinaryReader, FuncType, FunctionBody};
+use wasmparser::FuncType;
 
+use super::code::{Watch, Writer};
+use super::divide::Division;
 use super::parse::{FunctionImport, MAX_PAGES, MIN_PAGES, Parsed};
-use super::slots::{Occupant, Slots};
+use super::slots::{Occupant, Slots, Table};
 use super::throwing::{self, Signature};
 use super::verify::words;
-use super::{APART, HOST, Mismatch, THROWING, expect, global, own_global, patch};
+use super::{APART, FIRST, HOST, LOAD, Mismatch, TARGET, TARGET_NUMBER, THROWING, WATCH, expect, global, patch};
 use crate::hooks::Hook;
 
-/// The new module's bytes.
-pub(super) fn merge(module: &Parsed<'_>, slots: &Slots) -> Result<Vec<u8>, Mismatch> {
-    let mut layout = Layout::new(module)?;
-    let mut written = Module::new();
-    written.section(&layout.type_section()?);
-    written.section(&layout.import_section());
-    written.section(&layout.function_section(module));
-    written.section(&table_section(slots));
-    written.section(&memory_section());
-    written.section(&layout.tag_section());
-    written.section(&global_section(module, slots));
-    written.section(&export_section());
-    written.section(&StartSection { function_index: layout.numbers.get(module.start)? });
-    written.section(&layout.element_section(slots)?);
-    written.section(&DataCountSection { count: module.n_data });
-    written.section(&layout.code_section(module)?);
-    written.section(&RawSection { id: SectionId::Data.into(), data: module.data });
-    Ok(written.finish())
+/// The bytes of the pieces.
+pub(super) fn merge(
+    module: &Parsed<'_>,
+    slots: &mut Slots,
+    division: &Division,
+    is_watched: bool,
+) -> Result<Vec<Vec<u8>>, Mismatch> {
+    let plan = Plan::new(module, division, is_watched)?;
+    let mut pieces: Vec<Piece> = (0..division.n).map(|number| plan.piece(number)).collect();
+    // Code comes first: what it calls in other pieces gets a slot on the way.
+    for piece in &mut pieces {
+        plan.write_code(piece, slots)?;
+    }
+    plan.add_stand_ins(&mut pieces[FIRST], &slots.table)?;
+    pieces.into_iter().map(|piece| plan.module(piece, slots)).collect()
 }
 
 /// The types of functions, each once.
@@ -52,24 +54,6 @@ impl Types {
     }
 }
 
-/// The new numbers of the package's functions, by their old ones.
-struct Numbers(Vec<u32>);
-
-impl Numbers {
-    fn get(&self, function: u32) -> Result<u32, Mismatch> {
-        let new = self.0.get(function as usize).copied();
-        new.ok_or_else(|| Mismatch(format!("it refers to a function {function}, which is not there")))
-    }
-}
-
-impl Reencode for Numbers {
-    type Error = Mismatch;
-
-    fn function_index(&mut self, function: u32) -> Result<u32, reencode::Error<Mismatch>> {
-        self.get(function).map_err(reencode::Error::UserError)
-    }
-}
-
 /// One of [`APART`], which moves to the end, and the function that takes its place.
 struct Apart {
     /// The place among the package's own functions.
@@ -78,71 +62,210 @@ struct Apart {
     wrapper: Function,
 }
 
-/// What stands where among the new module's functions.
-struct Layout<'a> {
+/// What is decided before anything is written.
+struct Plan<'m, 'a> {
+    module: &'m Parsed<'a>,
+    division: &'m Division,
     types: Types,
     tag_type: u32,
-    /// Module, name and type of each.
+    /// Module, name and type of each that the first piece has; other pieces have the first `n_kept`.
     imports: Vec<(&'a str, &'a str, u32)>,
+    n_kept: usize,
     first_hook: u32,
-    numbers: Numbers,
+    load: u32,
+    watch: Option<u32>,
     apart: Vec<Apart>,
-    /// What were imports, with their types.
-    added: Vec<(u32, Function)>,
+    /// What were imports, with their numbers and types.
+    added: Vec<(usize, u32, Function)>,
 }
 
-impl<'a> Layout<'a> {
-    fn new(module: &Parsed<'a>) -> Result<Self, Mismatch> {
+/// A piece on its way.
+struct Piece {
+    number: usize,
+    /// The numbers in it of the package's functions, by their old ones; none where one is elsewhere.
+    numbers: Vec<Option<u32>>,
+    /// The types of its functions, in their order.
+    functions: Vec<u32>,
+    code: CodeSection,
+    /// What stands in the slots of another piece, by that and the type.
+    stand_ins: BTreeMap<(usize, u32), u32>,
+}
+
+impl<'m, 'a> Plan<'m, 'a> {
+    fn new(module: &'m Parsed<'a>, division: &'m Division, is_watched: bool) -> Result<Self, Mismatch> {
         let mut types = Types(module.types.clone());
         let tag_type = types.number(&words(1, 0));
         let (replaced, kept): (Vec<_>, Vec<_>) =
             module.imports.iter().enumerate().partition(|(_, import)| is_replaced(import.name));
 
         let mut imports: Vec<_> = kept.iter().map(|(_, kept)| (kept.module, kept.name, kept.type_number)).collect();
-        let first_half = imports.len() as u32;
+        let n_kept = imports.len();
         imports.extend(THROWING.map(|(name, n)| (HOST, name, types.number(&words(n, 1)))));
         let first_hook = imports.len() as u32;
         imports.extend(Hook::ALL.map(|hook| (HOST, hook.name(), types.number(&words(hook.arity(), 1)))));
-        let first_own = imports.len() as u32;
-        let first_apart = first_own + module.bodies.len() as u32;
-        let apart = move_apart(module, first_apart)?;
-        let first_added = first_apart + apart.len() as u32;
+        let load = imports.len() as u32;
+        imports.push((HOST, LOAD, tag_type));
+        let watch = is_watched.then_some(load + 1);
+        imports.extend(watch.map(|_| (HOST, WATCH, tag_type)));
 
-        let mut numbers = vec![0; module.imports.len()];
-        numbers.extend(first_own..first_apart);
-        for (new, (old, _)) in (0..).zip(kept).chain((first_added..).zip(replaced.iter().copied())) {
-            numbers[old] = new;
-        }
-        let added = replaced.into_iter().map(|(_, import)| {
-            let function = replacement(module, import, &mut types, first_half)?;
-            Ok((import.type_number, function))
+        let n_own = division.pieces.iter().filter(|piece| **piece == FIRST).count();
+        let apart = move_apart(module, (imports.len() + n_own) as u32)?;
+        let added = replaced.into_iter().map(|(number, import)| {
+            let function = replacement(module, import, &mut types, n_kept as u32)?;
+            Ok((number, import.type_number, function))
         });
         let added = added.collect::<Result<_, Mismatch>>()?;
-        Ok(Self { types, tag_type, imports, first_hook, numbers: Numbers(numbers), apart, added })
+        Ok(Self { module, division, types, tag_type, imports, n_kept, first_hook, load, watch, apart, added })
     }
 
-    fn type_section(&mut self) -> Result<TypeSection, Mismatch> {
+    fn n_imports(&self, piece: usize) -> usize {
+        if piece == FIRST { self.imports.len() } else { self.n_kept }
+    }
+
+    /// The places of the package's own functions that belong to a piece.
+    fn places(&self, piece: usize) -> impl Iterator<Item = usize> {
+        let places = self.division.pieces.iter().enumerate();
+        places.filter(move |(_, home)| **home == piece).map(|(place, _)| place)
+    }
+
+    /// Numbers the functions of a piece.
+    fn piece(&self, number: usize) -> Piece {
+        let n_package_imports = self.module.imports.len();
+        let mut numbers = vec![None; n_package_imports + self.module.bodies.len()];
+        let kept = (0..n_package_imports).filter(|&import| !is_replaced(self.module.imports[import].name));
+        for (new, old) in (0..).zip(kept) {
+            numbers[old] = Some(new);
+        }
+        let mut functions = Vec::new();
+        let first_own = self.n_imports(number);
+        for place in self.places(number) {
+            numbers[n_package_imports + place] = Some((first_own + functions.len()) as u32);
+            functions.push(self.module.type_numbers[place]);
+        }
+        if number == FIRST {
+            functions.extend(self.apart.iter().map(|apart| apart.type_number));
+            for (old, type_number, _) in &self.added {
+                numbers[*old] = Some((first_own + functions.len()) as u32);
+                functions.push(*type_number);
+            }
+        }
+        Piece { number, numbers, functions, code: CodeSection::new(), stand_ins: BTreeMap::new() }
+    }
+
+    fn write_code(&self, piece: &mut Piece, slots: &mut Slots) -> Result<(), Mismatch> {
+        let is_first = piece.number == FIRST;
+        let mut writer = Writer {
+            module: self.module,
+            slots,
+            numbers: &piece.numbers,
+            watch: self.watch.map(|function| Watch { function, first_global: TARGET_NUMBER + 1 }),
+            has_data: is_first,
+            section: CodeSection::new(),
+        };
+        for place in self.places(piece.number) {
+            match self.apart.iter().find(|apart| apart.place == place) {
+                Some(apart) => _ = writer.section.function(&apart.wrapper),
+                None => writer.own(place)?,
+            }
+        }
+        if is_first {
+            for apart in &self.apart {
+                writer.own(apart.place)?;
+            }
+            for (_, _, function) in &self.added {
+                writer.section.function(function);
+            }
+        }
+        piece.code = writer.section;
+        Ok(())
+    }
+
+    /// Which piece a function of the package's belongs to.
+    fn home(&self, function: u32) -> Result<usize, Mismatch> {
+        if (function as usize) < self.module.imports.len() {
+            return Ok(FIRST);
+        }
+        Ok(self.division.pieces[self.module.own(function)?])
+    }
+
+    /// Adds to the first piece, for each type of a function in a slot of another piece, a function that brings that piece
+    /// and then calls what has come into the slot.
+    fn add_stand_ins(&self, first: &mut Piece, table: &Table) -> Result<(), Mismatch> {
+        for occupant in &table.occupants {
+            let Occupant::Function(function) = *occupant else { continue };
+            let home = self.home(function)?;
+            let type_number = self.module.type_number(function)?;
+            if home != FIRST && !first.stand_ins.contains_key(&(home, type_number)) {
+                let number = self.n_imports(FIRST) + first.functions.len();
+                first.stand_ins.insert((home, type_number), number as u32);
+                first.functions.push(type_number);
+                first.code.function(&self.stand_in(home, type_number)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn stand_in(&self, piece: usize, type_number: u32) -> Result<Function, Mismatch> {
+        let ty = self.module.types.get(type_number as usize);
+        let n = ty.ok_or_else(|| Mismatch(format!("it has no type {type_number}")))?.params().len();
+        let mut function = Function::new([]);
+        let mut code = function.instructions();
+        code.i32_const(piece as i32).call(self.load);
+        for parameter in 0..n {
+            code.local_get(parameter as u32);
+        }
+        code.global_get(TARGET_NUMBER).call_indirect(0, type_number).end();
+        Ok(function)
+    }
+
+    fn module(&self, piece: Piece, slots: &Slots) -> Result<Vec<u8>, Mismatch> {
+        let is_first = piece.number == FIRST;
+        let elements = self.element_section(&piece, &slots.table)?;
+        let mut written = Module::new();
+        written.section(&self.type_section()?);
+        written.section(&self.import_section(piece.number, &slots.table));
+        written.section(&function_section(&piece.functions));
+        if is_first {
+            written.section(&table_section(&slots.table));
+            written.section(&memory_section());
+            written.section(&self.tag_section());
+            written.section(&self.global_section());
+            written.section(&export_section());
+            let start = piece.numbers.get(self.module.start as usize).copied().flatten();
+            let function_index = start.ok_or_else(|| Mismatch("its start function is not its own".to_owned()))?;
+            written.section(&StartSection { function_index });
+        }
+        written.section(&elements);
+        if is_first {
+            written.section(&DataCountSection { count: self.module.n_data });
+        }
+        written.section(&piece.code);
+        if is_first {
+            written.section(&RawSection { id: SectionId::Data.into(), data: self.module.data });
+        }
+        Ok(written.finish())
+    }
+
+    fn type_section(&self) -> Result<TypeSection, Mismatch> {
         let mut section = TypeSection::new();
         for known in &self.types.0 {
-            section.ty().func_type(&self.numbers.func_type(known.clone())?);
+            let ty = RoundtripReencoder.func_type(known.clone());
+            section.ty().func_type(&ty.map_err(|error| Mismatch(format!("it has the type {known}: {error}")))?);
         }
         Ok(section)
     }
 
-    fn import_section(&self) -> ImportSection {
+    fn import_section(&self, piece: usize, table: &Table) -> ImportSection {
         let mut section = ImportSection::new();
-        for &(module, name, type_number) in &self.imports {
+        for &(module, name, type_number) in &self.imports[..self.n_imports(piece)] {
             section.import(module, name, EntityType::Function(type_number));
         }
-        section
-    }
-
-    fn function_section(&self, module: &Parsed<'_>) -> FunctionSection {
-        let apart = self.apart.iter().map(|apart| apart.type_number);
-        let added = self.added.iter().map(|(type_number, _)| *type_number);
-        let mut section = FunctionSection::new();
-        for type_number in module.type_numbers.iter().copied().chain(apart).chain(added) {
-            section.function(type_number);
+        if piece != FIRST {
+            section.import(HOST, "memory", EntityType::Memory(MEMORY));
+            section.import(HOST, "table", EntityType::Table(table_type(table)));
+            for name in global_names() {
+                section.import(HOST, &name, EntityType::Global(WORD));
+            }
         }
         section
     }
@@ -153,38 +276,47 @@ impl<'a> Layout<'a> {
         section
     }
 
-    fn element_section(&self, slots: &Slots) -> Result<ElementSection, Mismatch> {
-        let functions = slots.table.iter().map(|occupant| match *occupant {
-            Occupant::Function(function) => self.numbers.get(function),
-            Occupant::Hook(hook) => Ok(self.first_hook + hook as u32),
-        });
-        let functions = functions.collect::<Result<Vec<_>, _>>()?;
-        let mut section = ElementSection::new();
-        section.active(None, &ConstExpr::i32_const(1), Elements::Functions(functions.into()));
-        Ok(section)
+    /// The package's mutable globals, [`TARGET`], and those that tell which functions have run. All others are constants,
+    /// which the code has as such.
+    fn global_section(&self) -> GlobalSection {
+        let own = self.module.globals.iter().take(global::COUNT).copied();
+        let n_watched = if self.watch.is_some() { self.module.bodies.len() } else { 0 };
+        let mut section = GlobalSection::new();
+        for value in own.chain([0]).chain(std::iter::repeat_n(0, n_watched)) {
+            section.global(WORD, &ConstExpr::i32_const(value));
+        }
+        section
     }
 
-    fn code_section(&mut self, module: &Parsed<'_>) -> Result<CodeSection, Mismatch> {
-        let mut section = CodeSection::new();
-        for (place, body) in module.bodies.iter().enumerate() {
-            if let Some(apart) = self.apart.iter().find(|apart| apart.place == place) {
-                section.function(&apart.wrapper);
-            } else {
-                self.numbers.parse_function_body(&mut section, function_body(body))?;
+    /// Fills the table: the first piece all of it, another its own slots when it comes.
+    fn element_section(&self, piece: &Piece, table: &Table) -> Result<ElementSection, Mismatch> {
+        let mut section = ElementSection::new();
+        let mut run: (usize, Vec<u32>) = (0, Vec::new());
+        for (slot, occupant) in (1..).zip(&table.occupants) {
+            let number = match *occupant {
+                Occupant::Hook(hook) => (piece.number == FIRST).then_some(self.first_hook + hook as u32),
+                Occupant::Function(function) => match piece.numbers[function as usize] {
+                    Some(number) if self.home(function)? == piece.number => Some(number),
+                    _ => piece.stand_ins.get(&(self.home(function)?, self.module.type_number(function)?)).copied(),
+                },
+            };
+            if number.is_none() || run.0 + run.1.len() != slot {
+                fill(&mut section, &mut run);
+                run.0 = slot;
             }
+            run.1.extend(number);
         }
-        for apart in &self.apart {
-            self.numbers.parse_function_body(&mut section, function_body(&module.bodies[apart.place]))?;
-        }
-        for (_, function) in &self.added {
-            section.function(function);
-        }
+        fill(&mut section, &mut run);
         Ok(section)
     }
 }
 
-fn function_body(bytes: &[u8]) -> FunctionBody<'_> {
-    FunctionBody::new(BinaryReader::new(bytes, 0))
+/// Writes a run of slots, if there is one: where it begins, and who is in it.
+fn fill(section: &mut ElementSection, (first, functions): &mut (usize, Vec<u32>)) {
+    if !functions.is_empty() {
+        let functions = std::mem::take(functions);
+        section.active(None, &ConstExpr::i32_const(*first as i32), Elements::Functions(functions.into()));
+    }
 }
 
 /// Whether an import becomes code of the module's.
@@ -226,41 +358,39 @@ fn replacement(
     Ok(function)
 }
 
+const WORD: GlobalType = GlobalType { val_type: ValType::I32, mutable: true, shared: false };
+const MEMORY: MemoryType =
+    MemoryType { minimum: MIN_PAGES, maximum: Some(MAX_PAGES), memory64: false, shared: false, page_size_log2: None };
+
 /// As many slots as are filled, and slot 0.
-fn table_section(slots: &Slots) -> TableSection {
-    let n = slots.table.len() as u64 + 1;
+fn table_type(table: &Table) -> TableType {
+    let n = table.occupants.len() as u64 + 1;
+    TableType { element_type: RefType::FUNCREF, table64: false, minimum: n, maximum: Some(n), shared: false }
+}
+
+fn function_section(type_numbers: &[u32]) -> FunctionSection {
+    let mut section = FunctionSection::new();
+    for type_number in type_numbers {
+        section.function(*type_number);
+    }
+    section
+}
+
+fn table_section(table: &Table) -> TableSection {
     let mut section = TableSection::new();
-    section.table(TableType {
-        element_type: RefType::FUNCREF,
-        table64: false,
-        minimum: n,
-        maximum: Some(n),
-        shared: false,
-    });
+    section.table(table_type(table));
     section
 }
 
 fn memory_section() -> MemorySection {
     let mut section = MemorySection::new();
-    section.memory(MemoryType {
-        minimum: MIN_PAGES,
-        maximum: Some(MAX_PAGES),
-        memory64: false,
-        shared: false,
-        page_size_log2: None,
-    });
+    section.memory(MEMORY);
     section
 }
 
-/// The GOT's entries, which nobody changes, and the package's own globals. All numbers stay as they are.
-fn global_section(module: &Parsed<'_>, slots: &Slots) -> GlobalSection {
-    let entries = slots.got.iter().map(|slot| (false, slot.cast_signed()));
-    let own = module.globals.iter().enumerate().map(|(number, value)| (number < global::COUNT, *value));
-    let mut section = GlobalSection::new();
-    for (mutable, value) in entries.chain(own) {
-        section.global(GlobalType { val_type: ValType::I32, mutable, shared: false }, &ConstExpr::i32_const(value));
-    }
-    section
+/// The names of the globals that pieces share, in the order of their numbers.
+fn global_names() -> impl Iterator<Item = String> {
+    (0..global::COUNT).map(|number| format!("global{number}")).chain([TARGET.to_owned()])
 }
 
 fn export_section() -> ExportSection {
@@ -268,8 +398,8 @@ fn export_section() -> ExportSection {
     section.export("memory", ExportKind::Memory, 0);
     section.export("table", ExportKind::Table, 0);
     section.export("tag", ExportKind::Tag, throwing::TAG);
-    for number in 0..global::COUNT {
-        section.export(&format!("global{number}"), ExportKind::Global, own_global(number));
+    for (number, name) in (0..).zip(global_names()) {
+        section.export(&name, ExportKind::Global, number);
     }
     section
 }

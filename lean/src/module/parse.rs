@@ -195,14 +195,17 @@ impl<'a> Parsed<'a> {
         Ok(&self.bodies[self.place(name)?])
     }
 
+    /// The type of a function, by its number.
+    pub(super) fn type_number(&self, function: u32) -> Result<u32, Mismatch> {
+        let own = |function: usize| self.type_numbers.get(function - self.imports.len()).copied();
+        let import = self.imports.get(function as usize).map(|import| import.type_number);
+        let number = import.or_else(|| own(function as usize));
+        number.ok_or_else(|| Mismatch(format!("its function {function} has no type")))
+    }
+
     /// The type of a function.
     pub(super) fn type_of(&self, function: u32) -> Result<&FuncType, Mismatch> {
-        let function = function as usize;
-        let number = match self.imports.get(function) {
-            Some(import) => Some(import.type_number),
-            None => self.type_numbers.get(function - self.imports.len()).copied(),
-        };
-        let found = number.and_then(|number| self.types.get(number as usize));
+        let found = self.types.get(self.type_number(function)? as usize);
         found.ok_or_else(|| Mismatch(format!("its function {function} has no type")))
     }
 }

@@ -3,7 +3,7 @@
 use wasm_encoder::{Function, MemArg, ValType};
 
 use super::parse::Parsed;
-use super::{Mismatch, global, own_global};
+use super::{Mismatch, global};
 
 /// Bytes of a function to replace by as many others.
 struct Patch {
@@ -70,7 +70,7 @@ pub(super) fn patch(module: &mut Parsed<'_>) -> Result<(), Mismatch> {
 
 /// A function of `n` words and one result that calls function `inner` with a count of heartbeats of its own.
 pub(super) fn apart(inner: u32, n: u32) -> Function {
-    const BLOCK: u32 = own_global(global::THREAD_LOCAL);
+    const BLOCK: u32 = global::THREAD_LOCAL as u32;
     const HEARTBEATS: MemArg = MemArg { offset: 88, align: 3, memory_index: 0 };
     let saved = n; // the one local, after the parameters
     let mut function = Function::new([(1, ValType::I64)]);

@@ -20,8 +20,7 @@ pub(super) enum Occupant {
 
 /// Who stands where.
 pub(super) struct Slots {
-    /// From slot 1 on: slot 0 is the null pointer.
-    pub(super) table: Vec<Occupant>,
+    pub(super) table: Table,
     pub(super) symbols: Symbols,
     /// The values of the GOT's entries.
     pub(super) got: Vec<u32>,
@@ -44,7 +43,7 @@ pub(super) fn assign(module: &Parsed<'_>) -> Result<Slots, Mismatch> {
     let got = module.got.iter().map(|name| got_value(module, &mut table, name)).collect();
     places.extend(table.add_hooks(module.function(HOOKED)?));
     let symbols = Symbols::new(places).map_err(Mismatch)?;
-    Ok(Slots { table: table.occupants, symbols, got })
+    Ok(Slots { table, symbols, got })
 }
 
 /// Whether anybody looks for a function: Lean's interpreter (`lookup_symbol` in its `ir_interpreter.cpp`) and the driver
@@ -65,8 +64,10 @@ fn got_value(module: &Parsed<'_>, table: &mut Table, name: &str) -> u32 {
     imported.or_else(|| module.exported(name)).map_or(0, |function| table.slot_of(function))
 }
 
-struct Table {
-    occupants: Vec<Occupant>,
+/// The function table.
+pub(super) struct Table {
+    /// From slot 1 on: slot 0 is the null pointer.
+    pub(super) occupants: Vec<Occupant>,
     slots: HashMap<u32, u32>,
 }
 
@@ -87,7 +88,7 @@ impl Table {
     }
 
     /// The first slot of a function, which gets one if it has none.
-    fn slot_of(&mut self, function: u32) -> u32 {
+    pub(super) fn slot_of(&mut self, function: u32) -> u32 {
         if let Some(&slot) = self.slots.get(&function) {
             return slot;
         }
@@ -100,7 +101,9 @@ impl Table {
     /// them.
     fn add_hooks(&mut self, hooked: u32) -> Vec<(&'static str, Place)> {
         let place = self.slot_of(hooked);
-        let mut symbols = vec![(ORIGINAL_TRACE_STATE, Place::Slot(self.add(Occupant::Function(hooked))))];
+        let original = self.add(Occupant::Function(hooked));
+        self.slots.insert(hooked, original);
+        let mut symbols = vec![(ORIGINAL_TRACE_STATE, Place::Slot(original))];
         for hook in Hook::ALL {
             let slot = if hook == Hook::TraceState {
                 self.occupants[place as usize - 1] = Occupant::Hook(hook);

@@ -2,23 +2,31 @@
 
 mod package;
 
-use wasmparser::{Parser, Payload, Validator};
+use std::collections::BTreeSet;
+
+use wasmparser::{ElementItems, ElementKind, Operator, Parser, Payload, Validator};
 
 use self::package::{ADDRESS, Package};
 use super::throwing::Signature;
 use super::*;
 use crate::hooks::{Hook, ORIGINAL_TRACE_STATE};
 
+/// The module in one piece, which is what comes of a profile that was made for another one.
+fn whole(package: &[u8]) -> Result<Rewritten, Mismatch> {
+    rewrite(package, &Profile { fingerprint: 0, ran: Ran::default() })
+}
+
 #[test]
 fn the_module_is_valid_and_imports_functions_only() {
     let package = Package::new().bytes();
     Validator::new().validate_all(&package).unwrap();
-    let rewritten = rewrite(&package).unwrap();
-    Validator::new().validate_all(&rewritten.module).unwrap();
+    let pieces = whole(&package).unwrap().pieces;
+    assert_eq!(pieces.len(), 1);
+    Validator::new().validate_all(&pieces[FIRST]).unwrap();
 
     let mut imports = Vec::new();
     let mut exports = Vec::new();
-    for payload in Parser::new(0).parse_all(&rewritten.module) {
+    for payload in Parser::new(0).parse_all(&pieces[FIRST]) {
         match payload.unwrap() {
             Payload::ImportSection(section) => imports.extend(section.into_imports().map(|import| {
                 let import = import.unwrap();
@@ -42,15 +50,83 @@ fn the_module_is_valid_and_imports_functions_only() {
     let mut known = vec!["env.emscripten_get_now".to_owned()];
     known.extend(THROWING.map(|(name, _)| format!("stepwise.{name}")));
     known.extend(Hook::ALL.map(|hook| format!("stepwise.{}", hook.name())));
+    known.push("stepwise.load".to_owned());
     assert_eq!(imports, known);
     let globals = (0..global::COUNT).map(|number| format!("global{number}"));
-    let known: Vec<_> = ["memory", "table", "tag"].map(str::to_owned).into_iter().chain(globals).collect();
+    let mut known: Vec<_> = ["memory", "table", "tag"].map(str::to_owned).into_iter().chain(globals).collect();
+    known.push("target".to_owned());
     assert_eq!(exports, known);
+}
+
+/// The slots of the table that a piece fills.
+fn filled(piece: &[u8]) -> Vec<u32> {
+    let mut slots = Vec::new();
+    for payload in Parser::new(0).parse_all(piece) {
+        let Payload::ElementSection(segments) = payload.unwrap() else { continue };
+        for segment in segments {
+            let segment = segment.unwrap();
+            let ElementKind::Active { offset_expr, .. } = segment.kind else { panic!("a passive segment") };
+            let Operator::I32Const { value } = offset_expr.get_operators_reader().read().unwrap() else { panic!() };
+            let ElementItems::Functions(functions) = segment.items else { panic!() };
+            slots.extend(value.cast_unsigned()..value.cast_unsigned() + functions.count());
+        }
+    }
+    slots
+}
+
+#[test]
+fn what_does_not_run_in_proofs_is_in_pieces_of_its_own() {
+    let package = Package::new();
+    let bytes = package.bytes();
+    let places = |names: &[&str]| -> BTreeSet<u32> {
+        let place = |name: &&str| package.functions.iter().position(|function| function.name == *name).unwrap() as u32;
+        names.iter().map(place).collect()
+    };
+    let ran = Ran { proving: places(&["caller", HOOKED]), booting: places(&["setThrew", "caller"]) };
+    let profile = Profile { fingerprint: fingerprint(&bytes).unwrap(), ran };
+    let Rewritten { pieces, symbols } = rewrite(&bytes, &profile).unwrap();
+    assert_eq!(pieces.len(), 3);
+    for piece in &pieces {
+        Validator::new().validate_all(piece).unwrap();
+    }
+    let slot = |name: &str| symbols.slot(name).unwrap();
+    // The first fills the whole table, if only with what stands in; `lean_task_spawn_core`, which stays there, calls
+    // `three`.
+    let n = filled(&pieces[FIRST]).len() as u32;
+    assert_eq!(filled(&pieces[FIRST]), (1..=n).collect::<Vec<_>>());
+    assert_eq!(filled(&pieces[BOOT]), [slot("setThrew")]);
+    let rest = filled(&pieces[2]);
+    assert!(rest.contains(&slot("three")) && rest.contains(&slot("lean_mark_mt")));
+    assert!(
+        ![HOOKED, "caller", "start", "setThrew", "lean_task_map_core"].iter().any(|name| rest.contains(&slot(name)))
+    );
+
+    let piece = Parser::new(0).parse_all(&pieces[2]).find_map(|payload| match payload.unwrap() {
+        Payload::ImportSection(section) => Some(section.into_imports().map(|import| import.unwrap().name.to_owned())),
+        _ => None,
+    });
+    let globals = (0..global::COUNT).map(|number| format!("global{number}"));
+    let mut known: Vec<_> =
+        ["emscripten_get_now", "memory", "table"].map(str::to_owned).into_iter().chain(globals).collect();
+    known.push("target".to_owned());
+    assert_eq!(piece.unwrap().collect::<Vec<_>>(), known);
+}
+
+#[test]
+fn a_watched_module_is_one_piece_that_tells_what_runs() {
+    let pieces = watched(&Package::new().bytes()).unwrap().pieces;
+    assert_eq!(pieces.len(), 1);
+    Validator::new().validate_all(&pieces[FIRST]).unwrap();
+    let imports = Parser::new(0).parse_all(&pieces[FIRST]).find_map(|payload| match payload.unwrap() {
+        Payload::ImportSection(section) => Some(section.into_imports().map(|import| import.unwrap().name.to_owned())),
+        _ => None,
+    });
+    assert_eq!(imports.unwrap().last().as_deref(), Some(WATCH));
 }
 
 #[test]
 fn symbols_tell_slots_and_addresses() {
-    let symbols = rewrite(&Package::new().bytes()).unwrap().symbols;
+    let symbols = whole(&Package::new().bytes()).unwrap().symbols;
     assert_eq!(symbols.slot("caller"), Some(1));
     assert_eq!(symbols.slot(HOOKED), Some(2));
     assert_eq!(symbols.slot(Hook::TraceState.name()), Some(2));
@@ -69,7 +145,7 @@ fn what_nobody_looks_for_has_no_slot() {
     let symbols = |name| {
         let mut package = Package::new();
         package.function("three").name = name;
-        rewrite(&package.bytes()).unwrap().symbols
+        whole(&package.bytes()).unwrap().symbols
     };
     let mangled = "_ZN4lean5threeEv";
     assert_eq!(symbols(mangled).slot(mangled), None);
@@ -101,7 +177,7 @@ fn every_difference_is_named() {
     for (edit, difference) in cases {
         let mut package = Package::new();
         edit(&mut package);
-        let error = rewrite(&package.bytes()).unwrap_err().to_string();
+        let error = whole(&package.bytes()).unwrap_err().to_string();
         assert!(error.starts_with("lean.wasm is not the module that this program knows: "), "{error}");
         assert!(error.contains(difference), "{error}\n does not tell that {difference}");
     }
@@ -109,10 +185,10 @@ fn every_difference_is_named() {
 
 #[test]
 fn what_is_no_module_is_refused() {
-    assert!(rewrite(b"").is_err());
-    assert!(rewrite(b"<!DOCTYPE html>").is_err());
+    assert!(whole(b"").is_err());
+    assert!(whole(b"<!DOCTYPE html>").is_err());
     let package = Package::new().bytes();
-    assert!(rewrite(&package[..package.len() / 2]).is_err());
+    assert!(whole(&package[..package.len() / 2]).is_err());
 }
 
 #[test]

@@ -3,14 +3,14 @@
 use wasm_encoder::{BlockType, Catch, Function, MemArg};
 use wasmparser::ValType;
 
-use super::{Mismatch, global, own_global};
+use super::{Mismatch, TARGET_NUMBER, global};
 
 /// The tag that every C++ exception carries, with its address.
 pub(super) const TAG: u32 = 0;
 
-const STACK_POINTER: u32 = own_global(global::STACK_POINTER);
-const THREW_ADDRESS: u32 = own_global(global::THREW_ADDRESS);
-const THREW_VALUE_ADDRESS: u32 = own_global(global::THREW_VALUE_ADDRESS);
+const STACK_POINTER: u32 = global::STACK_POINTER as u32;
+const THREW_ADDRESS: u32 = global::THREW_ADDRESS as u32;
+const THREW_VALUE_ADDRESS: u32 = global::THREW_VALUE_ADDRESS as u32;
 const WORD: MemArg = MemArg { offset: 0, align: 2, memory_index: 0 };
 
 /// What the function takes and gives that an `invoke_` calls.
@@ -60,7 +60,7 @@ pub(super) fn invoke(signature: &Signature, callee: u32) -> Function {
     for parameter in 1..=n {
         code.local_get(parameter);
     }
-    code.local_get(0).call_indirect(0, callee).return_();
+    code.local_get(0).global_set(TARGET_NUMBER).local_get(0).call_indirect(0, callee).return_();
     code.end().unreachable().end();
     code.drop(); // the host keeps the exception's address too
     code.local_get(saved_stack).global_set(STACK_POINTER);

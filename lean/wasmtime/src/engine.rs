@@ -1,10 +1,10 @@
 //! The engine's configuration, and what all instances share.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use stepwise_lean::imports;
 use stepwise_lean::machine::Fault;
+use stepwise_lean::module::{FIRST, HOST, LOAD, WATCH};
 use stepwise_lean::symbols::Symbols;
 use wasmtime::{Caller, Config, Engine, ExternType, InstancePre, Linker, Module, OptLevel, Ref, Result, Val, ValType};
 
@@ -12,6 +12,7 @@ use crate::clock::{Interrupt, Ticker};
 use crate::code;
 use crate::instance::{Running, State};
 use crate::mapped::{Mapper, SnapshotFile};
+use crate::pieces::{Folders, Pieces};
 
 /// The native stack of a thread that runs Lean.
 const STACK_BYTES: usize = 256 << 20;
@@ -72,13 +73,13 @@ impl std::fmt::Debug for Runtime {
 }
 
 impl Runtime {
-    /// Maps compiled code; instances begin with `snapshot`, or with nothing.
+    /// Maps the first piece of compiled code; instances begin with `snapshot`, or with nothing.
     ///
     /// # Errors
     ///
     /// Code that [`compile`](crate::compile) of this very program did not write.
     pub fn load(
-        code: &Path,
+        folders: Folders,
         symbols: Arc<Symbols>,
         snapshot: Option<Arc<SnapshotFile>>,
     ) -> std::result::Result<Self, code::CodeError> {
@@ -87,15 +88,13 @@ impl Runtime {
             Mapper::install(&mut config, Arc::clone(snapshot));
         }
         let engine = Engine::new(&config).map_err(code::CodeError::from)?;
-        let module = code::load(&engine, code)?;
-        let linked = linker(&engine, &module).and_then(|linker| linker.instantiate_pre(&module));
-        let linked = linked.map_err(code::CodeError::from)?;
+        let module = code::load(&engine, &folders.file(FIRST))?;
+        let linked = link(&engine, &module, &Pieces::new(folders)).map_err(code::CodeError::from)?;
         Ok(Self { linked, symbols, snapshot, ticker: Ticker::start(engine), interrupt: Interrupt::default() })
     }
-}
 
-impl Runtime {
-    /// What the module imports, in its order: all that an instance can reach.
+    /// What the module imports, in its order: all that an instance can reach. Its other pieces import nothing else, but
+    /// for what they share with the first.
     #[must_use]
     pub fn imports(&self) -> Vec<String> {
         let imports = self.linked.module().imports();
@@ -103,11 +102,20 @@ impl Runtime {
     }
 }
 
-/// Every import of the module, answered by [`stepwise_lean::imports`].
-fn linker(engine: &Engine, module: &Module) -> Result<Linker<State>> {
+fn link(engine: &Engine, module: &Module, pieces: &Arc<Pieces>) -> Result<InstancePre<State>> {
     let mut linker = Linker::new(engine);
+    pieces.define(&mut linker)?;
+    define(&mut linker, module)?;
+    linker.instantiate_pre(module)
+}
+
+/// Every function that the module imports from outside, answered by [`stepwise_lean::imports`].
+pub(crate) fn define(linker: &mut Linker<State>, module: &Module) -> Result<()> {
     for import in module.imports() {
         let ExternType::Func(ty) = import.ty() else { continue };
+        if import.module() == HOST && [LOAD, WATCH].contains(&import.name()) {
+            continue;
+        }
         let function = imports::function(import.name());
         let name = import.name().to_owned();
         let result = ty.results().next();
@@ -127,7 +135,7 @@ fn linker(engine: &Engine, module: &Module) -> Result<Linker<State>> {
             },
         )?;
     }
-    Ok(linker)
+    Ok(())
 }
 
 fn bits(value: &Val) -> u64 {

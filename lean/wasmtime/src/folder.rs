@@ -1,10 +1,12 @@
-//! What hosts start from, and how it is made: a folder of code for each machine, and beside it one with a library's
+//! What hosts start from, and how it is made: two folders of code for each machine, and beside them one with a library's
 //! memory for each choice of modules.
 //!
 //! | folder | file | holds |
 //! |---|---|---|
-//! | code | `lean.code` | compiled code, for this version of wasmtime and this CPU |
+//! | code | `lean.0.code` | what runs in most proofs, compiled by this version of wasmtime for this CPU |
+//! | | `lean.1.code` | what starts Lean and imports its library |
 //! | | `symbols.bin` | name -> slot of the table, or address |
+//! | rest | `lean.2.code`, ... | all other code |
 //! | library | `library.json` | the snapshot's pages, mutable globals, environment and runs of memory |
 //! | | `library.snapshot` | the bytes of the runs, one after the other |
 
@@ -18,19 +20,18 @@ use stepwise_lean::boot::boot;
 use stepwise_lean::driver::Driver;
 use stepwise_lean::imports::{FixedSources, System};
 use stepwise_lean::machine::Fault;
-use stepwise_lean::module::rewrite;
+use stepwise_lean::module::{BOOT, FIRST, Profile, Rewritten, rewrite, watched};
 use stepwise_lean::selftest::{self_test, warm_up};
 use stepwise_lean::snapshot::{Snapshot, Start, settle};
 use stepwise_lean::symbols::Symbols;
 
-use crate::code::{self, CodeError};
+use crate::code::{self, CodeError, Worth};
 use crate::engine::{Runtime, on_deep_stack};
 use crate::instance::{Instance, Limits};
 use crate::mapped::SnapshotFile;
+use crate::pieces::{Folders, file};
 use crate::sources::{FolderDisk, RealSources};
 
-/// The file with compiled code.
-pub const CODE: &str = "lean.code";
 const SYMBOLS: &str = "symbols.bin";
 const SNAPSHOT: &str = "library.snapshot";
 const DESCRIPTION: &str = "library.json";
@@ -73,19 +74,19 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> FolderError + '_ {
 /// # Errors
 ///
 /// A folder that is damaged, or made by another version or for another CPU.
-pub fn open(code: &Path, library: &Path) -> Result<Runtime, FolderError> {
+pub fn open(folders: Folders, library: &Path) -> Result<Runtime, FolderError> {
     let path = library.join(DESCRIPTION);
     let description = fs::read(&path).map_err(io(&path))?;
     let snapshot: Snapshot = serde_json::from_slice(&description).map_err(|_| FolderError::Damaged(path))?;
     let path = library.join(SNAPSHOT);
     let snapshot = SnapshotFile::open(snapshot, &path).map_err(io(&path))?;
-    load(code, Some(snapshot))
+    load(folders, Some(snapshot))
 }
 
-fn load(code: &Path, snapshot: Option<SnapshotFile>) -> Result<Runtime, FolderError> {
-    let path = code.join(SYMBOLS);
+fn load(folders: Folders, snapshot: Option<SnapshotFile>) -> Result<Runtime, FolderError> {
+    let path = folders.code.join(SYMBOLS);
     let symbols = Symbols::parse(&fs::read(&path).map_err(io(&path))?).ok_or(FolderError::Damaged(path))?;
-    Ok(Runtime::load(&code.join(CODE), Arc::new(symbols), snapshot.map(Arc::new))?)
+    Ok(Runtime::load(folders, Arc::new(symbols), snapshot.map(Arc::new))?)
 }
 
 /// A step of the preparation, as it begins.
@@ -101,50 +102,78 @@ pub enum Stage {
     Testing,
 }
 
-/// Where compiled code comes from.
-#[derive(Clone, Copy, Debug)]
-pub enum Code<'a> {
-    /// It is compiled here.
-    Compile {
-        /// How many threads may take part.
-        n_threads: usize,
-    },
-    /// It is in this file. Whoever names it vouches for it: loading it is running it.
-    Ready(&'a Path),
+/// Which code is compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// What starts Lean, and what runs in most proofs.
+    First,
+    /// All other code.
+    Rest,
 }
 
-/// Rewrites `lean.wasm` and puts its code for this machine into the folder `out`.
-///
-/// # Errors
-///
-/// A package of another version, a disk that is full, ready code for another version or CPU.
-pub fn compile(module: &Path, code: Code<'_>, out: &Path, stage: &mut dyn FnMut(Stage)) -> Result<(), FolderError> {
-    stage(Stage::Rewriting);
-    let rewritten = {
-        let bytes = fs::read(module).map_err(io(module))?;
-        rewrite(&bytes)?
-    };
-    write(&out.join(SYMBOLS), &rewritten.symbols.to_bytes())?;
-    match code {
-        Code::Compile { n_threads } => {
-            stage(Stage::Compiling);
-            write(&out.join(CODE), &code::compile(&rewritten.module, n_threads)?)
+impl Part {
+    /// The part that a file of this name belongs to; `None` where it is no file of [`compile`]'s.
+    #[must_use]
+    pub fn of_file(name: &str) -> Option<Self> {
+        if name == SYMBOLS {
+            return Some(Self::First);
         }
-        Code::Ready(file) => {
-            fs::copy(file, out.join(CODE)).map_err(io(file))?;
-            load(out, None).map(drop)
-        }
+        let piece: usize = name.strip_prefix("lean.")?.strip_suffix(".code")?.parse().ok()?;
+        Some(Self::of(piece))
+    }
+
+    fn of(piece: usize) -> Self {
+        if piece <= BOOT { Self::First } else { Self::Rest }
     }
 }
 
-/// Starts the Lean of the folder `code`, imports `modules` from `library`, elaborates `preambles` that many statements
+/// Rewrites `lean.wasm`, and puts a part of its code for this machine into the folder `out`, with at most `n_threads`
+/// threads.
+///
+/// # Errors
+///
+/// A package of another version, a disk that is full.
+pub fn compile(
+    module: &Path,
+    part: Part,
+    n_threads: usize,
+    out: &Path,
+    stage: &mut dyn FnMut(Stage),
+) -> Result<(), FolderError> {
+    stage(Stage::Rewriting);
+    let Rewritten { pieces, symbols } = rewrite(&fs::read(module).map_err(io(module))?, &Profile::known())?;
+    if part == Part::First {
+        write(&out.join(SYMBOLS), &symbols.to_bytes())?;
+    }
+    stage(Stage::Compiling);
+    for (piece, module) in pieces.into_iter().enumerate() {
+        if Part::of(piece) == part {
+            let worth = if piece == BOOT { Worth::Once } else { Worth::Always };
+            write(&file(out, piece), &code::compile(&module, worth, n_threads)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// The same for a Lean that tells which of its functions run ([`Folders::watched`]): all code in one piece.
+///
+/// # Errors
+///
+/// As [`compile`].
+pub fn compile_watched(module: &Path, n_threads: usize, out: &Path) -> Result<(), FolderError> {
+    let Rewritten { pieces, symbols } = watched(&fs::read(module).map_err(io(module))?)?;
+    write(&out.join(SYMBOLS), &symbols.to_bytes())?;
+    write(&file(out, FIRST), &code::compile(&pieces[FIRST], Worth::Once, n_threads)?)
+}
+
+/// Starts the Lean of these folders, imports `modules` from `library`, elaborates `preambles` that many statements
 /// will have, saves the memory into the folder `out`, and sees whether theorems are proved from it.
 ///
 /// # Errors
 ///
 /// A library without these modules, a disk that is full, code that does not do what it should.
 pub fn import(
-    code: &Path,
+    folders: &Folders,
     library: &Path,
     modules: &[&str],
     preambles: &[String],
@@ -157,7 +186,7 @@ pub fn import(
         fs::metadata(&path).map_err(io(&path))?;
     }
     let names: Vec<String> = modules.iter().map(|module| (*module).to_owned()).collect();
-    let runtime = load(code, None)?;
+    let runtime = load(folders.clone(), None)?;
     let path = out.join(SNAPSHOT);
     let snapshot = on_deep_stack(|| {
         let system = System::new(Box::new(FixedSources::default()), Some(Box::new(FolderDisk::new(library))));
@@ -191,7 +220,7 @@ pub fn import(
     write(&out.join(DESCRIPTION), &description)?;
 
     stage(Stage::Testing);
-    let runtime = open(code, out)?;
+    let runtime = open(folders.clone(), out)?;
     on_deep_stack(|| {
         let mut instance =
             Instance::start(&runtime, System::new(Box::new(RealSources::default()), None), Limits::default())?;

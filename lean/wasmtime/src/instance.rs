@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use stepwise_lean::hooks::Hooks;
 use stepwise_lean::imports::{Process, System, describe_exception};
 use stepwise_lean::machine::{Fault, Machine, Result};
-use stepwise_lean::module::global;
+use stepwise_lean::module::{TARGET, global};
 use stepwise_lean::symbols::Symbols;
 use wasmtime::{
-    AsContext, AsContextMut, Caller, Func, Global, Memory, Store, StoreContextMut, Table, ThrownException, Trap,
-    UpdateDeadline, Val, ValType,
+    AsContext, AsContextMut, Caller, Extern, Func, Global, Memory, Store, StoreContextMut, Table, ThrownException,
+    Trap, UpdateDeadline, Val, ValType,
 };
 
 use crate::clock::{Clock, Due, Interrupt, TickerHandle};
@@ -44,6 +44,8 @@ pub(crate) struct State {
     symbols: Arc<Symbols>,
     parts: Option<Parts>,
     functions: HashMap<u32, Callee>,
+    /// The pieces of the module that have joined the first.
+    joined: Vec<usize>,
     limits: Limits,
     clock: Option<Clock>,
     interrupt: Interrupt,
@@ -55,6 +57,26 @@ struct Parts {
     memory: Memory,
     table: Table,
     globals: Vec<Global>,
+    /// The slot of the last call through the table.
+    target: Global,
+}
+
+impl State {
+    pub(crate) fn has_joined(&self, piece: usize) -> bool {
+        self.joined.contains(&piece)
+    }
+
+    pub(crate) fn joined(&mut self, piece: usize) {
+        self.joined.push(piece);
+    }
+
+    /// What all pieces of the module share, by its name.
+    pub(crate) fn shared(&self) -> Vec<(String, Extern)> {
+        let Some(Parts { memory, table, globals, target }) = &self.parts else { return Vec::new() };
+        let globals = globals.iter().enumerate().map(|(number, global)| (format!("global{number}"), (*global).into()));
+        let named = [("memory", (*memory).into()), ("table", (*table).into()), (TARGET, (*target).into())];
+        named.map(|(name, part)| (name.to_owned(), part)).into_iter().chain(globals).collect()
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -116,6 +138,7 @@ impl Instance {
             symbols: Arc::clone(&runtime.symbols),
             parts: None,
             functions: HashMap::new(),
+            joined: Vec::new(),
             limits,
             clock: None,
             interrupt: runtime.interrupt.clone(),
@@ -134,7 +157,8 @@ impl Instance {
         let globals: Option<Vec<Global>> =
             (0..global::COUNT).map(|i| instance.get_global(&mut store, &format!("global{i}"))).collect();
         let globals = globals.ok_or_else(|| missing("globals"))?;
-        store.data_mut().parts = Some(Parts { memory, table, globals });
+        let target = instance.get_global(&mut store, TARGET).ok_or_else(|| missing(TARGET))?;
+        store.data_mut().parts = Some(Parts { memory, table, globals, target });
         Ok(Self { store })
     }
 
@@ -230,6 +254,13 @@ impl<'a> Running<'a> {
         Ok(callee)
     }
 
+    /// Tells what may stand in for the function in a slot which one is meant.
+    fn aim(&mut self, slot: u32) -> Result<()> {
+        let target = self.parts().map(|parts| parts.target);
+        let target = target.ok_or_else(|| Fault::Unfit("the module has not started".to_owned()))?;
+        target.set(&mut self.0, Val::I32(slot.cast_signed())).map_err(|error| Fault::Unfit(error.to_string()))
+    }
+
     /// Gives a Lean that has just started so much memory, and the mutable globals of one that has run. `what` takes it.
     pub(crate) fn begin_at(&mut self, bytes: u64, globals: &[u32; global::COUNT], what: &str) -> Result<()> {
         if bytes > self.most_memory_bytes() || !self.grow_exactly(bytes) {
@@ -273,6 +304,7 @@ impl<'a> Running<'a> {
 impl Machine for Running<'_> {
     fn invoke(&mut self, slot: u32, arguments: &[u32]) -> Result<u32> {
         let callee = self.callee(slot)?;
+        self.aim(slot)?;
         let arguments: Vec<Val> = arguments.iter().map(|word| Val::I32(word.cast_signed())).collect();
         let mut results = [Val::I32(0)];
         let called = callee.function.call(&mut self.0, &arguments, &mut results[..callee.n_results]);

@@ -11,14 +11,16 @@ mod host;
 mod image;
 mod instance;
 mod mapped;
+mod pieces;
 mod sources;
 
 pub use code::{CodeError, compatibility};
 pub use engine::{Runtime, on_deep_stack};
-pub use folder::{CODE, Code, FolderError, Stage, compile, import, open};
+pub use folder::{FolderError, Part, Stage, compile, compile_watched, import, open};
 pub use host::serve;
 pub use instance::{Instance, Limits};
 pub use mapped::SnapshotFile;
+pub use pieces::{Folders, Watched};
 
 /// The source of how the memory is made that Leans begin with: part of what [`stepwise_lean::MEMORY_RECIPE`] is for.
 pub const MEMORY_RECIPE: &str = include_str!("folder.rs");

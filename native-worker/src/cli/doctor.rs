@@ -6,19 +6,33 @@ use super::args::{DoctorArgs, SetupArgs};
 use super::lean;
 use super::outcome::Outcome;
 use super::output::{self, BAD, FAINT, GOOD, styled};
+use super::runtime::block_on;
 use crate::lean::repl::REPL_VARIABLE;
-use crate::setup::{self, Code, Options};
+use crate::process;
+use crate::setup::{self, Options, PackedCode};
 
-pub(super) async fn setup(args: &SetupArgs) -> anyhow::Result<Outcome> {
-    let code = args.code.clone().zip(args.sha256.clone()).map(|(path, sha256)| Code { path, sha256 });
+pub(super) fn setup(args: &SetupArgs) -> anyhow::Result<Outcome> {
+    if args.idle
+        && let Err(error) = process::give_way()
+    {
+        tracing::warn!("cannot make way for others: {error}");
+    }
+    block_on(set_up(args))
+}
+
+async fn set_up(args: &SetupArgs) -> anyhow::Result<Outcome> {
+    let code = args.code.clone().zip(args.sha256.clone()).map(|(path, sha256)| PackedCode { path, sha256 });
     let options = Options { check_contents: args.force, code, ..Options::from_env() };
-    let installed = lean::ensure_setup(options).await?;
-    output::print(&format!(
-        "ready: {} in {} and {}\n",
-        installed.lean_package,
-        installed.code.display(),
-        installed.library.display()
-    ))?;
+    let complete = options.clone();
+    let installed = lean::set_up(move |progress| setup::complete(progress, &complete)).await?;
+    let folders = [&installed.code, &installed.rest, &installed.library].map(|folder| folder.display());
+    let [code, rest, library] = folders;
+    output::print(&format!("ready: {} in {code}, {rest} and {library}\n", installed.lean_package))?;
+    if let Some(file) = args.pack.clone() {
+        let shown = file.display().to_string();
+        let sha256 = lean::set_up(move |progress| setup::pack(progress, &options, &file)).await?;
+        output::print(&format!("packed: {shown}, SHA-256 {sha256}\n"))?;
+    }
     Ok(Outcome::Proved)
 }
 
@@ -36,7 +50,8 @@ pub(super) async fn doctor(args: &DoctorArgs) -> anyhow::Result<Outcome> {
         tokio::task::spawn_blocking(|| setup::inspect(&Options::from_env())).await.context("doctor died")??;
     let mut findings = vec![
         Finding { what: "cache", is_good: true, is_needed: true, text: report.cache.display().to_string() },
-        code(&report, args),
+        part("Lean's code", &report.code, args),
+        part("its rest", &report.rest, args),
         part("Lean's library", &report.library, args),
         memory(lean::n_hosts(&args.lean)),
         native(args).await,
@@ -69,14 +84,6 @@ pub(super) async fn doctor(args: &DoctorArgs) -> anyhow::Result<Outcome> {
         output::print(&text)?;
     }
     Ok(if is_ready { Outcome::Proved } else { Outcome::NotProved })
-}
-
-fn code(report: &setup::Report, args: &DoctorArgs) -> Finding {
-    let mut finding = part("Lean's code", &report.code, args);
-    if let (true, Some(sha256)) = (finding.is_good, &report.code_sha256) {
-        finding.text.push_str(&format!(", SHA-256 {sha256}"));
-    }
-    finding
 }
 
 fn part(what: &'static str, part: &setup::Part, args: &DoctorArgs) -> Finding {

@@ -1,19 +1,20 @@
 //! From the settings to a running pool: which Lean, how many processes, which limits.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 
 use super::args::{LeanArgs, Modules};
 use super::input;
-use super::progress::SetupProgress;
+use super::progress::{Progress, SetupProgress};
 use crate::lean::host::Launch;
 use crate::lean::pool::{Pool, PoolConfig};
 use crate::lean::repl::ReplLauncher;
-use crate::lean::wasm::{Sandbox, WasmLauncher, WasmSettings};
-use crate::setup;
+use crate::lean::wasm::{Completion, Sandbox, WasmLauncher, WasmSettings};
+use crate::setup::{self, SetupError};
+use crate::stop::{Stop, StopLevel};
 
 /// Memory that one statement's Lean may have: this stops a tactic that eats memory while it runs.
 const WASM_MEMORY_LIMIT: u64 = 1536 << 20;
@@ -84,17 +85,47 @@ pub(super) async fn launcher(args: &LeanArgs) -> anyhow::Result<Arc<dyn Launch>>
 pub(super) async fn built_in(modules: Modules, sandbox: Sandbox) -> anyhow::Result<Arc<dyn Launch>> {
     let installed = ensure_setup(setup::Options { modules: modules.choice(), ..setup::Options::from_env() }).await?;
     let program = std::env::current_exe().context("cannot find this program's own file, which runs Lean")?;
+    let completion = if installed.is_complete {
+        Completion::idle(true)
+    } else {
+        COMPLETION.get_or_init(|| Completion::start(&program)).clone()
+    };
     let settings = WasmSettings::new(program, &installed, WASM_MEMORY_LIMIT);
-    Ok(Arc::new(WasmLauncher::new(WasmSettings { sandbox, ..settings })))
+    Ok(Arc::new(WasmLauncher::new(WasmSettings { sandbox, completion, ..settings })))
 }
 
-/// Brings what is missing, with a progress bar; a few milliseconds when nothing is.
+/// What this command compiles beside its work.
+static COMPLETION: OnceLock<Completion> = OnceLock::new();
+
+/// Once a command has done what it was asked to: gives what it compiles beside its work the time to end, until it is
+/// stopped. What is left then is compiled beside the next command.
+pub(super) async fn complete_setup(verbose: u8, mut stop: Stop) {
+    let is_under_way = |completion: &&Completion| completion.is_under_way();
+    let Some(completion) = COMPLETION.get().filter(is_under_way) else { return };
+    let progress = Progress::new(verbose);
+    progress.say("compiling the rest of Lean for the next times; this may be interrupted");
+    progress.update(|| "compiling".to_owned());
+    tokio::select! {
+        _ = completion.end() => {}
+        () = stop.reached(StopLevel::Drain) => {}
+    }
+    progress.finish();
+}
+
+/// Brings what is missing before Lean can be used, with a progress bar; a few milliseconds when nothing is.
 pub(super) async fn ensure_setup(options: setup::Options) -> anyhow::Result<setup::Installed> {
+    set_up(move |progress| setup::ensure(progress, &options)).await
+}
+
+/// Does a part of set-up with a progress bar.
+pub(super) async fn set_up<T: Send + 'static>(
+    work: impl FnOnce(&SetupProgress) -> Result<T, SetupError> + Send + 'static,
+) -> anyhow::Result<T> {
     let work = tokio::task::spawn_blocking(move || {
         let progress = SetupProgress::new();
-        let installed = setup::ensure(&progress, &options);
+        let done = work(&progress);
         progress.finish();
-        installed
+        done
     });
     Ok(work.await.context("set-up died")??)
 }

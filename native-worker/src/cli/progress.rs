@@ -112,7 +112,7 @@ impl setup::Progress for SetupProgress {
 
 /// What to expect of a phase that takes long and cannot be counted.
 fn patience(phase: setup::Phase) -> &'static str {
-    if phase == setup::Phase::Compiling { " (one to four minutes, and 3 GB of memory)" } else { "" }
+    if phase == setup::Phase::Compiling { " (a minute or two)" } else { "" }
 }
 
 fn style(template: &str) -> ProgressStyle {

@@ -59,6 +59,9 @@ pub(super) async fn run(args: &ProveArgs, verbose: u8) -> anyhow::Result<Outcome
     prover.pool.shutdown().await;
     let report = Report { notes, ..report? };
     tell(args, &report)?;
+    if !report.interrupted {
+        lean::complete_setup(verbose, prover.stop).await;
+    }
     Ok(report.outcome())
 }
 

@@ -64,7 +64,8 @@ pub enum HostDown {
         /// Its last words.
         detail: String,
     },
-    /// It was killed by somebody else's signal: nothing that it was asked is to blame, so the request is made again.
+    /// It was killed by somebody else's signal, or by us because another one will know more of Lean: nothing that it was
+    /// asked is to blame, so the request is made again.
     #[error("the Lean process was killed from outside")]
     Killed,
     /// It ran out of memory.

@@ -111,12 +111,6 @@ impl Cache {
         Condition::Complete { bytes }
     }
 
-    /// The hash of a file in a finished folder, as its manifest has it.
-    pub(super) fn hash(&self, name: &str, file: &str) -> Option<String> {
-        let manifest: Manifest = serde_json::from_slice(&fs::read(self.folder(name).join(MANIFEST)).ok()?).ok()?;
-        manifest.files.into_iter().find(|entry| entry.path == file).map(|entry| entry.sha256)
-    }
-
     /// Waits until no other process or thread writes to this cache, and removes what killed ones left. The lock goes when the file is dropped, or its
     /// process ends in whatever way.
     pub(super) fn lock(&self, progress: &dyn Progress) -> Result<File, SetupError> {
@@ -264,7 +258,7 @@ fn remove_tree(path: &Path) -> Result<(), SetupError> {
 }
 
 /// Writes everything from `source` into a new file.
-fn copy_to(target: &Path, source: &mut dyn Read, needed: u64) -> Result<(), CopyError> {
+pub(super) fn copy_to(target: &Path, source: &mut dyn Read, needed: u64) -> Result<(), CopyError> {
     let wrong = |source| CopyError::Target(SetupError::io("write", target, needed, source));
     if let Some(parent) = target.parent() {
         fs::create_dir_all(parent).map_err(wrong)?;

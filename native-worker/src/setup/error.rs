@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// What the preparation takes at its height, rounded up.
-const MEMORY_GB: u32 = 4;
+const MEMORY_GB: u32 = 2;
 
 /// Why set-up did not finish. Whatever was downloaded is kept, so that running it again goes on from there.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +74,9 @@ pub enum SetupError {
         package: String,
         registry: String,
     },
+    /// Lean called what is not compiled yet.
+    #[error("Lean is not compiled to its end; run `stepwise setup`")]
+    Incomplete,
     /// The package's archive is not what it should be.
     #[error("cannot unpack {package}: {detail}; this needs a newer stepwise")]
     Archive {

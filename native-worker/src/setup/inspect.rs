@@ -13,10 +13,10 @@ use super::{Setup, download};
 pub struct Report {
     /// The cache folder.
     pub cache: PathBuf,
-    /// Lean's code, compiled for this machine.
+    /// The code of Lean's that is needed first, compiled for this machine.
     pub code: Part,
-    /// The SHA-256 of that code, for machines that take it from here.
-    pub code_sha256: Option<String>,
+    /// The rest of that code.
+    pub rest: Part,
     /// Lean's memory after the import of its library.
     pub library: Part,
     /// Downloaded tarballs and their sizes in bytes, partial ones (`.part`) included. They are kept so that a repair or
@@ -73,7 +73,7 @@ impl fmt::Display for Part {
 
 impl Setup<'_> {
     pub(super) fn inspect(&self) -> Report {
-        let (code, library) = (self.code_folder(), self.library_folder());
+        let (code, rest, library) = (self.code_folder(), self.rest_folder(), self.library_folder());
         // What other choices of modules begin with is used too.
         let is_used =
             |path: &Path| path.file_name().and_then(|name| name.to_str()).is_some_and(|n| n.starts_with(&code));
@@ -81,7 +81,7 @@ impl Setup<'_> {
         Report {
             cache: self.cache.root.clone(),
             code: self.part(&self.lean, &code),
-            code_sha256: self.cache.hash(&code, stepwise_lean_wasmtime::CODE),
+            rest: self.part(&self.lean, &rest),
             library: self.part(&self.lean, &library),
             downloads: children(&downloads).into_iter().map(sized).collect(),
             unused: children(&self.cache.root)

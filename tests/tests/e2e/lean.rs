@@ -14,7 +14,7 @@ use crate::cli::binary;
 /// What set-up has laid down.
 pub(crate) fn installed() -> &'static Installed {
     static INSTALLED: OnceLock<Installed> = OnceLock::new();
-    INSTALLED.get_or_init(|| setup::ensure(&Silent, &Options::from_env()).unwrap_or_else(|error| panic!("{error}")))
+    INSTALLED.get_or_init(|| setup::complete(&Silent, &Options::from_env()).unwrap_or_else(|error| panic!("{error}")))
 }
 
 /// A launcher for hosts whose processes may use `memory_limit` bytes.

@@ -13,6 +13,7 @@ use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::problem::Theorem;
 use stepwise_core::syntax::searching;
+use stepwise_lean::machine::Fault;
 use stepwise_lean::protocol::{
     ApplyAnswer, Cause, Envelope, Fatal, FileAnswer, FileTheorem, Hello, JudgeAnswer, LibraryAnswer, LibraryRow,
     OpenAnswer, Request, StateAnswer,
@@ -21,6 +22,7 @@ use stepwise_learn::corpus::library::{LibraryTheorem, Question};
 use tokio::time::Instant;
 
 use super::child;
+use super::completion::Completion;
 use super::imports::Imports;
 use super::sandbox::Sandbox;
 use crate::lean::host::{
@@ -45,8 +47,10 @@ const STATEMENTS_BYTES: u64 = 2 << 30;
 pub struct WasmSettings {
     /// The program `stepwise`, which runs Lean when it is started as a host.
     pub program: PathBuf,
-    /// The folder with Lean's compiled code.
+    /// The folder with the code of Lean's that is needed first.
     pub code: PathBuf,
+    /// The folder with the rest of it, which may be missing yet.
+    pub rest: PathBuf,
     /// The folder with the memory that hosts begin with.
     pub library: PathBuf,
     /// What Lean has imported in it.
@@ -55,6 +59,8 @@ pub struct WasmSettings {
     pub memory_limit: u64,
     /// What keeps a host from the rest of the machine.
     pub sandbox: Sandbox,
+    /// Who makes the rest of the code.
+    pub completion: Completion,
 }
 
 impl WasmSettings {
@@ -64,10 +70,12 @@ impl WasmSettings {
         Self {
             program,
             code: installed.code.clone(),
+            rest: installed.rest.clone(),
             library: installed.library.clone(),
             modules: installed.modules.names().iter().map(|name| (*name).to_owned()).collect(),
             memory_limit,
             sandbox: Sandbox::Wanted,
+            completion: Completion::idle(installed.is_complete),
         }
     }
 }
@@ -88,7 +96,7 @@ impl WasmLauncher {
     fn spec(&self) -> Spec {
         let settings = &self.settings;
         Spec {
-            args: child::arguments(&settings.code, &settings.library, settings.memory_limit, settings.sandbox),
+            args: child::arguments(settings),
             memory_limit: Some(settings.memory_limit + STATEMENTS_BYTES),
             ..Spec::new(&settings.program)
         }
@@ -116,6 +124,10 @@ impl Launch for WasmLauncher {
 
 impl WasmLauncher {
     async fn start(&self) -> Result<WasmHost, HostDown> {
+        let completion = &self.settings.completion;
+        completion.when_needed().await.map_err(|reason| HostDown::CannotStart {
+            message: format!("{}: {reason}; `stepwise setup` goes on with it", Fault::Incomplete),
+        })?;
         let mut child = Child::spawn(&self.spec()).map_err(|error| HostDown::CannotStart {
             message: format!("{error}; run `stepwise doctor` to see what is missing"),
         })?;
@@ -126,7 +138,17 @@ impl WasmLauncher {
             (Some(version), None) => {
                 let imported = hello.modules.into_iter().collect();
                 let imports = Imports { packages: self.settings.modules.clone(), imported };
-                Ok(WasmHost { child, version, imports, last_id: 0, asked: None, told: Vec::new(), is_alive: true })
+                let completion = completion.clone();
+                Ok(WasmHost {
+                    child,
+                    version,
+                    imports,
+                    completion,
+                    last_id: 0,
+                    asked: None,
+                    told: Vec::new(),
+                    is_alive: true,
+                })
             }
             (_, fatal) => {
                 Err(HostDown::CannotStart { message: format!("Lean does not start: {}", fatal.unwrap_or_default()) })
@@ -139,6 +161,7 @@ struct WasmHost {
     child: Child,
     version: String,
     imports: Imports,
+    completion: Completion,
     last_id: u64,
     /// The request whose answer is not here yet.
     asked: Option<Asked>,
@@ -198,6 +221,10 @@ impl WasmHost {
         };
         match serde_json::from_str::<Envelope<T>>(&line) {
             Ok(envelope) if envelope.id == id => match envelope.fatal {
+                Some(Fatal { cause: Cause::Incomplete, .. }) => {
+                    self.completion.need();
+                    Err(self.give_up(HostDown::Killed).await)
+                }
                 Some(fatal) => Err(cut_off(fatal)),
                 None => Ok(envelope),
             },
@@ -490,6 +517,7 @@ fn cut_off(Fatal { cause, detail }: Fatal) -> HostDown {
         Cause::OutOfMemory => HostDown::OutOfMemory,
         Cause::Timeout => HostDown::Timeout,
         Cause::Crashed => HostDown::Crashed { detail },
+        Cause::Incomplete => HostDown::Killed,
     }
 }
 

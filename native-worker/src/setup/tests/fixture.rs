@@ -15,7 +15,7 @@ use tar::{Builder, EntryType, Header};
 use tempfile::TempDir;
 
 use stepwise_lean::machine::Fault;
-use stepwise_lean_wasmtime::{FolderError, Stage};
+use stepwise_lean_wasmtime::{FolderError, Folders, Part, Stage};
 
 use super::server::Server;
 use crate::setup::cache::Cache;
@@ -94,10 +94,10 @@ pub(super) fn lean_tarball(library: &[u8]) -> Vec<u8> {
 /// where it is told to.
 #[derive(Default)]
 pub(super) struct StandIn {
-    /// What the next call of `compile` and of `import` fails with.
-    pub(super) failures: Mutex<[Option<FolderError>; 2]>,
+    /// What the next call fails with: of `compile` for what is first, of `import`, of `compile` for the rest.
+    pub(super) failures: Mutex<[Option<FolderError>; 3]>,
     /// How often each was called.
-    pub(super) calls: Mutex<[usize; 2]>,
+    pub(super) calls: Mutex<[usize; 3]>,
 }
 
 impl StandIn {
@@ -108,31 +108,24 @@ impl StandIn {
 }
 
 impl Preparation for StandIn {
-    fn compile(
-        &self,
-        module: &Path,
-        ready: Option<&Path>,
-        out: &Path,
-        stage: &mut dyn FnMut(Stage),
-    ) -> Result<(), FolderError> {
+    fn compile(&self, module: &Path, part: Part, out: &Path, stage: &mut dyn FnMut(Stage)) -> Result<(), FolderError> {
         stage(Stage::Rewriting);
-        if ready.is_none() {
-            stage(Stage::Compiling);
-        }
-        fs::copy(ready.unwrap_or(module), out.join("lean.code")).unwrap();
-        self.call(0)
+        stage(Stage::Compiling);
+        let piece = if part == Part::First { 0 } else { 2 };
+        fs::copy(module, out.join(format!("lean.{piece}.code"))).unwrap();
+        self.call(piece)
     }
 
     fn import(
         &self,
-        code: &Path,
+        folders: &Folders,
         library: &Path,
         modules: &[&str],
         out: &Path,
         stage: &mut dyn FnMut(Stage),
     ) -> Result<(), FolderError> {
         stage(Stage::Importing);
-        if !code.join("lean.code").is_file() {
+        if !folders.code.join("lean.0.code").is_file() {
             return Err(Fault::Crashed("no code".to_owned()).into());
         }
         fs::write(out.join("library.snapshot"), format!("{modules:?}\n{}\n", files_below(library).join("\n"))).unwrap();
@@ -198,6 +191,10 @@ impl Fixture {
 
     pub(super) fn ensure(&self) -> Result<Installed, SetupError> {
         self.ensure_with(&Silent)
+    }
+
+    pub(super) fn complete(&self) -> Result<Installed, SetupError> {
+        self.setup().complete(&Silent)
     }
 
     pub(super) fn ensure_with(&self, progress: &dyn Progress) -> Result<Installed, SetupError> {

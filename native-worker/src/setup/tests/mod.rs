@@ -18,7 +18,7 @@ use self::server::Answer;
 use stepwise_lean::machine::Fault;
 use stepwise_lean_wasmtime::FolderError;
 
-use super::{Code, Modules, Part, Phase, Progress, SetupError, Silent, Step, inspect};
+use super::{Modules, PackedCode, Part, Phase, Progress, SetupError, Silent, Step, inspect};
 
 fn check(actual: impl std::fmt::Debug, expected: Expect) {
     expected.assert_debug_eq(&actual);
@@ -51,7 +51,7 @@ fn the_first_run_brings_everything_and_the_second_needs_no_network() {
                 "downloads/lean-test-1.0.0.tgz",
                 "lean-test-1.0.0-r1-Init-s1/library.snapshot",
                 "lean-test-1.0.0-r1-Init-s1/manifest.json",
-                "lean-test-1.0.0-r1/lean.code",
+                "lean-test-1.0.0-r1/lean.0.code",
                 "lean-test-1.0.0-r1/manifest.json",
                 "lock",
             ]
@@ -71,7 +71,7 @@ fn the_first_run_brings_everything_and_the_second_needs_no_network() {
     assert_eq!(fixture.ensure().unwrap(), first);
     fixture.options.check_contents = true;
     assert_eq!(fixture.ensure().unwrap(), first);
-    assert_eq!(*fixture.stand_in.calls.lock().unwrap(), [1, 1]);
+    assert_eq!(*fixture.stand_in.calls.lock().unwrap(), [1, 1, 0]);
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn other_modules_share_the_code() {
     let second = fixture.ensure().unwrap();
     assert_eq!(second.code, first.code);
     assert_eq!(second.library, fixture.cache().join("lean-test-1.0.0-r1-Init+Std-s1"));
-    assert_eq!(*fixture.stand_in.calls.lock().unwrap(), [1, 2]);
+    assert_eq!(*fixture.stand_in.calls.lock().unwrap(), [1, 2, 0]);
     check(fixture.setup().inspect().unused, expect!["[]\n"]);
 }
 
@@ -270,23 +270,53 @@ fn several_at_once_download_once() {
 }
 
 #[test]
-fn ready_code_is_taken_when_its_hash_is_the_expected_one() {
+fn packed_code_is_taken_when_its_hash_is_the_expected_one() {
+    let elsewhere = Fixture::new();
+    elsewhere.complete().unwrap();
     let mut fixture = Fixture::new();
     let path = fixture.folder.path().join("from-elsewhere");
-    fs::write(&path, "ready").unwrap();
-    fixture.options.code = Some(Code { path: path.clone(), sha256: "00".repeat(32) });
-    check_error(
-        &fixture,
-        expect![
-            "FOLDER/from-elsewhere has the SHA-256 b24d6d33736ecd5604a4b17bc9c6481039fac362bb7df044ef1c10a2bfd21db6, which is not the one of --sha256; copy it again, or leave out --code to compile it"
-        ],
-    );
-    assert_eq!(*fixture.stand_in.calls.lock().unwrap(), [0, 0]);
-    let sha256 = super::cache::hash_file(&path).unwrap().to_uppercase();
-    fixture.options.code = Some(Code { path, sha256: sha256.clone() });
-    let installed = fixture.ensure().unwrap();
-    assert_eq!(fs::read_to_string(installed.code.join("lean.code")).unwrap(), "ready");
-    assert_eq!(inspect_fixture(&fixture).code_sha256.map(|hash| hash.to_uppercase()), Some(sha256));
+    let installed = elsewhere.complete().unwrap();
+    let sha256 = super::prepare::pack(&[&installed.code, &installed.rest], &path).unwrap();
+
+    fixture.options.code = Some(PackedCode { path: path.clone(), sha256: "00".repeat(32) });
+    let error = fixture.ensure().unwrap_err();
+    let found = fixture.line(&error).replace(&sha256, "FOUND");
+    expect![
+        "FOLDER/from-elsewhere has the SHA-256 FOUND, which is not the one of --sha256; copy it again, or leave out --code to compile it"
+    ]
+    .assert_eq(&found);
+    fixture.options.code = Some(PackedCode { path, sha256: sha256.to_uppercase() });
+    let here = fixture.complete().unwrap();
+    for (folder, other, file) in
+        [(here.code, installed.code, "lean.0.code"), (here.rest, installed.rest, "lean.2.code")]
+    {
+        assert_eq!(fs::read(folder.join(file)).unwrap(), fs::read(other.join(file)).unwrap());
+    }
+    assert_eq!(*fixture.stand_in.calls.lock().unwrap(), [0, 1, 0]);
+}
+
+#[test]
+fn lean_can_be_used_before_the_rest_is_compiled() {
+    let fixture = Fixture::new();
+    let first = fixture.ensure().unwrap();
+    assert!(!first.is_complete && !first.rest.exists());
+    assert!(inspect_fixture(&fixture).is_ready());
+    assert!(!inspect_fixture(&fixture).rest.is_ready());
+    let complete = fixture.complete().unwrap();
+    assert!(complete.is_complete && inspect_fixture(&fixture).rest.is_ready());
+    assert_eq!(inspect_fixture(&fixture).unused, []);
+    // Neither does anything a second time.
+    assert_eq!(fixture.ensure().unwrap(), complete);
+    fixture.complete().unwrap();
+    assert_eq!(*fixture.stand_in.calls.lock().unwrap(), [1, 1, 1]);
+}
+
+#[test]
+fn a_library_that_calls_the_rest_waits_for_it() {
+    let fixture = Fixture::new();
+    fixture.stand_in.failures.lock().unwrap()[1] = Some(Fault::Incomplete.into());
+    assert!(fixture.ensure().unwrap().is_complete);
+    assert_eq!(*fixture.stand_in.calls.lock().unwrap(), [1, 2, 1]);
 }
 
 #[test]
@@ -347,10 +377,10 @@ fn a_damaged_folder_is_repaired_without_network() {
     fs::write(installed.library.join("manifest.json"), "{").unwrap();
     fixture.ensure().unwrap();
     // Damaged code is made anew, and what was made with it is not.
-    fs::write(installed.code.join("lean.code"), "foreign").unwrap();
+    fs::write(installed.code.join("lean.0.code"), "foreign").unwrap();
     assert!(!inspect_fixture(&fixture).is_ready());
     fixture.ensure().unwrap();
-    assert_ne!(fs::read(installed.code.join("lean.code")).unwrap(), b"foreign");
+    assert_ne!(fs::read(installed.code.join("lean.0.code")).unwrap(), b"foreign");
 }
 
 #[test]
@@ -368,17 +398,17 @@ fn a_new_recipe_prepares_again_from_the_kept_tarball() {
     setup.library_recipe = "s2".to_owned();
     let third = setup.ensure(&Silent).unwrap();
     assert_eq!((&third.code, third.library), (&first.code, fixture.cache().join("lean-test-1.0.0-r1-Init-s2")));
-    assert_eq!(*fixture.stand_in.calls.lock().unwrap(), [2, 3]);
+    assert_eq!(*fixture.stand_in.calls.lock().unwrap(), [2, 3, 0]);
 }
 
 #[test]
 fn a_failed_preparation_says_why_and_leaves_nothing() {
-    let full = || FolderError::Io { path: "/cache/lean.code".into(), source: io::ErrorKind::StorageFull.into() };
-    let failures: [[Option<FolderError>; 2]; 4] = [
-        [Some(Fault::Crashed("the module is none".to_owned()).into()), None],
-        [None, Some(Fault::Unfit("omega does not prove it".to_owned()).into())],
-        [Some(full()), None],
-        [None, Some(full())],
+    let full = || FolderError::Io { path: "/cache/lean.0.code".into(), source: io::ErrorKind::StorageFull.into() };
+    let failures: [[Option<FolderError>; 3]; 4] = [
+        [Some(Fault::Crashed("the module is none".to_owned()).into()), None, None],
+        [None, Some(Fault::Unfit("omega does not prove it".to_owned()).into()), None],
+        [Some(full()), None, None],
+        [None, Some(full()), None],
     ];
     let mut lines = Vec::new();
     for failure in failures {
@@ -390,16 +420,16 @@ fn a_failed_preparation_says_why_and_leaves_nothing() {
         assert_eq!(leftovers(&fixture), Vec::<String>::new());
         // The next run goes on where this one stopped.
         fixture.ensure().unwrap();
-        assert_eq!(*fixture.stand_in.calls.lock().unwrap(), if is_compiled { [1, 2] } else { [2, 1] });
+        assert_eq!(*fixture.stand_in.calls.lock().unwrap(), if is_compiled { [1, 2, 0] } else { [2, 1, 0] });
     }
     check(
         lines,
         expect![[r#"
         [
-            "cannot prepare lean-test@1.0.0: the module is none; run `stepwise setup --force` with 4 GB of memory free",
-            "cannot prepare lean-test@1.0.0: omega does not prove it: this driver does not fit this Lean; run `stepwise setup --force` with 4 GB of memory free",
-            "no room left on the disk of /cache/lean.code; free about 900 MB and run `stepwise setup` again, which goes on where it stopped, or set STEPWISE_CACHE_DIR to a larger disk",
-            "no room left on the disk of /cache/lean.code; free about 900 MB and run `stepwise setup` again, which goes on where it stopped, or set STEPWISE_CACHE_DIR to a larger disk",
+            "cannot prepare lean-test@1.0.0: the module is none; run `stepwise setup --force` with 2 GB of memory free",
+            "cannot prepare lean-test@1.0.0: omega does not prove it: this driver does not fit this Lean; run `stepwise setup --force` with 2 GB of memory free",
+            "no room left on the disk of /cache/lean.0.code; free about 900 MB and run `stepwise setup` again, which goes on where it stopped, or set STEPWISE_CACHE_DIR to a larger disk",
+            "no room left on the disk of /cache/lean.0.code; free about 900 MB and run `stepwise setup` again, which goes on where it stopped, or set STEPWISE_CACHE_DIR to a larger disk",
         ]
     "#]],
     );
