@@ -17,11 +17,19 @@ use super::coordinator::App;
 use super::http::MESSAGE_BYTES;
 use crate::serve::problem::Problem;
 
-/// How long those may wait who want something new.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How many may wait at once, and for how long.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    time: Duration,
+    /// Each of them takes memory.
+    at_once: u32,
+}
 
-/// How long those may wait who bring what is done, or say that they are there: they are turned away last.
-const LONG_PATIENCE: Duration = Duration::from_secs(10);
+/// That of those who want something new.
+const SHORT: Patience = Patience { time: Duration::from_secs(3), at_once: 1024 };
+
+/// That of those who bring what is done, or say that they are there: they are turned away last.
+const LONG: Patience = Patience { time: Duration::from_secs(10), at_once: 2048 };
 
 /// Nobody is told to stay away for longer.
 const LONGEST: Duration = Duration::from_secs(120);
@@ -86,9 +94,9 @@ impl Served {
     }
 
     /// How long to stay away for somebody who has so much patience; `None` for whoever is served now.
-    fn turn(&mut self, patience: Duration, now: Instant) -> Option<Duration> {
+    fn turn(&mut self, patience: Patience, now: Instant) -> Option<Duration> {
         let wait = self.each * self.n;
-        if wait <= patience {
+        if wait <= patience.time && self.n < patience.at_once {
             return None;
         }
         // Behind all who wait, and all who were told a turn.
@@ -101,15 +109,15 @@ impl Served {
 
 /// Serves those who want something new where that is soon.
 pub(super) async fn beginning(State(app): State<App>, request: Request, next: Next) -> Response {
-    serve(&app.admission, PATIENCE, request, next).await
+    serve(&app.admission, SHORT, request, next).await
 }
 
 /// Serves those who bring something, or say that they are there.
 pub(super) async fn bringing(State(app): State<App>, request: Request, next: Next) -> Response {
-    serve(&app.admission, LONG_PATIENCE, request, next).await
+    serve(&app.admission, LONG, request, next).await
 }
 
-async fn serve(admission: &Admission, patience: Duration, request: Request, next: Next) -> Response {
+async fn serve(admission: &Admission, patience: Patience, request: Request, next: Next) -> Response {
     let turn = admission.0.lock().turn(patience, Instant::now());
     if let Some(turn) = turn {
         let busy = Problem::unavailable("more ask than can be served at once; your turn comes");
@@ -136,6 +144,7 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const TWO_SECONDS: Patience = Patience { time: Duration::from_secs(2), at_once: 5000 };
 
     fn served(n: u32, each_ms: u64, now: Instant) -> Served {
         Served { n, each: Duration::from_millis(each_ms), last: now, free: now }
@@ -145,10 +154,11 @@ mod tests {
     fn who_can_be_served_soon_is() {
         let now = Instant::now();
         let mut served = served(1000, 2, now);
-        assert_eq!(served.turn(2 * SECOND, now), None);
+        assert_eq!(served.turn(TWO_SECONDS, now), None);
         served.n += 1;
-        assert!(served.turn(2 * SECOND, now).is_some());
-        assert_eq!(served.turn(10 * SECOND, now), None);
+        assert!(served.turn(TWO_SECONDS, now).is_some());
+        assert_eq!(served.turn(Patience { time: 10 * SECOND, ..TWO_SECONDS }, now), None);
+        assert!(served.turn(Patience { time: 10 * SECOND, at_once: 1001 }, now).is_some());
     }
 
     #[test]
@@ -156,18 +166,18 @@ mod tests {
         let now = Instant::now();
         let mut served = served(2000, 2, now);
         let turns: Vec<u128> =
-            (0..3).filter_map(|_| served.turn(2 * SECOND, now)).map(|turn| turn.as_micros()).collect();
+            (0..3).filter_map(|_| served.turn(TWO_SECONDS, now)).map(|turn| turn.as_micros()).collect();
         assert_eq!(turns, [4_000_500, 4_001_000, 4_001_500]);
         // Those who come later get later turns, and those of the past are free again.
-        assert_eq!(served.turn(2 * SECOND, now + SECOND), Some(Duration::from_micros(4_000_500)));
-        assert_eq!(served.turn(2 * SECOND, now + 60 * SECOND), Some(Duration::from_micros(4_000_500)));
+        assert_eq!(served.turn(TWO_SECONDS, now + SECOND), Some(Duration::from_micros(4_000_500)));
+        assert_eq!(served.turn(TWO_SECONDS, now + 60 * SECOND), Some(Duration::from_micros(4_000_500)));
     }
 
     #[test]
     fn nobody_is_sent_away_for_good() {
         let now = Instant::now();
         let mut served = served(1000, 4, now);
-        let turns: Vec<Duration> = (0..300_000).filter_map(|_| served.turn(2 * SECOND, now)).collect();
+        let turns: Vec<Duration> = (0..300_000).filter_map(|_| served.turn(TWO_SECONDS, now)).collect();
         assert_eq!(turns.len(), 300_000);
         assert_eq!(turns.iter().max(), Some(&LONGEST));
         assert!(turns.iter().filter(|turn| **turn == LONGEST).count() < 5);
