@@ -59,12 +59,16 @@ impl Watched {
 #[derive(Debug)]
 pub(crate) struct Pieces {
     folders: Folders,
+    /// Whether the rest was there when this process opened the first piece. One that comes later is outside of the
+    /// process's sandbox.
+    has_rest: bool,
     modules: Mutex<HashMap<usize, Module>>,
 }
 
 impl Pieces {
     pub(crate) fn new(folders: Folders) -> Arc<Self> {
-        Arc::new(Self { folders, modules: Mutex::default() })
+        let has_rest = folders.rest.is_dir();
+        Arc::new(Self { folders, has_rest, modules: Mutex::default() })
     }
 
     /// Answers the imports with which the first piece asks for others, and tells what runs.
@@ -100,11 +104,11 @@ impl Pieces {
         if let Some(module) = modules.get(&piece) {
             return Ok(module.clone());
         }
-        let file = self.folders.file(piece);
-        if !file.exists() {
+        if piece > BOOT && !self.has_rest {
             return Err(Fault::Incomplete.into());
         }
-        let module = code::load(engine, &file).map_err(|error| Fault::Crashed(error.to_string()))?;
+        let module =
+            code::load(engine, &self.folders.file(piece)).map_err(|error| Fault::Crashed(error.to_string()))?;
         modules.insert(piece, module.clone());
         Ok(module)
     }
