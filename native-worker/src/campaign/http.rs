@@ -31,7 +31,7 @@ const BEATS: u64 = 4;
 const OFTEN_S: u64 = 5;
 
 /// When to ask again where everything is given out, in seconds; with many sessions more, so that they are few at once.
-const RETRY_S: u64 = 5;
+const RETRY_S: u64 = 1;
 
 /// Proofs of a blocked account that may wait at once: none is lost, because the others stay with who found them.
 const BLOCKED: u64 = 64;

@@ -197,7 +197,7 @@ fn a_loop_raises_the_held_out_pass_rate_and_survives_a_kill() {
 fn others_lend_their_machines_to_a_run_with_its_models() {
     let _turn = lean_turn();
     let dir = TempDir::new().unwrap();
-    problems(dir.path(), 24);
+    problems(dir.path(), 60);
     let args = [
         ["learn", "run", "--problems", "easy.jsonl", "--rounds", "2", "--held-out", "0.2", "--hosts", "1"].as_slice(),
         &["--concurrency", "1", "--samples", "4", "--scan-expansions", "2", "--scan-cost", "none"],
@@ -224,7 +224,7 @@ fn others_lend_their_machines_to_a_run_with_its_models() {
         assert!(begun.elapsed() < Duration::from_secs(60), "{}", stderr(&invited));
     };
     assert!(donate(&["join", &link]).status().unwrap().success());
-    let mut donor = donate(&["--cores", "1"]).spawn().unwrap();
+    let mut donor = donate(&["--cores", "1", "--priority", "normal", "--device", "cpu"]).spawn().unwrap();
     let mut told = String::new();
     lines.read_to_string(&mut told).unwrap();
     assert!(child.wait().unwrap().success());
