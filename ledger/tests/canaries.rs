@@ -1,6 +1,7 @@
 //! Canaries, on both databases: searches whose proof is known, given out among others.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking; clippy exempts test functions but not their helpers")]
 
+#[macro_use]
 mod databases;
 mod made;
 
@@ -15,26 +16,6 @@ use stepwise_ledger::operations::{
     Reap, Timing, Trust, Unblock,
 };
 use stepwise_ledger::{Ledger, hash_of};
-
-/// Runs each test on both databases.
-macro_rules! on_both {
-    ($($name:ident)*) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                super::$name(&super::fresh(super::Kind::Sqlite).await.unwrap().ledger).await;
-            })*
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                if let Some(fresh) = super::fresh(super::Kind::Postgres).await {
-                    super::$name(&fresh.ledger).await;
-                }
-            })*
-        }
-    };
-}
 
 on_both! {
     a_canary_is_a_search_like_any_that_came_back

@@ -1,6 +1,7 @@
 //! What those who watch a campaign are told, on both databases.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking; clippy exempts test functions but not their helpers")]
 
+#[macro_use]
 mod databases;
 mod made;
 
@@ -199,26 +200,6 @@ async fn who_is_blocked_is_still_seen(ledger: &Ledger) {
     let sessions = ledger.read(ReadSessions).await.unwrap();
     assert_eq!((sessions.len(), sessions[0].held, sessions[0].given_s), (1, 0, None));
     assert_eq!(sessions[0].blocked.as_deref(), Some("write to me"));
-}
-
-/// Runs each test on both databases.
-macro_rules! on_both {
-    ($($name:ident)*) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                super::$name(&super::fresh(super::Kind::Sqlite).await.unwrap().ledger).await;
-            })*
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                if let Some(fresh) = super::fresh(super::Kind::Postgres).await {
-                    super::$name(&fresh.ledger).await;
-                }
-            })*
-        }
-    };
 }
 
 on_both! {

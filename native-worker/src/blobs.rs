@@ -75,8 +75,7 @@ impl Blobs {
     pub fn take_in(&self, blob: &Blob) -> Result<(), BlobError> {
         let path = self.arriving(blob);
         let failed = |source| BlobError::Io { path: path.clone(), source };
-        let (sha256, bytes) = hash_of(&path).map_err(failed)?;
-        if sha256 != blob.sha256 || bytes != blob.bytes {
+        if Self::blob_of(&path).map_err(failed)? != *blob {
             std::fs::remove_file(&path).map_err(failed)?;
             return Err(BlobError::Damaged { sha256: blob.sha256.clone() });
         }
@@ -92,8 +91,7 @@ impl Blobs {
             let path = path.to_owned();
             move |source| BlobError::Io { path, source }
         };
-        let (sha256, bytes) = hash_of(source).map_err(failed(source))?;
-        let blob = Blob { sha256, bytes };
+        let blob = Self::blob_of(source).map_err(failed(source))?;
         if !self.has(&blob) {
             self.make_folder()?;
             let new = self.arriving(&blob);
@@ -128,7 +126,7 @@ impl Blobs {
         let failed = |source| BlobError::Io { path: folder.clone(), source };
         std::fs::create_dir_all(&folder).map_err(failed)?;
         for (name, blob) in &model.files {
-            if Path::new(name).file_name() != Some(name.as_ref()) {
+            if !is_file_name(name) {
                 return Err(BlobError::NotAName { model: model.name.clone(), file: name.clone() });
             }
             let (from, to) = (self.path(&blob.sha256), folder.join(name));
@@ -138,6 +136,11 @@ impl Blobs {
             }
         }
         Ok(folder)
+    }
+
+    /// What a file holds.
+    fn blob_of(path: &Path) -> io::Result<Blob> {
+        Ok(Blob { sha256: hash_file(path)?, bytes: path.metadata()?.len() })
     }
 
     /// Makes the folder itself.
@@ -190,19 +193,25 @@ impl Blobs {
     }
 }
 
-/// SHA-256 of a file in hexadecimal, and its size in bytes.
-fn hash_of(path: &Path) -> io::Result<(String, u64)> {
-    let (mut file, mut hasher) = (File::open(path)?, Sha256::new());
-    let (mut chunk, mut bytes) = (vec![0; CHUNK], 0);
+/// A file's SHA-256 in hexadecimal digits.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn hash_file(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; CHUNK];
     loop {
-        match file.read(&mut chunk)? {
-            0 => return Ok((hex::encode(hasher.finalize()), bytes)),
-            n => {
-                hasher.update(&chunk[..n]);
-                bytes += n as u64;
-            }
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex::encode(hash.finalize())),
+            n => hash.update(&buffer[..n]),
         }
     }
+}
+
+/// Whether a name from elsewhere stays within a folder.
+pub(crate) fn is_file_name(name: &str) -> bool {
+    Path::new(name).file_name() == Some(name.as_ref())
 }
 
 #[cfg(test)]

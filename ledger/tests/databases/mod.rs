@@ -8,6 +8,27 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use stepwise_ledger::{Address, Ledger};
 use tempfile::TempDir;
 
+/// Runs each test on both databases.
+#[allow(unused_macros, reason = "not every file of tests has tests of this form")]
+macro_rules! on_both {
+    ($($name:ident)*) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(&super::fresh(super::Kind::Sqlite).await.unwrap().ledger).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                if let Some(fresh) = super::fresh(super::Kind::Postgres).await {
+                    super::$name(&fresh.ledger).await;
+                }
+            })*
+        }
+    };
+}
+
 /// Which database a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {

@@ -2,9 +2,9 @@
 //!
 //! [`link`] reads an invitation and [`account`] keeps what it is exchanged for; [`client`] speaks with the coordinator.
 //! [`decide`] says what a donor does next, [`engine`] does it, [`answers`] takes in what comes back, and [`telling`] says
-//! what it does and why. [`work`] runs one search, [`models`] gets the models that it needs, [`spool`] keeps what it found until there is a receipt, [`schedule`] and
-//! [`control`] say when searches may run, and [`retry`] when the coordinator is asked again. [`verify`] is for machines of
-//! the campaign's own, which look at what others found.
+//! what it does and why. [`work`] runs one search, [`models`] gets the models that it needs, [`spool`] keeps what it found
+//! until there is a receipt, [`schedule`] and [`control`] say when searches may run, and [`retry`] when the coordinator is
+//! asked again. [`verify`] is for machines of the campaign's own, which look at what others found.
 
 mod account;
 mod answers;

@@ -122,6 +122,11 @@ pub enum LearnError {
     /// A trained model that cannot be opened.
     #[error(transparent)]
     Model(#[from] LocalError),
+    /// The run goes on alone, and others have a part of the stage.
+    #[error(
+        "{what}: others have searches of it, or what they found is not verified; go on with --listen until it is over"
+    )]
+    Others { what: String },
     /// A model that others cannot be given.
     #[error(transparent)]
     Recipe(#[from] RecipeError),

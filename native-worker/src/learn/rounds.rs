@@ -1,6 +1,6 @@
 //! The rounds themselves: what a [`Plan`] commands is carried out here, with Lean, models and the run's ledger.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use stepwise_ledger::operations::{
     Canaries, Create, FinishRound, NewSearch, Purpose, ReadRemains, ReadStatements, Remains, RoundStage,
 };
 use stepwise_ledger::{Ledger, LedgerError};
+use tokio::task::JoinSet;
 
 use super::folder::{RunFolder, read_json, write_json, write_whole};
 use super::remains::RemainsError;
@@ -66,14 +67,13 @@ impl Learn {
         let (problems, lean) = (self.problems.all(), &self.resources.lean);
         let worker =
             Worker::employ(self.ledger.clone(), Arc::clone(&problems), self.options.plan.concurrency, lean).await?;
-        let teaching = self.sharing.as_ref().map(|sharing| {
+        // It ends with the run.
+        let mut teaching = JoinSet::new();
+        if let Some(sharing) = &self.sharing {
             let (ledger, pool, reporter) = (self.ledger.clone(), sharing.pool.clone(), Arc::clone(&self.reporter));
-            tokio::spawn(Teacher { ledger, problems, pool, reporter }.work())
-        });
-        let ran = self.rounds(&worker).await;
-        if let Some(teaching) = teaching {
-            teaching.abort();
+            teaching.spawn(Teacher { ledger, problems, pool, reporter }.work());
         }
+        let ran = self.rounds(&worker).await;
         let left = worker.leave().await;
         let ran = ran?;
         left?;
@@ -172,9 +172,9 @@ impl Learn {
             searches: new.collect(),
         };
         let at = self.seed(new, &setup).await?;
-        let mut heard = 0;
+        let mut heard = BTreeSet::new();
         for Remains { result, text, .. } in self.ledger.read(ReadRemains { stage: at.stage }).await? {
-            heard = result;
+            heard.insert(result);
             drop(plan.handle(Event::Trial(Box::new(from_json(&text)?))));
         }
         let (count, show) = counter(&self.reporter, what.clone());
@@ -203,20 +203,19 @@ impl Learn {
                 break;
             }
             if self.sharing.is_none() {
-                return Ok(false);
+                return Err(LearnError::Others { what });
             }
             // Others have searches of it yet, which they may give back.
             let _ = tokio::time::timeout(OTHERS, self.resources.stop.clone().reached(StopLevel::Drain)).await;
         }
         // What others searched is heard when all of it is known.
-        for Remains { text, .. } in self
-            .ledger
-            .read(ReadRemains { stage: at.stage })
-            .await?
-            .into_iter()
-            .filter(|remains| remains.result > heard && remains.account != worker.account())
-        {
-            let trial: Trial = from_json(&text)?;
+        let others = match self.sharing {
+            Some(_) => self.ledger.read(ReadRemains { stage: at.stage }).await?,
+            None => Vec::new(),
+        };
+        let is_new = |of: &&Remains| of.account != worker.account() && !heard.contains(&of.result);
+        for Remains { text, .. } in others.iter().filter(is_new) {
+            let trial: Trial = from_json(text)?;
             count.add(1, u64::from(trial.record.status == Status::Proved));
             drop(plan.handle(Event::Trial(Box::new(trial))));
         }
@@ -232,11 +231,7 @@ impl Learn {
             None => explorer,
             Some(folder) => {
                 let trained = (self.trained_policy(&folder)?, self.say_policy(&folder)?);
-                if self.options.explore > 0.0 {
-                    Composed::mixture(trained, explorer, self.options.explore)
-                } else {
-                    trained
-                }
+                mixed(trained, explorer, self.options.explore)
             }
         };
         let (policy, proposer) = match searches.stage {
@@ -408,8 +403,7 @@ impl Learn {
         others: Arc<dyn Policy>,
     ) -> Result<Arc<dyn Policy>, LearnError> {
         let Some(folder) = self.model(origin, Role::Policy)? else { return Ok(others) };
-        let (trained, mix) = (self.trained_policy(&folder)?, self.options.eval_mix);
-        Ok(if mix > 0.0 { Composed::mixture(trained, others, mix) } else { trained })
+        Ok(mixed(self.trained_policy(&folder)?, others, self.options.eval_mix))
     }
 
     fn trained_policy(&self, folder: &Path) -> Result<Arc<dyn Policy>, LearnError> {
@@ -426,6 +420,10 @@ impl Learn {
         let Some(folder) = self.model(origin, Role::Critic)? else { return Ok(None) };
         Ok(Some(Arc::new(LocalCritic::open(&folder, self.resources.device.clone(), &mut |_, _| {})?)))
     }
+}
+
+fn mixed<P: Composed>(policy: P, other: P, share: f64) -> P {
+    if share > 0.0 { P::mixture(policy, other, share) } else { policy }
 }
 
 /// What a search taught, which `record` is of. `seed` draws among its pairs of states.

@@ -39,16 +39,7 @@ pub struct Worker {
     problems: Arc<Vec<Problem>>,
     concurrency: usize,
     /// Says that it is there, for as long as it is.
-    _pulse: AbortOnDrop,
-}
-
-/// A task that ends with whoever began it.
-struct AbortOnDrop(tokio::task::AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+    _pulse: JoinSet<()>,
 }
 
 /// What the searches of a stage run with.
@@ -121,8 +112,9 @@ impl Worker {
                 memory_mb: 0,
             }))
             .await?;
-        let pulse = AbortOnDrop(tokio::spawn(pulse(ledger.clone(), employed)).abort_handle());
-        Ok(Self { ledger, employed, problems, concurrency: concurrency.max(1), _pulse: pulse })
+        let mut beating = JoinSet::new();
+        beating.spawn(pulse(ledger.clone(), employed));
+        Ok(Self { ledger, employed, problems, concurrency: concurrency.max(1), _pulse: beating })
     }
 
     /// The account that it works under.

@@ -16,6 +16,8 @@ use parking_lot::Mutex;
 use stepwise_inference::config::{ConfigError, ModelConfig};
 use stepwise_inference::weights::{Dtype, Header, HeaderError, TensorInfo, TensorSource, WeightsError, settle_head};
 
+use crate::blobs::is_file_name;
+
 /// An opened folder: headers are read and checked, tensors are read when they are asked for.
 #[derive(Debug)]
 pub struct ModelFolder {
@@ -314,7 +316,7 @@ fn weight_map(folder: &Path, index: &[u8]) -> Result<BTreeMap<String, String>, F
     let broken = |detail| FolderError::Index { path: folder.join(INDEX), detail };
     let Index { weight_map } = serde_json::from_slice(index).map_err(|error| broken(error.to_string()))?;
     // A downloaded index must not reach out of its folder.
-    match weight_map.values().find(|shard| Path::new(shard).file_name() != Some(shard.as_ref())) {
+    match weight_map.values().find(|shard| !is_file_name(shard)) {
         Some(shard) => Err(broken(format!("the shard {shard:?} is not a file name"))),
         None => Ok(weight_map),
     }

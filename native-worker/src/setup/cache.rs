@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::SetupError;
 use super::progress::{Phase, Progress, Step};
+use crate::blobs::hash_file;
 
 const MANIFEST: &str = "manifest.json";
 /// A folder under construction, or one that is only needed meanwhile; what a killed run left is removed by the next.
@@ -278,17 +278,4 @@ pub(super) fn copy_to(target: &Path, source: &mut dyn Read, needed: u64) -> Resu
 fn modified(metadata: &fs::Metadata) -> u64 {
     let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// A file's SHA-256 in hexadecimal digits.
-pub(super) fn hash_file(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 18];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex::encode(hash.finalize())),
-            n => hash.update(&buffer[..n]),
-        }
-    }
 }

@@ -11,11 +11,12 @@ use stepwise_core::problem::CORE_NOTATION;
 use stepwise_lean::machine::Fault;
 use stepwise_lean_wasmtime::{FolderError, Folders, Part, Stage};
 
-use super::cache::{CopyError, Scratch, Staging, copy_to, hash_file};
+use super::cache::{CopyError, Scratch, Staging, copy_to};
 use super::progress::{Meter, Phase, Progress, Step};
 use super::registry::Package;
 use super::unpack::{Metered, each_file};
 use super::{PackedCode, SetupError};
+use crate::blobs::hash_file;
 
 /// What a host has imported when it starts; each choice is prepared in a folder of its own, when it is first asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
