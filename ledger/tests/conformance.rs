@@ -52,6 +52,7 @@ on_both! {
     a_lie_about_a_search_that_has_ended_does_not_open_it
     a_proof_is_taken_though_its_search_is_not_known
     a_proof_is_taken_though_the_ledger_has_forgotten_its_lease
+    a_lie_that_is_told_again_ends_no_search
     a_refused_proof_opens_its_search_again
     a_round_is_searched_by_the_campaigns_own_machine_and_frozen
     a_search_is_dead_only_after_three_crashes_at_two_accounts
@@ -275,6 +276,32 @@ async fn a_lie_about_a_search_that_has_ended_does_not_open_it(fresh: Fresh) {
     assert_eq!(judge(ledger, false).await.1, Judged::Refused);
     let stage = &ledger.read(ReadOverview).await.unwrap().stages[0];
     assert_eq!((stage.done, stage.ready), (1, 0));
+}
+
+async fn a_lie_that_is_told_again_ends_no_search(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 1, &[("quick", &[Side::Statement])]).await;
+    let (one, two) = (worker(ledger, 1).await, worker(ledger, 2).await);
+    let lie = |lease: &Lease, claim: &str, n| SearchResult {
+        proof: Some(vec!["exact sorryAx _".to_owned()]),
+        ..result(lease, claim, n, Ending::Proof)
+    };
+    let n_ready = async || ledger.read(ReadOverview).await.unwrap().stages[0].ready;
+    let first = bundle(ledger, one, "a", 1).await.leases.remove(0);
+    assert_eq!(hand_in(ledger, one.account, lie(&first, "a", 1)).await, Receipt::Stored);
+    assert_eq!(judge(ledger, false).await.1, Judged::Refused);
+    assert_eq!(n_ready().await, 1);
+    for n in [2, 3] {
+        let claim = format!("b{n}");
+        let again = bundle(ledger, one, &claim, 1).await.leases.remove(0);
+        assert_eq!(hand_in(ledger, one.account, lie(&again, &claim, n)).await, Receipt::Stored);
+        assert_eq!((ledger.run(NextCandidate(TIMING)).await.unwrap(), n_ready().await), (None, 1));
+    }
+    // Whoever broke down twice at a search leaves it to others.
+    assert_eq!(claim(ledger, one, "c", 1).await, Granted::Nothing);
+    let lease = bundle(ledger, two, "d", 1).await.leases.remove(0);
+    assert_eq!(hand_in(ledger, two.account, result(&lease, "d", 4, Ending::Proof)).await, Receipt::Stored);
+    assert_eq!(judge(ledger, true).await.1, Judged::Solved);
 }
 
 async fn a_verifier_that_fails(ledger: &Ledger) -> Judged {

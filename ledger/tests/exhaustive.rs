@@ -346,7 +346,7 @@ impl Model for Campaign {
                 (PROPERTIES[$n].1)(&campaign.rules, &world.ledger)
             })),*] };
         }
-        let mut properties = always!(0 1 2 3 4 5 6 7 8 9 10 11 12);
+        let mut properties = always!(0 1 2 3 4 5 6 7 8 9 10 11 12 13);
         assert_eq!(properties.len(), PROPERTIES.len());
         macro_rules! sometimes {
             ($($n:literal)*) => { [$(self.reaches.get($n).map(|(name, _)| {
@@ -554,6 +554,10 @@ finds! {
         crashes: 2, workers: vec![0, 0]
     }
     late_lies_that_open_searches_are_found: LateLiesReopen breaks ENDED_STAYS in { lies: 1 }
+    repeated_lies_that_end_searches_are_found: RepeatedLiesEnd breaks LIES_END_NOTHING in { lies: 2 }
+    a_search_that_ended_with_another_s_lie_is_found: OneSearchIsReopened breaks LIES_END_NOTHING in {
+        lies: 2, stages: vec![vec![Side::Statement, Side::Statement]]
+    }
     canaries_that_count_are_found: CanariesCount breaks CANARIES_COUNT_FOR_NOTHING in { problems: 2, canaries: true }
     canaries_that_are_known_are_found: CanariesAreKnown breaks CANARIES_ARE_NEW in { problems: 2, canaries: true }
     lost_sessions_that_keep_canaries_are_found: CanariesStay breaks LEASES_END in { problems: 2, canaries: true }

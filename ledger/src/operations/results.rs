@@ -8,6 +8,7 @@ use stepwise_core::wire::campaign::{Ending, Receipt, SearchResult, Searched};
 use super::accounts::Trust;
 use super::canaries;
 use super::sessions::Timing;
+use super::verdicts;
 use crate::engine::Row;
 use crate::words::{json, value, word};
 use crate::{LedgerError, Operation, Transaction};
@@ -161,14 +162,17 @@ impl HandIn {
             return refused(reason);
         }
         let proof_sha = self.keep(ledger, result, is_current, is_canary).await?;
-        if !proof_sha.is_empty() {
-            self.consider(ledger, result, unit.count(3)?, unit.text(4)?, &proof_sha).await?;
+        let is_known_wrong =
+            !proof_sha.is_empty() && self.consider(ledger, result, unit.count(3)?, unit.text(4)?, &proof_sha).await?;
+        if is_current && is_known_wrong {
+            verdicts::answers_for(ledger, self.account).await?;
         }
         if is_canary {
             canaries::answer(ledger, self.account, result, &proof_sha).await?;
         } else if !is_current {
             return Ok(Receipt::Late);
-        } else if result.ending == Ending::Crashed {
+        } else if result.ending == Ending::Crashed || is_known_wrong {
+            // A proof that was refused before ends no search: whoever sends it once more has broken down.
             let crashes = unit.int(5)? + 1;
             let others_saw = !matches!(unit.int(6)?, 0) && unit.int(6)? != account;
             let state = if crashes >= CRASHES && others_saw { "dead" } else { "ready" };
@@ -230,7 +234,7 @@ impl HandIn {
         Ok(proof_sha)
     }
 
-    /// A proof is to be verified, unless the same text is known.
+    /// A proof is to be verified, unless the same text is known; gives whether it is known to be wrong.
     async fn consider(
         &self,
         ledger: &mut Transaction<'_>,
@@ -238,9 +242,9 @@ impl HandIn {
         problem: u64,
         side: &str,
         proof_sha: &str,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<bool, LedgerError> {
         let proof = result.proof.as_deref().unwrap_or_default();
-        ledger
+        let n_new = ledger
             .run(
                 "INSERT INTO candidate (problem, side, proof_sha, proof, length, unit, account, received)
                  VALUES ($1, $2, $3, $4, $5, $6, $7, {now}) ON CONFLICT DO NOTHING",
@@ -255,6 +259,12 @@ impl HandIn {
                 ],
             )
             .await?;
-        Ok(())
+        if n_new > 0 {
+            return Ok(false);
+        }
+        // Held, so that a verdict on it comes before this, or opens the search again that this ends.
+        let known = "SELECT state FROM candidate WHERE problem = $1 AND side = $2 AND proof_sha = $3 {hold}";
+        let known = ledger.row(known, &[problem.into(), side.into(), proof_sha.into()]).await?;
+        Ok(known.ok_or(LedgerError::Unknown("proof"))?.text(0)? == "refused")
     }
 }

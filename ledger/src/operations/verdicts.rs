@@ -147,7 +147,7 @@ impl Operation for Judge {
             )
             .await?;
         let row = row.ok_or(LedgerError::Unknown("proof"))?;
-        let (problem, side, unit, account) = (row.count(0)?, row.text(1)?, row.count(2)?, row.count(3)?);
+        let (problem, side, account) = (row.count(0)?, row.text(1)?, row.count(3)?);
         if matches!(row.text(4)?, "accepted" | "refused") {
             return Ok(if row.text(4)? == "accepted" { Judged::Known } else { Judged::Refused });
         }
@@ -169,7 +169,8 @@ impl Operation for Judge {
             .await?;
         canaries::judged(ledger, id, verdict.accepted).await?;
         if !verdict.accepted {
-            self.refuse(ledger, account, unit, row.text(6)?).await?;
+            reopen(ledger, problem, side, row.text(6)?).await?;
+            answers_for(ledger, account).await?;
             return Ok(Judged::Refused);
         }
         ledger.run("UPDATE account SET n_valid = n_valid + 1 WHERE id = $1", &[account.into()]).await?;
@@ -217,42 +218,35 @@ impl Operation for Judge {
     }
 }
 
-impl Judge {
-    /// A proof was wrong: the search that ended with it is not done, and its account answers for it.
-    async fn refuse(
-        &self,
-        ledger: &mut Transaction<'_>,
-        account: u64,
-        unit: u64,
-        proof_sha: &str,
-    ) -> Result<(), LedgerError> {
-        ledger
-            .run(
-                "UPDATE unit SET state = 'ready' WHERE id = $1 AND state = 'done' AND problem IN
-                   (SELECT id FROM problem WHERE standing = 'open') AND stage IN
-                   (SELECT number FROM stage WHERE state IN ('open', 'draining'))
-                 AND EXISTS (SELECT 1 FROM result r WHERE r.unit = unit.id AND r.attempt = unit.attempt
-                   AND r.is_counted = 1 AND r.proof_sha = $2)",
-                &[unit.into(), proof_sha.into()],
-            )
-            .await?;
-        let row = ledger
-            .row(
-                "UPDATE account SET n_invalid = n_invalid + 1 WHERE id = $1
-                 RETURNING n_valid, n_invalid, trust, state",
-                &[account.into()],
-            )
-            .await?;
-        let Some(row) = row else { return Ok(()) };
-        let (n_valid, n_invalid) = (row.int(0)?, row.int(1)?);
-        let is_donor = value::<Trust>(row.text(2)?)? == Trust::Donor;
-        if is_donor && row.text(3)? == "active" && n_invalid >= REFUSED && n_invalid * 10 > n_valid {
-            let message = format!(
-                "{n_invalid} proofs from your machines were refused, and {n_valid} accepted; tell the operator, who can let \
-                 you in again"
-            );
-            block(ledger, account, &message).await?;
-        }
-        Ok(())
+/// A proof was wrong: no search that ended with it is done.
+async fn reopen(ledger: &mut Transaction<'_>, problem: u64, side: &str, proof_sha: &str) -> Result<(), LedgerError> {
+    let reopen = "UPDATE unit SET state = 'ready' WHERE problem = $1 AND side = $2 AND state = 'done'
+         AND problem IN (SELECT id FROM problem WHERE standing = 'open')
+         AND stage IN (SELECT number FROM stage WHERE state IN ('open', 'draining'))
+         AND EXISTS (SELECT 1 FROM result r WHERE r.unit = unit.id AND r.attempt = unit.attempt
+           AND r.is_counted = 1 AND r.proof_sha = $3)";
+    ledger.run(reopen, &[problem.into(), side.into(), proof_sha.into()]).await?;
+    Ok(())
+}
+
+/// An account answers for a proof of its machines that was refused.
+pub(super) async fn answers_for(ledger: &mut Transaction<'_>, account: u64) -> Result<(), LedgerError> {
+    let row = ledger
+        .row(
+            "UPDATE account SET n_invalid = n_invalid + 1 WHERE id = $1
+             RETURNING n_valid, n_invalid, trust, state",
+            &[account.into()],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(()) };
+    let (n_valid, n_invalid) = (row.int(0)?, row.int(1)?);
+    let is_donor = value::<Trust>(row.text(2)?)? == Trust::Donor;
+    if is_donor && row.text(3)? == "active" && n_invalid >= REFUSED && n_invalid * 10 > n_valid {
+        let message = format!(
+            "{n_invalid} proofs from your machines were refused, and {n_valid} accepted; tell the operator, who can let \
+             you in again"
+        );
+        block(ledger, account, &message).await?;
     }
+    Ok(())
 }

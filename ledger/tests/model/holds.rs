@@ -21,11 +21,12 @@ pub(crate) const DEAD_AFTER_THREE: &str = "a unit is dead only after three crash
 pub(crate) const LEASES_END: &str = "every lease ends";
 pub(crate) const CLAIMS_GIVE_ONCE: &str = "a claim is given searches once";
 pub(crate) const ENDED_STAYS: &str = "what ended without a proof is not searched again";
+pub(crate) const LIES_END_NOTHING: &str = "no search is done by a proof that was refused";
 pub(crate) const CANARIES_COUNT_FOR_NOTHING: &str = "a canary counts for nothing";
 pub(crate) const CANARIES_ARE_NEW: &str = "nobody gets a canary of a problem that they know";
 pub(crate) const CAMPAIGN_ENDS: &str = "a campaign whose donors work comes to its end";
 
-pub(crate) const PROPERTIES: [Property; 13] = [
+pub(crate) const PROPERTIES: [Property; 14] = [
     (ONE_LEASE, one_lease),
     (SOLVED_BY_VERDICT, solved_by_verdict),
     (EFFORT_ONCE, effort_once),
@@ -36,6 +37,7 @@ pub(crate) const PROPERTIES: [Property; 13] = [
     (LEASES_END, leases_end),
     (CLAIMS_GIVE_ONCE, claims_give_once),
     (ENDED_STAYS, ended_stays),
+    (LIES_END_NOTHING, lies_end_nothing),
     (CANARIES_COUNT_FOR_NOTHING, canaries_count_for_nothing),
     (CANARIES_ARE_NEW, canaries_are_new),
     (CAMPAIGN_ENDS, campaign_ends),
@@ -108,7 +110,9 @@ fn frozen_stays(rules: &Rules, ledger: &Ledger) -> bool {
 
 fn dead_after_three(_: &Rules, ledger: &Ledger) -> bool {
     ledger.units.iter().enumerate().filter(|(_, unit)| unit.state == UnitState::Dead).all(|(id, _)| {
-        let crashes: Vec<Id> = counted_of(ledger, id).filter(|s| s.came == Came::Crashed).map(|s| s.account).collect();
+        // Whoever repeats what was refused has broken down too.
+        let is_crash = |s: &&Sent| s.came == Came::Crashed || is_refused(ledger, s);
+        let crashes: Vec<Id> = counted_of(ledger, id).filter(is_crash).map(|s| s.account).collect();
         crashes.len() >= 3 && crashes.iter().collect::<BTreeSet<_>>().len() >= 2
     })
 }
@@ -145,6 +149,15 @@ fn ended_stays(_: &Rules, ledger: &Ledger) -> bool {
     ledger.units.iter().enumerate().all(|(id, unit)| {
         let is_ended = counted_of(ledger, id).any(|s| s.attempt == unit.attempt && s.came == Came::Nothing);
         !is_ended || unit.state == UnitState::Done
+    })
+}
+
+/// As long as it could still be searched.
+fn lies_end_nothing(_: &Rules, ledger: &Ledger) -> bool {
+    ledger.units.iter().enumerate().all(|(id, unit)| {
+        let is_open = ledger.problems[unit.problem] == Standing::Open && ledger.stages[unit.stage] == Stage::Open;
+        let is_lie = |s: &Sent| s.attempt == unit.attempt && is_refused(ledger, s);
+        !is_open || unit.state != UnitState::Done || !counted_of(ledger, id).any(is_lie)
     })
 }
 
@@ -212,6 +225,13 @@ fn verify_all(rules: &Rules, ledger: &mut Ledger) {
         let is_true = ledger.candidates[id].proof.is_true;
         ledger.judge(rules, id, Some(is_true));
     }
+}
+
+/// Whether what was handed in is a proof that was refused.
+fn is_refused(ledger: &Ledger, sent: &Sent) -> bool {
+    let Unit { problem, side, .. } = ledger.units[sent.unit];
+    let is_it = |c: &super::Candidate| (c.problem, c.side, Came::Proof(c.proof)) == (problem, side, sent.came);
+    ledger.candidates.iter().any(|c| is_it(c) && c.state == CandidateState::Refused)
 }
 
 fn counted_of(ledger: &Ledger, id: Id) -> impl Iterator<Item = &Sent> {

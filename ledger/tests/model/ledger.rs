@@ -200,11 +200,12 @@ impl Ledger {
         // Under this fault what was there already is there once more, under a name of its own.
         let name = if self.results.contains_key(&submission) { submission + 1_000_000 } else { submission };
         self.results.insert(name, (Sent { submission: name, ..sent }, is_current || (is_own && counts_all)));
-        if let Came::Proof(proof) = came
-            && (is_current || !rules.has(Fault::LateProofsAreDropped))
-        {
-            self.consider(rules, id, proof);
-        }
+        let is_known_wrong = match came {
+            Came::Proof(proof) if is_current || !rules.has(Fault::LateProofsAreDropped) => {
+                self.consider(rules, id, proof) == CandidateState::Refused && !rules.has(Fault::RepeatedLiesEnd)
+            }
+            _ => false,
+        };
         if is_canary {
             self.answer(id, attempt, came);
             return Receipt::Stored;
@@ -214,7 +215,7 @@ impl Ledger {
         }
         let unit = &mut self.units[id];
         unit.state = UnitState::Done;
-        if came == Came::Crashed {
+        if came == Came::Crashed || is_known_wrong {
             unit.crashes += 1;
             let others_saw = unit.crashed_by.is_some_and(|other| other != account);
             let is_dead = unit.crashes >= CRASHES || rules.has(Fault::DeadAtOneAccount) && unit.crashes >= ELSEWHERE;
@@ -225,18 +226,19 @@ impl Ledger {
         Receipt::Stored
     }
 
-    /// A proof is to be verified, unless the same text is known.
-    fn consider(&mut self, rules: &Rules, unit: Id, proof: Proof) {
+    /// A proof is to be verified, unless the same text is known; gives what is known of it.
+    fn consider(&mut self, rules: &Rules, unit: Id, proof: Proof) -> CandidateState {
         let Unit { problem, side, .. } = self.units[unit];
         let is_known = |c: &Candidate| (c.problem, c.side, c.proof) == (problem, side, proof);
-        if self.candidates.iter().any(is_known) {
-            return;
+        if let Some(known) = self.candidates.iter().find(|c| is_known(c)) {
+            return known.state;
         }
         let state = CandidateState::Waiting;
         self.candidates.push(Candidate { problem, side, proof, unit, state, tries: 0 });
         if rules.has(Fault::DonorsDecide) {
             self.judge(rules, self.candidates.len() - 1, Some(true));
         }
+        state
     }
 
     /// Whether a proof says what is not known: of a solved problem only one of the contrary does.
@@ -266,7 +268,7 @@ impl Ledger {
 
     /// A verifier says something of a proof, or nothing.
     pub(crate) fn judge(&mut self, rules: &Rules, id: Id, is_right: Option<bool>) -> Judged {
-        let Candidate { problem, side, proof, unit, state, tries } = self.candidates[id];
+        let Candidate { problem, side, unit, state, tries, .. } = self.candidates[id];
         match (state, is_right) {
             (CandidateState::Accepted, _) => return Judged::Known,
             (CandidateState::Refused, _) => return Judged::Refused,
@@ -278,7 +280,7 @@ impl Ledger {
             (_, Some(false)) => {
                 self.candidates[id].state = CandidateState::Refused;
                 self.settle_canaries(id, CanaryState::Missed);
-                self.reopen(rules, unit, proof);
+                self.reopen(rules, id);
                 return Judged::Refused;
             }
             (_, Some(true)) => {
@@ -313,16 +315,24 @@ impl Ledger {
         }
     }
 
-    /// A search that came to a refused proof is not done.
-    fn reopen(&mut self, rules: &Rules, id: Id, proof: Proof) {
-        let unit = &self.units[id];
-        let came_to_it = |(sent, is_counted): &(Sent, bool)| {
-            *is_counted && (sent.unit, sent.attempt, sent.came) == (id, unit.attempt, Came::Proof(proof))
-        };
-        let is_its_own = rules.has(Fault::LateLiesReopen) || self.results.values().any(came_to_it);
-        let is_open = self.problems[unit.problem] == Standing::Open && self.stages[unit.stage] == Stage::Open;
-        if unit.state == UnitState::Done && is_its_own && is_open {
-            self.units[id].state = UnitState::Ready;
+    /// No search that ended with a refused proof is done.
+    fn reopen(&mut self, rules: &Rules, refused: Id) {
+        let Candidate { problem, side, proof, unit: first, .. } = self.candidates[refused];
+        let Self { units, results, stages, problems, .. } = self;
+        for (id, unit) in units.iter_mut().enumerate() {
+            let came_to_it = |(sent, is_counted): &(Sent, bool)| {
+                *is_counted && (sent.unit, sent.attempt, sent.came) == (id, unit.attempt, Came::Proof(proof))
+            };
+            let is_it = (unit.problem, unit.side) == (problem, side) && results.values().any(came_to_it);
+            let is_it = match rules.fault {
+                Some(Fault::LateLiesReopen) => id == first,
+                Some(Fault::OneSearchIsReopened) => id == first && is_it,
+                _ => is_it,
+            };
+            let is_open = problems[unit.problem] == Standing::Open && stages[unit.stage] == Stage::Open;
+            if unit.state == UnitState::Done && is_it && is_open {
+                unit.state = UnitState::Ready;
+            }
         }
     }
 

@@ -73,6 +73,10 @@ pub(crate) enum Fault {
     PoisonHoldsUp,
     /// A refused proof opens its search again, whatever that came to since.
     LateLiesReopen,
+    /// A proof that was refused before ends a search.
+    RepeatedLiesEnd,
+    /// A refused proof opens only the search that it came from first.
+    OneSearchIsReopened,
     /// What a canary came to counts as effort.
     CanariesCount,
     /// A canary goes to somebody who knows its problem.

@@ -141,7 +141,7 @@ fn lie(url: &str, link: &str, lean: &str) -> usize {
         vec!["trivial\nend\naxiom no : False\ntheorem t : False := no"],
     ];
     let mut n_believed = 0;
-    for n in 0..40_usize {
+    for n in 0..40 {
         let claim = format!("{n:0>32}");
         let (status, claimed) =
             ask(url, "claims", Some(token), &json!({ "session": session, "claim": claim, "want_s": 9 }));
@@ -153,10 +153,12 @@ fn lie(url: &str, link: &str, lean: &str) -> usize {
             std::thread::sleep(Duration::from_millis(200));
             continue;
         };
+        // The same lie whenever it is given the same search.
+        let proof = &forged[usize::try_from(lease["unit"].as_u64().unwrap()).unwrap() % forged.len()];
         let result = |submission: String, unit: &Value| {
             json!({ "results": [{
                 "submission": submission, "unit": unit, "attempt": lease["attempt"], "claim": claim,
-                "ending": "proof", "proof": forged[n % forged.len()], "cost": costs(),
+                "ending": "proof", "proof": proof, "cost": costs(),
             }]})
         };
         let sent = result(format!("{n:0>40}"), &lease["unit"]);
