@@ -29,7 +29,7 @@ async fn campaign(ledger: &Ledger) -> Vec<Client> {
         lean: "lean".into(),
         ..Recipe::default()
     };
-    let stage = |n| NewStage { name: format!("{n}"), recipe: recipe.clone(), sides: vec![Side::Statement], tries: 20 };
+    let stage = |n| NewStage { name: format!("{n}"), recipe: recipe.clone(), sides: vec![Side::Statement], tries: 60 };
     let problem = |n: u64| NewProblem {
         split: String::new(),
         name: format!("p{n}"),
@@ -77,7 +77,14 @@ async fn claim(ledger: &Ledger, clients: &[Client], of: u64, round: usize) -> (f
                 let name = format!("{round:0>10}-{idx:0>10}-{n:0>10}-{of}");
                 let claim = wire::Claim { session, claim: name.clone(), want_s: of };
                 let claimed = ledger
-                    .run(Claim { account, claim, pace_ms: 1000, measures: true, timing: Timing::default() })
+                    .run(Claim {
+                        account,
+                        claim,
+                        pace_ms: 1000,
+                        share: u64::MAX,
+                        measures: true,
+                        timing: Timing::default(),
+                    })
                     .await;
                 let Granted::Bundle(bundle) = claimed.unwrap() else { panic!("too few problems") };
                 given.extend(bundle.leases.into_iter().map(|lease| (lease, name.clone())));

@@ -54,7 +54,7 @@ impl Donor<'_> {
     async fn claim(&self, claim: &str) -> Granted {
         let claim = wire::Claim { session: self.session, claim: claim.to_owned(), want_s: 1 };
         self.ledger
-            .run(Claim { account: self.account, claim, pace_ms: 1000, measures: true, timing: TIMING })
+            .run(Claim { account: self.account, claim, pace_ms: 1000, share: u64::MAX, measures: true, timing: TIMING })
             .await
             .unwrap()
     }

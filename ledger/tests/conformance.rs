@@ -17,10 +17,10 @@ use stepwise_core::wire::campaign::{
     self as wire, Bundle, Doing, Ending, Held, Lease, Receipt, Recipe, SearchResult, Searched, Side, State,
 };
 use stepwise_ledger::operations::{
-    Abandon, Advance, Advanced, Authenticate, Beat, Block, Claim, Close, Conclude, Employ, Employed, FinishRound,
-    Granted, HandIn, Invite, Join, Judge, Judged, NewSearch, NextCandidate, Purpose, ReadEvents, ReadOverview,
-    ReadProgress, ReadProofs, ReadRemains, ReadRounds, ReadSessions, ReadStages, ReadStatements, ReadUntaught,
-    ReadWaiting, Reap, Rerank, Seed, SetState, Teach, Trust, Unblock,
+    Abandon, Advance, Advanced, Authenticate, Beat, Block, Claim, Close, Conclude, Employ, Employed, Enrol,
+    FinishRound, Granted, HandIn, Invite, Join, Judge, Judged, NewSearch, NextCandidate, Purpose, ReadEvents,
+    ReadOverview, ReadProgress, ReadProofs, ReadRemains, ReadRounds, ReadSessions, ReadStages, ReadStatements,
+    ReadUntaught, ReadWaiting, Reap, Rerank, Rest, Seed, SetState, Teach, Trust, Unblock,
 };
 use stepwise_ledger::{Ledger, LedgerError, hash_of};
 
@@ -45,14 +45,15 @@ macro_rules! on_both {
 }
 
 on_both! {
+    a_bundle_leaves_others_their_share
     a_campaign_goes_from_its_first_stage_to_its_end
     a_claim_that_is_sent_again_gives_the_same_bundle
     a_contradiction_halts_everything
     a_late_proof_is_looked_at_and_its_effort_is_not_counted
     a_lie_about_a_search_that_has_ended_does_not_open_it
+    a_lie_that_is_told_again_ends_no_search
     a_proof_is_taken_though_its_search_is_not_known
     a_proof_is_taken_though_the_ledger_has_forgotten_its_lease
-    a_lie_that_is_told_again_ends_no_search
     a_refused_proof_opens_its_search_again
     a_round_is_searched_by_the_campaigns_own_machine_and_frozen
     a_search_is_dead_only_after_three_crashes_at_two_accounts
@@ -276,6 +277,26 @@ async fn a_lie_about_a_search_that_has_ended_does_not_open_it(fresh: Fresh) {
     assert_eq!(judge(ledger, false).await.1, Judged::Refused);
     let stage = &ledger.read(ReadOverview).await.unwrap().stages[0];
     assert_eq!((stage.done, stage.ready), (1, 0));
+}
+
+async fn a_bundle_leaves_others_their_share(fresh: Fresh) {
+    let ledger = &fresh.ledger;
+    campaign(ledger, 30, &[("quick", &[Side::Statement])]).await;
+    let account = account(ledger, 1).await;
+    let session = ledger.run(Enrol { account, enrolment: four_cores() }).await.unwrap();
+    let given = async |name: &str, share| {
+        let claim = wire::Claim { session, claim: name.to_owned(), want_s: 600 };
+        match ledger.run(Claim { account, claim, pace_ms: 1000, share, measures: true, timing: TIMING }).await.unwrap()
+        {
+            Granted::Bundle(bundle) => bundle.leases.len(),
+            other => panic!("{other:?} instead of a bundle"),
+        }
+    };
+    assert_eq!(given("a", 3).await, 12);
+    assert_eq!(given("b", 1).await, 4);
+    // However many others there are, each core is kept busy.
+    assert_eq!(given("c", 0).await, 4);
+    assert_eq!(given("d", u64::MAX).await, 10);
 }
 
 async fn a_lie_that_is_told_again_ends_no_search(fresh: Fresh) {
@@ -530,6 +551,7 @@ async fn a_round_is_searched_by_the_campaigns_own_machine_and_frozen(fresh: Fres
         account: own.account,
         claim: wire::Claim { session, claim: name.to_owned(), want_s: 1 },
         pace_ms: 1000,
+        share: u64::MAX,
         measures: true,
         timing: TIMING,
     };
@@ -596,6 +618,20 @@ async fn a_round_is_searched_by_the_campaigns_own_machine_and_frozen(fresh: Fres
         assert_eq!(written, serde_json::json!({ "solved": 1 }));
     }
     assert_eq!(ledger.run(ReadRounds).await.unwrap(), [(1, serde_json::json!({ "solved": 1 }))]);
+
+    // When all rounds are over so is the campaign, until another one begins.
+    ledger.run(Rest).await.unwrap();
+    assert_eq!(ledger.read(ReadOverview).await.unwrap().state, State::Done);
+    let resumed = ledger.run(SetState(State::Running, String::new())).await;
+    assert!(matches!(resumed, Err(LedgerError::Refused(why)) if why.contains("--rounds N")));
+    let second = Seed { round: 2, ..seed("scan", Purpose::Solve, &[(2, Side::Statement)]) };
+    ledger.run(second).await.unwrap();
+    assert_eq!(ledger.read(ReadOverview).await.unwrap().state, State::Running);
+    // Whoever stopped it is not overruled.
+    ledger.run(SetState(State::Done, String::new())).await.unwrap();
+    ledger.run(Rest).await.unwrap();
+    ledger.run(Seed { round: 3, ..seed("scan", Purpose::Solve, &[]) }).await.unwrap();
+    assert_eq!(ledger.read(ReadOverview).await.unwrap().state, State::Done);
 }
 
 async fn what_donors_find_in_a_round_is_learnt_from_when_it_was_done_again(fresh: Fresh) {
@@ -610,6 +646,7 @@ async fn what_donors_find_in_a_round_is_learnt_from_when_it_was_done_again(fresh
         account: donor.account,
         claim: wire::Claim { session: donor.session, claim: name.to_owned(), want_s: 1000 },
         pace_ms: 1000,
+        share: u64::MAX,
         measures,
         timing: TIMING,
     };

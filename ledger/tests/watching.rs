@@ -56,7 +56,11 @@ async fn begun(ledger: &Ledger) -> (u64, Bundle) {
     let account = ledger.run(join).await.unwrap().0;
     let session = ledger.run(Enrol { account, enrolment: enrolment() }).await.unwrap();
     let claim = wire::Claim { session, claim: "a".to_owned(), want_s: 12 };
-    match ledger.run(Claim { account, claim, pace_ms: 1000, measures: true, timing: TIMING }).await.unwrap() {
+    match ledger
+        .run(Claim { account, claim, pace_ms: 1000, share: u64::MAX, measures: true, timing: TIMING })
+        .await
+        .unwrap()
+    {
         Granted::Bundle(bundle) => (account, bundle),
         other => panic!("{other:?} instead of a bundle"),
     }

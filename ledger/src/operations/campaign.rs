@@ -6,6 +6,7 @@ use stepwise_core::problem::Theorem;
 use stepwise_core::wire::campaign::{Recipe, Side, State};
 
 use super::canaries::{self, Canaries};
+use super::rounds::ROUNDS_ARE_OVER;
 use crate::words::{json, of_json, value, word};
 use crate::{LedgerError, Operation, Transaction};
 
@@ -118,10 +119,15 @@ impl Operation for SetState {
 
     async fn run(&self, ledger: &mut Transaction<'_>) -> Result<(), LedgerError> {
         let Self(state, reason) = self;
-        let row = ledger.row("SELECT state FROM campaign WHERE id = 1 {hold}", &[]).await?.ok_or(LedgerError::Empty)?;
+        let row = ledger.row("SELECT state, reason FROM campaign WHERE id = 1 {hold}", &[]).await?;
+        let row = row.ok_or(LedgerError::Empty)?;
         let now: State = value(row.text(0)?)?;
         if now == State::Done && *state != State::Done {
-            return Err(LedgerError::Refused("the campaign is over; begin another one".to_owned()));
+            let why = match row.text(1)? {
+                ROUNDS_ARE_OVER => format!("the campaign is over: {ROUNDS_ARE_OVER}"),
+                _ => "the campaign is over; begin another one".to_owned(),
+            };
+            return Err(LedgerError::Refused(why));
         }
         set_state(ledger, *state, reason).await
     }

@@ -19,6 +19,8 @@ pub struct Claim {
     pub claim: campaign::Claim,
     /// How long a search takes by experience, in milliseconds.
     pub pace_ms: u64,
+    /// Searches for each of its cores at most, so that others get some too; one for each core it gets all the same.
+    pub share: u64,
     /// Whether searches that measure are among what it is given: what they cost is compared, so that one machine does all.
     pub measures: bool,
     pub timing: Timing,
@@ -145,7 +147,7 @@ impl Claim {
             }
         }
         let wanted = self.claim.want_s.saturating_mul(1000).saturating_mul(cores) / self.pace_ms.max(1);
-        Ok(wanted.clamp(cores, LARGEST_BUNDLE))
+        Ok(wanted.min(self.share.saturating_mul(cores)).clamp(cores, LARGEST_BUNDLE))
     }
 }
 

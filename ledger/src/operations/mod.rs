@@ -35,7 +35,7 @@ pub use self::ranks::Rerank;
 pub use self::results::{HandIn, LARGEST_PROOF, is_random_name};
 pub use self::rounds::{
     Close, Conclude, Employ, Employed, FinishRound, NewSearch, Purpose, ReadRemains, ReadRounds, ReadStages,
-    ReadStatements, Remains, RoundStage, Seed, Seeded,
+    ReadStatements, Remains, Rest, RoundStage, Seed, Seeded,
 };
 pub use self::sessions::{Beat, Enrol, Reap, Reaped, Timing};
 pub use self::stages::{Advance, Advanced};

@@ -4,10 +4,10 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use stepwise_core::outcome::Verdict;
-use stepwise_core::wire::campaign::{Ending, Enrolment, Receipt, Recipe, SearchResult, Side, StageState};
+use stepwise_core::wire::campaign::{Ending, Enrolment, Receipt, Recipe, SearchResult, Side, StageState, State};
 
 use super::accounts::{Trust, end_sessions};
-use super::campaign::{keep_recipe, note};
+use super::campaign::{keep_recipe, note, set_state, state_of};
 use super::claims::ELSEWHERE;
 use super::lessons::is_untaught;
 use super::results::HandIn;
@@ -119,6 +119,9 @@ impl Operation for Seed {
             let statement = "UPDATE stage SET recipe = $2 WHERE number = $1";
             ledger.run(statement, &[stage.into(), recipe.as_str().into()]).await?;
             return Ok(Seeded { stage, recipe, is_frozen });
+        }
+        if is_at_rest(ledger).await? {
+            set_state(ledger, State::Running, "").await?;
         }
         let last = ledger.row("SELECT coalesce(max(number), 0) FROM stage", &[]).await?;
         let stage = last.ok_or(LedgerError::Empty)?.count(0)? + 1;
@@ -352,6 +355,30 @@ impl Operation for FinishRound {
         let row = ledger.row("SELECT body FROM round WHERE number = $1", &[self.round.into()]).await?;
         of_json(row.ok_or(LedgerError::Unknown("round"))?.text(0)?)
     }
+}
+
+/// Why a campaign is over whose rounds have all been run: a stage of one more round opens it again.
+pub(super) const ROUNDS_ARE_OVER: &str = "its rounds are over; `stepwise learn RUN --rounds N` runs more";
+
+/// All rounds that were asked for are over: so is the campaign, until another round begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Rest;
+
+#[async_trait]
+impl Operation for Rest {
+    type Output = ();
+
+    async fn run(&self, ledger: &mut Transaction<'_>) -> Result<(), LedgerError> {
+        if matches!(state_of(ledger).await?.0, State::Running | State::Finishing) {
+            set_state(ledger, State::Done, ROUNDS_ARE_OVER).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn is_at_rest(ledger: &mut Transaction<'_>) -> Result<bool, LedgerError> {
+    let (state, reason) = state_of(ledger).await?;
+    Ok(state == State::Done && reason == ROUNDS_ARE_OVER)
 }
 
 /// Reads what the rounds that are over came to, by number.

@@ -70,7 +70,10 @@ pub(crate) async fn session(ledger: &Ledger, account: u64) -> Worker {
 
 pub(crate) async fn claim(ledger: &Ledger, worker: Worker, name: &str, at_most: u64) -> Granted {
     let claim = wire::Claim { session: worker.session, claim: name.to_owned(), want_s: at_most };
-    ledger.run(Claim { account: worker.account, claim, pace_ms: 1000, measures: true, timing: TIMING }).await.unwrap()
+    ledger
+        .run(Claim { account: worker.account, claim, pace_ms: 1000, share: u64::MAX, measures: true, timing: TIMING })
+        .await
+        .unwrap()
 }
 
 /// What a claim is given that must be given something.

@@ -81,8 +81,10 @@ pub(super) async fn enrol(
             made.lean, enrolment.lean
         )));
     }
+    let cores = u64::from(enrolment.cores);
     let enrol = operations::Enrol { account: account.id, enrolment };
     let session = app.ledger.run(enrol).await.map_err(problem)?;
+    app.seen.write().cores += cores;
     let lost_s = app.timing.lost_ms / 1000;
     // Where there are few they may beat more often, and hear the sooner that the campaign is over.
     let seldom = (lost_s / BEATS).max(1);
@@ -103,9 +105,9 @@ pub(super) async fn claim(
     if !operations::is_random_name(&claim.claim) {
         return Err(Problem::bad_message("a claim is named by 22 to 128 random characters"));
     }
-    let (pace_ms, is_behind, sessions) = {
+    let (pace_ms, share, is_behind, sessions) = {
         let seen = app.seen.read();
-        (seen.pace_ms, seen.is_behind, seen.overview.sessions)
+        (seen.pace_ms, seen.share(), seen.is_behind, seen.overview.sessions)
     };
     let name = claim.claim.clone();
     let told = |reason: &str, retry_s, over| {
@@ -120,9 +122,14 @@ pub(super) async fn claim(
     if is_behind {
         return Ok(idle("more proofs wait than the verifiers can look at", LONG_RETRY_S));
     }
-    let claim = operations::Claim { account: account.id, claim, pace_ms, measures: false, timing: app.timing };
+    let claim = operations::Claim { account: account.id, claim, pace_ms, share, measures: false, timing: app.timing };
     Ok(match app.ledger.run(claim).await.map_err(problem)? {
-        Granted::Bundle(bundle) => json(StatusCode::OK, &Claimed::Bundle(bundle)),
+        Granted::Bundle(bundle) => {
+            let mut seen = app.seen.write();
+            seen.ready = seen.ready.saturating_sub(bundle.leases.len() as u64);
+            drop(seen);
+            json(StatusCode::OK, &Claimed::Bundle(bundle))
+        }
         Granted::Nothing => idle(NOTHING, short),
         Granted::Doubted => idle(DOUBTED, LONG_RETRY_S),
         Granted::Closed(CampaignState::Paused, reason) => {

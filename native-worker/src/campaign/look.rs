@@ -33,6 +33,10 @@ pub(super) struct Seen {
     pub(super) pace_ms: u64,
     /// Whether too many proofs wait to give out more searches.
     pub(super) is_behind: bool,
+    /// Searches that can be given out.
+    pub(super) ready: u64,
+    /// Cores of the machines that are here.
+    pub(super) cores: u64,
     pub(super) overview: Arc<Overview>,
     /// The workers, with all that is known of them.
     pub(super) workers: Arc<Vec<Worker>>,
@@ -48,16 +52,30 @@ impl Seen {
     /// # Errors
     /// The ledger cannot be read.
     pub(super) async fn first(ledger: &Ledger) -> Result<Self, LedgerError> {
+        let overview = ledger.read(ReadOverview).await?;
         Ok(Self {
             pace_ms: FIRST_PACE_MS,
             is_behind: false,
-            overview: Arc::new(ledger.read(ReadOverview).await?),
+            ready: ready(&overview),
+            cores: 0,
+            overview: Arc::new(overview),
             workers: Arc::default(),
             curve: Arc::default(),
             rounds: Arc::default(),
             n_instructions: 0,
         })
     }
+
+    /// How many searches may be given out for each core: half of what there is for it, so that nobody waits for a long
+    /// bundle of another's at the end (guided self-scheduling, Polychronopoulos and Kuck 1987).
+    pub(super) fn share(&self) -> u64 {
+        self.ready.div_ceil(2 * self.cores.max(1))
+    }
+}
+
+/// Searches of all stages that can be given out.
+fn ready(overview: &Overview) -> u64 {
+    overview.stages.iter().map(|stage| stage.ready).sum()
 }
 
 /// Looks how things stand, again and again.
@@ -83,6 +101,7 @@ async fn look_once(app: &App, since: &mut Since) -> Result<(), LedgerError> {
     let workers = Arc::new(since.workers(&sessions, around, Instant::now()));
     let mut seen = app.seen.write();
     (seen.pace_ms, seen.is_behind, seen.workers) = (pace_ms, is_behind, workers);
+    (seen.ready, seen.cores) = (ready(&overview), sessions.iter().map(|session| session.cores).sum());
     if seen.n_instructions == n_instructions {
         seen.overview = Arc::new(overview);
     }

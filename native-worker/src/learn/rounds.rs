@@ -16,7 +16,7 @@ use stepwise_learn::plan::{Command, Event, Origin, Plan, Searches, TrainModel, T
 use stepwise_learn::run::{self, Round, Side, Trial};
 use stepwise_learn::{layout, mining};
 use stepwise_ledger::operations::{
-    Canaries, Create, FinishRound, NewSearch, Purpose, ReadRemains, ReadStatements, Remains, RoundStage,
+    Canaries, Create, FinishRound, NewSearch, Purpose, ReadRemains, ReadStatements, Remains, Rest, RoundStage,
 };
 use stepwise_ledger::{Ledger, LedgerError};
 use tokio::task::JoinSet;
@@ -135,6 +135,7 @@ impl Learn {
             let Some(event) = event else { return Ok((rounds, true)) };
             commands.extend(plan.handle(event));
         }
+        self.ledger.run(Rest).await?;
         Ok((rounds, false))
     }
 

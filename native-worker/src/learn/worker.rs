@@ -277,6 +277,7 @@ impl Shift<'_> {
             account: self.worker.employed.account,
             claim: Claim { session: self.worker.employed.session, claim: claim.clone(), want_s: CLAIMED_AHEAD },
             pace_ms: 1000,
+            share: u64::MAX,
             measures: true,
             timing: timing(),
         };
