@@ -47,6 +47,7 @@ macro_rules! on_both {
 on_both! {
     a_bundle_leaves_others_their_share
     a_campaign_goes_from_its_first_stage_to_its_end
+    a_clock_that_is_set_back_holds_nothing_up
     a_claim_that_is_sent_again_gives_the_same_bundle
     a_contradiction_halts_everything
     a_late_proof_is_looked_at_and_its_effort_is_not_counted
@@ -297,6 +298,33 @@ async fn a_bundle_leaves_others_their_share(fresh: Fresh) {
     // However many others there are, each core is kept busy.
     assert_eq!(given("c", 0).await, 4);
     assert_eq!(given("d", u64::MAX).await, 10);
+}
+
+async fn a_clock_that_is_set_back_holds_nothing_up(fresh: Fresh) {
+    const DAYS: i64 = 2 * 86_400_000;
+    let ledger = &fresh.ledger;
+    campaign(ledger, 3, &[("quick", &[Side::Statement])]).await;
+    ledger.put_ahead(DAYS);
+    let (one, two) = (worker(ledger, 1).await, worker(ledger, 2).await);
+    let held = bundle(ledger, one, "a", 3).await.leases;
+    let crashed = result(&held[0], "a", 1, Ending::Crashed);
+    assert_eq!(hand_in(ledger, one.account, crashed).await, Receipt::Stored);
+    assert_eq!(hand_in(ledger, one.account, result(&held[1], "a", 2, Ending::Proof)).await, Receipt::Stored);
+    assert!(ledger.run(NextCandidate(TIMING)).await.unwrap().is_some());
+    ledger.put_ahead(-DAYS);
+    // Two is there; one, and who was to verify, are not.
+    ledger.run(Reap(TIMING)).await.unwrap();
+    ledger.put_ahead(TIMING.lost_ms as i64 - 1000);
+    claim(ledger, two, "early", 1).await;
+    ledger.put_ahead(2000);
+    let reaped = ledger.run(Reap(TIMING)).await.unwrap();
+    assert_eq!((reaped.sessions, reaped.units), (1, 1));
+    ledger.put_ahead(TIMING.check_ms as i64);
+    claim(ledger, two, "beats", 1).await;
+    ledger.run(Reap(TIMING)).await.unwrap();
+    assert!(ledger.run(NextCandidate(TIMING)).await.unwrap().is_some());
+    let overview = ledger.read(ReadOverview).await.unwrap();
+    assert_eq!((overview.stages[0].ready, overview.stages[0].leased), (0, 2), "{overview:?}");
 }
 
 async fn a_lie_that_is_told_again_ends_no_search(fresh: Fresh) {

@@ -29,6 +29,10 @@ impl Default for Timing {
     }
 }
 
+/// What was heard of later than this after now was heard of when the clock was wrong: two transactions of a server that has
+/// one clock may differ by less.
+const CLOCKS_DIFFER_MS: u64 = 1000;
+
 /// Begins a session of an account, and gives its number.
 #[derive(Clone, Debug)]
 pub struct Enrol {
@@ -106,6 +110,7 @@ impl Operation for Reap {
     type Output = Reaped;
 
     async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Reaped, LedgerError> {
+        self.put_right(ledger).await?;
         let lost = [self.0.lost_ms.into()];
         let sessions =
             ledger.run("UPDATE session SET is_over = 1 WHERE is_over = 0 AND seen < {now} - $1", &lost).await?;
@@ -125,5 +130,28 @@ impl Operation for Reap {
             note(ledger, "lost", &serde_json::json!({ "sessions": sessions, "units": units })).await?;
         }
         Ok(Reaped { sessions, units, candidates })
+    }
+}
+
+impl Reap {
+    /// Where the clock was set back, what was to end while it was wrong would not end before it is as late again: it ends
+    /// when it would had it begun just now.
+    async fn put_right(&self, ledger: &mut Transaction<'_>) -> Result<(), LedgerError> {
+        let heard = "UPDATE session SET seen = {now} WHERE seen > {now} + $1";
+        if ledger.run(heard, &[CLOCKS_DIFFER_MS.into()]).await? == 0 {
+            return Ok(());
+        }
+        let Timing { lease_ms, rest_ms, check_ms, .. } = self.0;
+        for (table, ends, within_ms) in [
+            ("unit", "lease_ends", lease_ms),
+            ("unit", "not_before", rest_ms),
+            ("canary", "ends", lease_ms),
+            ("candidate", "checked_until", check_ms),
+            ("stage", "drained", 0),
+        ] {
+            let statement = format!("UPDATE {table} SET {ends} = {{now}} + $1 WHERE {ends} > {{now}} + $1");
+            ledger.run(&statement, &[within_ms.into()]).await?;
+        }
+        Ok(())
     }
 }
