@@ -135,6 +135,7 @@ fn a_loop_raises_the_held_out_pass_rate_and_survives_a_kill() {
     let proved: BTreeSet<_> =
         proofs.iter().filter(|(_, of)| of.side == Side::Statement).map(|(_, of)| &of.record.name).collect();
     assert_eq!(status["overview"]["problems"]["proved"].as_u64(), Some(proved.len() as u64), "{status}");
+    assert_eq!(status["overview"]["state"], "done", "its rounds are over: {status}");
     assert_exit(&run(dir.path(), &["campaign", "serve", "run"]), 2);
     let watched = watched_rounds(dir.path());
 
