@@ -2,6 +2,7 @@
 //! connections. `cargo bench -p stepwise-ledger`; for PostgreSQL give its address in `STEPWISE_BENCH_DATABASE`, empty.
 #![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use stepwise_core::problem::Theorem;
@@ -16,6 +17,9 @@ const CLIENTS: usize = 16;
 const PROBLEMS: u64 = 20_000;
 const ROUNDS: usize = 5;
 const FOR: Duration = Duration::from_secs(4);
+
+/// Claims that were made; they are numbered from 1.
+static CLAIMS: AtomicU64 = AtomicU64::new(1);
 
 struct Client {
     account: u64,
@@ -75,13 +79,19 @@ async fn claim(ledger: &Ledger, clients: &[Client], of: u64, round: usize) -> (f
             let (mut n, mut given) = (0_u64, Vec::new());
             while begun.elapsed() < FOR {
                 let name = format!("{round:0>10}-{idx:0>10}-{n:0>10}-{of}");
-                let claim = wire::Claim { session, claim: name.clone(), want_s: of };
+                let claim = wire::Claim {
+                    session,
+                    claim: name.clone(),
+                    number: CLAIMS.fetch_add(1, Ordering::Relaxed),
+                    want_s: of,
+                };
                 let claimed = ledger
                     .run(Claim {
                         account,
                         claim,
                         pace_ms: 1000,
                         share: u64::MAX,
+                        gives: true,
                         measures: true,
                         timing: Timing::default(),
                     })

@@ -237,8 +237,13 @@ impl Crowd {
         }
     }
 
+    /// A number that is greater than any before.
+    fn number(&self) -> u64 {
+        self.names.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     fn name(&self) -> String {
-        format!("name-{:0>30}", self.names.fetch_add(1, Ordering::Relaxed))
+        format!("name-{:0>30}", self.number())
     }
 
     async fn enrol(&self, n: u64) -> u64 {
@@ -250,8 +255,9 @@ impl Crowd {
 
     /// A claim's name and its searches, of which so many are left out.
     async fn claim(&self, n: u64, session: u64, n_left_out: u64) -> (String, Vec<(u64, u64)>) {
-        let claim = self.name();
-        let bundle = self.ask(n, "claims", &json!({ "session": session, "claim": claim, "want_s": WANT_S })).await;
+        let (claim, number) = (self.name(), self.number());
+        let claiming = json!({ "session": session, "claim": claim, "number": number, "want_s": WANT_S });
+        let bundle = self.ask(n, "claims", &claiming).await;
         let leases = bundle["leases"].as_array().cloned().unwrap_or_default();
         let leases = leases.iter().skip(n_left_out as usize);
         (claim, leases.map(|l| (l["unit"].as_u64().unwrap(), l["attempt"].as_u64().unwrap())).collect())

@@ -52,9 +52,17 @@ async fn donor<'a>(ledger: &'a Ledger, name: &str) -> Donor<'a> {
 
 impl Donor<'_> {
     async fn claim(&self, claim: &str) -> Granted {
-        let claim = wire::Claim { session: self.session, claim: claim.to_owned(), want_s: 1 };
+        let claim = wire::Claim { session: self.session, claim: claim.to_owned(), number: made::count(), want_s: 1 };
         self.ledger
-            .run(Claim { account: self.account, claim, pace_ms: 1000, share: u64::MAX, measures: true, timing: TIMING })
+            .run(Claim {
+                account: self.account,
+                claim,
+                pace_ms: 1000,
+                share: u64::MAX,
+                gives: true,
+                measures: true,
+                timing: TIMING,
+            })
             .await
             .unwrap()
     }

@@ -286,8 +286,11 @@ async fn a_bundle_leaves_others_their_share(fresh: Fresh) {
     let account = account(ledger, 1).await;
     let session = ledger.run(Enrol { account, enrolment: four_cores() }).await.unwrap();
     let given = async |name: &str, share| {
-        let claim = wire::Claim { session, claim: name.to_owned(), want_s: 600 };
-        match ledger.run(Claim { account, claim, pace_ms: 1000, share, measures: true, timing: TIMING }).await.unwrap()
+        let claim = wire::Claim { session, claim: name.to_owned(), number: made::count(), want_s: 600 };
+        match ledger
+            .run(Claim { account, claim, pace_ms: 1000, share, gives: true, measures: true, timing: TIMING })
+            .await
+            .unwrap()
         {
             Granted::Bundle(bundle) => bundle.leases.len(),
             other => panic!("{other:?} instead of a bundle"),
@@ -577,9 +580,10 @@ async fn a_round_is_searched_by_the_campaigns_own_machine_and_frozen(fresh: Fres
     assert!(matches!(ledger.run(other).await, Err(LedgerError::Refused(_))));
     let claim = |session, name: &str| Claim {
         account: own.account,
-        claim: wire::Claim { session, claim: name.to_owned(), want_s: 1 },
+        claim: wire::Claim { session, claim: name.to_owned(), number: made::count(), want_s: 1 },
         pace_ms: 1000,
         share: u64::MAX,
+        gives: true,
         measures: true,
         timing: TIMING,
     };
@@ -672,9 +676,10 @@ async fn what_donors_find_in_a_round_is_learnt_from_when_it_was_done_again(fresh
     let measured = ledger.run(seed("eval", Purpose::Evaluate, &[(3, Side::Statement)])).await.unwrap();
     let asked = |name: &str, measures| Claim {
         account: donor.account,
-        claim: wire::Claim { session: donor.session, claim: name.to_owned(), want_s: 1000 },
+        claim: wire::Claim { session: donor.session, claim: name.to_owned(), number: made::count(), want_s: 1000 },
         pace_ms: 1000,
         share: u64::MAX,
+        gives: true,
         measures,
         timing: TIMING,
     };

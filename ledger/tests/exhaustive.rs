@@ -348,6 +348,7 @@ impl Model for Campaign {
         }
         let mut properties = always!(0 1 2 3 4 5 6 7 8 9 10 11 12 13);
         assert_eq!(properties.len(), PROPERTIES.len());
+        properties.push(Property::always(NOBODY_HOLDS_UNKNOWINGLY, |_, world: &World| holders_know(world)));
         macro_rules! sometimes {
             ($($n:literal)*) => { [$(self.reaches.get($n).map(|(name, _)| {
                 Property::sometimes(name, |campaign: &Self, world: &World| (campaign.reaches[$n].1)(world))
@@ -356,6 +357,23 @@ impl Model for Campaign {
         properties.extend(sometimes!(0 1).into_iter().flatten());
         properties
     }
+}
+
+const NOBODY_HOLDS_UNKNOWINGLY: &str = "nobody is given what they do not wait for";
+
+/// Whoever works under a session that holds a search knows of it, waits to be told, or has handed it in or back.
+fn holders_know(world: &World) -> bool {
+    world.ledger.units.iter().enumerate().all(|(id, unit)| {
+        let UnitState::Leased { session, claim, .. } = unit.state else { return true };
+        let is_end = |message: &Message| match message {
+            Message::End(sent) => (sent.unit, sent.attempt) == (id, unit.attempt),
+            Message::Abandon { session: by } => *by == session,
+            _ => false,
+        };
+        let knows = |worker: &Worker| worker.awaits == Some(claim) || worker.holds.contains(&(id, unit.attempt, claim));
+        let mut holders = world.workers.iter().filter(|worker| worker.session == session);
+        holders.all(knows) || world.network.iter().any(is_end)
+    })
 }
 
 /// Looks at every state within bounds, or larger ones where the environment asks for them: what must hold does in each,
@@ -519,6 +537,12 @@ fn what_must_hold_holds_of_a_stage_that_leaves_stragglers() {
 /// Whether a proof came when its search was another's, or over.
 fn is_late(world: &World) -> bool {
     world.ledger.results.values().any(|(sent, counts)| !counts && matches!(sent.came, Came::Proof(_)))
+}
+
+#[test]
+fn claims_that_are_given_what_nobody_waits_for_are_found() {
+    finds(NOBODY_HOLDS_UNKNOWINGLY, Fault::OldClaimsAreForgotten, Bounds { problems: 3, ..Bounds::default() });
+    finds(NOBODY_HOLDS_UNKNOWINGLY, Fault::IdleClaimsAreForgotten, Bounds { crashes: 1, ..Bounds::default() });
 }
 
 /// A test for each planted fault: the property that it breaks, and bounds in which it does.

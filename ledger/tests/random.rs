@@ -302,9 +302,21 @@ impl Real {
             }
             Move::Claim { session, claim, at_most } => {
                 let (session, account) = self.sessions[session];
-                let claim = wire::Claim { session, claim: claim_name(claim), want_s: at_most as u64 };
-                let claim =
-                    real::Claim { account, claim, pace_ms: 1000, share: u64::MAX, measures: true, timing: TIMING };
+                let claim = wire::Claim {
+                    session,
+                    claim: claim_name(claim),
+                    number: u64::from(claim) + 1,
+                    want_s: at_most as u64,
+                };
+                let claim = real::Claim {
+                    account,
+                    claim,
+                    pace_ms: 1000,
+                    share: u64::MAX,
+                    gives: true,
+                    measures: true,
+                    timing: TIMING,
+                };
                 Answer::Claimed(known(ledger.run(claim).await).map(|granted| match granted {
                     real::Granted::Bundle(bundle) => {
                         Granted::Bundle(bundle.leases.iter().map(|lease| self.number(lease)).collect())

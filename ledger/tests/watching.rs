@@ -55,9 +55,9 @@ async fn begun(ledger: &Ledger) -> (u64, Bundle) {
     let join = Join { secret_sha: hash_of("i"), token_sha: hash_of("t"), name: Some("ada".to_owned()) };
     let account = ledger.run(join).await.unwrap().0;
     let session = ledger.run(Enrol { account, enrolment: enrolment() }).await.unwrap();
-    let claim = wire::Claim { session, claim: "a".to_owned(), want_s: 12 };
+    let claim = wire::Claim { session, claim: "a".to_owned(), number: 1, want_s: 12 };
     match ledger
-        .run(Claim { account, claim, pace_ms: 1000, share: u64::MAX, measures: true, timing: TIMING })
+        .run(Claim { account, claim, pace_ms: 1000, share: u64::MAX, gives: true, measures: true, timing: TIMING })
         .await
         .unwrap()
     {

@@ -128,6 +128,9 @@ pub struct Claim {
     /// A random name of at least 128 bits, which the worker draws. It is the secret that its results are held against,
     /// and who sends it twice gets the same bundle twice.
     pub claim: String,
+    /// Counts the session's claims from 1. Nothing new is given for one that has been answered, or that a later one has
+    /// overtaken: nobody waits for it.
+    pub number: u64,
     /// How long the bundle should keep the session busy, in seconds.
     pub want_s: u64,
 }

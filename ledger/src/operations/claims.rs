@@ -21,6 +21,8 @@ pub struct Claim {
     pub pace_ms: u64,
     /// Searches for each of its cores at most, so that others get some too; one for each core it gets all the same.
     pub share: u64,
+    /// Whether anything new is given out: where not, it is told so as if there were nothing.
+    pub gives: bool,
     /// Whether searches that measure are among what it is given: what they cost is compared, so that one machine does all.
     pub measures: bool,
     pub timing: Timing,
@@ -52,26 +54,25 @@ impl Operation for Claim {
     type Output = Granted;
 
     async fn run(&self, ledger: &mut Transaction<'_>) -> Result<Granted, LedgerError> {
-        let campaign::Claim { session, claim, .. } = &self.claim;
-        // A claim is known however old it is: a message may arrive once more after others that were sent later.
+        let campaign::Claim { session, claim, number, .. } = &self.claim;
         let row = ledger
             .row(
-                "UPDATE session SET seen = {now} WHERE id = $1 AND account = $2 AND is_over = 0
+                "UPDATE session SET seen = {now}, claimed = $4 WHERE id = $1 AND account = $2 AND is_over = 0
+                 AND claimed < $4
                  RETURNING EXISTS (SELECT 1 FROM lease l WHERE l.session = session.id AND l.claim = $3), cores,
                    (SELECT trust FROM account a WHERE a.id = session.account),
                    (SELECT state FROM campaign), (SELECT reason FROM campaign),
                    (SELECT doubt FROM account a WHERE a.id = session.account), {random},
                    (SELECT canaries FROM campaign)",
-                &[(*session).into(), self.account.into(), claim.into()],
+                &[(*session).into(), self.account.into(), claim.into(), (*number).into()],
             )
             .await?;
-        let row = row.ok_or(LedgerError::Unknown("session"))?;
+        let Some(row) = row else { return self.again(ledger).await };
         if row.is(0)? {
-            let columns = lease_of("unit.attempt", "unit.lease_ends");
-            let held = format!("SELECT {columns} FROM unit WHERE session = $1 AND claim = $2 AND state = 'leased'");
-            let mut rows = ledger.rows(&held, &[(*session).into(), claim.into()]).await?;
-            rows.extend(canaries::held(ledger, *session, claim).await?);
-            return bundle(rows).map(Granted::Bundle);
+            return self.held(ledger).await;
+        }
+        if !self.gives {
+            return Ok(Granted::Nothing);
         }
         let state: State = value(row.text(3)?)?;
         if state != State::Running {
@@ -93,6 +94,33 @@ impl Operation for Claim {
 }
 
 impl Claim {
+    /// A claim that was answered before, or that a later one has overtaken. However old it is, it is known: a message may
+    /// arrive once more after others that were sent later.
+    async fn again(&self, ledger: &mut Transaction<'_>) -> Result<Granted, LedgerError> {
+        let campaign::Claim { session, claim, .. } = &self.claim;
+        let row = ledger
+            .row(
+                "UPDATE session SET seen = {now} WHERE id = $1 AND account = $2 AND is_over = 0
+                 RETURNING EXISTS (SELECT 1 FROM lease l WHERE l.session = session.id AND l.claim = $3)",
+                &[(*session).into(), self.account.into(), claim.into()],
+            )
+            .await?;
+        match row.ok_or(LedgerError::Unknown("session"))?.is(0)? {
+            true => self.held(ledger).await,
+            false => Ok(Granted::Nothing),
+        }
+    }
+
+    /// What was given under this claim and is still its session's.
+    async fn held(&self, ledger: &mut Transaction<'_>) -> Result<Granted, LedgerError> {
+        let campaign::Claim { session, claim, .. } = &self.claim;
+        let columns = lease_of("unit.attempt", "unit.lease_ends");
+        let held = format!("SELECT {columns} FROM unit WHERE session = $1 AND claim = $2 AND state = 'leased'");
+        let mut rows = ledger.rows(&held, &[(*session).into(), claim.into()]).await?;
+        rows.extend(canaries::held(ledger, *session, claim).await?);
+        bundle(rows).map(Granted::Bundle)
+    }
+
     /// Takes so many searches that are ready, or fewer where there are fewer.
     async fn take(&self, ledger: &mut Transaction<'_>, at_most: u64) -> Result<Vec<Row>, LedgerError> {
         let campaign::Claim { session, claim, .. } = &self.claim;

@@ -1,6 +1,8 @@
 //! What a campaign is made of in tests, and what workers and verifiers say.
 #![allow(dead_code, reason = "not every test needs all of it")]
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use stepwise_core::outcome::Verdict;
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::CostLedger;
@@ -18,6 +20,12 @@ pub(crate) fn verdict(accepted: bool) -> Verdict {
         unopened: 0,
         notes: Vec::new(),
     }
+}
+
+/// A number for a claim, greater than any before.
+pub(crate) fn count() -> u64 {
+    static CLAIMS: AtomicU64 = AtomicU64::new(0);
+    CLAIMS.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 /// A machine of one core.

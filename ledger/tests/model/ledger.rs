@@ -53,11 +53,14 @@ impl Ledger {
             return Err(UnknownSession);
         }
         self.sessions[session].quiet = 0;
-        let is_known = match rules.has(Fault::OldClaimsAreForgotten) {
-            true => last_claim == Some(claim),
-            false => self.leases.values().any(|given| given.contains(&(session, claim))),
-        };
+        self.sessions[session].last_claim = last_claim.max(Some(claim));
+        let is_old = last_claim >= Some(claim);
+        let was_given = self.leases.values().any(|given| given.contains(&(session, claim)));
+        let is_known = was_given && !(rules.has(Fault::OldClaimsAreForgotten) && last_claim > Some(claim));
         if !is_known {
+            if is_old && !matches!(rules.fault, Some(Fault::OldClaimsAreForgotten | Fault::IdleClaimsAreForgotten)) {
+                return Ok(Granted::Nothing);
+            }
             if self.state != State::Running {
                 return Ok(Granted::Closed(self.state));
             }
@@ -79,8 +82,7 @@ impl Ledger {
                 }
                 self.leases.entry((id, unit.attempt)).or_default().insert((session, claim));
             }
-            let session = &mut self.sessions[session];
-            (session.last_claim, session.n_given) = (Some(claim), session.n_given + 1);
+            self.sessions[session].n_given += 1;
         }
         let is_held = |unit: &Unit| matches!(unit.state, UnitState::Leased { session: s, claim: c, .. } if (s, c) == (session, claim));
         let held = self.units.iter().enumerate().filter(|(_, unit)| is_held(unit));

@@ -69,6 +69,8 @@ pub(crate) enum Fault {
     VerifiersKeep,
     /// Only a session's last claim is known; an older one that arrives again is a new one.
     OldClaimsAreForgotten,
+    /// A claim that was told that there is nothing may be given something when it arrives again.
+    IdleClaimsAreForgotten,
     /// A search that nobody here may take keeps its stage open.
     PoisonHoldsUp,
     /// A refused proof opens its search again, whatever that came to since.
@@ -137,6 +139,7 @@ pub(crate) struct Session {
     pub(crate) account: Id,
     pub(crate) quiet: u8,
     pub(crate) is_over: bool,
+    /// The latest that it asked under, whatever it was answered.
     pub(crate) last_claim: Option<u32>,
     /// How often it was given searches.
     pub(crate) n_given: u8,

@@ -69,9 +69,17 @@ pub(crate) async fn session(ledger: &Ledger, account: u64) -> Worker {
 }
 
 pub(crate) async fn claim(ledger: &Ledger, worker: Worker, name: &str, at_most: u64) -> Granted {
-    let claim = wire::Claim { session: worker.session, claim: name.to_owned(), want_s: at_most };
+    let claim = wire::Claim { session: worker.session, claim: name.to_owned(), number: made::count(), want_s: at_most };
     ledger
-        .run(Claim { account: worker.account, claim, pace_ms: 1000, share: u64::MAX, measures: true, timing: TIMING })
+        .run(Claim {
+            account: worker.account,
+            claim,
+            pace_ms: 1000,
+            share: u64::MAX,
+            gives: true,
+            measures: true,
+            timing: TIMING,
+        })
         .await
         .unwrap()
 }

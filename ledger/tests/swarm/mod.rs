@@ -250,9 +250,16 @@ impl Worker {
             false => self.draw(),
         };
         let want_s = 1 + self.dice.roll(3);
-        let claim = wire::Claim { session: self.session, claim: name.clone(), want_s };
-        let claim =
-            Claim { account: self.account, claim, pace_ms: 1000, share: u64::MAX, measures: true, timing: TIMING };
+        let claim = wire::Claim { session: self.session, claim: name.clone(), number: made::count(), want_s };
+        let claim = Claim {
+            account: self.account,
+            claim,
+            pace_ms: 1000,
+            share: u64::MAX,
+            gives: true,
+            measures: true,
+            timing: TIMING,
+        };
         let granted = match self.swarm.run(claim).await {
             Ok(granted) => granted,
             Err(error) => return self.goes_on_after(Err(error)).await,

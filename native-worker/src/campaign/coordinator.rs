@@ -18,7 +18,6 @@ use tokio::task::JoinSet;
 
 use super::admission::Admission;
 use super::hearing::Hearing;
-use super::idle::IdleClaims;
 use super::look::{Seen, look, look_back};
 use super::{Tell, admission, blobs, files, http, verifier, watch};
 use crate::blobs::Blobs;
@@ -74,7 +73,6 @@ pub(super) struct App {
     /// Whether nothing here changes the campaign.
     pub(super) is_watch_only: bool,
     pub(super) admission: Arc<Admission>,
-    pub(super) idle: Arc<IdleClaims>,
     /// What the campaign was made with.
     pub(super) made: Arc<Manifest>,
     pub(super) seen: Arc<RwLock<Seen>>,
@@ -123,7 +121,6 @@ impl App {
             access,
             is_watch_only: false,
             admission: Arc::new(Admission::new()),
-            idle: Arc::default(),
             made: Arc::new(made),
             seen: Arc::new(RwLock::new(seen)),
             proofs: Arc::new(Notify::new()),

@@ -109,20 +109,19 @@ pub(super) async fn claim(
         let seen = app.seen.read();
         (seen.pace_ms, seen.share(), seen.is_behind, seen.overview.sessions)
     };
-    let name = claim.claim.clone();
-    let told = |reason: &str, retry_s, over| {
-        app.idle.note(&name);
-        json(StatusCode::OK, &Claimed::Idle { reason: reason.to_owned(), retry_s, over })
-    };
+    let told =
+        |reason: &str, retry_s, over| json(StatusCode::OK, &Claimed::Idle { reason: reason.to_owned(), retry_s, over });
     let idle = |reason: &str, retry_s: u64| told(reason, retry_s, false);
     let short = RETRY_S.max(sessions / SESSIONS_PER_S);
-    if app.idle.knows(&name) {
-        return Ok(idle(NOTHING, short));
-    }
-    if is_behind {
-        return Ok(idle("more proofs wait than the verifiers can look at", LONG_RETRY_S));
-    }
-    let claim = operations::Claim { account: account.id, claim, pace_ms, share, measures: false, timing: app.timing };
+    let claim = operations::Claim {
+        account: account.id,
+        claim,
+        pace_ms,
+        share,
+        gives: !is_behind,
+        measures: false,
+        timing: app.timing,
+    };
     Ok(match app.ledger.run(claim).await.map_err(problem)? {
         Granted::Bundle(bundle) => {
             let mut seen = app.seen.write();
@@ -130,6 +129,7 @@ pub(super) async fn claim(
             drop(seen);
             json(StatusCode::OK, &Claimed::Bundle(bundle))
         }
+        Granted::Nothing if is_behind => idle("more proofs wait than the verifiers can look at", LONG_RETRY_S),
         Granted::Nothing => idle(NOTHING, short),
         Granted::Doubted => idle(DOUBTED, LONG_RETRY_S),
         Granted::Closed(CampaignState::Paused, reason) => {

@@ -2,8 +2,8 @@
 //! verified by a Lean of its own before a problem counts as solved.
 //!
 //! [`folder`] is where a campaign lives, [`restore`] puts an older copy in its place, [`coordinator`] is what runs, [`hearing`]
-//! tells whether who was not heard of is lost, [`http`] is what donors ask, [`admission`] when each of them is served, [`idle`]
-//! which claims were told that there is nothing, and [`verifier`] who decides.
+//! tells whether who was not heard of is lost, [`http`] is what donors ask, [`admission`] when each of them is served,
+//! and [`verifier`] who decides.
 //! [`watch`] answers those who look at it, mostly from what [`look`] saw last: [`workers`] tells what each worker does, [`news`]
 //! has events in words, [`rounds`] says what rounds came to, and [`files`] makes what can be kept.
 //! All that is known stands in the ledger, so that a coordinator may be killed at any moment.
@@ -15,7 +15,6 @@ mod files;
 pub mod folder;
 mod hearing;
 mod http;
-mod idle;
 mod look;
 mod news;
 mod restore;

@@ -139,6 +139,8 @@ pub(super) struct Donor {
     pub(super) silence: Option<Trouble>,
     /// The claim that was sent and not answered: it is sent again until it is.
     pub(super) claim: Option<String>,
+    /// How many claims it has made, by name.
+    n_claims: u64,
     /// Why there is nothing to search, and until when nobody asks.
     pub(super) idle: Option<(String, Instant)>,
     pub(super) has_bundle: bool,
@@ -226,6 +228,7 @@ pub(super) async fn donate_by(
         troubles: Vec::new(),
         silence: None,
         claim: None,
+        n_claims: 0,
         idle: None,
         has_bundle: false,
         beat_at: now,
@@ -501,8 +504,11 @@ impl Donor {
                 self.answers.spawn(async move { Answer::Enrolled(client.enrol(&enrolment).await) });
             }
             Kind::Claim => {
-                let claim = self.claim.get_or_insert_with(new_token).clone();
-                let claim = Claim { session, claim, want_s: WANT_S };
+                let claim = self.claim.get_or_insert_with(|| {
+                    self.n_claims += 1;
+                    new_token()
+                });
+                let claim = Claim { session, claim: claim.clone(), number: self.n_claims, want_s: WANT_S };
                 self.answers.spawn(async move { Answer::Claimed(client.claim(&claim).await) });
             }
             Kind::Send => {

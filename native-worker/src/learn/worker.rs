@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use stepwise_core::problem::Problem;
@@ -38,6 +39,8 @@ pub struct Worker {
     /// By their numbers in the ledger, from 1.
     problems: Arc<Vec<Problem>>,
     concurrency: usize,
+    /// Claims that it has made.
+    n_claims: AtomicU64,
     /// Says that it is there, for as long as it is.
     _pulse: JoinSet<()>,
 }
@@ -114,7 +117,14 @@ impl Worker {
             .await?;
         let mut beating = JoinSet::new();
         beating.spawn(pulse(ledger.clone(), employed));
-        Ok(Self { ledger, employed, problems, concurrency: concurrency.max(1), _pulse: beating })
+        Ok(Self {
+            ledger,
+            employed,
+            problems,
+            concurrency: concurrency.max(1),
+            n_claims: AtomicU64::new(0),
+            _pulse: beating,
+        })
     }
 
     /// The account that it works under.
@@ -275,9 +285,15 @@ impl Shift<'_> {
         // A bundle is measured in seconds: these make it a number of searches.
         let granted = operations::Claim {
             account: self.worker.employed.account,
-            claim: Claim { session: self.worker.employed.session, claim: claim.clone(), want_s: CLAIMED_AHEAD },
+            claim: Claim {
+                session: self.worker.employed.session,
+                claim: claim.clone(),
+                number: self.worker.n_claims.fetch_add(1, Ordering::Relaxed) + 1,
+                want_s: CLAIMED_AHEAD,
+            },
             pace_ms: 1000,
             share: u64::MAX,
+            gives: true,
             measures: true,
             timing: timing(),
         };

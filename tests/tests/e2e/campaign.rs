@@ -143,8 +143,12 @@ fn lie(url: &str, link: &str, lean: &str) -> usize {
     let mut n_believed = 0;
     for n in 0..40 {
         let claim = format!("{n:0>32}");
-        let (status, claimed) =
-            ask(url, "claims", Some(token), &json!({ "session": session, "claim": claim, "want_s": 9 }));
+        let (status, claimed) = ask(
+            url,
+            "claims",
+            Some(token),
+            &json!({ "session": session, "claim": claim, "number": n + 1, "want_s": 9 }),
+        );
         if status != 200 {
             assert!(status == 403 || status == 404, "{claimed}");
             break;
