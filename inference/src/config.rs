@@ -59,6 +59,9 @@ pub enum Architecture {
     Mistral,
     /// Qwen 2 and 2.5: LLaMA with a bias on queries, keys and values.
     Qwen2,
+    /// Qwen 3 (arXiv 2505.09388): LLaMA with a norm over each query and key head, whose width is independent of the
+    /// model's: Goedel-Prover-V2, Kimina's distilled provers.
+    Qwen3,
 }
 
 /// What the network ends in.
@@ -101,12 +104,13 @@ pub enum ConfigError {
 }
 
 /// Hugging Face's class names: the family of each, and whether it ends in a reward head.
-const CLASSES: [(&str, Architecture, bool); 5] = [
+const CLASSES: [(&str, Architecture, bool); 6] = [
     ("InternLM2ForCausalLM", Architecture::InternLm2, false),
     ("InternLM2ForRewardModel", Architecture::InternLm2, true),
     ("LlamaForCausalLM", Architecture::Llama, false),
     ("MistralForCausalLM", Architecture::Mistral, false),
     ("Qwen2ForCausalLM", Architecture::Qwen2, false),
+    ("Qwen3ForCausalLM", Architecture::Qwen3, false),
 ];
 
 /// No model is larger; a file that says so is broken or hostile, and nothing is allocated for it.
@@ -114,7 +118,7 @@ const MAX_PARAMETERS: u64 = 1_000_000_000_000;
 
 impl ModelConfig {
     /// Reads config.json. Absent keys have the values that the configuration classes of Hugging Face's transformers
-    /// (`LlamaConfig`, `MistralConfig`, `Qwen2Config`) and of InternLM (`InternLM2Config`) give them.
+    /// (`LlamaConfig`, `MistralConfig`, `Qwen2Config`, `Qwen3Config`) and of InternLM (`InternLM2Config`) give them.
     ///
     /// # Errors
     /// The text is not a JSON object, or the model it describes is not one that the network runs exactly.
@@ -130,43 +134,45 @@ impl ModelConfig {
 
         let hidden = keys.size("hidden_size")?.unwrap_or(4096);
         let n_heads = keys.size("num_attention_heads")?.unwrap_or(32);
-        // Null means multi-head attention everywhere; absent does not for these two.
+        // Null means multi-head attention everywhere; absent does not for these.
         let n_kv_heads = match keys.size("num_key_value_heads")? {
             Some(n_kv_heads) => n_kv_heads,
             None if json.contains_key("num_key_value_heads") => n_heads,
             None if is(Architecture::Mistral) => 8,
-            None if is(Architecture::Qwen2) => 32,
+            None if is(Architecture::Qwen2) || is(Architecture::Qwen3) => 32,
             None => n_heads,
         };
         let max_positions = keys.size("max_position_embeddings")?.unwrap_or(match architecture {
             Architecture::InternLm2 | Architecture::Llama => 2048,
             Architecture::Mistral => 131_072,
-            Architecture::Qwen2 => 32_768,
+            Architecture::Qwen2 | Architecture::Qwen3 => 32_768,
         });
         let bias = match architecture {
             Architecture::InternLm2 => keys.flag("bias")?.unwrap_or(true),
-            Architecture::Llama => keys.flag("attention_bias")?.unwrap_or(false),
+            Architecture::Llama | Architecture::Qwen3 => keys.flag("attention_bias")?.unwrap_or(false),
             Architecture::Mistral | Architecture::Qwen2 => false,
         };
-        let default_token = |token| if is(Architecture::Qwen2) { Vec::new() } else { vec![token] };
+        let has_no_tokens = is(Architecture::Qwen2) || is(Architecture::Qwen3);
+        let default_token = |token| if has_no_tokens { Vec::new() } else { vec![token] };
         let config = Self {
             architecture,
             vocab_size: keys.size("vocab_size")?.unwrap_or(match architecture {
                 Architecture::InternLm2 => 103_168,
                 Architecture::Llama | Architecture::Mistral => 32_000,
-                Architecture::Qwen2 => 151_936,
+                Architecture::Qwen2 | Architecture::Qwen3 => 151_936,
             }),
             hidden,
             ffn: keys.size("intermediate_size")?.unwrap_or(match architecture {
                 Architecture::InternLm2 | Architecture::Llama => 11_008,
                 Architecture::Mistral => 14_336,
-                Architecture::Qwen2 => 22_016,
+                Architecture::Qwen2 | Architecture::Qwen3 => 22_016,
             }),
             n_layers: keys.size("num_hidden_layers")?.unwrap_or(32),
             n_heads,
             n_kv_heads,
             head_dim: match keys.size("head_dim")? {
                 Some(head_dim) => head_dim,
+                None if is(Architecture::Qwen3) => 128,
                 None if n_heads > 0 && hidden.is_multiple_of(n_heads) => hidden / n_heads,
                 None => return Err(not_a_multiple("hidden_size", hidden, "num_attention_heads", n_heads)),
             },
@@ -199,6 +205,7 @@ impl ModelConfig {
             Architecture::Llama => ("llama", json!({ "attention_bias": self.qkv_bias, "mlp_bias": false })),
             Architecture::Mistral => ("mistral", json!({ "sliding_window": null })),
             Architecture::Qwen2 => ("qwen2", json!({ "use_sliding_window": false })),
+            Architecture::Qwen3 => ("qwen3", json!({ "attention_bias": self.qkv_bias, "use_sliding_window": false })),
         };
         let mut json = json!({
             "architectures": [self.class_name()],
@@ -262,7 +269,7 @@ impl ModelConfig {
             format!("hidden_size / num_attention_heads ({} / {}) in InternLM2", self.hidden, self.n_heads)
         })?;
         let expected = match self.architecture {
-            Architecture::InternLm2 | Architecture::Llama => (self.qkv_bias, self.qkv_bias),
+            Architecture::InternLm2 | Architecture::Llama | Architecture::Qwen3 => (self.qkv_bias, self.qkv_bias),
             Architecture::Mistral => (false, false),
             Architecture::Qwen2 => (true, false),
         };
@@ -298,13 +305,19 @@ impl ModelConfig {
         let [q_width, qkv_width] = [self.q_width(), self.qkv_width()].map(|size| size as u64);
         let attention = hidden * (qkv_width + q_width);
         let biases = u64::from(self.qkv_bias) * qkv_width + u64::from(self.output_bias) * hidden;
-        let block = attention + biases + 3 * hidden * ffn + 2 * hidden;
+        let head_norms = u64::from(self.has_head_norms()) * 2 * self.head_dim as u64;
+        let block = attention + biases + head_norms + 3 * hidden * ffn + 2 * hidden;
         let head = match self.head {
             Head::Reward { .. } => hidden,
             Head::LanguageModel if self.tied => 0,
             Head::LanguageModel => hidden * vocab_size,
         };
         vocab_size * hidden + n_layers * block + hidden + head
+    }
+
+    /// Whether each query and key head is normed before it is turned to its position.
+    pub fn has_head_norms(&self) -> bool {
+        self.architecture == Architecture::Qwen3
     }
 
     /// Columns of all query heads together.
@@ -392,8 +405,8 @@ impl Keys<'_> {
         let window = match config.architecture {
             Architecture::InternLm2 | Architecture::Llama => None,
             Architecture::Mistral if !self.0.contains_key("sliding_window") => Some(4096),
-            Architecture::Qwen2 if self.flag("use_sliding_window")? != Some(true) => None,
-            Architecture::Mistral | Architecture::Qwen2 => self.size("sliding_window")?,
+            Architecture::Qwen2 | Architecture::Qwen3 if self.flag("use_sliding_window")? != Some(true) => None,
+            Architecture::Mistral | Architecture::Qwen2 | Architecture::Qwen3 => self.size("sliding_window")?,
         };
         require(
             window.is_none_or(|window| window >= config.max_positions),

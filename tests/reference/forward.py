@@ -7,13 +7,14 @@ from random_model import Spec
 
 
 def rope_base_and_scale(spec: Spec, n_tokens: int) -> tuple[float, float]:
-    """The base of the rotation's frequencies and the factor on positions, for one pass over `n_tokens` tokens.
+    """The base of the rotation's frequencies and the factor on positions, for one pass over `n_tokens` tokens; of YaRN
+    the factor on the positions of the slowest pairs.
 
     `dynamic` is InternLM2DynamicNTKScalingRotaryEmbedding: the base grows with the length past max_positions, and all
     positions of the pass are rotated with it. `linear` divides positions.
     """
-    kind, factor = spec.rope_scaling or ("none", 1.0)
-    if kind == "linear":
+    kind, factor, *_ = spec.rope_scaling or ("none", 1.0)
+    if kind in ("linear", "yarn"):
         return spec.rope_theta, 1.0 / factor
     if kind == "dynamic" and n_tokens > spec.max_positions:
         growth = factor * n_tokens / spec.max_positions - (factor - 1.0)
@@ -25,22 +26,43 @@ def rms_norm(x: np.ndarray, weight: np.ndarray, eps: float) -> np.ndarray:
     return x / np.sqrt((x * x).mean(-1, keepdims=True) + eps) * weight
 
 
-def rotate(x: np.ndarray, base: float, scale: float) -> np.ndarray:
+def yarn_share(base: float, head_dim: int, original: int) -> np.ndarray:
+    """How much of each pair's rotation is stretched, after `_compute_yarn_parameters` of transformers: none where a pair
+    turns 32 times or more in the original length, all where it turns once or less."""
+
+    def pair(turns: float) -> float:
+        return head_dim * np.log(original / (turns * 2.0 * np.pi)) / (2.0 * np.log(base))
+
+    first, last = max(np.floor(pair(32.0)), 0.0), min(np.ceil(pair(1.0)), head_dim - 1.0)
+    width = last - first if last != first else 0.001
+    return np.clip((np.arange(head_dim // 2) - first) / width, 0.0, 1.0)
+
+
+def rotate(spec: Spec, x: np.ndarray) -> np.ndarray:
     """Rotates the pairs (i, i + head_dim/2) of `x`, tokens x heads x head_dim."""
     n_tokens, _, head_dim = x.shape
+    base, scale = rope_base_and_scale(spec, n_tokens)
     frequencies = base ** (-np.arange(0, head_dim, 2) / head_dim)
+    growth = 1.0
+    if spec.rope_scaling and spec.rope_scaling[0] == "yarn":
+        _, factor, original = spec.rope_scaling
+        share = yarn_share(base, head_dim, original)
+        frequencies = frequencies * (scale * share + (1.0 - share))
+        growth, scale = 0.1 * np.log(factor) + 1.0, 1.0
     angles = (np.arange(n_tokens) * scale)[:, None, None] * frequencies
-    cos, sin = np.cos(angles), np.sin(angles)
+    cos, sin = growth * np.cos(angles), growth * np.sin(angles)
     low, high = x[..., : head_dim // 2], x[..., head_dim // 2 :]
     return np.concatenate([low * cos - high * sin, high * cos + low * sin], axis=-1)
 
 
-def attention(spec: Spec, q: np.ndarray, k: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Causal attention of flat q, k and v (tokens x rows), before the output projection."""
+def attention(spec: Spec, q: np.ndarray, k: np.ndarray, v: np.ndarray, norms: tuple | None) -> np.ndarray:
+    """Causal attention of flat q, k and v (tokens x rows), before the output projection. `norms` are those of query and
+    key heads, where a model has such."""
     n_tokens = len(q)
-    base, scale = rope_base_and_scale(spec, n_tokens)
-    q = rotate(q.reshape(n_tokens, spec.n_heads, spec.head_dim), base, scale)
-    k = rotate(k.reshape(n_tokens, spec.n_kv_heads, spec.head_dim), base, scale)
+    q, k = q.reshape(n_tokens, spec.n_heads, spec.head_dim), k.reshape(n_tokens, spec.n_kv_heads, spec.head_dim)
+    if norms:
+        q, k = rms_norm(q, norms[0], spec.rms_eps), rms_norm(k, norms[1], spec.rms_eps)
+    q, k = rotate(spec, q), rotate(spec, k)
     v = v.reshape(n_tokens, spec.n_kv_heads, spec.head_dim)
     n_groups = spec.n_heads // spec.n_kv_heads
     k, v = k.repeat(n_groups, axis=1), v.repeat(n_groups, axis=1)
@@ -72,7 +94,8 @@ def hidden_states(spec: Spec, made: Weights, tokens: list[int]) -> np.ndarray:
                 y @ made[f"{at}.self_attn.{x}_proj.weight"].T + made.get(f"{at}.self_attn.{x}_proj.bias", 0.0)
                 for x in "qkv"
             )
-        x = x + attention(spec, q, k, v) @ made[wo].T
+        head_norms = tuple(made[name] for x in "qk" if (name := f"{at}.self_attn.{x}_norm.weight") in made) or None
+        x = x + attention(spec, q, k, v, head_norms) @ made[wo].T
         y = rms_norm(x, made[norms[1]], spec.rms_eps)
         gated = y @ made[gate].T
         x = x + (gated / (1.0 + np.exp(-gated)) * (y @ made[up].T)) @ made[down].T

@@ -80,6 +80,7 @@ def outputs(model, tokens: list[int], rope_base: float, rope_scale: float, state
     settings = {
         "n_ctx": n, "n_batch": n, "n_ubatch": n, "n_seq_max": 1, "n_threads": 1, "n_threads_batch": 1,
         "flash_attn_type": llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED, "pooling_type": llama_cpp.LLAMA_POOLING_TYPE_NONE,
+        # A scaling type of -1 is the model's own; without one it is linear, whose factor is given here.
         "rope_freq_base": rope_base, "rope_freq_scale": rope_scale, "embeddings": states,
     }  # fmt: skip
     with context(model, **settings) as made:

@@ -43,8 +43,13 @@ CASES = [
     (Spec("reward-gqa2", "internlm2_reward", 13, **GQA2, rope_theta=1e6, reward_token=127), LENGTHS),
     (Spec("reward-dynamic", "internlm2_reward", 14, **MHA, max_positions=64, rope_scaling=("dynamic", 2.0),
           reward_token=95), (33, 65, 150)),
+    (Spec("qwen3-gqa2-tied", "qwen3", 15, **(GQA2 | {"hidden": 96}), rope_theta=1e6, rms_eps=1e-6, tied=True), LENGTHS),
+    (Spec("qwen3-gqa4", "qwen3", 16, **GQA4, rope_theta=1e6, rms_eps=1e-6), (7, 129)),
+    (Spec("llama-yarn", "llama", 17, **GQA2, max_positions=256, rope_scaling=("yarn", 4.0, 64)), (33, 64, 129, 200)),
+    (Spec("qwen3-yarn", "qwen3", 18, **GQA2, max_positions=256, rope_theta=1e6, rms_eps=1e-6,
+          rope_scaling=("yarn", 8.0, 32)), (33, 129)),
 ]  # fmt: skip
-CONTINUED = {"internlm2-gqa2-tied": (33, 5), "qwen2-gqa4": (7, 5)}
+CONTINUED = {"internlm2-gqa2-tied": (33, 5), "qwen2-gqa4": (7, 5), "qwen3-gqa4": (7, 5)}
 
 
 def tokens_of(spec: Spec, label: str, n: int) -> list[int]:
@@ -134,6 +139,11 @@ def mistakes(spec: Spec, made: Weights) -> dict[str, tuple[Spec, Weights]]:
     }
     if spec.rope_scaling:
         found["no rope scaling"] = (replace(spec, rope_scaling=None), made)
+        if spec.rope_scaling[0] == "yarn":
+            found["yarn taken as linear"] = (replace(spec, rope_scaling=("linear", spec.rope_scaling[1])), made)
+    without = {name: data for name, data in made.items() if not name.endswith(("q_norm.weight", "k_norm.weight"))}
+    if len(without) < len(made):
+        found["no norms of heads"] = (spec, without)
     rows = spec.head_dim * (spec.n_heads + 2 * spec.n_kv_heads)
     if spec.is_internlm2:
         fused = {name: data for name, data in made.items() if name.endswith("wqkv.weight")}

@@ -59,12 +59,14 @@ def gguf_tensors(spec: Spec, made: Weights) -> Weights:
                 "ffn_up": "mlp.up_proj",
                 "ffn_down": "mlp.down_proj",
             }
-        if spec.family != "qwen2":
+        if not spec.family.startswith("qwen"):
             q, k = permute(q, spec.n_heads), permute(k, spec.n_kv_heads)
         tensors |= {f"{to}.attn_q.weight": q, f"{to}.attn_k.weight": k, f"{to}.attn_v.weight": v}
         tensors |= {f"{to}.{ours}.weight": made[f"{at}.{theirs}.weight"] for ours, theirs in others.items()}
         if spec.family == "qwen2":
             tensors |= {f"{to}.attn_{x}.bias": made[f"{at}.self_attn.{x}_proj.bias"] for x in "qkv"}
+        if spec.family == "qwen3":
+            tensors |= {f"{to}.attn_{x}_norm.weight": made[f"{at}.self_attn.{x}_norm.weight"] for x in "qk"}
     head = made.get("output.weight", made.get("lm_head.weight"))
     if head is not None:
         tensors["output.weight"] = head
@@ -90,6 +92,11 @@ def write_gguf(path: Path, spec: Spec, vocabulary: Vocabulary | None = None) -> 
     writer.add_rope_dimension_count(spec.head_dim)
     writer.add_rope_freq_base(spec.rope_theta)
     writer.add_layer_norm_rms_eps(spec.rms_eps)
+    if spec.rope_scaling and spec.rope_scaling[0] == "yarn":
+        _, factor, original = spec.rope_scaling
+        writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+        writer.add_rope_scaling_factor(factor)
+        writer.add_rope_scaling_orig_ctx_len(original)
     if vocabulary is None:
         writer.add_tokenizer_model("none")
     else:

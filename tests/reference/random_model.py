@@ -14,7 +14,7 @@ MASK = (1 << 64) - 1
 
 @dataclass(frozen=True)
 class Spec:
-    """A model's shape and the seed of its weights. `family` is one of internlm2, internlm2_reward, llama, qwen2."""
+    """A model's shape and the seed of its weights. `family` is one of internlm2, internlm2_reward, llama, qwen2, qwen3."""
 
     name: str
     family: str
@@ -28,8 +28,8 @@ class Spec:
     vocab: int
     max_positions: int = 2048
     rope_theta: float = 10000.0
-    # None, or ("dynamic" | "linear", factor).
-    rope_scaling: tuple[str, float] | None = None
+    # None, or ("dynamic" | "linear", factor), or ("yarn", factor, original positions).
+    rope_scaling: tuple | None = None
     rms_eps: float = 1e-5
     tied: bool = False
     # Small embeddings make the epsilon of the first norm matter.
@@ -97,6 +97,9 @@ def shapes(spec: Spec) -> dict[str, list[int]]:
                 found[f"{at}.self_attn.{letter}_proj.weight"] = [rows, spec.hidden]
                 if spec.family == "qwen2":
                     found[f"{at}.self_attn.{letter}_proj.bias"] = [rows]
+            if spec.family == "qwen3":
+                found[f"{at}.self_attn.q_norm.weight"] = [spec.head_dim]
+                found[f"{at}.self_attn.k_norm.weight"] = [spec.head_dim]
             found[f"{at}.self_attn.o_proj.weight"] = [spec.hidden, q_rows]
             found[f"{at}.post_attention_layernorm.weight"] = [spec.hidden]
             found[f"{at}.mlp.gate_proj.weight"] = [spec.ffn, spec.hidden]
@@ -132,8 +135,11 @@ def config(spec: Spec) -> dict:
         "internlm2_reward": ("InternLM2ForRewardModel", "internlm2"),
         "llama": ("LlamaForCausalLM", "llama"),
         "qwen2": ("Qwen2ForCausalLM", "qwen2"),
+        "qwen3": ("Qwen3ForCausalLM", "qwen3"),
     }[spec.family]
     scaling = spec.rope_scaling and {"type": spec.rope_scaling[0], "factor": spec.rope_scaling[1]}
+    if scaling and scaling["type"] == "yarn":
+        scaling["original_max_position_embeddings"] = spec.rope_scaling[2]
     made = {
         "architectures": [architecture],
         "model_type": model_type,

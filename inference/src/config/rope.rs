@@ -41,6 +41,21 @@ pub enum RopeScaling {
         /// Positions of the training before the stretch.
         original_max_positions: usize,
     },
+    /// YaRN (arXiv 2309.00071): waves that turn more often than `beta_fast` in `original_max_positions` are kept, those
+    /// that turn less often than `beta_slow` are stretched by `factor`, those between are interpolated; queries and keys
+    /// grow by `attention_factor`.
+    Yarn {
+        /// At least 1.
+        factor: f64,
+        /// Positions of the training before the stretch.
+        original_max_positions: usize,
+        /// Larger than `beta_slow`.
+        beta_fast: f64,
+        /// Above 0.
+        beta_slow: f64,
+        /// Above 0; by the paper `0.1 ln(factor) + 1`.
+        attention_factor: f64,
+    },
 }
 
 impl Rope {
@@ -67,10 +82,10 @@ impl Rope {
                     .size("original_max_position_embeddings")?
                     .ok_or_else(|| inner.refusal("original_max_position_embeddings", "a whole number"))?,
             },
+            Some("yarn") => yarn(keys, &inner)?,
             _ => {
-                return Err(
-                    keys.refusal(section.unwrap_or("rope_scaling"), "of type linear, dynamic or llama3, or null")
-                );
+                let expected = "of type linear, dynamic, llama3 or yarn, or null";
+                return Err(keys.refusal(section.unwrap_or("rope_scaling"), expected));
             }
         };
         let theta = keys.number("rope_theta")?.or(inner.number("rope_theta")?).unwrap_or(10_000.0);
@@ -84,6 +99,27 @@ impl Rope {
             RopeScaling::Linear { factor } => factor,
             RopeScaling::Dynamic { factor } => {
                 require(head_dim > 2, "head_dim", head_dim, || "more than 2 with dynamic rope_scaling".to_owned())?;
+                factor
+            }
+            RopeScaling::Yarn {
+                factor,
+                original_max_positions,
+                beta_fast: fast,
+                beta_slow: slow,
+                attention_factor,
+            } => {
+                require(self.theta > 1.0, "rope_theta", self.theta, || "above 1 with yarn rope_scaling".to_owned())?;
+                require(slow > 0.0 && slow < fast && fast.is_finite(), "beta_slow", slow, || {
+                    format!("above 0 and below beta_fast ({fast})")
+                })?;
+                let is_factor = attention_factor > 0.0 && attention_factor.is_finite();
+                require(is_factor, "attention_factor", attention_factor, || "above 0".to_owned())?;
+                require(
+                    original_max_positions > 0,
+                    "original_max_position_embeddings",
+                    original_max_positions,
+                    || "at least 1".to_owned(),
+                )?;
                 factor
             }
             RopeScaling::Llama3 { factor, low_freq_factor: low, high_freq_factor: high, original_max_positions } => {
@@ -103,6 +139,33 @@ impl Rope {
     }
 }
 
+/// YaRN's parameters as `_compute_yarn_parameters` of transformers reads them. Where `factor` and the growth of
+/// `max_position_embeddings` over the original differ, `factor` counts, as in transformers 5, vLLM and llama.cpp.
+fn yarn(keys: &Keys, inner: &Keys) -> Result<RopeScaling, ConfigError> {
+    let original = inner.size("original_max_position_embeddings")?.or(keys.size("max_position_embeddings")?);
+    let original_max_positions =
+        original.ok_or_else(|| inner.refusal("original_max_position_embeddings", "a whole number"))?;
+    let factor = inner.number("factor")?.ok_or_else(|| inner.refusal("factor", "a number"))?;
+    if inner.flag("truncate")? == Some(false) {
+        return Err(inner.refusal("truncate", "true, because the ends of the interpolation are whole dimensions here"));
+    }
+    let growth = |scale: f64| if factor <= 1.0 { 1.0 } else { 0.1 * scale * libm::log(factor) + 1.0 };
+    // 0 counts as absent, as in Python.
+    let scale = |key| Ok::<_, ConfigError>(inner.number(key)?.filter(|scale| *scale != 0.0));
+    let attention_factor = match (inner.number("attention_factor")?, scale("mscale")?, scale("mscale_all_dim")?) {
+        (Some(factor), ..) => factor,
+        (None, Some(scale), Some(all)) => growth(scale) / growth(all),
+        (None, ..) => growth(1.0),
+    };
+    Ok(RopeScaling::Yarn {
+        factor,
+        original_max_positions,
+        beta_fast: scale("beta_fast")?.unwrap_or(32.0),
+        beta_slow: scale("beta_slow")?.unwrap_or(1.0),
+        attention_factor,
+    })
+}
+
 impl RopeScaling {
     /// The value of `rope_scaling`. The older key `type` stands where both readers take it: InternLM2's own
     /// configuration class knows no other, and wants exactly two keys.
@@ -117,6 +180,14 @@ impl RopeScaling {
                 "low_freq_factor": low_freq_factor,
                 "high_freq_factor": high_freq_factor,
                 "original_max_position_embeddings": original_max_positions,
+            }),
+            Self::Yarn { factor, original_max_positions, beta_fast, beta_slow, attention_factor } => json!({
+                "rope_type": "yarn",
+                "factor": factor,
+                "original_max_position_embeddings": original_max_positions,
+                "beta_fast": beta_fast,
+                "beta_slow": beta_slow,
+                "attention_factor": attention_factor,
             }),
         }
     }

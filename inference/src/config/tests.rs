@@ -87,6 +87,12 @@ fn parameters_are_counted_as_published() {
         "use_sliding_window": false, "sliding_window": 32768, "bos_token_id": 151643, "eos_token_id": 151645
     });
     assert_eq!(read(&with(class("Qwen2ForCausalLM"), qwen2_5_0_5b)).n_parameters(), 494_032_768);
+    let qwen3_0_6b = json!({
+        "hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 28, "num_attention_heads": 16,
+        "num_key_value_heads": 8, "tie_word_embeddings": true, "rope_theta": 1000000.0, "max_window_layers": 28,
+        "use_sliding_window": false, "sliding_window": null, "max_position_embeddings": 40960
+    });
+    assert_eq!(read(&with(class("Qwen3ForCausalLM"), qwen3_0_6b)).n_parameters(), 596_049_920);
     let internlm2_1_8b = json!({
         "architectures": ["InternLM2ForCausalLM"], "reward_token_id": "absent"
     });
@@ -120,6 +126,7 @@ fn absent_keys_have_the_defaults_of_their_class() {
         summary("MistralForCausalLM", json!({ "sliding_window": null })),
         summary("MistralForCausalLM", json!({ "sliding_window": null, "num_key_value_heads": null, "head_dim": 64 })),
         summary("Qwen2ForCausalLM", json!({})),
+        summary("Qwen3ForCausalLM", json!({})),
         summary("Qwen2ForCausalLM", json!({ "bos_token_id": null, "eos_token_id": 9 })),
     ];
     expect![[r#"
@@ -128,6 +135,7 @@ fn absent_keys_have_the_defaults_of_their_class() {
         Mistral: 32 x 4096, ffn 14336, vocab 32000, 8/32 heads of 128, 131072 positions, theta 10000, biases (false, false), Some(1) .. [2]
         Mistral: 32 x 4096, ffn 14336, vocab 32000, 32/32 heads of 64, 131072 positions, theta 10000, biases (false, false), Some(1) .. [2]
         Qwen2: 32 x 4096, ffn 22016, vocab 151936, 32/32 heads of 128, 32768 positions, theta 10000, biases (true, false), None .. []
+        Qwen3: 32 x 4096, ffn 22016, vocab 151936, 32/32 heads of 128, 32768 positions, theta 10000, biases (false, false), None .. []
         Qwen2: 32 x 4096, ffn 22016, vocab 151936, 32/32 heads of 128, 32768 positions, theta 10000, biases (true, false), None .. [9]
     "#]]
     .assert_eq(&summaries.concat());
@@ -155,6 +163,23 @@ fn rotary_positions_are_read_in_all_spellings() {
     let expected =
         RopeScaling::Llama3 { factor: 8.0, low_freq_factor: 1.0, high_freq_factor: 4.0, original_max_positions: 8192 };
     assert_eq!(rope(json!({ "rope_scaling": llama3 })).scaling, expected);
+    let yarn = |more: Value| {
+        let given = json!({ "type": "yarn", "factor": 16.0, "original_max_position_embeddings": 4096 });
+        rope(json!({ "rope_scaling": with(given, more) })).scaling
+    };
+    let expected = |attention_factor, beta_fast| RopeScaling::Yarn {
+        factor: 16.0,
+        original_max_positions: 4096,
+        beta_fast,
+        beta_slow: 1.0,
+        attention_factor,
+    };
+    let by_the_paper = 0.1 * 16f64.ln() + 1.0;
+    assert_eq!(yarn(json!({})), expected(by_the_paper, 32.0));
+    // DeepSeek's models turn the growth off by two equal scales.
+    assert_eq!(yarn(json!({ "mscale": 1.0, "mscale_all_dim": 1.0, "beta_fast": 16 })), expected(1.0, 16.0));
+    assert_eq!(yarn(json!({ "mscale": 1.0, "mscale_all_dim": 0 })), expected(by_the_paper, 32.0));
+    assert_eq!(yarn(json!({ "attention_factor": 1.5 })), expected(1.5, 32.0));
 }
 
 #[test]
@@ -163,6 +188,7 @@ fn a_written_configuration_reads_back() {
         "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
         "original_max_position_embeddings": 8192
     }});
+    let yarn = json!({ "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32_768 });
     for json in [
         critic(),
         class("InternLM2ForCausalLM"),
@@ -170,6 +196,8 @@ fn a_written_configuration_reads_back() {
         with(class("LlamaForCausalLM"), json!({ "attention_bias": true, "eos_token_id": [1, 2], "head_dim": 64 })),
         with(class("MistralForCausalLM"), json!({ "sliding_window": null, "tie_word_embeddings": true })),
         class("Qwen2ForCausalLM"),
+        with(class("Qwen3ForCausalLM"), json!({ "attention_bias": true, "rope_theta": 1e6 })),
+        with(class("Qwen3ForCausalLM"), json!({ "rope_scaling": yarn })),
     ] {
         let config = read(&json);
         assert_eq!(ModelConfig::from_json(&config.to_json()).unwrap(), config);
@@ -223,10 +251,10 @@ fn other_models_are_refused() {
     ]);
     expect![[r#"
         config.json is not a JSON object (invalid type: sequence, expected a map at line 1 column 0); download it again
-        config.json names no architecture; set `architectures` to one of InternLM2ForCausalLM, InternLM2ForRewardModel, LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM
-        config.json names no architecture; set `architectures` to one of InternLM2ForCausalLM, InternLM2ForRewardModel, LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM
-        the architecture "GemmaForCausalLM" is unknown; choose a model of one of InternLM2ForCausalLM, InternLM2ForRewardModel, LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM
-        the architecture "Line\nbreak Line\nbreak Line\nbreak Line\nbreak Line\nbreak... is unknown; choose a model of one of InternLM2ForCausalLM, InternLM2ForRewardModel, LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM
+        config.json names no architecture; set `architectures` to one of InternLM2ForCausalLM, InternLM2ForRewardModel, LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM
+        config.json names no architecture; set `architectures` to one of InternLM2ForCausalLM, InternLM2ForRewardModel, LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM
+        the architecture "GemmaForCausalLM" is unknown; choose a model of one of InternLM2ForCausalLM, InternLM2ForRewardModel, LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM
+        the architecture "Line\nbreak Line\nbreak Line\nbreak Line\nbreak Line\nbreak... is unknown; choose a model of one of InternLM2ForCausalLM, InternLM2ForRewardModel, LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM
     "#]].assert_eq(&refusals);
     assert!(ModelConfig::from_json("{").unwrap_err().to_string().starts_with("config.json is not a JSON object (EOF"));
 }
@@ -239,7 +267,10 @@ fn what_the_network_would_compute_wrongly_is_refused() {
             json!({ "mlp_bias": true }),
             json!({ "quantization_config": { "quant_method": "awq", "bits": 4 } }),
             json!({ "partial_rotary_factor": 0.5 }),
-            json!({ "rope_scaling": { "type": "yarn", "factor": 4.0 } }),
+            json!({ "rope_scaling": { "type": "longrope", "factor": 4.0 } }),
+            json!({ "rope_scaling": { "type": "yarn", "factor": 4.0, "truncate": false,
+                "original_max_position_embeddings": 64 } }),
+            json!({ "rope_scaling": { "type": "yarn" } }),
             json!({ "rope_scaling": { "type": "linear" } }),
             json!({ "rope_scaling": { "type": "linear", "factor": 0.5 } }),
             json!({ "architectures": ["MistralForCausalLM"] }),
@@ -252,7 +283,9 @@ fn what_the_network_would_compute_wrongly_is_refused() {
         config.json: `mlp_bias` is true, but must be false, because feed-forward layers have no bias here
         config.json: `quantization_config` is {"bits":4,"quant_method":"awq"}, but must be absent; choose the model's folder that is not quantised
         config.json: `partial_rotary_factor` is 0.5, but must be 1, because rotary positions turn whole heads here
-        config.json: `rope_scaling` is {"factor":4.0,"type":"yarn"}, but must be of type linear, dynamic or llama3, or null
+        config.json: `rope_scaling` is {"factor":4.0,"type":"longrope"}, but must be of type linear, dynamic, llama3 or yarn, or null
+        config.json: `truncate` is false, but must be true, because the ends of the interpolation are whole dimensions here
+        config.json: `original_max_position_embeddings` is absent, but must be a whole number
         config.json: `factor` is absent, but must be a number
         config.json: `factor` is 0.5, but must be at least 1
         config.json: `sliding_window` is 4096, but must be null or at least max_position_embeddings (131072): attention here has no window

@@ -13,6 +13,8 @@ pub(super) struct Block {
     pub(super) attention_norm: RmsNorm,
     pub(super) wqkv: Param<Tensor<2>>,
     pub(super) qkv_bias: Option<Param<Tensor<1>>>,
+    pub(super) q_norm: Option<RmsNorm>,
+    pub(super) k_norm: Option<RmsNorm>,
     pub(super) wo: Param<Tensor<2>>,
     pub(super) wo_bias: Option<Param<Tensor<1>>>,
     pub(super) ffn_norm: RmsNorm,
@@ -33,6 +35,8 @@ impl Block {
             attention_norm: RmsNorm::new(weights.attention_norm, epsilon, device),
             wqkv: matrix(weights.wqkv, device),
             qkv_bias: weights.qkv_bias.map(|bias| vector(bias, device)),
+            q_norm: weights.q_norm.map(|scale| RmsNorm::new(scale, epsilon, device)),
+            k_norm: weights.k_norm.map(|scale| RmsNorm::new(scale, epsilon, device)),
             wo: matrix(weights.wo, device),
             wo_bias: weights.wo_bias.map(|bias| vector(bias, device)),
             ffn_norm: RmsNorm::new(weights.ffn_norm, epsilon, device),
@@ -71,6 +75,13 @@ impl RmsNorm {
         let mean_square = (x.clone() * x.clone()).mean_dim(1);
         let inverse = mean_square.add_scalar(self.epsilon).sqrt().recip();
         x * inverse * self.scale.val().reshape([1, -1, 1])
+    }
+
+    /// Norms each head of each column of `[n_tiles, n_heads, head_dim, tile]`.
+    pub(super) fn forward_heads(&self, heads: Tensor<4>) -> Tensor<4> {
+        let [n_tiles, n_heads, head_dim, tile] = heads.dims();
+        let normed = self.forward(heads.reshape([n_tiles * n_heads, head_dim, tile]));
+        normed.reshape([n_tiles, n_heads, head_dim, tile])
     }
 }
 

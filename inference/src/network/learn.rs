@@ -9,7 +9,8 @@ use crate::network::Compute;
 
 impl Network {
     /// A network of these weights, all `[rows, cols]` and vectors as one row, which may be results of other tensors: the
-    /// embedding; each block's attention norm, queries with keys and values, their bias, the projection after attention,
+    /// embedding; each block's attention norm, queries with keys and values, their bias, the norms of
+    /// query and key heads, the projection after attention,
     /// its bias, the feed-forward norm, gate with up, and down; the last norm; and the head. What the configuration does
     /// not have is left out.
     ///
@@ -30,6 +31,8 @@ impl Network {
             attention_norm: norm(matrix()),
             wqkv: matrix(),
             qkv_bias: config.qkv_bias.then(|| vector(matrix())),
+            q_norm: config.has_head_norms().then(|| norm(matrix())),
+            k_norm: config.has_head_norms().then(|| norm(matrix())),
             wo: matrix(),
             wo_bias: config.output_bias.then(|| vector(matrix())),
             ffn_norm: norm(matrix()),

@@ -142,7 +142,7 @@ impl Network {
         let mut x = self.embed(tokens, tiling);
         for (layer, block) in self.weights.blocks.iter().enumerate() {
             x = block.forward(&self.compute, x, |qkv| {
-                let [q, k, v] = self.split_heads(qkv, &angles, tiling);
+                let [q, k, v] = self.split_heads(block, qkv, &angles, tiling);
                 let own = branches.push(layer, k, v);
                 tiling.pack(attention::shared_prefix(&self.compute, q, prefix.layers[layer].clone(), own))
             });
@@ -209,7 +209,7 @@ impl Network {
         let mut x = self.embed(tokens, tiling);
         for (layer, block) in self.weights.blocks.iter().enumerate() {
             x = block.forward(&self.compute, x, |qkv| {
-                let [q, k, v] = self.split_heads(qkv, &angles, tiling);
+                let [q, k, v] = self.split_heads(block, qkv, &angles, tiling);
                 let mut gathered = Vec::with_capacity(lengths.len());
                 let mut at = 0;
                 for length in lengths {
@@ -234,13 +234,19 @@ impl Network {
         tiling.tiles_of_rows(self.weights.embedding.val().select(0, ids))
     }
 
-    /// Tiles of queries, keys and values as heads, `[heads, head_dim, n_tokens]` each: queries and keys turned to their
-    /// positions, queries divided by the root of `head_dim`.
-    fn split_heads(&self, qkv: Tensor<3>, angles: &Angles, tiling: Tiling) -> [Tensor<3>; 3] {
+    /// Tiles of queries, keys and values as heads, `[heads, head_dim, n_tokens]` each: queries and keys normed where the
+    /// block has norms for them, and turned to their positions, queries divided by the root of `head_dim`.
+    fn split_heads(&self, block: &Block, qkv: Tensor<3>, angles: &Angles, tiling: Tiling) -> [Tensor<3>; 3] {
         let ModelConfig { n_heads, n_kv_heads, head_dim, .. } = self.config;
         let Tiling { n_tokens, tile, n_tiles } = tiling;
         let heads = qkv.reshape([n_tiles, n_heads + 2 * n_kv_heads, head_dim, tile]);
-        let turned = angles.turn(heads.clone().narrow(1, 0, n_heads + n_kv_heads));
+        let mut turned = heads.clone().narrow(1, 0, n_heads + n_kv_heads);
+        if let (Some(q_norm), Some(k_norm)) = (&block.q_norm, &block.k_norm) {
+            let queries = q_norm.forward_heads(turned.clone().narrow(1, 0, n_heads));
+            let keys = k_norm.forward_heads(turned.narrow(1, n_heads, n_kv_heads));
+            turned = Tensor::cat(vec![queries, keys], 1);
+        }
+        let turned = angles.turn(turned);
         let unpack = |heads: Tensor<4>| {
             let [_, n, _, _] = heads.dims();
             heads.permute([1, 2, 0, 3]).reshape([n, head_dim, n_tiles * tile]).narrow(2, 0, n_tokens)

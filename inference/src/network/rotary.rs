@@ -13,10 +13,26 @@ pub(super) struct Angles {
     sin: Tensor<4>,
 }
 
-/// Radians per position for each pair of a head's dimensions, in a text of `n_tokens`.
-///
-/// Dimension `i` makes a pair with `i + head_dim / 2`, as in Hugging Face's models.
-pub(super) fn frequencies(config: &ModelConfig, n_tokens: usize) -> Vec<f64> {
+/// How heads are turned.
+#[derive(Clone, Debug)]
+pub(super) struct Frequencies {
+    /// Radians per position for each pair of a head's dimensions.
+    radians: Vec<f64>,
+    /// What queries and keys grow by.
+    growth: f64,
+}
+
+/// How heads are turned in a text of `n_tokens`. Dimension `i` makes a pair with `i + head_dim / 2`, as in Hugging Face's
+/// models.
+pub(super) fn frequencies(config: &ModelConfig, n_tokens: usize) -> Frequencies {
+    let growth = match config.rope.scaling {
+        RopeScaling::Yarn { attention_factor, .. } => attention_factor,
+        _ => 1.0,
+    };
+    Frequencies { radians: radians(config, n_tokens), growth }
+}
+
+fn radians(config: &ModelConfig, n_tokens: usize) -> Vec<f64> {
     let dim = config.head_dim as f64;
     let theta = match config.rope.scaling {
         RopeScaling::Dynamic { factor } if n_tokens > config.max_positions => {
@@ -38,6 +54,18 @@ pub(super) fn frequencies(config: &ModelConfig, n_tokens: usize) -> Vec<f64> {
             };
             plain.map(stretch).collect()
         }
+        RopeScaling::Yarn { factor, original_max_positions, beta_fast, beta_slow, .. } => {
+            let original = original_max_positions as f64;
+            // The pair that turns so often in the original length, as a number between pairs.
+            let pair = |turns: f64| dim * (original / (turns * 2.0 * PI)).ln() / (2.0 * theta.ln());
+            let (first, last) = (pair(beta_fast).floor().max(0.0), pair(beta_slow).ceil().min(dim - 1.0));
+            let width = if first == last { 0.001 } else { last - first };
+            let stretch = |(i, f): (usize, f64)| {
+                let stretched = ((i as f64 - first) / width).clamp(0.0, 1.0);
+                f / factor * stretched + f * (1.0 - stretched)
+            };
+            plain.enumerate().map(stretch).collect()
+        }
     }
 }
 
@@ -53,12 +81,17 @@ pub(crate) fn rotary_tables(config: &ModelConfig, n_tokens: usize, positions: &[
     [f64::cos, f64::sin].map(|f| table(&frequencies, positions, positions.len().max(1), f))
 }
 
-/// `f` of each position's angles, `[n_tiles, n_frequencies, tile]`.
-fn table(frequencies: &[f64], positions: &[usize], tile: usize, f: fn(f64) -> f64) -> Vec<f32> {
-    let mut table = Vec::with_capacity(positions.len() * frequencies.len());
+/// `f` of each position's angles, grown, `[n_tiles, n_frequencies, tile]`.
+fn table(
+    Frequencies { radians, growth }: &Frequencies,
+    positions: &[usize],
+    tile: usize,
+    f: fn(f64) -> f64,
+) -> Vec<f32> {
+    let mut table = Vec::with_capacity(positions.len() * radians.len());
     for columns in positions.chunks(tile) {
-        for frequency in frequencies {
-            table.extend(columns.iter().map(|position| f(*position as f64 * frequency) as f32));
+        for radians in radians {
+            table.extend(columns.iter().map(|position| (growth * f(*position as f64 * radians)) as f32));
         }
     }
     table
@@ -66,11 +99,11 @@ fn table(frequencies: &[f64], positions: &[usize], tile: usize, f: fn(f64) -> f6
 
 impl Angles {
     /// The angles of columns at `positions`, `n_tiles x tile` of them.
-    pub(super) fn new(frequencies: &[f64], positions: &[usize], n_tiles: usize, device: &Device) -> Self {
+    pub(super) fn new(frequencies: &Frequencies, positions: &[usize], n_tiles: usize, device: &Device) -> Self {
         let tile = positions.len() / n_tiles;
         let table = |f: fn(f64) -> f64| {
             let table = table(frequencies, positions, tile, f);
-            Tensor::from_data(TensorData::new(table, [n_tiles, 1, frequencies.len(), tile]), device)
+            Tensor::from_data(TensorData::new(table, [n_tiles, 1, frequencies.radians.len(), tile]), device)
         };
         Self { cos: table(f64::cos), sin: table(f64::sin) }
     }

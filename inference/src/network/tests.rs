@@ -111,7 +111,7 @@ fn logits_agree_with_llama_cpp() {
 fn a_gpu_agrees_with_the_cpu_and_with_llama_cpp() {
     let Some(gpu) = device::of_tests("models") else { return };
     let from_cpu = pollster::block_on(gpu.self_test()).unwrap();
-    let kinds = ["internlm2-gqa2-tied", "llama-dynamic", "qwen2-gqa4", "reward-gqa2"];
+    let kinds = ["internlm2-gqa2-tied", "llama-dynamic", "qwen2-gqa4", "qwen3-yarn", "reward-gqa2"];
     let from_llama_cpp = check_vectors(&gpu.compute, |name| !gpu.is_software || kinds.contains(&name));
     println!("{}: {from_cpu:.1e} of the range from the CPU, {from_llama_cpp:.1e} from llama.cpp", gpu.name);
 }
@@ -121,6 +121,14 @@ const GROUPED: &str = r#"{
   "intermediate_size": 96, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2,
   "max_position_embeddings": 512, "rms_norm_eps": 1e-5
 }"#;
+
+/// Grouped heads, once with all that Qwen3 and YaRN do to them.
+fn grouped() -> [String; 2] {
+    let yarn =
+        r#""head_dim": 24, "rope_scaling": { "type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64 }"#;
+    let qwen3 = GROUPED.replace("LlamaForCausalLM", "Qwen3ForCausalLM");
+    [GROUPED.to_owned(), qwen3.replace(r#""rms_norm_eps""#, &format!(r#"{yarn}, "rms_norm_eps""#))]
+}
 
 fn tokens(n: u32, seed: u32) -> Vec<u32> {
     (0..n).map(|i| (i * i * 7 + i * seed + 3) % 100).collect()
@@ -133,54 +141,60 @@ fn close(ours: &[f32], reference: &[f32]) {
 
 #[test]
 fn a_text_may_be_read_in_parts() {
-    let network = network(GROUPED, 3, 1.0, &Compute::cpu(2));
-    let text = tokens(131, 5);
-    let (_, whole) = network.extend(Prefix::default(), &text);
-    let (first, _) = network.extend(Prefix::default(), &text[..37]);
-    // Only a beginning is kept, as when two prompts share their header.
-    let (_, parts) = network.extend(first.first(20), &text[20..]);
-    close(&values(parts), &values(whole));
+    for config in grouped() {
+        let network = network(&config, 3, 1.0, &Compute::cpu(2));
+        let text = tokens(131, 5);
+        let (_, whole) = network.extend(Prefix::default(), &text);
+        let (first, _) = network.extend(Prefix::default(), &text[..37]);
+        // Only a beginning is kept, as when two prompts share their header.
+        let (_, parts) = network.extend(first.first(20), &text[20..]);
+        close(&values(parts), &values(whole));
+    }
 }
 
 #[test]
 fn branches_compute_what_each_text_alone_computes() {
-    let network = network(GROUPED, 4, 1.0, &Compute::cpu(2));
-    let prompt = tokens(50, 11);
-    let (prefix, _) = network.extend(Prefix::default(), &prompt);
-    let mut branches = network.branches(40);
-    let mut texts = vec![prompt; 40];
-    // Long enough for the room in a branch to be doubled, with samples ending on the way.
-    for step in 0..70_u32 {
-        if step == 20 {
-            let kept: Vec<usize> = (0..40).filter(|idx| idx % 3 == 0).collect();
-            branches.select(&kept);
-            texts = kept.into_iter().map(|idx| texts[idx].clone()).collect();
-        }
-        let next: Vec<u32> = (0..texts.len() as u32).map(|idx| (idx * 17 + step * 29) % 100).collect();
-        texts.iter_mut().zip(&next).for_each(|(text, token)| text.push(*token));
-        let rows = values(network.step(&next, &prefix, &mut branches));
-        if step % 23 == 0 {
-            for idx in [0, texts.len() / 2, texts.len() - 1] {
-                let (_, alone) = network.extend(Prefix::default(), &texts[idx]);
-                close(&rows[idx * 100..(idx + 1) * 100], &values(alone));
+    for config in grouped() {
+        let network = network(&config, 4, 1.0, &Compute::cpu(2));
+        let prompt = tokens(50, 11);
+        let (prefix, _) = network.extend(Prefix::default(), &prompt);
+        let mut branches = network.branches(40);
+        let mut texts = vec![prompt; 40];
+        // Long enough for the room in a branch to be doubled, with samples ending on the way.
+        for step in 0..70_u32 {
+            if step == 20 {
+                let kept: Vec<usize> = (0..40).filter(|idx| idx % 3 == 0).collect();
+                branches.select(&kept);
+                texts = kept.into_iter().map(|idx| texts[idx].clone()).collect();
+            }
+            let next: Vec<u32> = (0..texts.len() as u32).map(|idx| (idx * 17 + step * 29) % 100).collect();
+            texts.iter_mut().zip(&next).for_each(|(text, token)| text.push(*token));
+            let rows = values(network.step(&next, &prefix, &mut branches));
+            if step % 23 == 0 {
+                for idx in [0, texts.len() / 2, texts.len() - 1] {
+                    let (_, alone) = network.extend(Prefix::default(), &texts[idx]);
+                    close(&rows[idx * 100..(idx + 1) * 100], &values(alone));
+                }
             }
         }
+        assert_eq!(branches.n_tokens(), 70);
     }
-    assert_eq!(branches.n_tokens(), 70);
 }
 
 #[test]
 fn burns_own_functions_compute_the_same() {
-    // What is not known to be the CPU is left to burn: masks, softmax and silu are then its own.
-    let [ours, plain] = [Compute::cpu(2), Compute::gpu(burn::tensor::Device::flex())].map(|compute| {
-        let network = network(GROUPED, 6, 1.0, &compute);
-        let (prefix, _) = network.extend(Prefix::default(), &tokens(9, 2));
-        let (prefix, logits) = network.extend(prefix, &tokens(41, 3));
-        let mut branches = network.branches(3);
-        let steps = [[1, 2, 3], [4, 5, 6]].map(|next| values(network.step(&next, &prefix, &mut branches)));
-        [values(logits), steps.concat()].concat()
-    });
-    close(&ours, &plain);
+    for config in grouped() {
+        // What is not known to be the CPU is left to burn: masks, softmax and silu are then its own.
+        let [ours, plain] = [Compute::cpu(2), Compute::gpu(burn::tensor::Device::flex())].map(|compute| {
+            let network = network(&config, 6, 1.0, &compute);
+            let (prefix, _) = network.extend(Prefix::default(), &tokens(9, 2));
+            let (prefix, logits) = network.extend(prefix, &tokens(41, 3));
+            let mut branches = network.branches(3);
+            let steps = [[1, 2, 3], [4, 5, 6]].map(|next| values(network.step(&next, &prefix, &mut branches)));
+            [values(logits), steps.concat()].concat()
+        });
+        close(&ours, &plain);
+    }
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub(super) struct BlockSlots {
     pub(super) attention_norm: usize,
     pub(super) wqkv: usize,
     pub(super) qkv_bias: Option<usize>,
+    pub(super) q_norm: Option<usize>,
+    pub(super) k_norm: Option<usize>,
     pub(super) wo: usize,
     pub(super) wo_bias: Option<usize>,
     pub(super) ffn_norm: usize,
@@ -69,6 +71,8 @@ impl Slots {
                 attention_norm: add("attention_norm", vector, 1, hidden),
                 wqkv: add("wqkv", projection, config.qkv_width(), hidden),
                 qkv_bias: config.qkv_bias.then(|| add("qkv_bias", vector, 1, config.qkv_width())),
+                q_norm: config.has_head_norms().then(|| add("q_norm", vector, 1, config.head_dim)),
+                k_norm: config.has_head_norms().then(|| add("k_norm", vector, 1, config.head_dim)),
                 wo: add("wo", projection, hidden, config.q_width()),
                 wo_bias: config.output_bias.then(|| add("wo_bias", vector, 1, hidden)),
                 ffn_norm: add("ffn_norm", vector, 1, hidden),
@@ -91,8 +95,10 @@ impl Slots {
     pub(super) fn split(&self, weights: ModelWeights) -> Result<Vec<Vec<f32>>, &Slot> {
         let mut arrays = vec![weights.embedding.data];
         for block in weights.blocks {
-            let BlockWeights { attention_norm, wqkv, qkv_bias, wo, wo_bias, ffn_norm, gate_up, down } = block;
-            arrays.extend([attention_norm, wqkv.data].into_iter().chain(qkv_bias).chain([wo.data]).chain(wo_bias));
+            let BlockWeights { attention_norm, wqkv, qkv_bias, q_norm, k_norm, wo, wo_bias, ffn_norm, gate_up, down } =
+                block;
+            arrays.extend([attention_norm, wqkv.data].into_iter().chain(qkv_bias).chain(q_norm).chain(k_norm));
+            arrays.extend([wo.data].into_iter().chain(wo_bias));
             arrays.extend([ffn_norm, gate_up.data, down.data]);
         }
         arrays.push(weights.final_norm);
@@ -120,6 +126,8 @@ impl Slots {
             attention_norm: matrix(block.attention_norm).data,
             wqkv: matrix(block.wqkv),
             qkv_bias: block.qkv_bias.map(|slot| matrix(slot).data),
+            q_norm: block.q_norm.map(|slot| matrix(slot).data),
+            k_norm: block.k_norm.map(|slot| matrix(slot).data),
             wo: matrix(block.wo),
             wo_bias: block.wo_bias.map(|slot| matrix(slot).data),
             ffn_norm: matrix(block.ffn_norm).data,

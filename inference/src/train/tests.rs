@@ -1,6 +1,7 @@
 //! Gradients against finite differences and against burn's own, and whole trainings of tiny models.
 
 use super::*;
+use crate::config::{Architecture, RopeScaling};
 use crate::device;
 use crate::weights::{Checkpoint, Dtype, SafetensorsBytes};
 use stepwise_core::random::SplitMix64;
@@ -20,6 +21,19 @@ fn with_biases(mut config: ModelConfig) -> ModelConfig {
     (config.qkv_bias, config.output_bias, config.tied) = (true, true, false);
     config.validate().unwrap();
     config
+}
+
+/// With norms over query and key heads, positions that YaRN stretches, and biases.
+fn with_head_norms(mut config: ModelConfig) -> ModelConfig {
+    config.architecture = Architecture::Qwen3;
+    config.rope.scaling = RopeScaling::Yarn {
+        factor: 4.0,
+        original_max_positions: 16,
+        beta_fast: 2.0,
+        beta_slow: 0.1,
+        attention_factor: 1.2,
+    };
+    with_biases(config)
 }
 
 fn text(random: &mut SplitMix64, n: usize) -> Vec<u32> {
@@ -66,6 +80,7 @@ fn large_weights(config: &ModelConfig, seed: u64) -> ModelWeights {
     stir(&mut weights.final_norm, 1.0);
     for block in &mut weights.blocks {
         [&mut block.attention_norm, &mut block.ffn_norm].into_iter().for_each(|norm| stir(norm, 1.0));
+        [&mut block.q_norm, &mut block.k_norm].into_iter().flatten().for_each(|norm| stir(norm, 1.0));
         [&mut block.qkv_bias, &mut block.wo_bias].into_iter().flatten().for_each(|bias| stir(bias, 1.0));
         for matrix in [&mut block.wqkv, &mut block.wo, &mut block.gate_up, &mut block.down] {
             stir(&mut matrix.data, 15.0);
@@ -129,6 +144,7 @@ fn kinds(compute: &Compute) -> Vec<Training> {
         kind(tiny(true), pairs(4, 3), None),
         kind(tiny(false), examples(6, 4), lora),
         kind(with_biases(tiny(true)), pairs(4, 5), lora),
+        kind(with_head_norms(tiny(false)), examples(6, 6), None),
     ]
 }
 

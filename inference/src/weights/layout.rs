@@ -10,6 +10,8 @@ pub(super) struct Layout<'a>(pub(super) &'a ModelConfig);
 pub(super) struct Block {
     pub(super) attention_norm: String,
     pub(super) wqkv: Linear,
+    pub(super) q_norm: Option<String>,
+    pub(super) k_norm: Option<String>,
     pub(super) wo: Linear,
     pub(super) ffn_norm: String,
     pub(super) gate_up: Linear,
@@ -63,7 +65,7 @@ const INTERNLM2: Names = Names {
     down: "feed_forward.w2",
 };
 
-/// As transformers' `modeling_llama.py` names them, and those of Mistral and Qwen2 after it.
+/// As transformers' `modeling_llama.py` names them, and those of Mistral, Qwen2 and Qwen3 after it.
 const LLAMA: Names = Names {
     embedding: "embed_tokens",
     head: "lm_head",
@@ -78,12 +80,13 @@ const LLAMA: Names = Names {
 impl Layout<'_> {
     /// Name and shape of every tensor that the model needs.
     pub(super) fn tensors(self) -> impl Iterator<Item = (String, Vec<usize>)> {
-        let &ModelConfig { vocab_size, hidden, n_layers, .. } = self.0;
+        let &ModelConfig { vocab_size, hidden, head_dim, n_layers, .. } = self.0;
         let blocks = (0..n_layers).flat_map(move |block_idx| {
             let block = self.block(block_idx);
             let norms = [block.attention_norm, block.ffn_norm].map(|name| (name, vec![hidden]));
+            let head_norms = [block.q_norm, block.k_norm].into_iter().flatten().map(move |name| (name, vec![head_dim]));
             let linears = [block.wqkv, block.wo, block.gate_up, block.down];
-            norms.into_iter().chain(linears.into_iter().flat_map(Linear::tensors))
+            norms.into_iter().chain(head_norms).chain(linears.into_iter().flat_map(Linear::tensors))
         });
         [(self.embedding(), vec![vocab_size, hidden]), (self.final_norm(), vec![hidden])]
             .into_iter()
@@ -115,7 +118,7 @@ impl Layout<'_> {
         let name = |name: &str| format!("model.layers.{block_idx}.{name}");
         let qkv = match config.architecture {
             Architecture::InternLm2 => vec![self.interleaved_qkv(name("attention.wqkv"))],
-            Architecture::Llama | Architecture::Mistral | Architecture::Qwen2 => stacked([
+            Architecture::Llama | Architecture::Mistral | Architecture::Qwen2 | Architecture::Qwen3 => stacked([
                 (name("self_attn.q_proj"), config.q_width()),
                 (name("self_attn.k_proj"), config.kv_width()),
                 (name("self_attn.v_proj"), config.kv_width()),
@@ -124,6 +127,8 @@ impl Layout<'_> {
         Block {
             attention_norm: name(names.attention_norm) + ".weight",
             wqkv: Linear { n_in: config.hidden, has_bias: config.qkv_bias, parts: qkv },
+            q_norm: config.has_head_norms().then(|| name("self_attn.q_norm.weight")),
+            k_norm: config.has_head_norms().then(|| name("self_attn.k_norm.weight")),
             wo: Linear {
                 n_in: config.q_width(),
                 has_bias: config.output_bias,
@@ -159,7 +164,7 @@ impl Layout<'_> {
     fn names(self) -> Names {
         match self.0.architecture {
             Architecture::InternLm2 => INTERNLM2,
-            Architecture::Llama | Architecture::Mistral | Architecture::Qwen2 => LLAMA,
+            Architecture::Llama | Architecture::Mistral | Architecture::Qwen2 | Architecture::Qwen3 => LLAMA,
         }
     }
 }

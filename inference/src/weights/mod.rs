@@ -80,6 +80,9 @@ pub struct BlockWeights {
     pub wqkv: Matrix,
     /// One per row of `wqkv`.
     pub qkv_bias: Option<Vec<f32>>,
+    /// The norms over each query head and each key head, `[head_dim]`.
+    pub q_norm: Option<Vec<f32>>,
+    pub k_norm: Option<Vec<f32>>,
     /// `[hidden, n_heads * head_dim]`.
     pub wo: Matrix,
     /// One per row of `wo`.
@@ -204,6 +207,8 @@ impl<'a> Checkpoint<'a> {
             attention_norm: self.vector(&block.attention_norm, self.layout.0.hidden)?,
             wqkv: self.matrix(&block.wqkv)?,
             qkv_bias: self.bias(&block.wqkv)?,
+            q_norm: self.head_norm(block.q_norm.as_deref())?,
+            k_norm: self.head_norm(block.k_norm.as_deref())?,
             wo: self.matrix(&block.wo)?,
             wo_bias: self.bias(&block.wo)?,
             ffn_norm: self.vector(&block.ffn_norm, self.layout.0.hidden)?,
@@ -244,6 +249,10 @@ impl<'a> Checkpoint<'a> {
             final_norm: self.final_norm()?,
             head: self.head()?,
         })
+    }
+
+    fn head_norm(&self, name: Option<&str>) -> Result<Option<Vec<f32>>, WeightsError> {
+        name.map(|name| self.vector(name, self.layout.0.head_dim)).transpose()
     }
 
     fn vector(&self, name: &str, len: usize) -> Result<Vec<f32>, WeightsError> {

@@ -44,6 +44,11 @@ impl ModelWeights {
             let block = layout.block(block_idx);
             file.add(block.attention_norm, vec![config.hidden], [&ours.attention_norm[..]])?;
             file.add_linear(&block.wqkv, &ours.wqkv.data, ours.qkv_bias.as_deref())?;
+            for (name, ours) in [(block.q_norm, &ours.q_norm), (block.k_norm, &ours.k_norm)] {
+                if let Some(name) = name {
+                    file.add(name, vec![config.head_dim], [ours.as_deref().unwrap_or_default()])?;
+                }
+            }
             file.add_linear(&block.wo, &ours.wo.data, ours.wo_bias.as_deref())?;
             file.add(block.ffn_norm, vec![config.hidden], [&ours.ffn_norm[..]])?;
             file.add_linear(&block.gate_up, &ours.gate_up.data, None)?;

@@ -108,6 +108,17 @@ fn llama(has_bias: bool) -> Tensors {
     tensors
 }
 
+/// LLaMA's tensors with the norms of heads.
+fn qwen3() -> Tensors {
+    let mut tensors = llama(false);
+    for layer in ["model.layers.0", "model.layers.1"] {
+        for head in ["q", "k"] {
+            tensors.add(&format!("{layer}.self_attn.{head}_norm.weight"), &[HEAD_DIM]);
+        }
+    }
+    tensors
+}
+
 fn block(config: &ModelConfig, tensors: &Tensors, dtype: Dtype, block_idx: usize) -> BlockWeights {
     let bytes = tensors.bytes(dtype);
     let source = SafetensorsBytes::new(&bytes).unwrap();
@@ -174,6 +185,12 @@ fn every_tensor_arrives_where_it_belongs() {
     assert_eq!((found.gate_up.rows, found.gate_up.cols), (2 * FFN, HIDDEN));
     assert_eq!(found.down.data, at(&tensors, &["mlp.down_proj.weight"]));
     assert_eq!((found.down.rows, found.down.cols), (HIDDEN, FFN));
+    assert_eq!((found.q_norm, found.k_norm), (None, None));
+
+    let tensors = qwen3();
+    let found = block(&config("Qwen3ForCausalLM", r#", "head_dim": 2"#), &tensors, Dtype::F16, 0);
+    assert_eq!(found.q_norm.unwrap(), at(&tensors, &["self_attn.q_norm.weight"]));
+    assert_eq!(found.k_norm.unwrap(), at(&tensors, &["self_attn.k_norm.weight"]));
 }
 
 #[test]
@@ -244,6 +261,7 @@ fn saved_weights_are_the_tensors_that_were_loaded() {
         (config("InternLM2ForRewardModel", reward), reward_tensors),
         (config("LlamaForCausalLM", r#", "tie_word_embeddings": true"#), llama(false)),
         (config("Qwen2ForCausalLM", ""), llama(true)),
+        (config("Qwen3ForCausalLM", r#", "head_dim": 2"#), qwen3()),
     ] {
         let bytes = tensors.bytes(Dtype::F32);
         let weights = Checkpoint::new(&config, &SafetensorsBytes::new(&bytes).unwrap()).unwrap().load().unwrap();

@@ -40,7 +40,7 @@ fn bad_models_are_errors() {
     let folder = tempfile::tempdir().expect("a folder");
     let layout = Layout { dtype: Dtype::F32, sharded: false };
     let refused = shapeless.write_folder(folder.path(), layout).expect_err("a configuration without an architecture");
-    expect!["config.json names no architecture; set `architectures` to one of InternLM2ForCausalLM, InternLM2ForRewardModel, LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM"].assert_eq(&refused.to_string());
+    expect!["config.json names no architecture; set `architectures` to one of InternLM2ForCausalLM, InternLM2ForRewardModel, LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM"].assert_eq(&refused.to_string());
 }
 
 /// The name, type, shape and place of a file's tensors, after checking that they fill the file.

@@ -59,6 +59,8 @@ struct Kept {
     x: Vec<f32>,
     attention_inverse: Vec<f32>,
     attention_normed: Tensor<2>,
+    /// Queries and keys before the norms of their heads, and what these multiplied them by; empty without such norms.
+    head_norms: HeadNorms,
     qkv: Tensor<2>,
     attention_weights: Vec<Tensor<4>>,
     gathered: Tensor<2>,
@@ -67,6 +69,15 @@ struct Kept {
     ffn_normed: Tensor<2>,
     gate_up: TensorData,
     activated: Tensor<2>,
+}
+
+/// What the norms of query and key heads got.
+#[derive(Default)]
+struct HeadNorms {
+    /// `[q_width + kv_width, n]`.
+    x: Vec<f32>,
+    /// One after the other for each head, `[n]`.
+    inverses: Vec<Vec<f32>>,
 }
 
 impl<'a> Pass<'a> {
@@ -147,6 +158,7 @@ impl<'a> Pass<'a> {
         let attention_normed = self.columns(normed, self.n);
         let mut qkv = self.product(slots.wqkv, &attention_normed).into_data();
         self.add_bias(slots.qkv_bias, &mut qkv);
+        let head_norms = self.norm_heads(slots, &mut qkv);
         self.turn(&mut qkv, 1.0);
         let qkv = Tensor::from_data(qkv, self.device);
         let (gathered, attention_weights) = self.attention.forward(&qkv);
@@ -164,6 +176,7 @@ impl<'a> Pass<'a> {
             x,
             attention_inverse,
             attention_normed,
+            head_norms,
             qkv,
             attention_weights,
             gathered,
@@ -191,6 +204,7 @@ impl<'a> Pass<'a> {
         let d_gathered = self.product_backward(slots.wo, kept.gathered, d_between);
         let mut d_qkv = self.attention.backward(&kept.qkv, kept.attention_weights, d_gathered).into_data();
         self.turn(&mut d_qkv, -1.0);
+        self.norm_heads_backward(slots, &kept.head_norms, &mut d_qkv);
         self.bias_backward(slots.qkv_bias, slice(&d_qkv));
         let d_qkv = Tensor::from_data(d_qkv, self.device);
         let d_normed = self.product_backward(slots.wqkv, kept.attention_normed, d_qkv).into_data();
@@ -239,6 +253,44 @@ impl<'a> Pass<'a> {
     fn norm_backward(&mut self, slot: usize, x: &[f32], inverse: &[f32], d_normed: &[f32], d_x: &mut [f32]) {
         let d_scale = kernels::rms_norm_backward(x, inverse, &self.vector(slot), d_normed, d_x);
         self.gradients[slot] = Some(self.slots.all[slot].tensor(d_scale, self.device));
+    }
+
+    /// The norm of each query and key head, in their order, where the block has any.
+    fn head_norms(&self, slots: &BlockSlots) -> Vec<usize> {
+        let (Some(q_norm), Some(k_norm)) = (slots.q_norm, slots.k_norm) else { return Vec::new() };
+        let of_queries = std::iter::repeat_n(q_norm, self.config.n_heads);
+        of_queries.chain(std::iter::repeat_n(k_norm, self.config.n_kv_heads)).collect()
+    }
+
+    /// Norms query and key heads, where the block has norms for them.
+    fn norm_heads(&self, slots: &BlockSlots, qkv: &mut TensorData) -> HeadNorms {
+        let norms = self.head_norms(slots);
+        let mut kept = HeadNorms::default();
+        let size = self.config.head_dim * self.n;
+        let heads = slice_mut(qkv).chunks_exact_mut(size);
+        for (slot, head) in norms.into_iter().zip(heads) {
+            let inverse = kernels::inverse_rms(head, self.config.head_dim, self.config.norm_eps);
+            kept.x.extend_from_slice(head);
+            head.copy_from_slice(&kernels::rms_norm(&kept.x[kept.x.len() - size..], &inverse, &self.vector(slot)));
+            kept.inverses.push(inverse);
+        }
+        kept
+    }
+
+    /// Turns the gradient by normed heads into that by what was normed.
+    fn norm_heads_backward(&mut self, slots: &BlockSlots, kept: &HeadNorms, d_qkv: &mut TensorData) {
+        let size = self.config.head_dim * self.n;
+        let heads = slice_mut(d_qkv).chunks_exact_mut(size).zip(kept.x.chunks_exact(size)).zip(&kept.inverses);
+        for (slot, ((d_head, x), inverse)) in self.head_norms(slots).into_iter().zip(heads) {
+            let d_normed = d_head.to_vec();
+            d_head.fill(0.0);
+            let d_scale = kernels::rms_norm_backward(x, inverse, &self.vector(slot), &d_normed, d_head);
+            let d_scale = self.slots.all[slot].tensor(d_scale, self.device);
+            self.gradients[slot] = Some(match self.gradients[slot].take() {
+                None => d_scale,
+                Some(of_others) => of_others + d_scale,
+            });
+        }
     }
 
     fn add_bias(&self, slot: Option<usize>, x: &mut TensorData) {

@@ -173,7 +173,7 @@ fn folders_without_a_model_are_refused() {
         DIR is not a folder; name the folder that holds the model's config.json
         DIR has no config.json; name a folder as Hugging Face publishes models, with config.json and *.safetensors
         DIR: config.json is not a JSON object (EOF while parsing a value at line 1 column 19); download it again
-        DIR: the architecture "GPT2LMHeadModel" is unknown; choose a model of one of InternLM2ForCausalLM, InternLM2ForRewardModel, LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM
+        DIR: the architecture "GPT2LMHeadModel" is unknown; choose a model of one of InternLM2ForCausalLM, InternLM2ForRewardModel, LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM
         DIR has no weights; download model.safetensors, or model.safetensors.index.json with its shards, into it
         DIR has its weights only as pytorch_model.bin, which can run code when it is read; convert it with `save_pretrained(..., safe_serialization=True)` of Hugging Face's transformers
         DIR has its weights only as pytorch_model.bin.index.json, which can run code when it is read; convert it with `save_pretrained(..., safe_serialization=True)` of Hugging Face's transformers
