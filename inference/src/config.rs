@@ -1,5 +1,6 @@
-//! A model's shape, read from the config.json of a Hugging Face folder.
+//! A model's shape, read from the config.json of a Hugging Face folder or from a GGUF file.
 
+mod gguf;
 mod rope;
 #[cfg(test)]
 mod tests;

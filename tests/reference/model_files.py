@@ -75,11 +75,9 @@ def gguf_tensors(spec: Spec, made: Weights) -> Weights:
     return tensors
 
 
-def write_gguf(path: Path, spec: Spec, vocabulary: Vocabulary | None = None) -> None:
-    """Writes the model in f32. Without a vocabulary llama.cpp takes token ids only."""
-    writer = gguf.GGUFWriter(path, "internlm2" if spec.is_internlm2 else spec.family)
+def gguf_metadata(writer: gguf.GGUFWriter, spec: Spec) -> None:
+    """Adds what the file says of the model's shape."""
     writer.add_name(spec.name)
-    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
     writer.add_vocab_size(spec.vocab)
     writer.add_context_length(spec.max_positions)
     writer.add_embedding_length(spec.hidden)
@@ -97,6 +95,13 @@ def write_gguf(path: Path, spec: Spec, vocabulary: Vocabulary | None = None) -> 
         writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
         writer.add_rope_scaling_factor(factor)
         writer.add_rope_scaling_orig_ctx_len(original)
+
+
+def write_gguf(path: Path, spec: Spec, vocabulary: Vocabulary | None = None) -> None:
+    """Writes the model in f32. Without a vocabulary llama.cpp takes token ids only."""
+    writer = gguf.GGUFWriter(path, "internlm2" if spec.is_internlm2 else spec.family)
+    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    gguf_metadata(writer, spec)
     if vocabulary is None:
         writer.add_tokenizer_model("none")
     else:

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::*;
 use crate::device::{self, TOLERANCE, relative_error};
-use crate::weights::RandomWeights;
+use crate::weights::{GgufBytes, RandomWeights, gguf_reference};
 
 /// What llama.cpp computes for random models; `tests/reference/README.md` says how it was made.
 const VECTORS: &str = include_str!("../../../tests/reference/vectors.json");
@@ -114,6 +114,23 @@ fn a_gpu_agrees_with_the_cpu_and_with_llama_cpp() {
     let kinds = ["internlm2-gqa2-tied", "llama-dynamic", "qwen2-gqa4", "qwen3-yarn", "reward-gqa2"];
     let from_llama_cpp = check_vectors(&gpu.compute, |name| !gpu.is_software || kinds.contains(&name));
     println!("{}: {from_cpu:.1e} of the range from the CPU, {from_llama_cpp:.1e} from llama.cpp", gpu.name);
+}
+
+/// The weights of a GGUF file are numpy's; llama.cpp rounds what it multiplies with them.
+#[test]
+fn gguf_files_give_the_logits_of_numpy_and_of_llama_cpp() {
+    for case in gguf_reference::reference().files {
+        let source = GgufBytes::new(gguf_reference::file(&case.name)).unwrap();
+        let config = ModelConfig::from_gguf(source.file()).unwrap();
+        let checkpoint = Checkpoint::new(&config, &source).unwrap();
+        let network = Network::load(&config, &checkpoint, &Compute::cpu(2), &mut |_, _| ()).unwrap();
+        let (_, logits) = network.extend(Prefix::default(), &case.tokens);
+        let ours = values(logits);
+        let (to_numpy, to_llama_cpp) = (relative_error(&ours, &case.numpy), relative_error(&ours, &case.llama_cpp));
+        println!("{}: {to_numpy:.1e} of the range from numpy, {to_llama_cpp:.1e} from llama.cpp", case.name);
+        assert!(to_numpy < 5e-6, "{}: {to_numpy:.1e} from numpy", case.name);
+        assert!(to_llama_cpp < 1.5 * case.difference_to_numpy + 5e-6, "{}: {to_llama_cpp:.1e}", case.name);
+    }
 }
 
 const GROUPED: &str = r#"{

@@ -1,9 +1,10 @@
-//! Tokenizers: text to token ids and back, from tokenizer.json or a SentencePiece model.
+//! Tokenizers: text to token ids and back, from tokenizer.json, a SentencePiece model or a GGUF file.
 //!
 //! A prompt is put together from text that we wrote, which may hold a model's markers, and text from outside, such as a
 //! proof state, which must not: see [`Segment`].
 
 mod added;
+mod gguf;
 mod hugging_face;
 mod normalizer;
 mod prefixes;
@@ -22,6 +23,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use self::added::{AddedToken, AddedTokens, Trusted, is_plain_text};
+pub use self::gguf::GgufTokenizer;
 use self::hugging_face::HuggingFace;
 use self::sentencepiece::SentencePiece;
 pub use self::stream::DecodeStream;

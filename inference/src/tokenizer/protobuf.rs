@@ -1,4 +1,5 @@
-//! Reading protobuf's wire format: just the walk over a message's fields that a SentencePiece model needs.
+//! Protobuf's wire format: just the walk over a message's fields that a SentencePiece model needs, and what writes such a
+//! field.
 //!
 //! Five messages with a dozen scalar fields do not earn a protobuf runtime with its derive macros, and this reader
 //! borrows the pieces' texts instead of copying them. Format: <https://protobuf.dev/programming-guides/encoding/>.
@@ -93,4 +94,31 @@ fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
     let (taken, left) = rest.split_at_checked(length)?;
     *rest = left;
     Some(taken)
+}
+
+/// Appends a field of bytes, which may be a text or a message.
+pub(super) fn put_bytes(message: &mut Vec<u8>, number: u64, bytes: &[u8]) {
+    put_varint(message, number << 3 | 2);
+    put_varint(message, bytes.len() as u64);
+    message.extend_from_slice(bytes);
+}
+
+/// Appends a field that is an integer, a boolean or an enum.
+pub(super) fn put_integer(message: &mut Vec<u8>, number: u64, value: u64) {
+    put_varint(message, number << 3);
+    put_varint(message, value);
+}
+
+/// Appends a field that is a `float`.
+pub(super) fn put_float(message: &mut Vec<u8>, number: u64, value: f32) {
+    put_varint(message, number << 3 | 5);
+    message.extend_from_slice(&value.to_le_bytes());
+}
+
+fn put_varint(message: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        message.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    message.push(value as u8);
 }

@@ -4,11 +4,12 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use serde::Deserialize;
 
-use super::{Segment, Tokenizer, TokenizerError};
+use super::{GgufTokenizer, Segment, Tokenizer, TokenizerError};
 use crate::chat::ChatTemplate;
+use crate::weights::{GgufBytes, Metadata, Value, gguf_reference};
 use stepwise_core::goal::Goal;
 use stepwise_core::policy::ProposalRequest;
-use stepwise_core::prompt::{Prompt, PromptFormat, critic_prompt, policy_prompt, state_text};
+use stepwise_core::prompt::{Message, Prompt, PromptFormat, Role, critic_prompt, policy_prompt, state_text};
 
 const BPE: &[u8] = include_bytes!("testdata/bpe.model");
 const UNIGRAM: &[u8] = include_bytes!("testdata/unigram.model");
@@ -365,4 +366,117 @@ fn a_long_text_of_repeats_is_encoded() {
     let tokenizer = bpe();
     let ids = tokenizer.encode_plain(&text, false).unwrap();
     assert_eq!(tokenizer.decode(&ids, true).unwrap(), text);
+}
+
+/// The tokenizer that metadata describe, by the files that are made of them.
+fn of_gguf(metadata: &Metadata) -> Tokenizer {
+    let files = GgufTokenizer::of(metadata).unwrap();
+    let tokenizer = match (files.tokenizer_json, files.tokenizer_model) {
+        (Some(json), None) => Tokenizer::from_json(&json).unwrap(),
+        (None, Some(model)) => Tokenizer::from_sentencepiece(&model).unwrap(),
+        _ => panic!("one tokenizer"),
+    };
+    tokenizer.with_config(&files.tokenizer_config.unwrap()).unwrap()
+}
+
+fn assert_llama_cpp(what: &str, tokenizer: &Tokenizer, texts: &[String], ids: &[Vec<u32>]) {
+    assert_eq!(texts.len(), ids.len());
+    for (text, ids) in texts.iter().zip(ids) {
+        assert_eq!(tokenizer.encode(text, true).unwrap(), *ids, "{what}: ids of {text:?}");
+        let plain = tokenizer.encode_plain(text, false).unwrap();
+        // SentencePiece writes a blank so, and cannot tell the two apart.
+        let [decoded, text] =
+            [tokenizer.decode(&plain, true).unwrap(), text.clone()].map(|text| text.replace('▁', " "));
+        assert_eq!(decoded, text, "{what}: decoding of {plain:?}");
+    }
+}
+
+#[test]
+fn tokenizers_of_gguf_files_agree_with_llama_cpp() {
+    let reference = gguf_reference::reference();
+    for case in &reference.files {
+        let source = GgufBytes::new(gguf_reference::file(&case.name)).unwrap();
+        let tokenizer = of_gguf(source.file().metadata());
+        assert_llama_cpp(&case.name, &tokenizer, &reference.texts, &case.ids);
+        assert!(tokenizer.bos_id().is_some() && tokenizer.eos_id().is_some());
+    }
+    let source = GgufBytes::new(gguf_reference::file("qwen2-mixed")).unwrap();
+    for rule in &reference.rules {
+        let pre = Value::Text(rule.pre.clone());
+        let tokenizer = of_gguf(&source.file().metadata().clone().with("tokenizer.ggml.pre", pre));
+        assert_llama_cpp(&rule.pre, &tokenizer, &reference.texts, &rule.ids);
+    }
+    let ids: std::collections::HashSet<_> = reference.rules.iter().map(|rule| &rule.ids).collect();
+    assert_eq!(ids.len(), reference.rules.len(), "the texts tell the rules apart");
+}
+
+#[test]
+fn what_a_gguf_file_says_around_a_text_counts() {
+    let source = GgufBytes::new(gguf_reference::file("qwen2-mixed")).unwrap();
+    let metadata = source.file().metadata();
+    let flag =
+        |key: &str, metadata: Metadata| metadata.with(&format!("tokenizer.ggml.add_{key}_token"), Value::Flag(true));
+    let tokenizer = of_gguf(&flag("bos", flag("eos", metadata.clone())));
+    let ids = tokenizer.encode("a", true).unwrap();
+    assert_eq!(tokens(&tokenizer, &ids), "<|endoftext|> a <|im_end|>");
+    assert_eq!(tokens(&tokenizer, &tokenizer.encode("a", false).unwrap()), "a");
+    let template = ChatTemplate::from_config(&GgufTokenizer::of(metadata).unwrap().tokenizer_config.unwrap()).unwrap();
+    let messages = [Message { role: Role::User, content: "hi".to_owned() }];
+    let text: String = template.render(&messages, false).unwrap().iter().map(Segment::text).collect();
+    assert_eq!(text, "user: hi<|im_end|>");
+}
+
+#[test]
+fn metadata_that_make_no_tokenizer_are_refused() {
+    let [bpe, spm] = ["qwen2-mixed", "llama-f32"].map(|name| {
+        let source = GgufBytes::new(gguf_reference::file(name)).unwrap();
+        source.file().metadata().clone()
+    });
+    let text = |text: &str| Value::Text(text.to_owned());
+    let texts = |texts: &[&str]| Value::Texts(texts.iter().map(|text| (*text).to_owned()).collect());
+    let refusal = |metadata: &Metadata, key: &str, value: Value| {
+        let key = format!("tokenizer.ggml.{key}");
+        GgufTokenizer::of(&metadata.clone().with(&key, value)).unwrap_err().to_string() + "\n"
+    };
+    let refusals = [
+        refusal(&bpe, "model", text("bert")),
+        refusal(&bpe, "pre", text("tekken")),
+        refusal(&bpe, "pre", Value::Integer(1)),
+        refusal(&bpe, "tokens", texts(&["a"])),
+        refusal(&bpe, "tokens", texts(&["a"; 315])),
+        refusal(&bpe, "token_type", Value::Integers(vec![1])),
+        refusal(&bpe, "merges", texts(&["a"])),
+        refusal(&bpe, "merges", texts(&["never seen"])),
+        refusal(&bpe, "eos_token_id", Value::Integer(1 << 40)),
+        refusal(&spm, "scores", Value::Floats(vec![0.0])),
+        refusal(&spm, "scores", text("none")),
+        refusal(&spm, "add_bos_token", Value::Integer(1)),
+    ];
+    expect![[r#"
+        has `tokenizer.ggml.model` = "bert" in its metadata, which must be gpt2 or llama; take another file
+        has `tokenizer.ggml.pre` = "tekken" in its metadata, which must be one of qwen2, deepseek-r1-qwen, llama-bpe, llama3, llama-v3, deepseek-llm, deepseek-coder, gpt-2, default; take another file
+        has `tokenizer.ggml.pre` = 1 in its metadata, which must be a text; take another file
+        has `tokenizer.ggml.token_type` = a list of 315 integers in its metadata, which must be as many as tokens, 1; take another file
+        has `tokenizer.ggml.tokens` = a list of 315 texts in its metadata, which must be different tokens, and "a" is there twice; take another file
+        has `tokenizer.ggml.token_type` = a list of 1 integers in its metadata, which must be as many as tokens, 315; take another file
+        has `tokenizer.ggml.merges` = a list of 1 texts in its metadata, which must be pairs of tokens that make a token, which "a" is not; take another file
+        has `tokenizer.ggml.merges` = a list of 1 texts in its metadata, which must be pairs of tokens that make a token, which "never seen" is not; take another file
+        has `tokenizer.ggml.eos_token_id` = 1099511627776 in its metadata, which must be the number of a token; take another file
+        has `tokenizer.ggml.scores` = a list of 1 numbers in its metadata, which must be as many as tokens, 381; take another file
+        has `tokenizer.ggml.scores` = "none" in its metadata, which must be a list of numbers; take another file
+        has `tokenizer.ggml.add_bos_token` = 1 in its metadata, which must be true or false; take another file
+    "#]].assert_eq(&refusals.concat());
+    let types = |change: fn(&mut Vec<i64>)| {
+        let Some(Value::Integers(types)) = spm.get("tokenizer.ggml.token_type") else { panic!("types") };
+        let mut types = types.clone();
+        change(&mut types);
+        refusal(&spm, "token_type", Value::Integers(types))
+    };
+    let refusals =
+        [types(|types| types[0] = 1), types(|types| types[10] = 1), types(|types| *types.last_mut().unwrap() = 6)];
+    expect![[r#"
+        has `tokenizer.ggml.token_type` = a list of 381 integers in its metadata, which must be of type 2 (unknown) for one token; take another file
+        has `tokenizer.ggml.token_type` = a list of 381 integers in its metadata, which must be of type 6 (bytes) for each of <0x00> to <0xFF>, or for none; take another file
+        has `tokenizer.ggml.token_type` = a list of 381 integers in its metadata, which must be of type 6 (bytes) for each of <0x00> to <0xFF>, or for none; take another file
+    "#]].assert_eq(&refusals.concat());
 }

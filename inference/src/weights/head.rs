@@ -18,7 +18,7 @@ pub fn settle_head(config: &mut ModelConfig, source: &dyn TensorSource) -> Resul
         return Ok(false);
     }
     let untied = ModelConfig { tied: false, ..config.clone() };
-    let layout = Layout(&untied);
+    let layout = Layout::new(&untied, source.naming());
     let Some(name) = layout.head().and_then(|head| head.parts.first().map(Part::weight)) else { return Ok(false) };
     let shape = [config.vocab_size, config.hidden];
     if !source.tensors().iter().any(|tensor| tensor.name == name && tensor.shape == shape) {

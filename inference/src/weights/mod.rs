@@ -4,6 +4,7 @@
 //! interleaved heads are sorted. Rows are read straight into their place, so loading takes no memory beside what is
 //! loaded.
 
+mod gguf;
 mod head;
 mod layout;
 mod random;
@@ -17,7 +18,12 @@ use std::io;
 
 pub use ::safetensors::Dtype;
 
+pub(crate) use self::gguf::excerpt;
+pub use self::gguf::{BlockType, Gguf, GgufBytes, GgufError, Metadata, MetadataError, Value};
+#[cfg(test)]
+pub(crate) use self::gguf::{reference as gguf_reference, tests as gguf_tests};
 pub use self::head::settle_head;
+pub use self::layout::Naming;
 use self::layout::{Layout, Linear, Part};
 pub use self::random::RandomWeights;
 pub use self::safetensors::{Header, HeaderError, SafetensorsBytes};
@@ -28,6 +34,11 @@ use super::config::{Head, ModelConfig};
 pub trait TensorSource {
     /// Every tensor that there is, in no particular order.
     fn tensors(&self) -> &[TensorInfo];
+
+    /// How they are named.
+    fn naming(&self) -> Naming {
+        Naming::HuggingFace
+    }
 
     /// Reads the elements from `first` on, in row-major order, until `out` is full. F32, F16 and BF16 are converted.
     ///
@@ -58,7 +69,7 @@ pub struct TensorInfo {
     pub name: String,
     /// Outermost dimension first.
     pub shape: Vec<usize>,
-    /// How its elements are stored.
+    /// How its elements are stored; F32 where they are quantised, because that is how they are read.
     pub dtype: Dtype,
 }
 
@@ -110,11 +121,11 @@ pub enum HeadWeights {
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
     /// The configuration asks for a tensor that is not there.
-    #[error("the weights hold no tensor `{name}`; check that config.json belongs to them, or download them again")]
+    #[error("the weights hold no tensor `{name}`, which the model's configuration asks for; download them again")]
     Missing { name: String },
     /// A tensor has another shape than the configuration says.
     #[error(
-        "the tensor `{name}` has the shape {found:?}, but config.json asks for {expected:?}; check that they belong together"
+        "the tensor `{name}` has the shape {found:?}, but the model's configuration asks for {expected:?}; download both again"
     )]
     Shape {
         name: String,
@@ -164,7 +175,7 @@ impl<'a> Checkpoint<'a> {
     /// # Errors
     /// Names the first tensor that is missing, or has another shape or type.
     pub fn new(config: &'a ModelConfig, source: &'a dyn TensorSource) -> Result<Self, WeightsError> {
-        let checkpoint = Self { layout: Layout(config), source };
+        let checkpoint = Self { layout: Layout::new(config, source.naming()), source };
         let n_bytes = checkpoint.n_bytes();
         if isize::try_from(n_bytes).is_err() {
             return Err(WeightsError::TooLarge { n_bytes });
@@ -185,7 +196,7 @@ impl<'a> Checkpoint<'a> {
 
     /// The size of all that this gives out, as f32.
     pub fn n_bytes(&self) -> u64 {
-        size_of::<f32>() as u64 * self.layout.0.n_parameters()
+        size_of::<f32>() as u64 * self.layout.config.n_parameters()
     }
 
     /// The embedding, `[vocab, hidden]`: one row per token.
@@ -193,7 +204,7 @@ impl<'a> Checkpoint<'a> {
     /// # Errors
     /// It cannot be read, or holds a NaN or an infinity; so do the others.
     pub fn embedding(&self) -> Result<Matrix, WeightsError> {
-        let &ModelConfig { vocab_size: rows, hidden: cols, .. } = self.layout.0;
+        let &ModelConfig { vocab_size: rows, hidden: cols, .. } = self.layout.config;
         Ok(Matrix { rows, cols, data: self.vector(&self.layout.embedding(), rows * cols)? })
     }
 
@@ -204,14 +215,14 @@ impl<'a> Checkpoint<'a> {
     pub fn block(&self, block_idx: usize) -> Result<BlockWeights, WeightsError> {
         let block = self.layout.block(block_idx);
         Ok(BlockWeights {
-            attention_norm: self.vector(&block.attention_norm, self.layout.0.hidden)?,
+            attention_norm: self.vector(&block.attention_norm, self.layout.config.hidden)?,
             wqkv: self.matrix(&block.wqkv)?,
             qkv_bias: self.bias(&block.wqkv)?,
             q_norm: self.head_norm(block.q_norm.as_deref())?,
             k_norm: self.head_norm(block.k_norm.as_deref())?,
             wo: self.matrix(&block.wo)?,
             wo_bias: self.bias(&block.wo)?,
-            ffn_norm: self.vector(&block.ffn_norm, self.layout.0.hidden)?,
+            ffn_norm: self.vector(&block.ffn_norm, self.layout.config.hidden)?,
             gate_up: self.matrix(&block.gate_up)?,
             down: self.matrix(&block.down)?,
         })
@@ -222,7 +233,7 @@ impl<'a> Checkpoint<'a> {
     /// # Errors
     /// It cannot be read, or holds a NaN or an infinity.
     pub fn final_norm(&self) -> Result<Vec<f32>, WeightsError> {
-        self.vector(&self.layout.final_norm(), self.layout.0.hidden)
+        self.vector(&self.layout.final_norm(), self.layout.config.hidden)
     }
 
     /// What stands after the last norm.
@@ -232,7 +243,7 @@ impl<'a> Checkpoint<'a> {
     pub fn head(&self) -> Result<HeadWeights, WeightsError> {
         let Some(head) = self.layout.head() else { return Ok(HeadWeights::Tied) };
         let matrix = self.matrix(&head)?;
-        Ok(match self.layout.0.head {
+        Ok(match self.layout.config.head {
             Head::LanguageModel => HeadWeights::LanguageModel(matrix),
             Head::Reward { .. } => HeadWeights::Reward(matrix.data),
         })
@@ -245,14 +256,16 @@ impl<'a> Checkpoint<'a> {
     pub fn load(&self) -> Result<ModelWeights, WeightsError> {
         Ok(ModelWeights {
             embedding: self.embedding()?,
-            blocks: (0..self.layout.0.n_layers).map(|block_idx| self.block(block_idx)).collect::<Result<_, _>>()?,
+            blocks: (0..self.layout.config.n_layers)
+                .map(|block_idx| self.block(block_idx))
+                .collect::<Result<_, _>>()?,
             final_norm: self.final_norm()?,
             head: self.head()?,
         })
     }
 
     fn head_norm(&self, name: Option<&str>) -> Result<Option<Vec<f32>>, WeightsError> {
-        name.map(|name| self.vector(name, self.layout.0.head_dim)).transpose()
+        name.map(|name| self.vector(name, self.layout.config.head_dim)).transpose()
     }
 
     fn vector(&self, name: &str, len: usize) -> Result<Vec<f32>, WeightsError> {
@@ -274,8 +287,9 @@ impl<'a> Checkpoint<'a> {
     fn stacked(&self, linear: &Linear, name: fn(&Part) -> String, width: usize) -> Result<Vec<f32>, WeightsError> {
         let mut data = vec![0.0; linear.n_out() * width];
         for part in &linear.parts {
+            let name = name(part);
             for run in &part.runs {
-                self.read(&name(part), run.stored * width, &mut data[run.ours * width..][..run.len * width])?;
+                self.read(&name, run.stored * width, &mut data[run.ours * width..][..run.len * width])?;
             }
         }
         Ok(data)
@@ -290,4 +304,12 @@ impl<'a> Checkpoint<'a> {
         let value = out.iter().copied().find(|value| !value.is_finite()).unwrap_or(f32::NAN);
         Err(WeightsError::NotFinite { name: name.to_owned(), value })
     }
+}
+
+/// Bytes of a file in memory, from an offset on.
+fn copy(bytes: &[u8], offset: u64, out: &mut [u8]) -> io::Result<()> {
+    let start = usize::try_from(offset).map_err(io::Error::other)?;
+    let source = bytes.get(start..).and_then(|rest| rest.get(..out.len()));
+    out.copy_from_slice(source.ok_or(io::ErrorKind::UnexpectedEof)?);
+    Ok(())
 }

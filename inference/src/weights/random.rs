@@ -1,7 +1,7 @@
 //! Weights from a seed: for self-tests, benchmarks and the beginning of training, without a file.
 
 use super::layout::Layout;
-use super::{Dtype, TensorInfo, TensorSource, WeightsError};
+use super::{Dtype, Naming, TensorInfo, TensorSource, WeightsError};
 use crate::config::ModelConfig;
 use stepwise_core::random::SplitMix64;
 
@@ -23,7 +23,7 @@ impl RandomWeights {
     /// The weights of a model of this shape.
     #[must_use]
     pub fn new(config: &ModelConfig, seed: u64, embedding_scale: f32) -> Self {
-        let layout = Layout(config);
+        let layout = Layout::new(config, Naming::HuggingFace);
         let tensors = layout.tensors().map(|(name, shape)| TensorInfo { name, shape, dtype: Dtype::F32 }).collect();
         Self { seed, embedding: layout.embedding(), embedding_scale, tensors }
     }

@@ -7,7 +7,7 @@ use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 use half::{bf16, f16};
 use safetensors::tensor::Metadata;
 
-use super::{Dtype, TensorInfo, TensorSource, WeightsError};
+use super::{Dtype, TensorInfo, TensorSource, WeightsError, copy};
 
 /// What a safetensors file holds and where.
 ///
@@ -156,11 +156,4 @@ impl TensorSource for SafetensorsBytes<'_> {
     fn read_range(&self, name: &str, first: usize, out: &mut [f32]) -> Result<(), WeightsError> {
         self.header.read_range(name, first, out, |offset, out| copy(self.bytes, offset, out))
     }
-}
-
-fn copy(bytes: &[u8], offset: u64, out: &mut [u8]) -> io::Result<()> {
-    let start = usize::try_from(offset).map_err(io::Error::other)?;
-    let source = bytes.get(start..).and_then(|rest| rest.get(..out.len()));
-    out.copy_from_slice(source.ok_or(io::ErrorKind::UnexpectedEof)?);
-    Ok(())
 }

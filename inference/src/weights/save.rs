@@ -7,7 +7,7 @@ use half::{bf16, f16};
 use safetensors::tensor::View;
 
 use super::layout::{Layout, Linear};
-use super::{BlockWeights, Dtype, HeadWeights, Matrix, WeightsError};
+use super::{BlockWeights, Dtype, HeadWeights, Matrix, Naming, WeightsError};
 use crate::config::ModelConfig;
 
 /// All weights of a model, in the network's layout.
@@ -30,7 +30,7 @@ impl ModelWeights {
     /// # Errors
     /// The weights have other shapes than the configuration says, or the type is another.
     pub fn to_safetensors(&self, config: &ModelConfig, dtype: Dtype) -> Result<Vec<u8>, WeightsError> {
-        let layout = Layout(config);
+        let layout = Layout::new(config, Naming::HuggingFace);
         if !matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
             return Err(WeightsError::Dtype { name: layout.embedding(), dtype });
         }

@@ -290,9 +290,9 @@ fn weights_of_another_shape_are_not_saved() {
         refusal(|weights| drop(weights.blocks.pop())),
     ];
     expect![[r#"
-        the tensor `output.weight` has the shape [0], but config.json asks for [10, 12]; check that they belong together
-        the tensor `model.layers.1.attention.wqkv.weight` has the shape [0], but config.json asks for [20, 12]; check that they belong together
-        the weights hold no tensor `model.layers.1`; check that config.json belongs to them, or download them again
+        the tensor `output.weight` has the shape [0], but the model's configuration asks for [10, 12]; download both again
+        the tensor `model.layers.1.attention.wqkv.weight` has the shape [0], but the model's configuration asks for [20, 12]; download both again
+        the weights hold no tensor `model.layers.1`, which the model's configuration asks for; download them again
     "#]].assert_eq(&refusals.concat());
 }
 
@@ -322,9 +322,9 @@ fn wrong_tensors_are_refused_by_name() {
         refusal(Dtype::F16, set("model.tok_embeddings.weight", 1e6)),
     ];
     expect![[r#"
-        the weights hold no tensor `model.layers.1.feed_forward.w3.weight`; check that config.json belongs to them, or download them again
-        the weights hold no tensor `model.layers.0.attention.wqkv.bias`; check that config.json belongs to them, or download them again
-        the tensor `output.weight` has the shape [12, 10], but config.json asks for [10, 12]; check that they belong together
+        the weights hold no tensor `model.layers.1.feed_forward.w3.weight`, which the model's configuration asks for; download them again
+        the weights hold no tensor `model.layers.0.attention.wqkv.bias`, which the model's configuration asks for; download them again
+        the tensor `output.weight` has the shape [12, 10], but the model's configuration asks for [10, 12]; download both again
         the tensor `model.tok_embeddings.weight` is of type I32; save the model as F32, F16 or BF16
         the tensor `model.layers.1.attention.wqkv.weight` holds NaN; the weights are broken, take another checkpoint
         the tensor `model.layers.0.ffn_norm.weight` holds -inf; the weights are broken, take another checkpoint

@@ -1,5 +1,6 @@
 //! A model folder as Hugging Face lays it out: the configuration, the tokenizer's files, and weights in one file or in
-//! shards. The folder is on disk, or is carried inside the program.
+//! shards. The folder is on disk, or is carried inside the program. A GGUF file is opened as the folder that it was made
+//! from.
 //!
 //! Tensors are read at their offsets. The files are not mapped: a mapped page counts against the memory limit of a
 //! container just as one that was read, and mapping needs unsafe code.
@@ -14,14 +15,18 @@ use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 use stepwise_inference::config::{ConfigError, ModelConfig};
-use stepwise_inference::weights::{Dtype, Header, HeaderError, TensorInfo, TensorSource, WeightsError, settle_head};
+use stepwise_inference::tokenizer::GgufTokenizer;
+use stepwise_inference::weights::{
+    Dtype, Gguf, GgufError, Header, HeaderError, MetadataError, Naming, TensorInfo, TensorSource, WeightsError,
+    settle_head,
+};
 
 use crate::blobs::is_file_name;
 
 /// An opened folder: headers are read and checked, tensors are read when they are asked for.
 #[derive(Debug)]
 pub struct ModelFolder {
-    /// The model's shape, from config.json.
+    /// The model's shape, from config.json or a GGUF file's metadata.
     pub config: ModelConfig,
     /// The bytes of tokenizer.json.
     pub tokenizer_json: Option<Vec<u8>>,
@@ -41,6 +46,7 @@ pub struct ModelFolder {
     pub path: PathBuf,
     /// What the user should know about how it is read, in one line.
     pub notice: Option<String>,
+    naming: Naming,
     tensors: Vec<TensorInfo>,
     shards: Vec<Shard>,
     /// Index into `shards`.
@@ -53,8 +59,15 @@ pub type CarriedFiles = &'static [(&'static str, &'static [u8])];
 /// One file of weights.
 #[derive(Debug)]
 struct Shard {
-    header: Header,
+    header: AnyHeader,
     bytes: Bytes,
+}
+
+/// What a file of weights holds and where.
+#[derive(Debug)]
+enum AnyHeader {
+    Safetensors(Header),
+    Gguf(Box<Gguf>),
 }
 
 /// Where the bytes of weights are.
@@ -69,9 +82,18 @@ enum Bytes {
 /// Why a folder cannot be used, each as one line that names the file.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    /// There is nothing, or a file.
-    #[error("{} is not a folder; name the folder that holds the model's config.json", .0.display())]
+    /// There is nothing, or a file of another kind.
+    #[error("{} is neither a folder nor a GGUF file; name the folder that holds the model's config.json", .0.display())]
     NoFolder(PathBuf),
+    /// A folder with the same model in several sizes.
+    #[error("{} has several GGUF files; name one of them", .0.display())]
+    SeveralGguf(PathBuf),
+    /// A GGUF file is something else, or incomplete.
+    #[error("{} {source}", path.display())]
+    Gguf { path: PathBuf, source: GgufError },
+    /// A GGUF file holds no model that can be run.
+    #[error("{} {source}", path.display())]
+    Metadata { path: PathBuf, source: MetadataError },
     /// The folder has no config.json.
     #[error(
         "{} has no config.json; name a folder as Hugging Face publishes models, with config.json and *.safetensors",
@@ -120,6 +142,9 @@ pub(crate) const LEMMAS: &str = "lemmas.jsonl.gz";
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 
+/// What a folder may have besides a GGUF file, which has all else in it.
+const BESIDE_GGUF: [&str; 2] = ["stepwise.json", LEMMAS];
+
 /// What a folder may have besides its weights.
 const BESIDE_WEIGHTS: [&str; 8] = [
     "config.json",
@@ -133,12 +158,15 @@ const BESIDE_WEIGHTS: [&str; 8] = [
 ];
 
 impl ModelFolder {
-    /// Reads all of a folder but its tensors. Whether they fit the configuration is for
+    /// Reads all of a folder but its tensors, or of a GGUF file, which may be the only one of a folder without config.json. Whether they fit the configuration is for
     /// [`Checkpoint::new`](stepwise_inference::weights::Checkpoint::new) to say.
     ///
     /// # Errors
     /// A file is missing, incomplete or something else than its name says.
     pub fn open(folder: &Path) -> Result<Self, FolderError> {
+        if let Some(file) = gguf_file(folder)? {
+            return Self::open_gguf(folder, &file);
+        }
         if !folder.is_dir() {
             return Err(FolderError::NoFolder(folder.to_owned()));
         }
@@ -163,25 +191,33 @@ impl ModelFolder {
         Ok(opened)
     }
 
-    /// The names of the files in a folder that make its model.
+    /// The files that make a model, by the names that they have in a folder.
     ///
     /// # Errors
     /// As [`ModelFolder::open`].
-    pub fn file_names(folder: &Path) -> Result<Vec<String>, FolderError> {
+    pub fn files(folder: &Path) -> Result<Vec<(String, PathBuf)>, FolderError> {
         // Whatever is wrong with it is said before anybody copies it.
         drop(Self::open(folder)?);
-        let is_there = |name: &&str| folder.join(name).exists();
-        let mut names: Vec<String> =
-            BESIDE_WEIGHTS.iter().filter(|name| is_there(name)).map(|n| (*n).to_owned()).collect();
-        match read_optional(&folder.join(INDEX))? {
-            Some(index) if !is_there(&WEIGHTS) => {
-                let shards: BTreeSet<String> = weight_map(folder, &index)?.into_values().collect();
-                names.push(INDEX.to_owned());
-                names.extend(shards);
+        let gguf = gguf_file(folder)?;
+        let beside = if gguf.is_some() { &BESIDE_GGUF[..] } else { &BESIDE_WEIGHTS[..] };
+        let in_folder = |name: &str| (name.to_owned(), folder.join(name));
+        let mut files: Vec<_> = beside.iter().map(|name| in_folder(name)).filter(|(_, path)| path.exists()).collect();
+        match (gguf, read_optional(&folder.join(INDEX))) {
+            (Some(file), _) => {
+                let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                files.push((name, file));
             }
-            _ => names.push(WEIGHTS.to_owned()),
+            (None, Ok(Some(index))) if !folder.join(WEIGHTS).exists() => {
+                let shards: BTreeSet<String> = weight_map(folder, &index)?.into_values().collect();
+                files.push(in_folder(INDEX));
+                files.extend(shards.iter().map(|shard| in_folder(shard)));
+            }
+            (None, index) => {
+                index?;
+                files.push(in_folder(WEIGHTS));
+            }
         }
-        Ok(names)
+        Ok(files)
     }
 
     /// A folder that the program carries; `name` is the model's.
@@ -215,10 +251,46 @@ impl ModelFolder {
             lemmas: optional(LEMMAS)?,
             path: folder.to_owned(),
             notice: None,
+            naming: Naming::HuggingFace,
             tensors: Vec::new(),
             shards: Vec::new(),
             shard_of: HashMap::new(),
         })
+    }
+
+    /// Reads all of a GGUF file but its tensors. What a folder has for stepwise alone stands beside the file.
+    fn open_gguf(path: &Path, file: &Path) -> Result<Self, FolderError> {
+        let (bytes, n_bytes) = Bytes::of_file(file)?;
+        let header = Gguf::read(n_bytes, |offset, out| bytes.read_at(offset, out))
+            .map_err(|source| FolderError::Gguf { path: file.to_owned(), source })?;
+        let wrong = |source| FolderError::Metadata { path: file.to_owned(), source };
+        let config = ModelConfig::from_gguf(&header).map_err(wrong)?;
+        let GgufTokenizer { tokenizer_json, tokenizer_model, tokenizer_config } =
+            GgufTokenizer::of(header.metadata()).map_err(wrong)?;
+        let beside = |name: &str| if path == file { Ok(None) } else { read_optional(&path.join(name)) };
+        let tensors = header.tensors().to_vec();
+        Ok(Self {
+            config,
+            tokenizer_json,
+            tokenizer_model,
+            tokenizer_config,
+            special_tokens_map: None,
+            generation_config: None,
+            settings: beside("stepwise.json")?,
+            lemmas: beside(LEMMAS)?,
+            path: path.to_owned(),
+            notice: None,
+            naming: Naming::Gguf,
+            shard_of: tensors.iter().map(|tensor| (tensor.name.clone(), 0)).collect(),
+            tensors,
+            shards: vec![Shard { header: AnyHeader::Gguf(Box::new(header)), bytes }],
+        })
+    }
+
+    /// Whether it is a GGUF file.
+    #[must_use]
+    pub fn is_gguf(&self) -> bool {
+        self.naming == Naming::Gguf
     }
 
     /// How its weights are stored: the type of its first tensor.
@@ -252,10 +324,8 @@ impl ModelFolder {
 
     /// Adds those tensors of a file that are to be taken from it.
     fn add_weights(&mut self, path: &Path, is_wanted: impl Fn(&str) -> bool) -> Result<(), FolderError> {
-        let unreadable = |source| FolderError::Read { path: path.to_owned(), source };
-        let file = File::open(path).map_err(unreadable)?;
-        let n_bytes = file.metadata().map_err(unreadable)?.len();
-        self.add_shard(path, Bytes::File(Mutex::new(file)), n_bytes, is_wanted)
+        let (bytes, n_bytes) = Bytes::of_file(path)?;
+        self.add_shard(path, bytes, n_bytes, is_wanted)
     }
 
     fn add_shard(
@@ -271,7 +341,7 @@ impl ModelFolder {
             self.shard_of.insert(tensor.name.clone(), self.shards.len());
             self.tensors.push(tensor.clone());
         }
-        self.shards.push(Shard { header, bytes });
+        self.shards.push(Shard { header: AnyHeader::Safetensors(header), bytes });
         Ok(())
     }
 }
@@ -281,14 +351,30 @@ impl TensorSource for ModelFolder {
         &self.tensors
     }
 
+    fn naming(&self) -> Naming {
+        self.naming
+    }
+
     fn read_range(&self, name: &str, first: usize, out: &mut [f32]) -> Result<(), WeightsError> {
         let &shard_idx = self.shard_of.get(name).ok_or_else(|| WeightsError::Missing { name: name.to_owned() })?;
         let Shard { header, bytes } = &self.shards[shard_idx];
-        header.read_range(name, first, out, |offset, out| bytes.read_at(offset, out))
+        let read_at = |offset: u64, out: &mut [u8]| bytes.read_at(offset, out);
+        match header {
+            AnyHeader::Safetensors(header) => header.read_range(name, first, out, read_at),
+            AnyHeader::Gguf(header) => header.read_range(name, first, out, read_at),
+        }
     }
 }
 
 impl Bytes {
+    /// A file on disk, and its length.
+    fn of_file(path: &Path) -> Result<(Self, u64), FolderError> {
+        let unreadable = |source| FolderError::Read { path: path.to_owned(), source };
+        let file = File::open(path).map_err(unreadable)?;
+        let n_bytes = file.metadata().map_err(unreadable)?.len();
+        Ok((Self::File(Mutex::new(file)), n_bytes))
+    }
+
     fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         match self {
             Self::File(file) => {
@@ -320,6 +406,28 @@ fn weight_map(folder: &Path, index: &[u8]) -> Result<BTreeMap<String, String>, F
         Some(shard) => Err(broken(format!("the shard {shard:?} is not a file name"))),
         None => Ok(weight_map),
     }
+}
+
+/// The GGUF file that is meant by a path: itself, or the only one in a folder without config.json.
+fn gguf_file(path: &Path) -> Result<Option<PathBuf>, FolderError> {
+    let is_named = |path: &Path| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf"));
+    if path.is_file() {
+        let mut beginning = [0; 4];
+        let is_read = File::open(path).and_then(|mut file| file.read_exact(&mut beginning)).is_ok();
+        return Ok((is_named(path) || is_read && Gguf::is_gguf(&beginning)).then(|| path.to_owned()));
+    }
+    if !path.is_dir() || path.join("config.json").exists() {
+        return Ok(None);
+    }
+    let unreadable = |source| FolderError::Read { path: path.to_owned(), source };
+    let mut found = None;
+    for entry in std::fs::read_dir(path).map_err(unreadable)? {
+        let file = entry.map_err(unreadable)?.path();
+        if is_named(&file) && found.replace(file).is_some() {
+            return Err(FolderError::SeveralGguf(path.to_owned()));
+        }
+    }
+    Ok(found)
 }
 
 fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, FolderError> {

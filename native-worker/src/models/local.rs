@@ -185,11 +185,11 @@ impl LocalCritic {
         let reader = reader(folder)?;
         let name = name(folder, "");
         if folder.config.head == Head::LanguageModel {
-            return Err(LocalError::Unsuited {
-                folder: path.to_owned(),
-                message: "this is a language model; name it with --policy, and an InternLM2ForRewardModel as critic"
-                    .to_owned(),
-            });
+            let message = match folder.is_gguf() {
+                true => "no GGUF file holds a reward model; name the folder of an InternLM2ForRewardModel as critic",
+                false => "this is a language model; name it with --policy, and an InternLM2ForRewardModel as critic",
+            };
+            return Err(LocalError::Unsuited { folder: path.to_owned(), message: message.to_owned() });
         }
         let network = network(folder, &device, progress)?;
         let model = RewardModel::new(network, reader, PREFIX_BYTES);
@@ -279,6 +279,10 @@ pub(crate) fn reader(folder: &ModelFolder) -> Result<Reader, LocalError> {
     let tokenizer = match (&folder.tokenizer_json, &folder.tokenizer_model) {
         (Some(json), _) => Tokenizer::from_json(json).map_err(wrong)?,
         (None, Some(model)) => Tokenizer::from_sentencepiece(model).map_err(wrong)?,
+        (None, None) if folder.is_gguf() => {
+            let message = "there is no tokenizer in this file; take one that llama.cpp's converter wrote".to_owned();
+            return Err(LocalError::Unsuited { folder: path.to_owned(), message });
+        }
         (None, None) => return Err(LocalError::NoTokenizer(path.to_owned())),
     };
     let (tokenizer_config, map) = (folder.tokenizer_config.as_deref(), folder.special_tokens_map.as_deref());

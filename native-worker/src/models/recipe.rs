@@ -119,10 +119,10 @@ impl<P: Composed, Q: Composed> Composed for (P, Q) {
 /// A policy, and how a recipe says it where others are to search with it too.
 pub type Sayable = (Arc<dyn Policy>, Option<Proposer>);
 
-/// Copies the files of a model, of a folder or one that ships, to where others download them.
+/// Copies the files of a model, of a folder, a GGUF file or one that ships, to where others download them.
 ///
 /// # Errors
-/// It is no model's folder, or a file cannot be copied.
+/// It is no model, or a file cannot be copied.
 pub fn publish(name_or_folder: &Path, role: Role, blobs: &Blobs) -> Result<ModelFiles, RecipeError> {
     let mut files = BTreeMap::new();
     if let Some(model) = name_or_folder.to_str().and_then(|name| Shipped::find(name, role)) {
@@ -131,9 +131,8 @@ pub fn publish(name_or_folder: &Path, role: Role, blobs: &Blobs) -> Result<Model
         }
         return Ok(ModelFiles { name: model.name.to_owned(), files });
     }
-    for file in ModelFolder::file_names(name_or_folder)? {
-        let blob = blobs.keep_file(&name_or_folder.join(&file))?;
-        files.insert(file, blob);
+    for (file, path) in ModelFolder::files(name_or_folder)? {
+        files.insert(file, blobs.keep_file(&path)?);
     }
     // A path like `.` says its name only when it is resolved.
     let path = name_or_folder.canonicalize().unwrap_or_else(|_| name_or_folder.to_owned());
@@ -243,6 +242,21 @@ mod tests {
         );
         let hash = |name: &str| name.rsplit(' ').next().unwrap().to_owned();
         assert_eq!(hash(opened.policy.name()), hash(shipped.unwrap().name()));
+    }
+
+    #[test]
+    fn a_gguf_file_reaches_others_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::at(folder.path().to_owned());
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/gguf/qwen2-mixed.gguf");
+        let used = PolicyUse { prompt: PromptChoice::Auto, sampling: Sampling::default(), own_temperature: true };
+        let files = publish(&file, Role::Policy, &blobs).unwrap();
+        assert_eq!(files.files.keys().collect::<Vec<_>>(), ["qwen2-mixed.gguf"]);
+        let recipe = Recipe { proposer: Proposer::Model { files, draws: draws(&used) }, ..Recipe::default() };
+        let opened = open(&recipe, &blobs, &ModelDevice::cpu(1)).unwrap();
+        let itself = LocalPolicy::open(&file, ModelDevice::cpu(1), used, &mut |_, _| {}).unwrap();
+        let hash = |name: &str| name.rsplit(' ').next().unwrap().to_owned();
+        assert_eq!(hash(opened.policy.name()), hash(itself.name()));
     }
 
     #[test]

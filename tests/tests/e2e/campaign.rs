@@ -330,7 +330,7 @@ fn what_is_wrong_with_a_campaign_is_said_on_one_line() {
     );
     check(
         &["campaign", "init", "x", "problems.jsonl", "--policy", "no/such"],
-        "no/such is not a folder; name the folder that holds the model's config.json",
+        "no/such is neither a folder nor a GGUF file; name the folder that holds the model's config.json",
     );
     check(
         &["campaign", "init", "x", "problems.jsonl", "--policy", "tiny", "--search", "cg"],

@@ -36,8 +36,8 @@ pub struct BenchLeanArgs {
 /// `stepwise bench model`.
 #[derive(Debug, Args)]
 pub struct BenchModelArgs {
-    /// The model: a folder as Hugging Face publishes them; a reward model is measured as a critic
-    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    /// The model: a folder as Hugging Face publishes them, or a GGUF file; a reward model is measured as a critic
+    #[arg(value_name = "DIR | FILE", value_hint = ValueHint::AnyPath)]
     pub model: PathBuf,
     /// Measure this reward model too
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]

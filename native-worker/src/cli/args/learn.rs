@@ -111,8 +111,8 @@ pub struct LearnSearchArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Models")]
 pub struct LearnModelArgs {
-    /// The policy to begin with: a model folder, or `new`
-    #[arg(long, value_name = "DIR | new", default_value = "new", value_hint = ValueHint::DirPath)]
+    /// The policy to begin with: a model folder, a GGUF file, or `new`
+    #[arg(long, value_name = "DIR | FILE | new", default_value = "new", value_hint = ValueHint::AnyPath)]
     pub policy: String,
     /// The critic to begin with: a folder of a reward model, or `new`
     #[arg(long, value_name = "DIR | new", default_value = "new", value_hint = ValueHint::DirPath)]

@@ -29,9 +29,9 @@ pub struct ModelArgs {
 #[command(next_help_heading = "Models")]
 pub struct SourceArgs {
     /// Who proposes tactics: `tiny` (a small model that ships), `portfolio` (built in, no model), a model folder as Hugging Face
-    /// publishes them, or the URL of an OpenAI-compatible completions endpoint with log-probabilities (vLLM, llama.cpp
-    /// server)
-    #[arg(long, value_name = "tiny | portfolio | DIR | URL", env = "STEPWISE_POLICY", default_value = "portfolio", value_parser = parse_policy, value_hint = ValueHint::DirPath)]
+    /// publishes them, a GGUF file, or the URL of an OpenAI-compatible completions endpoint with log-probabilities (vLLM,
+    /// llama.cpp server)
+    #[arg(long, value_name = "tiny | portfolio | DIR | FILE | URL", env = "STEPWISE_POLICY", default_value = "portfolio", value_parser = parse_policy, value_hint = ValueHint::AnyPath)]
     pub policy: ModelSource,
     /// Share of the samples that the portfolio gives beside a model, 0 to 1; `auto` is what the policy's folder says, else 0
     #[arg(long, value_name = "SHARE", env = "STEPWISE_MIX", default_value = "auto", value_parser = parse_share_or_auto)]
@@ -70,7 +70,7 @@ pub struct SourceArgs {
 pub enum ModelSource {
     /// `portfolio` for a policy, `none` for a critic.
     BuiltIn,
-    /// A model folder, or the name of a model that ships.
+    /// A model folder, a GGUF file, or the name of a model that ships.
     Folder(PathBuf),
     /// A server.
     Url(String),

@@ -7,10 +7,12 @@ use std::process::Command;
 
 use expect_test::expect;
 use serde_json::json;
-use stepwise_inference::weights::{Checkpoint, HeadWeights, TensorSource};
+use stepwise_inference::tokenizer::Tokenizer;
+use stepwise_inference::weights::{Checkpoint, Dtype, HeadWeights, TensorSource};
 use tempfile::TempDir;
 
 use super::ModelFolder;
+use crate::models::save::{save_folder, side_files_of};
 
 /// A tensor to write: its name and its shape.
 type Entry = (String, Vec<usize>);
@@ -140,6 +142,80 @@ fn the_tokenizers_files_are_read_where_they_are() {
     assert_eq!(opened.generation_config.unwrap(), b"generation_config.json");
 }
 
+/// A folder with nothing but a GGUF file of tests/reference/gguf.
+fn gguf_model() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/gguf/qwen2-mixed.gguf");
+    fs::copy(file, folder.path().join("model.gguf")).unwrap();
+    folder
+}
+
+#[test]
+fn a_gguf_file_is_read_alone_or_in_its_folder() {
+    let folder = gguf_model();
+    fs::write(folder.path().join("stepwise.json"), "{}").unwrap();
+    let alone = ModelFolder::open(&folder.path().join("model.gguf")).unwrap();
+    let within = ModelFolder::open(folder.path()).unwrap();
+    assert!(alone.is_gguf() && alone.config == within.config && alone.tokenizer_json == within.tokenizer_json);
+    assert_eq!((alone.settings.as_deref(), within.settings.as_deref()), (None, Some(&b"{}"[..])));
+    let load = |folder: &ModelFolder| Checkpoint::new(&folder.config, folder).unwrap().load().unwrap();
+    assert_eq!(load(&alone), load(&within));
+    let names = |path: &Path| ModelFolder::files(path).unwrap().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    assert_eq!(names(folder.path()), ["stepwise.json", "model.gguf"]);
+    assert_eq!(names(&folder.path().join("model.gguf")), ["model.gguf"]);
+    // By its beginning, where it has no name of its own, as in caches of downloads.
+    fs::rename(folder.path().join("model.gguf"), folder.path().join("0a1b2c")).unwrap();
+    assert!(ModelFolder::open(&folder.path().join("0a1b2c")).unwrap().is_gguf());
+}
+
+#[test]
+fn a_gguf_file_is_saved_as_a_folder_that_computes_the_same() {
+    let folder = gguf_model();
+    let opened = ModelFolder::open(folder.path()).unwrap();
+    let weights = Checkpoint::new(&opened.config, &opened).unwrap().load().unwrap();
+    let saved = folder.path().join("saved");
+    save_folder(&saved, &opened.config, &weights, Dtype::F32, side_files_of(&opened)).unwrap();
+    let again = ModelFolder::open(&saved).unwrap();
+    assert_eq!(again.config, opened.config);
+    assert_eq!(Checkpoint::new(&again.config, &again).unwrap().load().unwrap(), weights);
+    let read = |folder: &ModelFolder| {
+        let tokenizer = Tokenizer::from_json(folder.tokenizer_json.as_deref().unwrap()).unwrap();
+        tokenizer.with_config(folder.tokenizer_config.as_deref().unwrap()).unwrap().encode("h₀ : 0 < x", true).unwrap()
+    };
+    assert_eq!(read(&again), read(&opened));
+}
+
+#[test]
+fn gguf_files_that_hold_no_model_are_refused() {
+    let write = |bytes: &'static [u8]| move |folder: &Path| fs::write(folder.join("model.gguf"), bytes).unwrap();
+    let truncate = |n_bytes| {
+        move |folder: &Path| {
+            File::options().write(true).open(folder.join("model.gguf")).unwrap().set_len(n_bytes).unwrap()
+        }
+    };
+    let refusals = [
+        refusal(gguf_model(), write(b"")),
+        refusal(gguf_model(), write(b"<!DOCTYPE html><title>Sign in</title>")),
+        refusal(gguf_model(), write(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 400\n")),
+        refusal(gguf_model(), write(b"GGUF\x03\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")),
+        refusal(gguf_model(), truncate(1000)),
+        refusal(gguf_model(), truncate(30_000)),
+        refusal(gguf_model(), |folder| {
+            fs::copy(folder.join("model.gguf"), folder.join("other.GGUF")).unwrap();
+        }),
+    ];
+    expect![[r#"
+        DIR/model.gguf holds 0 bytes, but its header asks for 4; download it again
+        DIR/model.gguf is not a GGUF file (it does not begin as one); download it again
+        DIR/model.gguf is a git-lfs pointer, not the weights; run `git lfs pull` in its folder
+        DIR/model.gguf has no `general.architecture` in its metadata; take a file that llama.cpp's converter wrote
+        DIR/model.gguf holds 1000 bytes, but its header asks for 3249; download it again
+        DIR/model.gguf holds 30000 bytes, but its header asks for 34038; download it again
+        DIR has several GGUF files; name one of them
+    "#]]
+    .assert_eq(&refusals.concat());
+}
+
 /// What is said of `model` after `change`: one line, with the folder's name replaced by DIR.
 fn refusal(model: TempDir, change: impl FnOnce(&Path)) -> String {
     change(model.path());
@@ -170,7 +246,7 @@ fn folders_without_a_model_are_refused() {
         refusal(small_model(), |folder| fs::create_dir(folder.join("tokenizer.json")).unwrap()),
     ];
     expect![[r#"
-        DIR is not a folder; name the folder that holds the model's config.json
+        DIR is neither a folder nor a GGUF file; name the folder that holds the model's config.json
         DIR has no config.json; name a folder as Hugging Face publishes models, with config.json and *.safetensors
         DIR: config.json is not a JSON object (EOF while parsing a value at line 1 column 19); download it again
         DIR: the architecture "GPT2LMHeadModel" is unknown; choose a model of one of InternLM2ForCausalLM, InternLM2ForRewardModel, LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM
@@ -201,7 +277,7 @@ fn shards_that_do_not_fit_their_index_are_refused() {
         DIR/b.safetensors does not hold the tensor `lm_head.weight`, though the index says so; download the index and its shards again, from one revision
         DIR/model.safetensors.index.json is not an index of shards (missing field `weight_map` at line 1 column 2); download it again
         DIR/model.safetensors.index.json is not an index of shards (the shard "../b.safetensors" is not a file name); download it again
-        the weights hold no tensor `model.embed_tokens.weight`; check that config.json belongs to them, or download them again
+        the weights hold no tensor `model.embed_tokens.weight`, which the model's configuration asks for; download them again
     "#]].assert_eq(&refusals.concat());
 }
 
@@ -233,7 +309,7 @@ fn damaged_weights_are_refused() {
         DIR/model.safetensors is not a safetensors file (its first bytes do not give a header's length); download it again
         DIR/model.safetensors is a git-lfs pointer, not the weights; run `git lfs pull` in the model's folder
         the tensor `model.embed_tokens.weight` is of type F8_E4M3; save the model as F32, F16 or BF16
-        the tensor `model.layers.0.mlp.gate_proj.weight` has the shape [8, 4], but config.json asks for [6, 4]; check that they belong together
+        the tensor `model.layers.0.mlp.gate_proj.weight` has the shape [8, 4], but the model's configuration asks for [6, 4]; download both again
         the tensor `model.embed_tokens.weight` holds NaN; the weights are broken, take another checkpoint
     "#]].assert_eq(&refusals.concat());
 }

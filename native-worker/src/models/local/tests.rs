@@ -54,3 +54,19 @@ fn lemmas_are_unpacked_or_refused() {
         assert!(wrong.starts_with("tiny/lemmas.jsonl.gz: ") && wrong.ends_with("; download it again"), "{wrong}");
     }
 }
+
+#[test]
+fn a_gguf_file_is_a_policy_and_no_critic() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/gguf/qwen2-mixed.gguf");
+    let open = |prompt| {
+        let used = PolicyUse { prompt, sampling: Sampling::default(), own_temperature: true };
+        LocalPolicy::open(&file, ModelDevice::cpu(1), used, &mut |_, _| ())
+    };
+    let policy = open(PromptChoice::Auto).unwrap();
+    assert!(policy.name().starts_with("qwen2-mixed.gguf "), "{}", policy.name());
+    // Its chat template is the file's.
+    open(PromptChoice::Format(PromptFormat::StepProver)).unwrap();
+    let wrong = said(LocalCritic::open(&file, ModelDevice::cpu(1), &mut |_, _| ()));
+    let wrong = wrong.strip_prefix(&format!("{}: ", file.display())).unwrap();
+    assert_eq!(wrong, "no GGUF file holds a reward model; name the folder of an InternLM2ForRewardModel as critic");
+}
