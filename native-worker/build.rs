@@ -26,8 +26,8 @@ fn main() -> io::Result<()> {
 }
 
 fn collect(folder: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
-    // The models are in the program anyway, and a page that was not packed is none.
-    if prefix == "models/" || !folder.is_dir() {
+    // The models are in the program anyway, a page that was not packed is none, and Lean runs beside whoever serves it.
+    if ["models/", "lean/"].contains(&prefix) || !folder.is_dir() {
         return Ok(());
     }
     for entry in fs::read_dir(folder)? {

@@ -7,6 +7,8 @@
 // "answer" with {id, answer} or "refused" with {id, reason}. Questions and answers are texts inside these: their numbers
 // are larger than JavaScript's, so only Rust reads them.
 
+import { bring, forget, listing, meter, openCache, said } from "./files.js";
+
 /** Where files are kept between visits, if the browser keeps any. */
 const CACHE = "stepwise-models-v1";
 const MODELS = "models/tiny/";
@@ -58,12 +60,6 @@ function fail(error) {
   models = undefined;
   reason = said(error);
   post({ type: "failed", reason });
-}
-
-/** One line for people. */
-function said(error) {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.replaceAll(/\s*\n\s*/g, " ").split(" Backtrace:")[0];
 }
 
 /** Opens the models on a device, or on the CPU when the GPU cannot be used. */
@@ -206,94 +202,14 @@ if (globalThis.GPUAdapter) {
 
 /** Brings all files: those that are kept from the last visit, if they are whole, and the others from the server. */
 async function load() {
-  const cache = await self.caches?.open(CACHE).catch(() => undefined);
+  const cache = await openCache(CACHE);
   const [ofModels, ofInference] = await Promise.all([MODELS, INFERENCE].map((folder) => listing(folder, cache)));
   const wanted = [...ofModels, ...ofInference.filter(({ path }) => path === WASM)];
-  const total = wanted.reduce((sum, { bytes }) => sum + bytes, 0);
-  let [done, told] = [0, -1];
-  const advance = (n) => {
-    done += n;
-    // A hundred messages are enough for a bar.
-    if (Math.floor((100 * done) / total) === told) return;
-    told = Math.floor((100 * done) / total);
-    post({ type: "loading", done, total });
-  };
-  advance(0);
+  const advance = meter(wanted, post);
   const loaded = await Promise.all(wanted.map(async (file) => [file.path, await bring(file, cache, advance)]));
-  await forget(cache, new Set(wanted.map(key))).catch(() => {});
+  await forget(cache, wanted);
   const all = new Map(loaded);
   const compiled = await WebAssembly.compile(all.get(WASM));
   all.delete(WASM);
   return [all, compiled];
-}
-
-/** What a folder holds, by its manifest; without the server, as it was at the last visit. */
-async function listing(folder, cache) {
-  const path = `${folder}manifest.json`;
-  let response, kept;
-  try {
-    response = await fetch(path, { cache: "no-cache" });
-    kept = response.ok && response.clone();
-  } catch (error) {
-    response = await cache?.match(path);
-    if (!response) throw new Error(`cannot load ${path} (${said(error)})`);
-  }
-  if (!response.ok) throw new Error(`cannot load ${path}: the server says ${response.status}`);
-  const { files } = await response.json();
-  if (kept) await cache?.put(path, kept).catch(() => {});
-  return Object.entries(files).map(([name, entry]) => ({ path: folder + name, ...entry }));
-}
-
-/** Under what a file is kept: another version is another file. */
-const key = ({ path, sha256 }) => new URL(`${path}?sha256=${sha256}`, self.location).href;
-
-/** The bytes of a file, whole. */
-async function bring(file, cache, advance) {
-  const kept = await cache?.match(key(file)).catch(() => undefined);
-  if (kept) {
-    const bytes = new Uint8Array(await kept.arrayBuffer().catch(() => new ArrayBuffer(0)));
-    if (await isWhole(bytes, file)) {
-      advance(file.bytes);
-      return bytes;
-    }
-  }
-  let problem;
-  // The browser's own cache may have an older version, or a broken one.
-  for (const mode of ["default", "reload"]) {
-    let got = 0;
-    try {
-      const response = await fetch(file.path, { cache: mode });
-      if (!response.ok) throw new Error(`the server says ${response.status}`);
-      const parts = [];
-      for (let reader = response.body.getReader(), part; !(part = await reader.read()).done; ) {
-        parts.push(part.value);
-        got += part.value.length;
-        advance(part.value.length);
-      }
-      const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
-      if (!(await isWhole(bytes, file))) throw new Error("it arrived damaged, or is of another version than the manifest");
-      // Without room to keep it, it is loaded again at the next visit.
-      await cache?.put(key(file), new Response(bytes)).catch(() => {});
-      return bytes;
-    } catch (error) {
-      problem = error;
-      advance(-got);
-    }
-  }
-  throw new Error(`cannot load ${file.path}: ${said(problem)}`);
-}
-
-async function isWhole(bytes, file) {
-  if (bytes.length !== file.bytes) return false;
-  // Pages that did not come over https, nor from this machine, have no hashes; the size must do.
-  if (!self.crypto?.subtle) return true;
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join("") === file.sha256;
-}
-
-/** Removes what is kept of other versions. */
-async function forget(cache, wanted) {
-  for (const request of (await cache?.keys()) ?? []) {
-    if (request.url.includes("?sha256=") && !wanted.has(request.url)) await cache.delete(request);
-  }
 }

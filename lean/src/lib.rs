@@ -3,9 +3,11 @@
 //! The crate does no I/O and starts no thread. It drives a [`Machine`](machine::Machine), which whoever uses it brings: the
 //! native program over wasmtime, a page over its browser. README.md of this folder tells how a live state is held.
 
+pub mod answers;
 pub mod boot;
 pub mod driver;
 pub mod hooks;
+pub mod hosts;
 pub mod imports;
 pub mod machine;
 pub mod module;
@@ -13,6 +15,7 @@ pub mod object;
 pub mod protocol;
 pub mod selftest;
 pub mod serve;
+pub mod signatures;
 pub mod snapshot;
 pub mod symbols;
 

@@ -31,8 +31,9 @@ async function open(options = {}) {
   const errors = [];
   page.on("pageerror", (error) => errors.push(error.message));
   page.on("console", (message) => {
-    // The page asks whether it comes from a server that proves; this one only has files.
-    const asks = message.location().url.endsWith("/api/v1/info");
+    // The page asks whether it comes from a server that proves, and whether it has a Lean for browsers; this one only has
+    // files, and no Lean.
+    const asks = /(api\/v1\/info|lean\/packed\/manifest\.json)$/.test(message.location().url);
     if (message.type() === "error" && !asks) errors.push(message.text());
   });
   await page.goto(address);

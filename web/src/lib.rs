@@ -14,6 +14,7 @@ pub mod examples;
 pub mod goals;
 pub mod history;
 pub mod json;
+pub mod lean;
 pub mod link;
 pub mod markup;
 pub mod models;

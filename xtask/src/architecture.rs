@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::shell::{cargo, output, root};
 
 /// What each crate of the workspace may depend on, dev- and build-dependencies included.
-const MAY_DEPEND_ON: [(&str, &[&str]); 12] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 13] = [
     ("stepwise-core", &[]),
     ("stepwise-shaders", &[]),
     ("stepwise-inference", &["stepwise-core", "stepwise-shaders"]),
@@ -35,6 +35,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 12] = [
         ],
     ),
     ("stepwise-web", &["stepwise-core"]),
+    ("stepwise-web-lean", &["stepwise-core", "stepwise-lean"]),
     ("stepwise-web-worker", &["stepwise-core", "stepwise-inference"]),
     (
         "stepwise-tests",

@@ -12,7 +12,7 @@ use crate::{demo, python, wasm, web};
 pub(crate) fn check() -> Result<()> {
     step("format", cargo().args(["fmt", "--all", "--check"]))?;
     step("lints", cargo().args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]))?;
-    for module in [Module::Page, Module::InferenceForTests] {
+    for module in [Module::Page, Module::Lean, Module::InferenceForTests] {
         wasm::build(module, wasm::Choice::Auto)?.lint(module)?;
     }
     test()?;
@@ -74,6 +74,8 @@ fn browser_tests() -> Result<()> {
     // Set-up has built it, and it reads the page that was just packed.
     step("browser test of proving", test("prove.test.mjs").env("STEPWISE", built("stepwise")))?;
     step("browser test of a campaign", test("campaign.test.mjs").env("STEPWISE", built("stepwise")))?;
+    web::pack_lean(&dist.join("lean"))?;
+    step("browser test of Lean in the browser", test("lean.test.mjs").env("DIST", &dist))?;
     let inference = web::pack_inference_for_tests()?;
     step("browser test of language models", test("inference.test.mjs").env("INFERENCE", inference))?;
     step(

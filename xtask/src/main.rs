@@ -28,6 +28,8 @@ Commands:
                            `stepwise serve`); with --terminal it ends after the theorems
   wasm [--toolchain T]     builds core and web for wasm32; T is auto (default), rustup or distribution
   inference                builds the language model for a page's worker (wasm32) and packs it into dist/inference/
+  dist [--serve [PORT]]    packs all of that and Lean itself into dist/: a page that proves without a server of ours, for any
+                           host of files
   web [--page-only] [--serve [PORT]]
                            packs the page, the language model and the models that ship into dist/ (or the page alone, which
                            is quick), and serves them on the loopback interface (default port 8080)";
@@ -55,6 +57,11 @@ fn run(args: &[String]) -> Result<()> {
         ["wasm", "--toolchain", choice] => wasm::build(Module::Page, choice.parse()?).map(drop),
         ["inference"] => web::pack_inference().map(drop),
         ["web", flags @ ..] => web(flags),
+        ["dist", flags @ ..] => {
+            let port = port(flags)?;
+            let dist = web::pack_with_lean()?;
+            port.map_or(Ok(()), |port| serve::serve(&dist, port))
+        }
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())
@@ -69,14 +76,19 @@ fn web(flags: &[&str]) -> Result<()> {
         ["--page-only", rest @ ..] => (true, rest),
         _ => (false, flags),
     };
-    let port = match flags {
+    let port = port(flags)?;
+    let dist = if page_only { web::pack_page()? } else { web::pack()? };
+    port.map_or(Ok(()), |port| serve::serve(&dist, port))
+}
+
+/// Where to serve what was packed, if anywhere.
+fn port(flags: &[&str]) -> Result<Option<u16>> {
+    Ok(match flags {
         [] => None,
         ["--serve"] => Some(8080),
         ["--serve", port] => {
             Some(port.parse().with_context(|| format!("`{port}` is no port; give a number from 0 to 65535"))?)
         }
-        _ => bail!("`web {}` is no command\n\n{USAGE}", flags.join(" ")),
-    };
-    let dist = if page_only { web::pack_page()? } else { web::pack()? };
-    port.map_or(Ok(()), |port| serve::serve(&dist, port))
+        _ => bail!("`{}` is not known here\n\n{USAGE}", flags.join(" ")),
+    })
 }

@@ -20,6 +20,8 @@ const DISTRIBUTION_RUSTC: &str = "/usr/bin/rustc";
 pub(crate) enum Module {
     /// The page, with all of the core that it may use: small code.
     Page,
+    /// What runs Lean in the page's workers.
+    Lean,
     /// The language models for the page's worker: fast code.
     Inference,
     /// The same with what tests look into.
@@ -62,12 +64,8 @@ pub(crate) enum Toolchain {
 /// Builds a module, and says which toolchain did.
 pub(crate) fn build(module: Module, choice: Choice) -> Result<Toolchain> {
     let toolchain = find(choice)?;
-    let mut cargo = toolchain.cargo("build", module);
-    if module == Module::Page {
-        // The page will drive Lean itself one day: what it needs for that must build already.
-        cargo.args(["--package", "stepwise-core", "--package", "stepwise-lean"]);
-    }
-    step(&format!("wasm build of {} ({})", module.package(), toolchain.name()), &mut cargo)?;
+    let what = format!("wasm build of {} ({})", module.package(), toolchain.name());
+    step(&what, &mut toolchain.cargo("build", module))?;
     Ok(toolchain)
 }
 
@@ -75,21 +73,22 @@ impl Module {
     fn package(self) -> &'static str {
         match self {
             Self::Page => "stepwise-web",
+            Self::Lean => "stepwise-web-lean",
             Self::Inference | Self::InferenceForTests => "stepwise-web-worker",
         }
     }
 
     fn profile(self) -> &'static str {
         match self {
-            Self::Page => "web",
+            Self::Page | Self::Lean => "web",
             Self::Inference | Self::InferenceForTests => "inference",
         }
     }
 
     fn flag(self) -> &'static str {
         match self {
-            // leptos then has a view's types erased, of which each would be code of its own.
-            Self::Page => "--cfg=erase_components",
+            // leptos then has a view's types erased, of which each would be code of its own. Lean's shares what is built.
+            Self::Page | Self::Lean => "--cfg=erase_components",
             // Every browser that has WebGPU has these, and matrix products on the CPU need them.
             Self::Inference | Self::InferenceForTests => "-Ctarget-feature=+simd128",
         }
@@ -99,6 +98,7 @@ impl Module {
     fn file(self) -> &'static str {
         match self {
             Self::Page => "stepwise-web.wasm",
+            Self::Lean => "stepwise_web_lean.wasm",
             Self::Inference | Self::InferenceForTests => "stepwise_web_worker.wasm",
         }
     }

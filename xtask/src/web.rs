@@ -20,20 +20,28 @@ const MAX_PAGE: usize = 360_000;
 const MAX_PAGE_BY_GZIP: usize = 430_000;
 
 /// Files of the page, and what they are packed as.
-const PAGE: [(&str, &str); 6] = [
+const PAGE: [(&str, &str); 10] = [
     ("index.html", "index.html"),
     ("web/main.js", "main.js"),
     ("web/style.css", "style.css"),
     ("web/tree.css", "tree.css"),
     ("web/campaign.css", "campaign.css"),
+    ("web/files.js", "files.js"),
     ("web/worker.js", "worker.js"),
+    ("web/lean.js", "lean.js"),
+    ("web/lean-host.js", "lean-host.js"),
+    ("web/offline.js", "offline.js"),
 ];
 
 /// The models that ship, as the page finds them.
 const MODELS: [&str; 2] = ["tiny/policy", "tiny/critic"];
 
-/// Packs everything, and returns the folder.
+/// Packs everything but Lean, and returns the folder.
 pub(crate) fn pack() -> Result<PathBuf> {
+    let lean = root().join("dist/lean");
+    if lean.exists() {
+        fs::remove_dir_all(&lean).with_context(|| format!("cannot remove {}", lean.display()))?;
+    }
     pack_inference()?;
     pack_models()?;
     pack_page()
@@ -74,6 +82,30 @@ pub(crate) fn pack_inference() -> Result<PathBuf> {
     finish("the language model for a page", &assets::files_below(&dist)?)?;
     eprintln!("the language model for a page is in {}", dist.display());
     Ok(dist)
+}
+
+/// Packs everything, and Lean beside it: a folder that needs nothing but a server of files.
+pub(crate) fn pack_with_lean() -> Result<PathBuf> {
+    let dist = pack()?;
+    pack_lean(&dist.join("lean"))?;
+    Ok(dist)
+}
+
+/// Builds and packs what runs Lean in a browser, and Lean itself.
+pub(crate) fn pack_lean(folder: &Path) -> Result<()> {
+    empty(folder)?;
+    build_module(Module::Lean, folder, "stepwise-lean")?;
+    assets::write_manifest(folder)?;
+    finish("what runs Lean in a page", &assets::files_below(folder)?)?;
+    let packed = folder.join("packed");
+    step(
+        "Lean for browsers",
+        cargo().args(["run", "--quiet", "--package", "stepwise-worker", "--", "setup", "--web"]).arg(&packed),
+    )?;
+    let sizes = assets::files_below(&packed)?.into_iter().map(|file| Ok(fs::metadata(file)?.len()));
+    let bytes: u64 = sizes.sum::<Result<u64>>()?;
+    eprintln!("    Lean: {} KB compressed, in {}", bytes.div_ceil(1000), packed.display());
+    Ok(())
 }
 
 /// Builds the language models for a page's worker with what tests look into, and returns the folder.
@@ -169,4 +201,22 @@ fn has_version(program: &Path) -> bool {
         .arg("--version")
         .output()
         .is_ok_and(|run| String::from_utf8_lossy(&run.stdout).trim() == format!("wasm-bindgen {WASM_BINDGEN}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PAGE, fs, root};
+
+    #[test]
+    fn all_of_the_page_is_kept_for_when_there_is_no_network() {
+        let script = fs::read_to_string(root().join("web/offline.js")).unwrap();
+        for (_, name) in PAGE {
+            let kept = if name == "index.html" { "./" } else { name };
+            // The browser itself keeps the script that keeps the others.
+            assert!(
+                name == "offline.js" || script.contains(&format!("\"{kept}\"")),
+                "web/offline.js does not keep {name}"
+            );
+        }
+    }
 }

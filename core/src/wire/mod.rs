@@ -5,6 +5,7 @@
 //! decision and not an accident. `docs/protocol.md` shows every message; a test holds it against this module.
 
 pub mod campaign;
+pub mod driver;
 mod lean;
 pub mod log;
 mod model;

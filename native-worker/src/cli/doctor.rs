@@ -30,8 +30,14 @@ async fn set_up(args: &SetupArgs) -> anyhow::Result<Outcome> {
     output::print(&format!("ready: {} in {code}, {rest} and {library}\n", installed.lean_package))?;
     if let Some(file) = args.pack.clone() {
         let shown = file.display().to_string();
+        let options = options.clone();
         let sha256 = lean::set_up(move |progress| setup::pack(progress, &options, &file)).await?;
         output::print(&format!("packed: {shown}, SHA-256 {sha256}\n"))?;
+    }
+    if let Some(folder) = args.web.clone() {
+        let shown = folder.display().to_string();
+        lean::set_up(move |progress| setup::for_web(progress, &options, &folder)).await?;
+        output::print(&format!("for browsers: {shown}\n"))?;
     }
     Ok(Outcome::Proved)
 }

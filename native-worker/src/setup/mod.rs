@@ -19,6 +19,7 @@ mod registry;
 #[cfg(test)]
 mod tests;
 mod unpack;
+mod web;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -114,6 +115,11 @@ pub fn complete(progress: &dyn Progress, options: &Options) -> Result<Installed,
 pub fn pack(progress: &dyn Progress, options: &Options, file: &Path) -> Result<String, SetupError> {
     let installed = complete(progress, options)?;
     prepare::pack(&[&installed.code, &installed.rest], file)
+}
+
+/// Writes Lean into a folder beside a page, for browsers to run: the same module and the same memory as here.
+pub fn for_web(progress: &dyn Progress, options: &Options, folder: &Path) -> Result<(), SetupError> {
+    Setup::new(options)?.for_web(progress, folder)
 }
 
 /// What is there, what is missing and what is wrong, without network and without changing anything.
@@ -230,6 +236,23 @@ impl<'a> Setup<'a> {
         let unpacked = prepare::unpack(&self.lean, &tarball, Wanted::Module, scratch, progress)?;
         let run = self.run(&unpacked, progress);
         self.make(&self.rest_folder(), |staging| run.compile(CodePart::Rest, self.options.code.as_ref(), staging))
+    }
+
+    /// Packs Lean for browsers, unless that is done, and copies it.
+    fn for_web(&self, progress: &dyn Progress, target: &Path) -> Result<(), SetupError> {
+        self.ensure(progress)?;
+        let folder = format!("{}-web-{}", self.library_folder(), prepare::web_recipe());
+        let is_packed = || self.is_folder_complete(&folder);
+        self.unless(is_packed, progress, || {
+            let tarball = self.tarball(progress)?;
+            let scratch = self.cache.scratch(prepare::NEEDED_BYTES)?;
+            let unpacked = prepare::unpack(&self.lean, &tarball, Wanted::Module, scratch, progress)?;
+            let library = self.cache.folder(&self.library_folder());
+            self.make(&folder, |staging| {
+                self.run(&unpacked, progress).pack_for_web(&library, self.options.modules, staging)
+            })
+        })?;
+        web::copy(&self.cache.folder(&folder), target)
     }
 
     fn tarball(&self, progress: &dyn Progress) -> Result<PathBuf, SetupError> {

@@ -15,6 +15,7 @@ use super::cache::{CopyError, Scratch, Staging, copy_to};
 use super::progress::{Meter, Phase, Progress, Step};
 use super::registry::Package;
 use super::unpack::{Metered, each_file};
+use super::web;
 use super::{PackedCode, SetupError};
 use crate::blobs::hash_file;
 
@@ -65,6 +66,11 @@ pub(super) fn code_recipe() -> Result<String, SetupError> {
 /// The same for the memory that hosts begin with, beside the code.
 pub(super) fn library_recipe() -> String {
     hash(stepwise_lean::MEMORY_RECIPE.into_iter().chain([stepwise_lean_wasmtime::MEMORY_RECIPE, CORE_NOTATION]))
+}
+
+/// The same for what browsers load, beside the memory.
+pub(super) fn web_recipe() -> String {
+    hash([include_str!("web.rs")].into_iter())
 }
 
 /// Twelve hexadecimal digits: short enough for a path, and nobody makes them collide.
@@ -238,6 +244,19 @@ impl Run<'_> {
         let stage = &mut |stage| self.report(stage);
         let made = self.preparation.import(folders, &self.unpacked.library(), modules.names(), staging.path(), stage);
         made.map_err(|error| self.wrong(error))?;
+        staging.adopt()
+    }
+
+    /// Makes the folder of what browsers load.
+    pub(super) fn pack_for_web(
+        &self,
+        library: &Path,
+        modules: Modules,
+        staging: &mut Staging,
+    ) -> Result<(), SetupError> {
+        let package = self.package.to_string();
+        self.progress.report(&Step { phase: Phase::Packing, package: package.clone(), done: 0, total: 0 });
+        web::pack(&package, &self.unpacked.module(), library, modules, staging.path())?;
         staging.adopt()
     }
 

@@ -21,6 +21,8 @@ pub enum Phase {
     Importing,
     /// A few theorems are proved with what was made.
     Testing,
+    /// All of it is compressed for browsers.
+    Packing,
 }
 
 /// One report.
@@ -60,6 +62,7 @@ impl fmt::Display for Phase {
             Self::Compiling => "compiling for this machine",
             Self::Importing => "importing the library of",
             Self::Testing => "testing",
+            Self::Packing => "packing for browsers",
         })
     }
 }

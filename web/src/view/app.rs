@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlDialogElement, HtmlSelectElement};
 
+use crate::lean::{LeanPlace, loaded};
 use crate::link::{self, PageName, Target};
 use crate::replay::Replay;
 use crate::view::browser;
@@ -157,14 +158,21 @@ fn ConnectionState(session: Session) -> impl IntoView {
     // The countdown is for the eye only: a screen reader would say every second.
     let standing = kept(move || match connection.get() {
         Connection::Connecting => ("busy", "◐", "Connecting".to_owned()),
+        Connection::Connected if session.place.get() == LeanPlace::Browser => {
+            ("good", "●", "Connected: Lean runs in this browser".to_owned())
+        }
         Connection::Connected => ("good", "●", "Connected".to_owned()),
+        Connection::Loading { .. } => ("busy", "◐", "Loading Lean".to_owned()),
+        Connection::Starting => ("busy", "◐", "Lean starts".to_owned()),
+        Connection::NoLean(_) => ("bad", "✗", "No Lean".to_owned()),
         Connection::Waiting(_) => ("alarm", "○", "Reconnecting".to_owned()),
         Connection::NoServer => ("faint", "–", "No server".to_owned()),
         Connection::Campaign => ("good", "●", "Campaign".to_owned()),
         Connection::Refused(reason) => ("bad", "✗", format!("Refused: {reason}")),
     });
-    let seconds = move || match connection.get() {
+    let so_far = move || match connection.get() {
         Connection::Waiting(seconds) => Some(format!(" in {seconds} s")),
+        Connection::Loading { done, total } => Some(format!(": {}", loaded(done, total))),
         _ => None,
     };
     let may_retry = kept(move || matches!(connection.get(), Connection::Waiting(_) | Connection::Refused(_)));
@@ -174,7 +182,10 @@ fn ConnectionState(session: Session) -> impl IntoView {
                 <span aria-hidden="true">{live(move || standing.get().1.to_owned())} " "</span>
                 {live(move || standing.get().2)}
             </span>
-            <span aria-hidden="true" class="alarm">{seconds}</span>
+            <span aria-hidden="true" class=live(move || match connection.get() {
+                Connection::Waiting(_) => "alarm",
+                _ => "faint",
+            })>{so_far}</span>
             <Shown when=may_retry.into()>
                 <button type="button" class="quiet" on:click=pressed(move || session.connect())>"Connect now"</button>
             </Shown>

@@ -36,6 +36,14 @@ pub(crate) fn download(name: &str, text: &str) {
     }
 }
 
+/// Has the browser keep the page's files, so that it opens without a network.
+pub(crate) fn keep_for_offline() {
+    // Outside https and localhost there are no service workers at all. Without one the page needs a network.
+    if window().is_secure_context() {
+        let _ = window().navigator().service_worker().register("offline.js");
+    }
+}
+
 /// What is kept under a name; nothing where the visitor forbids storage.
 pub(crate) fn kept(name: &str) -> Option<String> {
     window().local_storage().ok().flatten()?.get_item(name).ok().flatten()

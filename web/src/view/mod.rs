@@ -5,6 +5,7 @@ mod app;
 mod browser;
 mod campaign;
 mod field;
+mod lean;
 mod live;
 mod models;
 mod prove;

@@ -15,7 +15,9 @@ use wasm_bindgen_futures::spawn_local;
 
 use crate::client::{Ask, Client, Heard, backoff_ms};
 use crate::json;
+use crate::lean::{FromLean, LeanPlace, is_listing};
 use crate::view::browser;
+use crate::view::lean::{LISTING, LeanWorker};
 use crate::view::socket::{self, Happening, Reply, Socket};
 
 /// How the connection stands.
@@ -23,6 +25,15 @@ use crate::view::socket::{self, Happening, Reply, Socket};
 pub(crate) enum Connection {
     Connecting,
     Connected,
+    /// Lean's files for this browser are on the way: bytes that are there, and of all.
+    Loading {
+        done: u64,
+        total: u64,
+    },
+    /// They are there, and Lean starts.
+    Starting,
+    /// Lean cannot run in this browser, and this is why.
+    NoLean(String),
     /// Lost; the next try comes in so many seconds.
     Waiting(u32),
     /// The page comes from a server that only has files.
@@ -54,6 +65,8 @@ pub(crate) struct Session {
     inner: StoredValue<Inner, LocalStorage>,
     /// How the connection stands.
     pub(crate) connection: RwSignal<Connection>,
+    /// Where Lean runs.
+    pub(crate) place: RwSignal<LeanPlace>,
     pub(crate) info: RwSignal<Option<Info>>,
     /// The server's campaign, if it has one.
     pub(crate) campaign: RwSignal<Option<Campaign>>,
@@ -63,7 +76,7 @@ pub(crate) struct Session {
 
 struct Inner {
     client: Client,
-    socket: Option<Socket>,
+    link: Option<Link>,
     greeted: bool,
     answers: BTreeMap<Ask, Replies>,
     n_failures: u32,
@@ -74,6 +87,17 @@ struct Inner {
     /// Whether `/api/v1/info` was answered once.
     known: bool,
 }
+
+/// What carries the session's texts.
+enum Link {
+    Socket(Socket),
+    Lean(LeanWorker),
+}
+
+/// Where the visitor's choice where Lean runs is kept.
+const PLACE_KEY: &str = "stepwise-lean";
+const IN_BROWSER: &str = "browser";
+const ON_SERVER: &str = "server";
 
 /// A question that was asked.
 #[derive(Clone)]
@@ -98,7 +122,7 @@ impl Session {
     pub(crate) fn start(token: Option<String>) -> Self {
         let inner = Inner {
             client: Client::default(),
-            socket: None,
+            link: None,
             greeted: false,
             answers: BTreeMap::new(),
             n_failures: 0,
@@ -107,9 +131,11 @@ impl Session {
             token,
             known: false,
         };
+        let is_here = browser::kept(PLACE_KEY).as_deref() == Some(IN_BROWSER);
         let session = Self {
             inner: StoredValue::new_local(inner),
             connection: RwSignal::new(Connection::Connecting),
+            place: RwSignal::new(if is_here { LeanPlace::Browser } else { LeanPlace::Server }),
             info: RwSignal::new(None),
             campaign: RwSignal::new(None),
             n_renewals: RwSignal::new(0),
@@ -141,6 +167,18 @@ impl Session {
         Question { session: self, ask, replies }
     }
 
+    /// Has Lean run where the visitor wants it.
+    pub(crate) fn choose(self, place: LeanPlace) {
+        browser::keep(PLACE_KEY, if place == LeanPlace::Browser { IN_BROWSER } else { ON_SERVER });
+        self.place.set(place);
+        self.connect();
+    }
+
+    /// Whether the visitor once chose to have Lean run on the server.
+    pub(crate) fn was_put_on_server() -> bool {
+        browser::kept(PLACE_KEY).as_deref() == Some(ON_SERVER)
+    }
+
     /// Tries to connect now.
     pub(crate) fn connect(self) {
         let mut attempt = 0;
@@ -150,22 +188,71 @@ impl Session {
             }
             inner.attempt += 1;
             attempt = inner.attempt;
-            (inner.socket, inner.greeted) = (None, false);
+            (inner.link, inner.greeted) = (None, false);
         });
         self.connection.set(Connection::Connecting);
         spawn_local(async move {
-            if let Err(hindrance) = self.open_socket(attempt).await
-                && self.is_current(attempt)
-            {
-                match hindrance {
-                    Some(connection) => self.connection.set(connection),
-                    None => self.try_later(),
+            let opened = self.open_link(attempt).await;
+            if !self.is_current(attempt) {
+                return;
+            }
+            match opened {
+                Ok(()) => {}
+                Err(None | Some(Connection::NoServer)) if !self.is_known() && self.may_run_here().await => {
+                    self.place.set(LeanPlace::Browser);
+                    self.connect();
                 }
+                Err(Some(connection)) => self.connection.set(connection),
+                Err(None) => self.try_later(),
             }
         });
     }
 
+    /// Whether a server has ever said what it is.
+    fn is_known(self) -> bool {
+        self.inner.with_value(|inner| inner.known)
+    }
+
+    /// Whether Lean can run in this browser, where the visitor did not decide otherwise.
+    async fn may_run_here(self) -> bool {
+        if Self::was_put_on_server() {
+            return false;
+        }
+        matches!(socket::fetch("GET", LISTING, None, None).await, Reply::Answer(200, text) if is_listing(&text))
+    }
+
     /// `Err(None)` is a failure that may pass, `Err(Some(_))` one that will not.
+    async fn open_link(self, attempt: u32) -> Result<(), Option<Connection>> {
+        if self.place.get_untracked() == LeanPlace::Server {
+            return self.open_socket(attempt).await;
+        }
+        let worker = LeanWorker::start(move |what| {
+            if self.is_current(attempt) {
+                self.lean_says(what);
+            }
+        });
+        let worker = worker.map_err(|reason| Some(Connection::NoLean(reason)))?;
+        self.inner.update_value(|inner| inner.link = Some(Link::Lean(worker)));
+        Ok(())
+    }
+
+    fn lean_says(self, what: FromLean) {
+        match what {
+            FromLean::Loading { done, total } => self.connection.set(Connection::Loading { done, total }),
+            FromLean::Starting => self.connection.set(Connection::Starting),
+            FromLean::Opened => self.happened(Happening::Opened),
+            FromLean::Text { text } => self.happened(Happening::Text(text)),
+            FromLean::Failed { reason } => {
+                self.inner.update_value(|inner| {
+                    (inner.link, inner.greeted) = (None, false);
+                    inner.attempt += 1;
+                });
+                self.connection.set(Connection::NoLean(reason));
+            }
+        }
+    }
+
+    /// As [`Session::open_link`], to the server.
     async fn open_socket(self, attempt: u32) -> Result<(), Option<Connection>> {
         let (token, known) = self.inner.with_value(|inner| (inner.token.clone(), inner.known));
         if !known {
@@ -203,7 +290,7 @@ impl Session {
             }
         });
         let socket = socket.ok_or(None)?;
-        self.inner.update_value(|inner| inner.socket = Some(socket));
+        self.inner.update_value(|inner| inner.link = Some(Link::Socket(socket)));
         Ok(())
     }
 
@@ -214,8 +301,8 @@ impl Session {
     fn happened(self, happening: Happening) {
         match happening {
             Happening::Opened => self.inner.with_value(|inner| {
-                if let Some(socket) = &inner.socket {
-                    socket.send(&inner.client.greeting());
+                if let Some(link) = &inner.link {
+                    link.send(&inner.client.greeting());
                 }
             }),
             Happening::Text(text) => self.hear(&text),
@@ -235,6 +322,9 @@ impl Session {
                 });
                 self.info.set(Some(*info));
                 self.connection.set(Connection::Connected);
+                if self.place.get_untracked() == LeanPlace::Browser {
+                    browser::keep_for_offline();
+                }
                 for (ask, body) in ended {
                     self.answer(ask, body);
                 }
@@ -268,7 +358,7 @@ impl Session {
     fn try_later(self) {
         let mut wait = 0;
         self.inner.update_value(|inner| {
-            (inner.socket, inner.greeted) = (None, false);
+            (inner.link, inner.greeted) = (None, false);
             inner.attempt += 1;
             wait = backoff_ms(inner.n_failures, browser::random());
             inner.n_failures += 1;
@@ -288,8 +378,17 @@ impl Session {
 
 impl Inner {
     fn send(&self, text: &str) {
-        if let Some(socket) = self.socket.as_ref().filter(|_| self.greeted) {
-            socket.send(text);
+        if let Some(link) = self.link.as_ref().filter(|_| self.greeted) {
+            link.send(text);
+        }
+    }
+}
+
+impl Link {
+    fn send(&self, text: &str) {
+        match self {
+            Self::Socket(socket) => socket.send(text),
+            Self::Lean(worker) => worker.send(text),
         }
     }
 }

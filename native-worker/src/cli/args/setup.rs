@@ -20,6 +20,9 @@ pub struct SetupArgs {
     /// Write Lean's compiled code into this file, for other machines, and print its hash
     #[arg(long, value_name = "FILE")]
     pub pack: Option<PathBuf>,
+    /// Write Lean into this folder as browsers load it; `cargo xtask dist` does so beside the page
+    #[arg(long, value_name = "FOLDER")]
+    pub web: Option<PathBuf>,
     /// Work only while nobody else wants the processor
     #[arg(long)]
     pub idle: bool,

