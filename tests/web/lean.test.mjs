@@ -80,7 +80,7 @@ async function open(page, statement) {
 async function apply(page, text, outcome) {
   await tactic(page).fill(text);
   await tactic(page).press("Enter");
-  await page.locator(".script-rows .here").filter({ hasText: outcome }).waitFor();
+  await page.locator(".script-rows .here").filter({ hasText: text }).filter({ hasText: outcome }).waitFor();
 }
 
 test("a theorem is proved with keys only, and the page can be used while Lean is on its way", async () => {
