@@ -119,6 +119,7 @@ impl Searching {
 }
 
 /// What comes next for a job.
+#[expect(clippy::large_enum_variant, reason = "it is looked at where it is made, and never kept")]
 enum Next {
     /// Its host has been asked.
     Asked,

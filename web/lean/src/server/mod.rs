@@ -4,6 +4,8 @@
 //! at a time, and ends with whatever it cannot finish: then the states are gone, and come back one by one when they are
 //! asked for.
 
+#![expect(clippy::result_large_err, reason = "an answer in the place of work, once for a request of the page's")]
+
 mod jobs;
 mod statement;
 #[cfg(test)]
