@@ -5,6 +5,7 @@ mod tests;
 
 use wgpu::{BindGroupEntry, Buffer, BufferUsages, CommandEncoder};
 
+use crate::cost::Cost;
 use crate::gpu::{Gpu, GpuError};
 
 /// The kernel's source, so that it can be validated without a device.
@@ -19,6 +20,13 @@ pub struct Shape {
     pub n_rows: u32,
     /// The size of the vocabulary.
     pub n_columns: u32,
+}
+
+/// What a call takes: each row is read twice and written once; an exponential counts as one operation, beside a
+/// subtraction and an addition.
+#[must_use]
+pub fn cost(shape: Shape) -> Cost {
+    Cost { bytes: 3 * shape.n_bytes(), flops: 4 * shape.n_entries(), dispatches: 1 }
 }
 
 /// Why a call was refused or failed.
@@ -88,13 +96,7 @@ impl LogSoftmax {
             .allocate(OP, 3 * size, || {
                 let input = gpu.upload("logits", logits);
                 let output = gpu.storage("log-probabilities", size, BufferUsages::COPY_SRC);
-                let readback = gpu.device.create_buffer(&wgpu::BufferDescriptor {
-                    label: Some("log-probabilities, mapped"),
-                    size,
-                    usage: BufferUsages::COPY_DST | BufferUsages::MAP_READ,
-                    mapped_at_creation: false,
-                });
-                (input, output, readback)
+                (input, output, gpu.mappable(size))
             })
             .await?;
         let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
@@ -121,13 +123,7 @@ impl LogSoftmax {
         if given < expected {
             return Err(LogSoftmaxError::Length { n_rows, n_columns, expected, given });
         }
-        let uniform = gpu.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("shape"),
-            size: 8,
-            usage: BufferUsages::UNIFORM | BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        gpu.queue.write_buffer(&uniform, 0, bytemuck::cast_slice(&[n_rows, n_columns]));
+        let uniform = gpu.uniform(&[n_rows, n_columns]);
         let bound = |buffer| {
             let size = std::num::NonZeroU64::new(shape.n_bytes());
             wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset: 0, size })

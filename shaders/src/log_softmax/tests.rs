@@ -1,19 +1,14 @@
 //! The kernel against its reference on whatever adapter the machine has.
 
-use std::io::Write;
-
-use super::{LogSoftmax, LogSoftmaxError, SOURCE, Shape, reference};
+use super::{LogSoftmax, LogSoftmaxError, SOURCE, Shape, cost, reference};
+use crate::cost::Cost;
 use crate::gpu::{Gpu, GpuError};
+use crate::testing::{check_source, say};
 
 /// Differences to the f64 reference that are accepted. WGSL promises `log` only to 2^-21 near 1 and `exp` only to
 /// (3 + 2 |x|) ulp; both enter once. The relative part is for the result's own rounding.
 const ABSOLUTE: f32 = 5e-6;
 const RELATIVE: f32 = 3e-7;
-
-/// Straight to standard error: what a test prints otherwise is hidden when it passes, and this must be seen.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
-}
 
 /// The machine's adapter and the kernel on it, or a line that says why there is none.
 fn on_gpu(test: impl FnOnce(&Gpu, &LogSoftmax)) {
@@ -60,12 +55,7 @@ fn logits(n: usize, seed: u64) -> Vec<f32> {
 
 #[test]
 fn naga_accepts_the_kernel_without_any_optional_capability() {
-    let module =
-        naga::front::wgsl::parse_str(SOURCE).unwrap_or_else(|error| panic!("{}", error.emit_to_string(SOURCE)));
-    let (flags, none) = (naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
-    naga::valid::Validator::new(flags, none)
-        .validate(&module)
-        .unwrap_or_else(|error| panic!("{}", error.emit_to_string(SOURCE)));
+    let module = check_source("log_softmax", SOURCE);
     let entry = &module.entry_points[0];
     assert_eq!((entry.name.as_str(), entry.workgroup_size), ("log_softmax", [256, 1, 1]));
 }
@@ -156,6 +146,11 @@ fn shapes_beyond_the_limits_say_how_many_rows_fit() {
         Shape { n_rows: u32::MAX, n_columns: u32::MAX }.check(&limits),
         Err(LogSoftmaxError::TooLarge { at_most: 0, .. })
     ));
+}
+
+#[test]
+fn a_row_is_read_twice_and_written_once() {
+    assert_eq!(cost(Shape { n_rows: 2, n_columns: 3 }), Cost { bytes: 72, flops: 24, dispatches: 1 });
 }
 
 #[test]
