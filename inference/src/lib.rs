@@ -3,6 +3,7 @@
 //! This folder is the only place that names burn. Everything that waits for a device is async, because in a browser
 //! nothing may block; files are read by the caller.
 
+pub mod benchmark;
 pub mod chat;
 pub mod config;
 pub mod device;

@@ -4,7 +4,7 @@ mod fit;
 mod paired;
 
 pub use fit::{Fit, least_squares, power_law};
-pub use paired::{Estimate, PairedCounts, mean_ratio};
+pub use paired::{Estimate, PairedCounts, mean_ratio, median_ratio};
 
 use std::collections::BTreeMap;
 

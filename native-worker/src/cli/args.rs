@@ -4,6 +4,7 @@
 //! [`LeanArgs`]; its long name is its key everywhere.
 
 mod bench;
+mod bench_gpu;
 mod budget;
 mod campaign;
 mod check;
@@ -32,6 +33,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub use self::bench::{BenchCommand, BenchLeanArgs, BenchModelArgs};
+pub use self::bench_gpu::BenchGpuArgs;
 pub use self::budget::{BudgetArgs, Order, Priority};
 pub use self::campaign::{
     CampaignAccountArgs, CampaignBackupArgs, CampaignBlockArgs, CampaignCommand, CampaignExportArgs,

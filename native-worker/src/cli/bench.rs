@@ -64,7 +64,8 @@ async fn measure_model(args: &BenchModelArgs, device: &ModelDevice, verbose: u8)
     Ok(Outcome::Proved)
 }
 
-fn machine() -> String {
+/// The machine, in words.
+pub(super) fn machine() -> String {
     let n_cores = std::thread::available_parallelism().map_or(0, usize::from);
     format!("{} {}, {n_cores} cores", std::env::consts::OS, std::env::consts::ARCH)
 }

@@ -5,6 +5,7 @@ pub mod config;
 pub mod models;
 
 mod bench;
+mod bench_gpu;
 mod beside;
 mod campaign;
 mod check;
@@ -95,6 +96,7 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> anyhow::Result<Outcome> 
         Command::Doctor(args) => block_on(doctor::doctor(args)),
         Command::Bench(BenchCommand::Lean(args)) => block_on(bench::lean(args, verbose)),
         Command::Bench(BenchCommand::Model(args)) => bench::model(args, verbose),
+        Command::Bench(BenchCommand::Gpu(args)) => block_on(bench_gpu::run(args, verbose)),
         Command::Config(ConfigCommand::Show(args)) => show_config(&file, &matches, args),
         Command::Completions { shell } => docs::completions(command, *shell).map(|()| Outcome::Proved),
         Command::Man { out } => docs::man(command, out.as_deref()).map(|()| Outcome::Proved),

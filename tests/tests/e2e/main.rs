@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking; clippy exempts test functions but not their helpers")]
 
 mod abandoned;
+mod bench_gpu;
 mod campaign;
 mod cli;
 mod compare;

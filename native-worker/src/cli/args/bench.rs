@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
+use super::bench_gpu::BenchGpuArgs;
 use super::lean::LeanArgs;
 use super::models::Device;
 use super::values::at_least_one;
@@ -15,6 +16,8 @@ pub enum BenchCommand {
     Lean(BenchLeanArgs),
     /// Tokens per second of a policy, states per second of a critic
     Model(BenchModelArgs),
+    /// What a GPU has in memory, arithmetic and latencies, and how much of it language models' kernels reach
+    Gpu(BenchGpuArgs),
 }
 
 /// `stepwise bench lean`.
