@@ -251,7 +251,7 @@ const REFUSED = [
   "the file of the weights holds 429358 bytes, but its header asks for 429363; download it again",
   "the file of the weights is not a safetensors file (it has only 3 bytes); download it again",
   'the architecture "MambaForCausalLM" is unknown; choose a model of one of InternLM2ForCausalLM, ' +
-    "InternLM2ForRewardModel, LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM",
+    "InternLM2ForRewardModel, LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM",
   "config.json is not a JSON object (EOF while parsing an object at line 1 column 1); download it again",
   "the tokenizer has 97 tokens, but the model embeds only 96; take the tokenizer from the model's own folder",
   "the model's vocabulary has 96 tokens, and number 96 is none of them; use its own tokenizer",
