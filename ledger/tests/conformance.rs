@@ -17,10 +17,10 @@ use stepwise_core::wire::campaign::{
     self as wire, Bundle, Doing, Ending, Held, Lease, Receipt, Recipe, SearchResult, Searched, Side, State,
 };
 use stepwise_ledger::operations::{
-    Abandon, Advance, Advanced, Authenticate, Beat, Block, Claim, Close, Conclude, Employ, Employed, Enrol,
-    FinishRound, Granted, HandIn, Invite, Join, Judge, Judged, NewSearch, NextCandidate, Purpose, ReadEvents,
-    ReadOverview, ReadProgress, ReadProofs, ReadRemains, ReadRounds, ReadSessions, ReadStages, ReadStatements,
-    ReadUntaught, ReadWaiting, Reap, Rerank, Rest, Seed, SetState, Teach, Trust, Unblock,
+    Abandon, Advance, Advanced, Authenticate, Beat, Block, Claim, Close, Conclude, Employ, Employed, FinishRound,
+    Granted, HandIn, Invite, Join, Judge, Judged, NewSearch, NextCandidate, Purpose, ReadEvents, ReadOverview,
+    ReadProgress, ReadProofs, ReadRemains, ReadRounds, ReadSessions, ReadStages, ReadStatements, ReadUntaught,
+    ReadWaiting, Reap, Rerank, Rest, Seed, SetState, Teach, Trust, Unblock,
 };
 use stepwise_ledger::{Ledger, LedgerError, hash_of};
 
@@ -45,14 +45,11 @@ macro_rules! on_both {
 }
 
 on_both! {
-    a_bundle_leaves_others_their_share
     a_campaign_goes_from_its_first_stage_to_its_end
-    a_clock_that_is_set_back_holds_nothing_up
     a_claim_that_is_sent_again_gives_the_same_bundle
     a_contradiction_halts_everything
     a_late_proof_is_looked_at_and_its_effort_is_not_counted
     a_lie_about_a_search_that_has_ended_does_not_open_it
-    a_lie_that_is_told_again_ends_no_search
     a_proof_is_taken_though_its_search_is_not_known
     a_proof_is_taken_though_the_ledger_has_forgotten_its_lease
     a_refused_proof_opens_its_search_again
@@ -278,82 +275,6 @@ async fn a_lie_about_a_search_that_has_ended_does_not_open_it(fresh: Fresh) {
     assert_eq!(judge(ledger, false).await.1, Judged::Refused);
     let stage = &ledger.read(ReadOverview).await.unwrap().stages[0];
     assert_eq!((stage.done, stage.ready), (1, 0));
-}
-
-async fn a_bundle_leaves_others_their_share(fresh: Fresh) {
-    let ledger = &fresh.ledger;
-    campaign(ledger, 30, &[("quick", &[Side::Statement])]).await;
-    let account = account(ledger, 1).await;
-    let session = ledger.run(Enrol { account, enrolment: four_cores() }).await.unwrap();
-    let given = async |name: &str, share| {
-        let claim = wire::Claim { session, claim: name.to_owned(), number: made::count(), want_s: 600 };
-        match ledger
-            .run(Claim { account, claim, pace_ms: 1000, share, gives: true, measures: true, timing: TIMING })
-            .await
-            .unwrap()
-        {
-            Granted::Bundle(bundle) => bundle.leases.len(),
-            other => panic!("{other:?} instead of a bundle"),
-        }
-    };
-    assert_eq!(given("a", 3).await, 12);
-    assert_eq!(given("b", 1).await, 4);
-    // However many others there are, each core is kept busy.
-    assert_eq!(given("c", 0).await, 4);
-    assert_eq!(given("d", u64::MAX).await, 10);
-}
-
-async fn a_clock_that_is_set_back_holds_nothing_up(fresh: Fresh) {
-    const DAYS: i64 = 2 * 86_400_000;
-    let ledger = &fresh.ledger;
-    campaign(ledger, 3, &[("quick", &[Side::Statement])]).await;
-    ledger.put_ahead(DAYS);
-    let (one, two) = (worker(ledger, 1).await, worker(ledger, 2).await);
-    let held = bundle(ledger, one, "a", 3).await.leases;
-    let crashed = result(&held[0], "a", 1, Ending::Crashed);
-    assert_eq!(hand_in(ledger, one.account, crashed).await, Receipt::Stored);
-    assert_eq!(hand_in(ledger, one.account, result(&held[1], "a", 2, Ending::Proof)).await, Receipt::Stored);
-    assert!(ledger.run(NextCandidate(TIMING)).await.unwrap().is_some());
-    ledger.put_ahead(-DAYS);
-    // Two is there; one, and who was to verify, are not.
-    ledger.run(Reap(TIMING)).await.unwrap();
-    ledger.put_ahead(TIMING.lost_ms as i64 - 1000);
-    claim(ledger, two, "early", 1).await;
-    ledger.put_ahead(2000);
-    let reaped = ledger.run(Reap(TIMING)).await.unwrap();
-    assert_eq!((reaped.sessions, reaped.units), (1, 1));
-    ledger.put_ahead(TIMING.check_ms as i64);
-    claim(ledger, two, "beats", 1).await;
-    ledger.run(Reap(TIMING)).await.unwrap();
-    assert!(ledger.run(NextCandidate(TIMING)).await.unwrap().is_some());
-    let overview = ledger.read(ReadOverview).await.unwrap();
-    assert_eq!((overview.stages[0].ready, overview.stages[0].leased), (0, 2), "{overview:?}");
-}
-
-async fn a_lie_that_is_told_again_ends_no_search(fresh: Fresh) {
-    let ledger = &fresh.ledger;
-    campaign(ledger, 1, &[("quick", &[Side::Statement])]).await;
-    let (one, two) = (worker(ledger, 1).await, worker(ledger, 2).await);
-    let lie = |lease: &Lease, claim: &str, n| SearchResult {
-        proof: Some(vec!["exact sorryAx _".to_owned()]),
-        ..result(lease, claim, n, Ending::Proof)
-    };
-    let n_ready = async || ledger.read(ReadOverview).await.unwrap().stages[0].ready;
-    let first = bundle(ledger, one, "a", 1).await.leases.remove(0);
-    assert_eq!(hand_in(ledger, one.account, lie(&first, "a", 1)).await, Receipt::Stored);
-    assert_eq!(judge(ledger, false).await.1, Judged::Refused);
-    assert_eq!(n_ready().await, 1);
-    for n in [2, 3] {
-        let claim = format!("b{n}");
-        let again = bundle(ledger, one, &claim, 1).await.leases.remove(0);
-        assert_eq!(hand_in(ledger, one.account, lie(&again, &claim, n)).await, Receipt::Stored);
-        assert_eq!((ledger.run(NextCandidate(TIMING)).await.unwrap(), n_ready().await), (None, 1));
-    }
-    // Whoever broke down twice at a search leaves it to others.
-    assert_eq!(claim(ledger, one, "c", 1).await, Granted::Nothing);
-    let lease = bundle(ledger, two, "d", 1).await.leases.remove(0);
-    assert_eq!(hand_in(ledger, two.account, result(&lease, "d", 4, Ending::Proof)).await, Receipt::Stored);
-    assert_eq!(judge(ledger, true).await.1, Judged::Solved);
 }
 
 async fn a_verifier_that_fails(ledger: &Ledger) -> Judged {

@@ -1,10 +1,14 @@
 //! Kernels and dispatches: compiled once, bound once, recorded as often as wanted.
 
 use wgpu::{
-    BindGroup, BindGroupEntry, Buffer, CommandBuffer, CommandEncoderDescriptor, ComputePassDescriptor, ComputePipeline,
+    BindGroup, BindGroupEntry, Buffer, BufferUsages, CommandBuffer, CommandEncoderDescriptor, ComputePassDescriptor,
+    ComputePipeline,
 };
 
 use crate::gpu::{Gpu, GpuError};
+
+/// Invocations of a workgroup that measures a peak.
+pub(crate) const PEAK_WIDTH: u32 = 256;
 
 /// A compiled kernel, whose entry point is `main`.
 #[derive(Clone, Debug)]
@@ -24,6 +28,21 @@ pub struct Step {
 /// Steps that are ready to be submitted.
 #[derive(Debug)]
 pub struct Recording(CommandBuffer);
+
+/// What a peak is measured by: a kernel of 256 invocations a group that turns numbers over, and a result for each of them.
+pub(crate) async fn peak(
+    gpu: &Gpu,
+    op: &'static str,
+    source: &str,
+    n_groups: u32,
+    turns: &[u32],
+) -> Result<(Step, Buffer), GpuError> {
+    let kernel = Kernel::new(gpu, op, source, &[("WIDTH", PEAK_WIDTH)]).await?;
+    let n_bytes = 4 * u64::from(n_groups) * u64::from(PEAK_WIDTH);
+    let results = gpu.allocate(op, n_bytes, || gpu.storage("results", n_bytes, BufferUsages::COPY_SRC)).await?;
+    let step = kernel.step(gpu, &[(0, &results), (1, &gpu.uniform(turns))], [n_groups, 1]);
+    Ok((step, results))
+}
 
 impl Kernel {
     /// Compiles `source`; `constants` are its overrides.

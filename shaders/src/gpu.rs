@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use wgpu::{Adapter, Buffer, BufferDescriptor, BufferUsages, Device, ErrorFilter, Queue};
 
 /// An adapter's device with its queue.
@@ -22,7 +23,7 @@ pub struct Gpu {
 }
 
 /// What an adapter is, for reports: a GPU number without it says nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdapterFacts {
     pub name: String,
     /// Vulkan, Metal, DX12 or WebGPU.

@@ -36,6 +36,7 @@ pub fn sources() -> Vec<(&'static str, &'static str)> {
         ("log_softmax", log_softmax::SOURCE),
         ("matmul", matmul::SOURCE),
         ("matvec", matvec::SOURCE),
+        ("product", product::SOURCE),
     ];
     sources.extend(weights::Format::ALL.map(|format| (format.name(), format.source())));
     sources

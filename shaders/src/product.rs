@@ -9,6 +9,9 @@ use crate::gpu::{Gpu, GpuError};
 use crate::weights::{DeviceWeights, Format, FormatError, MatrixShape};
 use crate::{matmul, matvec};
 
+/// What both kernels have in front, behind a format's source.
+pub const SOURCE: &str = include_str!("product.wgsl");
+
 /// Why a product was refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ProductError {

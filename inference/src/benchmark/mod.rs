@@ -20,7 +20,7 @@ mod verdict;
 
 pub use figures::{Bound, Figures, Peaks};
 pub use plan::{Layer, Plan, PlannedRow, Work};
-pub use report::{Adapter, PlanName, ReadError, Report, Row, State, VERSION};
+pub use report::{PlanName, ReadError, Report, Row, State, VERSION};
 pub use run::{BenchmarkError, Host, run};
 pub use stepwise_shaders::gpu::{Gpu, GpuError};
 pub use verdict::Verdict;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stepwise_shaders::cost::Cost;
+use stepwise_shaders::gpu::AdapterFacts;
 
 use super::figures::{Figures, Peaks};
 use super::verdict::Verdict;
@@ -27,7 +28,7 @@ pub struct Report {
     pub machine: String,
     /// The browser, where it ran in one.
     pub browser: Option<String>,
-    pub adapter: Adapter,
+    pub adapter: AdapterFacts,
     pub plan: PlanName,
     /// The SHA-256 of each kernel's and format's source.
     pub kernels: BTreeMap<String, String>,
@@ -40,24 +41,6 @@ pub struct Report {
     pub peaks: Peaks,
     #[serde(skip_deserializing)]
     pub verdict: Verdict,
-}
-
-/// The device and what it can do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Adapter {
-    pub name: String,
-    pub backend: String,
-    pub driver: String,
-    pub driver_info: String,
-    pub device_type: String,
-    pub vendor_id: u32,
-    pub device_id: u32,
-    /// It is a program on the CPU: its speed says nothing about a GPU's.
-    pub is_software: bool,
-    /// What it could do; the kernels use none of it.
-    pub features: Vec<String>,
-    /// Those that the kernels work within.
-    pub limits: BTreeMap<String, u64>,
 }
 
 /// Which plan was run.

@@ -17,7 +17,7 @@ use super::check::{Check, Inputs, find_wrong_attention};
 use super::figures::Peaks;
 use super::measure::{Operation, Stopwatch};
 use super::plan::{Layer, Plan, PlannedRow, Work};
-use super::report::{Adapter, PlanName, Report, Row, State, VERSION};
+use super::report::{PlanName, Report, Row, State, VERSION};
 use super::verdict::Verdict;
 
 /// An operation that takes longer has no place in a benchmark: systems stop devices that are busy for so long.
@@ -84,7 +84,6 @@ pub async fn run(gpu: &Gpu, plan: &Plan, host: &Host<'_>) -> Result<Report, Benc
 }
 
 fn empty_report(gpu: &Gpu, plan: &Plan, host: &Host<'_>) -> Report {
-    let facts = gpu.facts();
     let row = |planned: &PlannedRow| Row {
         name: planned.name.clone(),
         kind: planned.work.kind().to_owned(),
@@ -103,18 +102,7 @@ fn empty_report(gpu: &Gpu, plan: &Plan, host: &Host<'_>) -> Report {
         build: if cfg!(debug_assertions) { "development" } else { "release" }.to_owned(),
         machine: host.machine.clone(),
         browser: host.browser.clone(),
-        adapter: Adapter {
-            name: facts.name,
-            backend: facts.backend,
-            driver: facts.driver,
-            driver_info: facts.driver_info,
-            device_type: facts.device_type,
-            vendor_id: facts.vendor_id,
-            device_id: facts.device_id,
-            is_software: facts.is_software,
-            features: facts.features,
-            limits: facts.limits,
-        },
+        adapter: gpu.facts(),
         plan: PlanName { name: plan.name.to_owned(), hash: plan.hash(), edited: plan.edited.clone() },
         kernels: sources().into_iter().map(hashed).collect(),
         interrupted: false,

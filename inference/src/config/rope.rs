@@ -114,24 +114,14 @@ impl Rope {
                 })?;
                 let is_factor = attention_factor > 0.0 && attention_factor.is_finite();
                 require(is_factor, "attention_factor", attention_factor, || "above 0".to_owned())?;
-                require(
-                    original_max_positions > 0,
-                    "original_max_position_embeddings",
-                    original_max_positions,
-                    || "at least 1".to_owned(),
-                )?;
+                require_positions(original_max_positions)?;
                 factor
             }
             RopeScaling::Llama3 { factor, low_freq_factor: low, high_freq_factor: high, original_max_positions } => {
                 require(low > 0.0 && low < high && high.is_finite(), "low_freq_factor", low, || {
                     format!("above 0 and below high_freq_factor ({high})")
                 })?;
-                require(
-                    original_max_positions > 0,
-                    "original_max_position_embeddings",
-                    original_max_positions,
-                    || "at least 1".to_owned(),
-                )?;
+                require_positions(original_max_positions)?;
                 factor
             }
         };
@@ -164,6 +154,11 @@ fn yarn(keys: &Keys, inner: &Keys) -> Result<RopeScaling, ConfigError> {
         beta_slow: scale("beta_slow")?.unwrap_or(1.0),
         attention_factor,
     })
+}
+
+fn require_positions(original_max_positions: usize) -> Result<(), ConfigError> {
+    let is_some = original_max_positions > 0;
+    require(is_some, "original_max_position_embeddings", original_max_positions, || "at least 1".to_owned())
 }
 
 impl RopeScaling {

@@ -1,4 +1,5 @@
 //! What somebody does in a test of a ledger, a step each.
+#![allow(dead_code, reason = "not every test needs all of it")]
 
 use stepwise_core::search::CostLedger;
 use stepwise_core::wire::campaign::{self as wire, Bundle, Ending, Lease, Receipt, Recipe, SearchResult, Side};

@@ -3,10 +3,10 @@
 #[cfg(test)]
 mod tests;
 
-use wgpu::{Buffer, BufferUsages};
+use wgpu::Buffer;
 
 use crate::cost::Cost;
-use crate::dispatch::{Kernel, Step};
+use crate::dispatch::{PEAK_WIDTH, Step, peak};
 pub use crate::fma::Shape;
 use crate::gpu::{Gpu, GpuError};
 
@@ -14,7 +14,6 @@ use crate::gpu::{Gpu, GpuError};
 pub const SOURCE: &str = include_str!("kernel.wgsl");
 
 const OP: &str = "dot";
-const WIDTH: u32 = 256;
 /// Chains of an invocation, which turn each other in pairs.
 const N_CHAINS: u32 = 8;
 /// The bytes 3, -5, 7 and -11.
@@ -32,7 +31,7 @@ pub struct Dot {
 /// What a call takes; a product of four bytes with four is eight operations.
 #[must_use]
 pub fn cost(shape: Shape) -> Cost {
-    let n_lanes = u64::from(shape.n_groups) * u64::from(WIDTH);
+    let n_lanes = u64::from(shape.n_groups) * u64::from(PEAK_WIDTH);
     Cost { bytes: 4 * n_lanes, flops: n_lanes * u64::from(N_CHAINS) * u64::from(shape.n_turns) * 8, dispatches: 1 }
 }
 
@@ -42,11 +41,7 @@ impl Dot {
     /// # Errors
     /// When the device refuses either; a browser may not know `dot4I8Packed`.
     pub async fn new(gpu: &Gpu, shape: Shape) -> Result<Self, GpuError> {
-        let kernel = Kernel::new(gpu, OP, SOURCE, &[("WIDTH", WIDTH)]).await?;
-        let n_bytes = cost(shape).bytes;
-        let results = gpu.allocate(OP, n_bytes, || gpu.storage("results", n_bytes, BufferUsages::COPY_SRC)).await?;
-        let chain = gpu.uniform(&[shape.n_turns, BYTES]);
-        let step = kernel.step(gpu, &[(0, &results), (1, &chain)], [shape.n_groups, 1]);
+        let (step, results) = peak(gpu, OP, SOURCE, shape.n_groups, &[shape.n_turns, BYTES]).await?;
         Ok(Self { step, results, shape })
     }
 

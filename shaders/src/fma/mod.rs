@@ -3,17 +3,16 @@
 #[cfg(test)]
 mod tests;
 
-use wgpu::{Buffer, BufferUsages};
+use wgpu::Buffer;
 
 use crate::cost::Cost;
-use crate::dispatch::{Kernel, Step};
+use crate::dispatch::{PEAK_WIDTH, Step, peak};
 use crate::gpu::{Gpu, GpuError};
 
 /// The kernel's source.
 pub const SOURCE: &str = include_str!("kernel.wgsl");
 
 const OP: &str = "fma";
-const WIDTH: u32 = 256;
 /// Chains of an invocation.
 const N_CHAINS: u32 = 32;
 /// A chain neither grows nor comes to rest within the turns of a call.
@@ -43,7 +42,7 @@ pub struct Fma {
 /// What a call takes.
 #[must_use]
 pub fn cost(shape: Shape) -> Cost {
-    let n_lanes = u64::from(shape.n_groups) * u64::from(WIDTH);
+    let n_lanes = u64::from(shape.n_groups) * u64::from(PEAK_WIDTH);
     Cost { bytes: 4 * n_lanes, flops: n_lanes * u64::from(N_CHAINS) * u64::from(shape.n_turns) * 2, dispatches: 1 }
 }
 
@@ -53,11 +52,8 @@ impl Fma {
     /// # Errors
     /// When the device refuses either.
     pub async fn new(gpu: &Gpu, shape: Shape) -> Result<Self, GpuError> {
-        let kernel = Kernel::new(gpu, OP, SOURCE, &[("WIDTH", WIDTH)]).await?;
-        let n_bytes = cost(shape).bytes;
-        let results = gpu.allocate(OP, n_bytes, || gpu.storage("results", n_bytes, BufferUsages::COPY_SRC)).await?;
-        let chain = gpu.uniform(&[shape.n_turns, FACTOR.to_bits(), TERM.to_bits()]);
-        let step = kernel.step(gpu, &[(0, &results), (1, &chain)], [shape.n_groups, 1]);
+        let (step, results) =
+            peak(gpu, OP, SOURCE, shape.n_groups, &[shape.n_turns, FACTOR.to_bits(), TERM.to_bits()]).await?;
         Ok(Self { step, results, shape })
     }
 

@@ -1,22 +1,8 @@
 // A matrix of weights times many columns of inputs: a workgroup makes a tile of 64 rows and TILE_COLUMNS columns of
 // outputs, an invocation four by four of them, from tiles that the workgroup has read once for all.
 //
-// In front of this stand a format's `Quad`, `load` and `part`. Reference: `product::reference`.
+// In front of this stand a format's `Quad`, `load` and `part`, and product.wgsl. Reference: `product::reference`.
 // Run: cargo test -p stepwise-shaders matmul
-
-struct Shape {
-    // Of the shard in the whole matrix.
-    first_row: u32,
-    n_shard_rows: u32,
-    n_rows: u32,
-    n_blocks: u32,
-    n_columns: u32,
-}
-
-// Columns one after the other.
-@group(0) @binding(2) var<storage, read> inputs: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> outputs: array<f32>;
-@group(0) @binding(4) var<uniform> shape: Shape;
 
 // 16, 32 or 64. With 64 the tiles fill the 16 KiB that a workgroup has by default.
 override TILE_COLUMNS: u32 = 64u;

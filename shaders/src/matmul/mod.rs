@@ -5,9 +5,10 @@ mod tests;
 
 use crate::dispatch::Kernel;
 use crate::gpu::{Gpu, GpuError};
+use crate::product;
 use crate::weights::Format;
 
-/// The kernel's source, behind a format's.
+/// The kernel's source, behind a format's and [`product::SOURCE`].
 pub const SOURCE: &str = include_str!("kernel.wgsl");
 
 pub(crate) const OP: &str = "matmul";
@@ -18,7 +19,7 @@ const TILE_ROWS: u32 = 64;
 /// The whole source for a format.
 #[must_use]
 pub fn source(format: Format) -> String {
-    format!("{}\n{SOURCE}", format.source())
+    format!("{}\n{}\n{SOURCE}", format.source(), product::SOURCE)
 }
 
 pub(crate) async fn kernel(gpu: &Gpu, format: Format, n_columns: u32) -> Result<Kernel, GpuError> {

@@ -1,22 +1,8 @@
 // A matrix of weights times up to eight columns of inputs: a workgroup makes four rows of outputs, so that each quad of
 // inputs that it reads is used four times.
 //
-// In front of this stand a format's `Quad`, `load` and `part`, and `N_COLUMNS`. Reference: `product::reference`.
+// In front of this stand a format's `Quad`, `load` and `part`, product.wgsl, and `N_COLUMNS`. Reference: `product::reference`.
 // Run: cargo test -p stepwise-shaders matvec
-
-struct Shape {
-    // Of the shard in the whole matrix.
-    first_row: u32,
-    n_shard_rows: u32,
-    n_rows: u32,
-    n_blocks: u32,
-    n_columns: u32,
-}
-
-// Columns one after the other.
-@group(0) @binding(2) var<storage, read> inputs: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> outputs: array<f32>;
-@group(0) @binding(4) var<uniform> shape: Shape;
 
 override WIDTH: u32 = 64u;
 const N_ROWS: u32 = 4u;

@@ -5,9 +5,10 @@ mod tests;
 
 use crate::dispatch::{Kernel, groups};
 use crate::gpu::{Gpu, GpuError};
+use crate::product;
 use crate::weights::Format;
 
-/// The kernel's source, behind a format's and the number of columns.
+/// The kernel's source, behind a format's, [`product::SOURCE`] and the number of columns.
 pub const SOURCE: &str = include_str!("kernel.wgsl");
 
 /// The most columns that it takes.
@@ -24,7 +25,7 @@ const N_ROWS: u32 = 4;
 /// The whole source for a format and so many columns.
 #[must_use]
 pub fn source(format: Format, n_columns: u32) -> String {
-    format!("{}\nconst N_COLUMNS: u32 = {n_columns}u;\n\n{SOURCE}", format.source())
+    format!("{}\n{}\nconst N_COLUMNS: u32 = {n_columns}u;\n\n{SOURCE}", format.source(), product::SOURCE)
 }
 
 pub(crate) async fn kernel(gpu: &Gpu, format: Format, n_columns: u32) -> Result<Kernel, GpuError> {
