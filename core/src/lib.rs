@@ -10,6 +10,7 @@ pub mod disproof;
 pub mod facts;
 pub mod goal;
 pub mod jsonl;
+pub mod markup;
 pub mod outcome;
 pub mod policy;
 pub mod problem;

@@ -141,6 +141,16 @@ impl Gpu {
         Ok(Self { device, queue, info, features: adapter.features(), faults })
     }
 
+    /// The same device under the name that a browser tells the page, which is more than wgpu is told.
+    #[must_use]
+    pub fn called(mut self, name: String, is_software: bool) -> Self {
+        self.info.name = name;
+        if is_software {
+            self.info.device_type = wgpu::DeviceType::Cpu;
+        }
+        self
+    }
+
     /// What the adapter is.
     #[must_use]
     pub fn facts(&self) -> AdapterFacts {

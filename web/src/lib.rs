@@ -4,9 +4,11 @@
 //! What is computed is tested natively: [`client`] keeps a session over connections that break, [`proof`] the script,
 //! [`driver`] runs the search machine in the page, [`suggestions`], [`goals`], [`history`], [`unicode`], [`link`] and
 //! [`examples`] are what the Prove page shows; [`replay`] feeds events to the machine, [`tree`] shows its tree as outline and
-//! drawing, [`status`] names states for eye and ear. [`campaign`] makes HTML of what a coordinator tells, with [`markup`].
+//! drawing, [`status`] names states for eye and ear. [`campaign`] makes HTML of what a coordinator tells, and
+//! [`benchmark`] is what is said between the page and the worker that measures.
 //! `view` puts it on the screen, on wasm32 only.
 
+pub mod benchmark;
 pub mod campaign;
 pub mod client;
 pub mod driver;
@@ -16,7 +18,6 @@ pub mod history;
 pub mod json;
 pub mod lean;
 pub mod link;
-pub mod markup;
 pub mod models;
 pub mod proof;
 pub mod replay;

@@ -30,11 +30,13 @@ pub enum PageName {
     Tree,
     /// Watching a campaign.
     Campaign,
+    /// Measuring GPUs.
+    Benchmark,
 }
 
 impl PageName {
     /// All of them, in the order of the navigation.
-    pub const ALL: [Self; 3] = [Self::Prove, Self::Tree, Self::Campaign];
+    pub const ALL: [Self; 4] = [Self::Prove, Self::Tree, Self::Campaign, Self::Benchmark];
 
     /// What the navigation calls it.
     #[must_use]
@@ -43,6 +45,7 @@ impl PageName {
             Self::Prove => "Prove",
             Self::Tree => "Tree",
             Self::Campaign => "Campaign",
+            Self::Benchmark => "Benchmark",
         }
     }
 
@@ -53,6 +56,7 @@ impl PageName {
             Self::Prove => "#/prove",
             Self::Tree => "#/tree",
             Self::Campaign => "#/campaign",
+            Self::Benchmark => "#/benchmark",
         }
     }
 }

@@ -71,6 +71,7 @@ fn browser_tests() -> Result<()> {
     let dist = web::pack()?;
     step("browser test of the page", test("replay.test.mjs").env("DIST", &dist))?;
     step("browser test of a large search", test("tree.test.mjs").env("DIST", &dist))?;
+    step("browser test of the benchmark", test("benchmark.test.mjs").env("DIST", &dist))?;
     // Set-up has built it, and it reads the page that was just packed.
     step("browser test of proving", test("prove.test.mjs").env("STEPWISE", built("stepwise")))?;
     step("browser test of a campaign", test("campaign.test.mjs").env("STEPWISE", built("stepwise")))?;

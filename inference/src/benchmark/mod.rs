@@ -2,13 +2,14 @@
 //! language models are made of reach on it.
 //!
 //! `plan` says what is measured, `run` measures it on a device, `report` is what comes of it, with what `figures` and
-//! `verdict` make of the samples, `compare` holds reports against each other, and `text` shows them. Only `run` knows a
-//! device; clock, progress and the wish to stop are given by the caller, so that a native program and a page run the
-//! same code. `docs/benchmark.md` explains it to users.
+//! `verdict` make of the samples, `compare` holds reports against each other, and `text` and `html` show them. Only `run`
+//! knows a device; clock, progress and the wish to stop are given by the caller, so that a native program and a page run
+//! the same code. `docs/benchmark.md` explains it to users.
 
 mod check;
 pub mod compare;
 mod figures;
+mod html;
 mod measure;
 mod plan;
 mod report;
@@ -19,6 +20,7 @@ pub mod text;
 mod verdict;
 
 pub use figures::{Bound, Figures, Peaks};
+pub use html::html;
 pub use plan::{Layer, Plan, PlannedRow, Work};
 pub use report::{PlanName, ReadError, Report, Row, State, VERSION};
 pub use run::{BenchmarkError, Host, run};

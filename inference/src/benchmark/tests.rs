@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::compare::{CompareError, compare};
 use super::report::{Report, State};
-use super::{Bound, Gpu, GpuError, Host, Plan, Work, run, text};
+use super::{Bound, Gpu, GpuError, Host, Plan, Work, html, run, text};
 
 /// Runs a plan on the machine's adapter, stopping when it is asked for the `stop_at`th time; `None`, and a line that
 /// says so, where there is no adapter.
@@ -287,4 +287,46 @@ fn a_report_is_shown_with_its_device_its_run_and_its_rows() {
         | wide | - | - | - | - | - | - | - | wrong: row 0 of column 0 is 1 and should be 2 |
     "]]
     .assert_eq(&text::markdown(&report.completed()));
+}
+
+#[test]
+fn a_report_as_html_is_well_formed_and_what_comes_from_outside_is_text() {
+    let mut report = ranked(1.0);
+    report.adapter.name = "A & <b>".to_owned();
+    report.rows[3].samples.clear();
+    report.rows[3].state = State::Wrong { reason: "row 3 is <NaN>".to_owned() };
+    let report = Report::read(&serde_json::to_string(&report).unwrap()).unwrap();
+    let text = format!("<div>{}</div>", html(&[("<i>\"x\"".to_owned(), report)]));
+    let document = roxmltree::Document::parse(&text).unwrap();
+    let texts = |name: &str| -> Vec<String> {
+        let of_name = document.descendants().filter(|node| node.has_tag_name(name));
+        of_name
+            .map(|node| node.descendants().filter(|node| node.is_text()).filter_map(|node| node.text()).collect())
+            .collect()
+    };
+    assert_eq!(texts("h3"), ["<i>\"x\""]);
+    assert_eq!(texts("dd")[0], "A & <b>");
+    assert_eq!(texts("caption"), ["Rows of <i>\"x\""]);
+    let groups = document.descendants().filter(|node| node.attribute("scope") == Some("rowgroup"));
+    assert_eq!(groups.count(), 2, "the device, and products");
+    assert!(text.contains("<span class=\"bad\">\u{2717} wrong: row 3 is &lt;NaN&gt;</span>"), "{text}");
+    assert!(text.contains("50% memory <svg class=\"bar\"") && text.contains("<rect width=\"50.0\""), "{text}");
+    assert_eq!(text.matches("<svg").count(), 1, "no bar without a share");
+}
+
+#[test]
+fn reports_as_html_stand_side_by_side_or_say_why_not() {
+    let named = |name: &str, report: Report| (name.to_owned(), report);
+    let both = [named("slow", ranked(1.0)), named("fast", ranked(2.0))];
+    let text = html(&both);
+    assert!(text.contains("<h3 id=\"compared\">Side by side</h3>"), "{text}");
+    assert!(text.contains("<td class=\"number\">2.00 ["), "{text}");
+    assert!(text.contains("id=\"report-0\"") && text.contains("id=\"report-1\""), "{text}");
+    roxmltree::Document::parse(&format!("<div>{text}</div>")).unwrap();
+
+    let [slow, (name, mut other)] = both;
+    other.plan.hash = "another".to_owned();
+    let text = html(&[slow, (name, other)]);
+    assert!(text.contains("only runs of one plan can be compared</p>"), "{text}");
+    assert!(!html(&[named("alone", ranked(1.0))]).contains("Side by side"));
 }

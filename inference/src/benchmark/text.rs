@@ -21,13 +21,13 @@ pub const COLUMNS: [(&str, bool); 9] = [
 
 /// What a report is about, in lines: the device, the run, and whether it is ranked.
 #[must_use]
-pub fn heading(report: &Report) -> Vec<String> {
+pub fn heading(report: &Report) -> [String; 3] {
     let Report { adapter, plan, .. } = report;
     let driver = [&adapter.driver, &adapter.driver_info].map(String::as_str).join(" ");
     let driver = if driver.trim().is_empty() { String::new() } else { format!(", {}", driver.trim()) };
     let software = if adapter.is_software { ", a program on the CPU: these figures rank no GPU" } else { "" };
     let place = report.browser.as_ref().map_or(String::new(), |browser| format!(", {browser}"));
-    vec![
+    [
         format!("{} ({}{driver}){software}", adapter.name, adapter.backend),
         format!(
             "plan {} in {:.0} s; stepwise {} ({}) on {}{place}",
@@ -185,7 +185,7 @@ fn seconds(seconds: f64) -> String {
 }
 
 /// Three digits.
-fn number(x: f64) -> String {
+pub(super) fn number(x: f64) -> String {
     match x {
         ..10.0 => format!("{x:.2}"),
         ..100.0 => format!("{x:.1}"),

@@ -3,7 +3,7 @@
 use stepwise_core::wire::campaign::Event;
 
 use crate::link;
-use crate::markup::escape_into;
+use stepwise_core::markup::escape_into;
 
 /// Events that are shown.
 pub const KEPT: usize = 50;

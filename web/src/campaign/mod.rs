@@ -6,6 +6,5 @@ pub mod plot;
 pub mod problem;
 pub mod rates;
 pub mod rounds;
-mod table;
 pub mod tables;
 pub mod words;

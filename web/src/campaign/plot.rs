@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use stepwise_core::wire::campaign::CurvePoint;
 
 use super::words::{cpu, number};
-use crate::markup::escape_into;
+use stepwise_core::markup::escape_into;
 
 /// Where things stand, in the units of the view box.
 const WIDTH: f64 = 680.0;

@@ -5,7 +5,7 @@ use stepwise_core::wire::campaign::{CheckedProof, ProblemPage, Side};
 
 use super::tables::{facts, stages};
 use super::words::{self, badge, cpu, number};
-use crate::markup::escape_into;
+use stepwise_core::markup::escape_into;
 
 /// All about a problem; `solved` is when it was solved, in words.
 #[must_use]

@@ -7,7 +7,7 @@ use stepwise_core::wire::campaign::RoundView;
 
 use super::plot::text;
 use super::rounds::{configuration, percent, sets};
-use crate::markup::escape_into;
+use stepwise_core::markup::escape_into;
 
 /// Where things stand, in the units of the view box.
 const WIDTH: f64 = 680.0;

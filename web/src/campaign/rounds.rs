@@ -3,9 +3,9 @@
 use stepwise_core::stats::wilson;
 use stepwise_core::wire::campaign::{Measured, Mode, ModelRole, RoundView, TrainedModel};
 
-use super::table::{Cell, Table};
 use super::words::{cpu, number};
-use crate::markup::escape_into;
+use stepwise_core::markup::escape_into;
+use stepwise_core::markup::table::{Cell, Table};
 
 /// Characters of a hash that are shown.
 const SHORT: usize = 12;

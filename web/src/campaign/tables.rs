@@ -3,9 +3,9 @@
 use stepwise_core::wire::campaign::{Effort, Me, Overview, ProblemRow, StageView, Worker, Workers};
 use stepwise_core::words::of_number;
 
-use super::table::{Cell, Table};
 use super::words::{self, badge, cpu, number, span};
-use crate::markup::escape_into;
+use stepwise_core::markup::escape_into;
+use stepwise_core::markup::table::{Cell, Table};
 
 /// The campaign's name, its state, and why.
 #[must_use]

@@ -2,20 +2,7 @@
 
 use stepwise_core::wire::campaign::{Standing, State, TimeLeft, WorkerState};
 
-/// A number with its thousands apart: `12 345`.
-#[must_use]
-pub fn number(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (idx, digit) in digits.chars().enumerate() {
-        if idx > 0 && (digits.len() - idx).is_multiple_of(3) {
-            // A thin space that no line breaks at.
-            out.push('\u{202f}');
-        }
-        out.push(digit);
-    }
-    out
-}
+pub use stepwise_core::markup::number;
 
 /// How long something takes, in two units at most: `2 h 5 min`.
 #[must_use]

@@ -6,8 +6,8 @@ use stepwise_core::search::{EdgeOutcome, Tree};
 
 use super::family::Family;
 use super::outline::{Item, Line, opened_by};
-use crate::markup::escape_into;
 use crate::status::{Status, of_leaf, of_node};
+use stepwise_core::markup::escape_into;
 
 /// One line, with all that it shows.
 #[derive(Clone, Debug, PartialEq)]

@@ -13,8 +13,8 @@ use super::family::Family;
 use super::layout::Layout;
 use super::outline::{Item, Line};
 use super::row::Row;
-use crate::markup::escape_into;
 use crate::status::Status;
+use stepwise_core::markup::escape_into;
 
 /// Pixels from one layer to the next, from one neighbour to the next, and around the drawing, at scale 1.
 const COLUMN: f64 = 190.0;

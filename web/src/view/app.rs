@@ -8,6 +8,7 @@ use web_sys::{HtmlDialogElement, HtmlSelectElement};
 use crate::lean::{LeanPlace, loaded};
 use crate::link::{self, PageName, Target};
 use crate::replay::Replay;
+use crate::view::benchmark::{Bench, BenchmarkPage};
 use crate::view::browser;
 use crate::view::campaign::{CampaignPage, Watch};
 use crate::view::live::{Shown, kept, live, pressed};
@@ -35,6 +36,7 @@ fn App() -> impl IntoView {
     let session = Session::start(token.clone());
     let prove = Prove::new(session, page, replay);
     let watch = Watch::new(page, prove.said, token);
+    let bench = Bench::new();
     watch.follow(&target);
     let shortcuts = Shortcuts::new();
     if let Some(statement) = target.statement.clone() {
@@ -101,7 +103,7 @@ fn App() -> impl IntoView {
     // A coordinator proves nothing, and a server that proves may have no campaign.
     let is_of_use = move |name: PageName| match name {
         PageName::Prove => session.connection.get() != Connection::Campaign,
-        PageName::Tree => true,
+        PageName::Tree | PageName::Benchmark => true,
         PageName::Campaign => session.campaign.get().is_some(),
     };
     let links = PageName::ALL.map(|name| {
@@ -131,6 +133,9 @@ fn App() -> impl IntoView {
                 </div>
                 <div hidden=live(move || page.get() != PageName::Campaign)>
                     <CampaignPage watch />
+                </div>
+                <div hidden=live(move || page.get() != PageName::Benchmark)>
+                    <BenchmarkPage bench />
                 </div>
             </main>
             <p class="spoken" role="status" aria-label="News">{prove.said}</p>

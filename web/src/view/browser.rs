@@ -1,10 +1,13 @@
 //! Small things that only a browser can do: clock, clipboard, storage, address, downloads.
 
+use std::time::Duration;
+
 use leptos::prelude::*;
 use leptos::web_sys::js_sys;
+use leptos::web_sys::js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{HtmlAnchorElement, HtmlElement};
+use web_sys::{Blob, BlobPropertyBag, File, HtmlAnchorElement, HtmlElement, Url};
 
 /// Milliseconds on a clock that only goes forward.
 pub(crate) fn now() -> f64 {
@@ -25,15 +28,27 @@ pub(crate) async fn copy(text: &str) -> bool {
     JsFuture::from(window().navigator().clipboard().write_text(text)).await.is_ok()
 }
 
-/// Lets the visitor save a text as a file.
-pub(crate) fn download(name: &str, text: &str) {
-    let url = format!("data:text/plain;charset=utf-8,{}", crate::link::encode(text));
-    let anchor = document().create_element("a").ok().and_then(|element| element.dyn_into::<HtmlAnchorElement>().ok());
-    if let Some(anchor) = anchor {
-        anchor.set_href(&url);
-        anchor.set_download(name);
-        anchor.click();
-    }
+/// Lets the visitor save bytes as a file; false where the browser cannot.
+pub(crate) fn save(name: &str, media_type: &str, bytes: &[u8]) -> bool {
+    let options = BlobPropertyBag::new();
+    options.set_type(media_type);
+    let parts = Array::of1(&Uint8Array::from(bytes));
+    let url = Blob::new_with_u8_array_sequence_and_options(&parts, &options)
+        .and_then(|blob| Url::create_object_url_with_blob(&blob));
+    let link = document().create_element("a").map(JsCast::dyn_into::<HtmlAnchorElement>);
+    let (Ok(url), Ok(Ok(link))) = (url, link) else { return false };
+    link.set_href(&url);
+    link.set_download(name);
+    link.click();
+    // The browser reads the bytes after the click; without this they would stay for as long as the page.
+    set_timeout(move || drop(Url::revoke_object_url(&url)), Duration::from_secs(60));
+    true
+}
+
+/// The content of a file that the visitor chose or dropped; nothing where it cannot be read.
+pub(crate) async fn content(file: &File) -> Option<Vec<u8>> {
+    let buffer = JsFuture::from(file.array_buffer()).await.ok()?;
+    Some(Uint8Array::new(&buffer).to_vec())
 }
 
 /// Has the browser keep the page's files, so that it opens without a network.

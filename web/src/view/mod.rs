@@ -2,6 +2,7 @@
 //! what it shows is computed by the modules beside it, which are tested natively.
 
 mod app;
+mod benchmark;
 mod browser;
 mod campaign;
 mod field;
@@ -12,5 +13,6 @@ mod prove;
 mod session;
 mod socket;
 mod tree;
+mod worker;
 
 pub use app::mount;

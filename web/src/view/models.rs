@@ -2,17 +2,14 @@
 
 use std::rc::Rc;
 
-use leptos::web_sys::js_sys::Reflect;
-use leptos::web_sys::{Event, MessageEvent, Worker, WorkerOptions, WorkerType};
 use serde::de::DeserializeOwned;
 use stepwise_core::critic::{ScoreRequest, Scores};
 use stepwise_core::policy::{ProposalRequest, Proposals};
 use stepwise_core::wire;
-use wasm_bindgen::JsCast;
-use wasm_bindgen::prelude::{Closure, JsValue};
 
 use crate::json;
 use crate::models::{FromWorker, ModelStatus, Place, Questions, ToWorker};
+use crate::view::worker::PageWorker;
 
 /// The worker's address, beside the page's.
 const WORKER: &str = "worker.js";
@@ -23,11 +20,8 @@ pub(super) struct BrowserModels(Rc<Held>);
 
 struct Held {
     /// `None` when it could not be started, or there is nothing to start.
-    worker: Option<Worker>,
+    worker: Option<PageWorker>,
     questions: Rc<Questions>,
-    /// What the worker calls: kept as long as it is.
-    _on_message: Closure<dyn FnMut(MessageEvent)>,
-    _on_error: Closure<dyn FnMut(Event)>,
 }
 
 impl BrowserModels {
@@ -39,30 +33,20 @@ impl BrowserModels {
         on_fallback: impl Fn(Place, String) + 'static,
     ) -> Self {
         let questions = Rc::new(Questions::default());
-        let on_status: Rc<dyn Fn(ModelStatus)> = Rc::new(on_status);
-        let on_message = Closure::new({
+        let (on_status, on_fallback) = (Rc::new(on_status), Rc::new(on_fallback));
+        let heard = {
             let (questions, on_status) = (Rc::clone(&questions), Rc::clone(&on_status));
-            move |event: MessageEvent| {
+            move |said: Result<FromWorker, String>| match said {
                 // What a stopped worker had said already is not news.
-                if !questions.is_ended() {
-                    hear(&event, &questions, &*on_status, &on_fallback);
-                }
+                Ok(_) if questions.is_ended() => {}
+                Ok(message) => hear(message, &questions, &*on_status, &*on_fallback),
+                Err(reason) => end(&questions, &*on_status, &reason),
             }
-        });
-        let on_error = Closure::new({
-            let (questions, on_status) = (Rc::clone(&questions), Rc::clone(&on_status));
-            move |event: Event| {
-                event.prevent_default();
-                // Only an error inside the script has a message; one that cannot be loaded has none.
-                let message = Reflect::get(&event, &"message".into()).ok().and_then(|message| message.as_string());
-                let reason = message.unwrap_or_else(|| format!("{WORKER} cannot be loaded; reload the page"));
-                end(&questions, &*on_status, &reason);
-            }
-        });
+        };
         let started = match place {
             Place::Server => Err("these models run on the server".to_owned()),
-            Place::BrowserGpu => start_worker("gpu", &on_message, &on_error),
-            Place::BrowserCpu => start_worker("cpu", &on_message, &on_error),
+            Place::BrowserGpu => start_worker("gpu", heard),
+            Place::BrowserCpu => start_worker("cpu", heard),
         };
         let worker = match started {
             Ok(worker) => Some(worker),
@@ -71,7 +55,7 @@ impl BrowserModels {
                 None
             }
         };
-        Self(Rc::new(Held { worker, questions, _on_message: on_message, _on_error: on_error }))
+        Self(Rc::new(Held { worker, questions }))
     }
 
     /// Asks the policy, and the portfolio and the lemmas beside it.
@@ -97,7 +81,7 @@ impl BrowserModels {
     /// Ends the worker; questions that wait fail.
     pub(super) fn stop(&self) {
         if let Some(worker) = &self.0.worker {
-            worker.terminate();
+            worker.end();
         }
         self.0.questions.end("the models in the browser were stopped");
     }
@@ -107,7 +91,7 @@ impl BrowserModels {
         if let Some(worker) = &self.0.worker
             && !self.0.questions.is_ended()
         {
-            say(worker, &question(answer.id()))?;
+            worker.say(&question(answer.id()))?;
         }
         let answer = answer.await?;
         json::read(&answer).map_err(|e| format!("the worker's answer cannot be read ({e}); reload the page"))
@@ -116,42 +100,26 @@ impl BrowserModels {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(worker) = &self.worker {
-            worker.set_onmessage(None);
-            worker.set_onerror(None);
-            worker.terminate();
-        }
         self.questions.end("the models in the browser were stopped");
     }
 }
 
 fn start_worker(
     place: &'static str,
-    on_message: &Closure<dyn FnMut(MessageEvent)>,
-    on_error: &Closure<dyn FnMut(Event)>,
-) -> Result<Worker, String> {
-    let options = WorkerOptions::new();
-    options.set_type(WorkerType::Module);
-    let worker = Worker::new_with_options(WORKER, &options)
-        .map_err(|e| format!("this browser starts no worker ({})", shown(&e)))?;
-    worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-    worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-    say(&worker, &ToWorker::Start { place })?;
+    hear: impl Fn(Result<FromWorker, String>) + Clone + 'static,
+) -> Result<PageWorker, String> {
+    let worker = PageWorker::start(WORKER, hear)?;
+    worker.say(&ToWorker::Start { place })?;
     Ok(worker)
 }
 
 /// What a message changes.
 fn hear(
-    event: &MessageEvent,
+    message: FromWorker,
     questions: &Questions,
     on_status: &dyn Fn(ModelStatus),
     on_fallback: &dyn Fn(Place, String),
 ) {
-    let message = event.data().as_string().unwrap_or_default();
-    let message = match json::read::<FromWorker>(&message) {
-        Ok(message) => message,
-        Err(e) => return end(questions, on_status, &format!("the worker speaks otherwise ({e}); reload the page")),
-    };
     let status = message.status();
     match message {
         FromWorker::Answer { id, answer } => questions.answer(id, Ok(answer)),
@@ -170,15 +138,6 @@ fn end(questions: &Questions, on_status: &dyn Fn(ModelStatus), reason: &str) {
     on_status(ModelStatus::Failed { reason: reason.to_owned() });
 }
 
-fn say(worker: &Worker, message: &ToWorker) -> Result<(), String> {
-    let message = JsValue::from_str(&text(message)?);
-    worker.post_message(&message).map_err(|e| format!("the worker cannot be reached ({})", shown(&e)))
-}
-
 fn text(message: &impl serde::Serialize) -> Result<String, String> {
     serde_json::to_string(message).map_err(|e| e.to_string())
-}
-
-fn shown(error: &JsValue) -> String {
-    Reflect::get(error, &"message".into()).ok().and_then(|message| message.as_string()).unwrap_or_default()
 }

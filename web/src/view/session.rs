@@ -17,8 +17,9 @@ use crate::client::{Ask, Client, Heard, backoff_ms};
 use crate::json;
 use crate::lean::{FromLean, LeanPlace, is_listing};
 use crate::view::browser;
-use crate::view::lean::{LISTING, LeanWorker};
+use crate::view::lean::{self, LISTING};
 use crate::view::socket::{self, Happening, Reply, Socket};
+use crate::view::worker::PageWorker;
 
 /// How the connection stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,7 +92,7 @@ struct Inner {
 /// What carries the session's texts.
 enum Link {
     Socket(Socket),
-    Lean(LeanWorker),
+    Lean(PageWorker),
 }
 
 /// Where the visitor's choice where Lean runs is kept.
@@ -226,7 +227,7 @@ impl Session {
         if self.place.get_untracked() == LeanPlace::Server {
             return self.open_socket(attempt).await;
         }
-        let worker = LeanWorker::start(move |what| {
+        let worker = lean::start(move |what| {
             if self.is_current(attempt) {
                 self.lean_says(what);
             }

@@ -1,13 +1,14 @@
 //! The language model for a web page: what a Web Worker loads to run it on WebGPU or on the CPU.
 //!
-//! [`Policy`] and [`Critic`] are what a page needs; tests and measurements look into a `Model`, which the cargo feature `model`
-//! adds.
+//! [`Policy`] and [`Critic`] are what a page proves with, and `bench` has the GPU benchmark; tests and measurements look into
+//! a `Model`, which the cargo feature `model` adds.
 //!
 //! What waits for a device returns a promise, because in a browser nothing may block; what computes on the CPU holds up
 //! its thread, and so belongs in a worker. Errors are JavaScript errors of one line, and leave everything usable.
 
 #![cfg(target_arch = "wasm32")]
 
+mod bench;
 #[cfg(feature = "model")]
 mod model;
 mod roles;
@@ -21,6 +22,7 @@ use stepwise_inference::device::Gpu;
 use stepwise_inference::network::Compute;
 use wasm_bindgen::prelude::*;
 
+pub use crate::bench::{bench_gpu, check_report, reports_as_html, reports_as_markdown};
 #[cfg(feature = "model")]
 pub use crate::model::Model;
 pub use crate::roles::{Critic, Policy};

@@ -130,8 +130,9 @@ impl Drop for Shared {
 }
 
 impl Pool {
-    /// Starts a pool; processes are launched as they are needed. The recheck process is one more, launched at the first
-    /// recheck, or with the first statement where that costs little. Needs a Tokio runtime.
+    /// Starts a pool; processes are launched as they are needed. Rechecks have processes of their own, as many as hosts where
+    /// they cost little and one elsewhere: the first is launched at the first recheck, or with the first statement where
+    /// that costs little, and others when proofs wait. Needs a Tokio runtime.
     #[must_use]
     pub fn start(launch: Arc<dyn Launch>, config: PoolConfig) -> Self {
         let schedule = Arc::new(Schedule::new(config.hosts.max(1)));
@@ -212,7 +213,7 @@ impl Pool {
     #[must_use]
     pub fn process_ids(&self) -> Vec<u32> {
         let mut ids = self.shared.schedule.process_ids();
-        ids.extend(self.shared.rechecks.process_id());
+        ids.extend(self.shared.rechecks.process_ids());
         ids
     }
 

@@ -1,13 +1,14 @@
-//! The recheck process: it runs no search, and judges whole files one at a time.
+//! The recheck processes: they run no search, and each judges whole files one at a time.
 
 use std::pin::Pin;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use stepwise_core::cost::LeanCost;
 use stepwise_core::outcome::Verdict;
 use stepwise_core::problem::Theorem;
 use stepwise_core::syntax;
-use tokio::sync::{Mutex, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::schedule::Reply;
 use super::worker::{answer, start};
@@ -20,15 +21,58 @@ const MAX_KILLS: u32 = 50;
 /// What a host is about to answer.
 type Answer<'h, T> = Pin<Box<dyn Future<Output = Result<Costed<T>, HostDown>> + Send + 'h>>;
 
-/// Judges proofs; clones share the process.
+/// Judges proofs; clones share the processes.
 #[derive(Clone)]
 pub(super) struct Rechecks {
     launch: Arc<dyn Launch>,
     limits: StepLimits,
     memory: u64,
-    /// Questions wait for it in the order in which they came.
-    host: Arc<Mutex<Option<Box<dyn Judge>>>>,
+    bench: Arc<Bench>,
     is_closed: watch::Sender<bool>,
+}
+
+/// The processes that nobody asks just now. One that waits is asked before another is started, so that there are as many as
+/// were ever needed at once.
+struct Bench {
+    n_judges: u32,
+    /// One for each question at a time; questions wait for it in the order in which they came.
+    turns: Arc<Semaphore>,
+    waiting: Mutex<Vec<Box<dyn Judge>>>,
+    /// Held while one is started, which whoever comes meanwhile may find waiting then.
+    starting: tokio::sync::Mutex<()>,
+}
+
+/// A turn, and the process that answers: none before it is started, or after it went down.
+struct Seat {
+    judge: Option<Box<dyn Judge>>,
+    bench: Arc<Bench>,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Bench {
+    fn seat(self: &Arc<Self>, turn: OwnedSemaphorePermit) -> Seat {
+        Seat { judge: self.waiting.lock().pop(), bench: Arc::clone(self), _turn: turn }
+    }
+}
+
+impl Seat {
+    /// The process, started if there is none.
+    async fn running(&mut self, launch: &dyn Launch) -> Result<&mut Box<dyn Judge>, PoolError> {
+        if self.judge.is_none() {
+            let _starting = self.bench.starting.lock().await;
+            self.judge = self.bench.waiting.lock().pop();
+            if self.judge.is_none() {
+                self.judge = Some(start(|| launch.judge()).await?);
+            }
+        }
+        self.judge.as_mut().ok_or(PoolError::Closed)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.bench.waiting.lock().extend(self.judge.take());
+    }
 }
 
 impl std::fmt::Debug for Rechecks {
@@ -40,19 +84,29 @@ impl std::fmt::Debug for Rechecks {
 impl Rechecks {
     pub(super) fn new(launch: Arc<dyn Launch>, config: &PoolConfig) -> Self {
         let limits = StepLimits { wall: config.recheck_limit };
-        Self { launch, limits, memory: config.host_memory, host: Arc::default(), is_closed: watch::Sender::new(false) }
+        // Tidying asks for one recheck after the other, so that one process for all searches would hold them up. Where
+        // a process takes gigabytes and a minute to start, one has to do.
+        let n_judges = if launch.is_quick() { u32::try_from(config.hosts.max(1)).unwrap_or(1) } else { 1 };
+        let turns = Arc::new(Semaphore::new(n_judges as usize));
+        let bench =
+            Arc::new(Bench { n_judges, turns, waiting: Mutex::default(), starting: tokio::sync::Mutex::default() });
+        Self { launch, limits, memory: config.host_memory, bench, is_closed: watch::Sender::new(false) }
     }
 
-    /// Starts the process beside other work, if that costs little and nobody has. What fails here will fail where somebody
+    /// Starts a process beside other work, if that costs little and there is none. What fails here will fail where somebody
     /// waits for it.
     pub(super) fn start_early(&self) {
-        let Ok(slot) = Arc::clone(&self.host).try_lock_owned() else { return };
-        if slot.is_some() || !self.launch.is_quick() || *self.is_closed.borrow() {
+        let Ok(turn) = Arc::clone(&self.bench.turns).try_acquire_owned() else { return };
+        let is_running = !self.bench.waiting.lock().is_empty();
+        if is_running || !self.launch.is_quick() || *self.is_closed.borrow() {
             return;
         }
-        let (mut slot, launch) = (slot, Arc::clone(&self.launch));
+        let (bench, launch) = (Arc::clone(&self.bench), Arc::clone(&self.launch));
         tokio::spawn(async move {
-            let _ = running(&mut slot, launch.as_ref()).await;
+            let _starting = bench.starting.lock().await;
+            let judge = start(|| launch.judge()).await;
+            bench.waiting.lock().extend(judge.ok());
+            drop(turn);
         });
     }
 
@@ -87,7 +141,7 @@ impl Rechecks {
         .await
     }
 
-    /// Asks the process, once more in another one as often as somebody else kills it. `too_much` is the answer when the
+    /// Asks a process, once more in another one as often as somebody else kills it. `too_much` is the answer when the
     /// question itself brings the process down. Dropping the future withdraws the question.
     async fn ask<T: Send + 'static>(
         &self,
@@ -113,21 +167,22 @@ impl Rechecks {
         question: impl for<'h> Fn(&'h mut Box<dyn Judge>, StepLimits) -> Answer<'h, T>,
         too_much: impl Fn(&HostDown) -> T,
     ) {
-        let mut slot = self.host.lock().await;
+        let Ok(turn) = Arc::clone(&self.bench.turns).acquire_owned().await else { return };
         if reply.is_closed() {
             return;
         }
+        let mut seat = self.bench.seat(turn);
         let work = async {
             for _ in 0..MAX_KILLS {
-                match question(running(&mut slot, self.launch.as_ref()).await?, self.limits).await {
+                match question(seat.running(self.launch.as_ref()).await?, self.limits).await {
                     Ok(answer) => {
-                        self.tidy(&mut slot).await;
+                        self.tidy(&mut seat.judge).await;
                         return Ok(answer);
                     }
-                    Err(HostDown::Killed) => *slot = None,
+                    Err(HostDown::Killed) => seat.judge = None,
                     Err(down) => {
-                        if slot.as_ref().is_some_and(|judge| !judge.is_alive()) {
-                            *slot = None;
+                        if seat.judge.as_ref().is_some_and(|judge| !judge.is_alive()) {
+                            seat.judge = None;
                         }
                         return Ok(Costed { value: too_much(&down), cost: LeanCost::default() });
                     }
@@ -136,25 +191,28 @@ impl Rechecks {
             Err(cannot_start(&HostDown::Killed))
         };
         if !answer(reply, work).await
-            && let Some(judge) = slot.as_mut()
+            && let Some(judge) = seat.judge.as_mut()
             && judge.withdraw().await.is_err()
             && !judge.is_alive()
         {
             judge.shutdown().await;
-            *slot = None;
+            seat.judge = None;
         }
     }
 
-    /// The process that runs now, if it is idle enough to be asked.
-    pub(super) fn process_id(&self) -> Option<u32> {
-        self.host.try_lock().ok()?.as_ref()?.info().pid
+    /// The processes that run now and are idle enough to be asked.
+    pub(super) fn process_ids(&self) -> Vec<u32> {
+        self.bench.waiting.lock().iter().filter_map(|judge| judge.info().pid).collect()
     }
 
-    /// Ends the process; questions that are asked or wait get [`PoolError::Closed`].
+    /// Ends the processes; questions that are asked or wait get [`PoolError::Closed`].
     pub(super) async fn shutdown(&self) {
         self.is_closed.send_replace(true);
-        if let Some(mut host) = self.host.lock().await.take() {
-            host.shutdown().await;
+        // With all turns taken nobody asks any of them.
+        let _turns = self.bench.turns.acquire_many(self.bench.n_judges).await;
+        let judges = std::mem::take(&mut *self.bench.waiting.lock());
+        for mut judge in judges {
+            judge.shutdown().await;
         }
     }
 
@@ -164,16 +222,6 @@ impl Rechecks {
             host.shutdown().await;
         }
     }
-}
-
-async fn running<'a>(
-    slot: &'a mut Option<Box<dyn Judge>>,
-    launch: &dyn Launch,
-) -> Result<&'a mut Box<dyn Judge>, PoolError> {
-    if slot.is_none() {
-        *slot = Some(start(|| launch.judge()).await?);
-    }
-    slot.as_mut().ok_or(PoolError::Closed)
 }
 
 /// A refusal that Lean was not asked for, or could not finish.

@@ -49,12 +49,16 @@ pub(super) fn FileHead(
     file: String,
 ) -> impl IntoView {
     let (to_copy, live) = (file.clone(), link::live_lean(&file));
+    let download = move || {
+        // A browser that cannot says so itself.
+        let _ = browser::save(&format!("{name}.lean"), "text/plain;charset=utf-8", file.as_bytes());
+    };
     view! {
         <div class="card-head">
             <h2 id=id>{title}</h2>
             <div class="row">
                 <button type="button" on:click=pressed(move || prove.copy(to_copy.clone(), what))>"Copy"</button>
-                <button type="button" on:click=pressed(move || browser::download(&format!("{name}.lean"), &file))>"Download"</button>
+                <button type="button" on:click=pressed(download)>"Download"</button>
                 <a class="button" href=live target="_blank" rel="noopener noreferrer">"Open in live.lean-lang.org"</a>
             </div>
         </div>

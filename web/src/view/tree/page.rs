@@ -4,17 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leptos::prelude::*;
-use leptos::web_sys::js_sys::{Array, Uint8Array};
 use stepwise_core::words::count;
-use wasm_bindgen::JsCast;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Blob, BlobPropertyBag, File, HtmlAnchorElement, Url};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::File;
 
 use crate::replay::Replay;
 use crate::tree::detail::jump;
 use crate::tree::family::Family;
 use crate::tree::layout::Layout;
 use crate::tree::outline::{Item, Line, Outline};
+use crate::view::browser;
 use crate::view::live::kept;
 
 /// Events come in at any rate; the page is drawn anew at most so often, on the next frame.
@@ -155,11 +154,11 @@ impl Page {
     pub(super) fn open(self, file: File) {
         spawn_local(async move {
             let name = file.name();
-            let Ok(buffer) = JsFuture::from(file.array_buffer()).await else {
+            let Some(bytes) = browser::content(&file).await else {
                 self.notice.set(format!("{name} cannot be read; choose it again"));
                 return;
             };
-            match Replay::open(&Uint8Array::new(&buffer).to_vec()) {
+            match Replay::open(&bytes) {
                 Ok(replay) => {
                     let torn = if replay.log().torn { "; its last line is torn and was left out" } else { "" };
                     self.notice.set(format!("{name}: {}{torn}", count(replay.n_events(), "event")));
@@ -173,22 +172,12 @@ impl Page {
 
     /// Lets the visitor keep a file.
     pub(super) fn save(self, name: &str, media_type: &str, bytes: &[u8]) {
-        let options = BlobPropertyBag::new();
-        options.set_type(media_type);
-        let parts = Array::of1(&Uint8Array::from(bytes));
-        let url = Blob::new_with_u8_array_sequence_and_options(&parts, &options)
-            .and_then(|blob| Url::create_object_url_with_blob(&blob));
-        let link = document().create_element("a").map(JsCast::dyn_into::<HtmlAnchorElement>);
-        let (Ok(url), Ok(Ok(link))) = (url, link) else {
-            self.notice.set(format!("this browser cannot save {name}"));
-            return;
-        };
-        link.set_href(&url);
-        link.set_download(name);
-        link.click();
-        self.notice.set(format!("{name} was saved"));
-        // The browser reads the bytes after the click; without this they would stay for as long as the page.
-        set_timeout(move || drop(Url::revoke_object_url(&url)), Duration::from_secs(60));
+        let is_saved = browser::save(name, media_type, bytes);
+        self.notice.set(if is_saved {
+            format!("{name} was saved")
+        } else {
+            format!("this browser cannot save {name}")
+        });
     }
 
     /// Shows what others did to the search, after a pause in which more may happen; another search is shown at once.

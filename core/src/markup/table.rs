@@ -1,20 +1,22 @@
 //! Tables that a screen reader can walk: a caption, heads of columns, and a head in every row.
 
-use crate::markup::escape_into;
+use super::escape_into;
 
 /// A cell's content.
-pub(super) enum Cell {
+pub enum Cell {
     /// A text, which is escaped.
     Text(String),
     /// A number, or a text that is one: right-aligned.
     Number(String),
     /// HTML that is right already.
     Html(String),
+    /// Likewise, around a number.
+    NumberHtml(String),
 }
 
 impl From<u64> for Cell {
     fn from(n: u64) -> Self {
-        Self::Number(super::words::number(n))
+        Self::Number(super::number(n))
     }
 }
 
@@ -31,11 +33,12 @@ impl From<String> for Cell {
 }
 
 /// A table that is being written.
-pub(super) struct Table(String);
+pub struct Table(String);
 
 impl Table {
     /// Begins a table with a caption and heads; those of numbers end with `#`.
-    pub(super) fn new(caption: &str, heads: &[&str]) -> Self {
+    #[must_use]
+    pub fn new(caption: &str, heads: &[&str]) -> Self {
         let mut html = String::from("<table><caption>");
         escape_into(&mut html, caption);
         html.push_str("</caption><thead><tr>");
@@ -50,14 +53,14 @@ impl Table {
     }
 
     /// Begins a group of rows, under a head of its own.
-    pub(super) fn group(&mut self, head: &str, n_columns: usize) {
+    pub fn group(&mut self, head: &str, n_columns: usize) {
         self.0.push_str(&format!("</tbody><tbody><tr class=\"group\"><th scope=\"rowgroup\" colspan=\"{n_columns}\">"));
         escape_into(&mut self.0, head);
         self.0.push_str("</th></tr>");
     }
 
     /// Adds a row, whose first cell is its head.
-    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+    pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
         self.0.push_str("<tr>");
         for (idx, cell) in cells.into_iter().enumerate() {
             let (open, close) = if idx == 0 { ("<th scope=\"row\"", "</th>") } else { ("<td", "</td>") };
@@ -75,6 +78,10 @@ impl Table {
                     self.0.push('>');
                     self.0.push_str(&html);
                 }
+                Cell::NumberHtml(html) => {
+                    self.0.push_str(" class=\"number\">");
+                    self.0.push_str(&html);
+                }
             }
             self.0.push_str(close);
         }
@@ -82,7 +89,8 @@ impl Table {
     }
 
     /// The whole of it.
-    pub(super) fn end(mut self) -> String {
+    #[must_use]
+    pub fn end(mut self) -> String {
         self.0.push_str("</tbody></table>");
         self.0
     }

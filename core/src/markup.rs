@@ -1,4 +1,6 @@
-//! Text as HTML and XML take it.
+//! Text, numbers and tables as HTML and XML take them, for pages.
+
+pub mod table;
 
 /// Appends a text in which no character means anything to a parser; what XML cannot hold is left out.
 pub fn escape_into(out: &mut String, text: &str) {
@@ -13,6 +15,21 @@ pub fn escape_into(out: &mut String, text: &str) {
             _ => out.push(char),
         }
     }
+}
+
+/// A number with its thousands apart: `12 345`.
+#[must_use]
+pub fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (idx, digit) in digits.chars().enumerate() {
+        if idx > 0 && (digits.len() - idx).is_multiple_of(3) {
+            // A thin space that no line breaks at.
+            out.push('\u{202f}');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 #[cfg(test)]
