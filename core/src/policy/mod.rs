@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use crate::cost::ModelCost;
 use crate::facts::Declarations;
 use crate::goal::Goal;
+use crate::syntax::Withheld;
 
 /// What a policy is told about the state that it is to propose tactics for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,6 +31,8 @@ pub struct ProposalRequest {
     /// Full names of library declarations that the proof may not rest on directly
     /// ([`Theorem::without`](crate::problem::Theorem::without)).
     pub without: Vec<String>,
+    /// Tactics that the search does without: what uses them is not run.
+    pub withheld: Withheld,
     /// The file's own declarations before the statement, where Lean tells them.
     pub declarations: Declarations,
     /// How often this state was expanded before because the search ran dry: others than the tactics in `tried` are wanted.

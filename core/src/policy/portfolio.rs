@@ -61,7 +61,7 @@ pub fn propose_with(request: &ProposalRequest, options: Options) -> Vec<Candidat
     if request.pass > 0 {
         drafts.vary(|idx| jitter(request.seed, request.pass, idx));
     }
-    drafts.retain(|draft| !request.tried.contains(&draft.tactic));
+    drafts.retain(|draft| !request.tried.contains(&draft.tactic) && !request.withheld.is_used_in(&draft.tactic));
     drafts.rank(request.samples)
 }
 

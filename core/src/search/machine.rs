@@ -247,7 +247,7 @@ impl Search {
         self.finish(end, commands);
     }
 
-    fn proposed(&mut self, node: NodeId, candidates: Vec<Candidate>, cost: ModelCost, commands: &mut Vec<Command>) {
+    fn proposed(&mut self, node: NodeId, mut candidates: Vec<Candidate>, cost: ModelCost, commands: &mut Vec<Command>) {
         let is_it = |pending: &Pending| matches!(pending, Pending::Propose { node: asked, .. } if *asked == node);
         let Some(Pending::Propose { guide, .. }) = self.answer(is_it) else { return };
         self.ledger.charge_policy(cost);
@@ -257,6 +257,7 @@ impl Search {
         }
         let widening = self.pass.widening(guide, node);
         let tried = if widening > 0 { self.tried(node) } else { Vec::new() };
+        candidates.retain(|candidate| !self.config.withhold.is_used_in(&candidate.tactic));
         let mut candidates = distinct(candidates, &tried, self.config.budget.samples as usize);
         if candidates.is_empty() && widening > 0 {
             self.pass.dry(guide, node);
@@ -465,6 +466,7 @@ impl Search {
             pass: self.pass.idx(),
             seed: derive_seed(self.config.seed, self.pass.idx(), self.pass.tree_idx(guide), node, widening),
             without: self.theorem.without.clone(),
+            withheld: self.config.withhold.clone(),
             declarations: Arc::clone(&self.declarations),
             widening,
             tried: if widening > 0 { self.tried(node) } else { Vec::new() },

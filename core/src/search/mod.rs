@@ -27,6 +27,8 @@ pub use order::{Guide, Order};
 pub use priority::Priority;
 pub use tree::{Edge, EdgeId, EdgeOutcome, Node, NodeId, NodeStatus, RecheckState, Tree};
 
+use crate::syntax::Withheld;
+
 /// What a search is configured by; written into the log's first line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchConfig {
@@ -43,13 +45,23 @@ pub struct SearchConfig {
     /// Whether a search whose states run dry asks for other tactics in states that it has expanded, until its budget is
     /// spent, and runs the siblings of a proof that the recheck refused.
     pub widen: bool,
+    /// Tactics that are not offered, and not run if a policy offers them all the same.
+    pub withhold: Withheld,
 }
 
 impl SearchConfig {
     /// Best-first by the sum of log-probabilities, one state at a time, with seed 0, over when no state is open.
     #[must_use]
     pub fn best_first(budget: Budget) -> Self {
-        Self { order: Order::BestFirst, priority: Priority::Sum, budget, in_flight: 1, seed: 0, widen: false }
+        Self {
+            order: Order::BestFirst,
+            priority: Priority::Sum,
+            budget,
+            in_flight: 1,
+            seed: 0,
+            widen: false,
+            withhold: Withheld::default(),
+        }
     }
 }
 

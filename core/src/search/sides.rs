@@ -79,8 +79,8 @@ pub fn negation_config(statement: &SearchConfig, n_more: u32) -> SearchConfig {
 mod tests {
     use expect_test::expect;
 
-    use super::super::{Order, Priority};
     use super::*;
+    use crate::syntax::Withheld;
 
     fn budget(wall_ms: Option<u64>) -> Budget {
         Budget { wall_ms, ..Budget::new(16, 100) }
@@ -148,16 +148,18 @@ mod tests {
 
     #[test]
     fn the_negation_has_a_quarter_of_the_expansions_and_the_same_limits() {
+        let budget = Budget { passes: 4, ..budget(Some(5)) };
+        let withhold: Withheld = "grind".parse().unwrap();
         let statement = SearchConfig {
-            order: Order::BestFirst,
-            priority: Priority::Sum,
-            budget: Budget { passes: 4, ..budget(Some(5)) },
             in_flight: 2,
             seed: 3,
             widen: true,
+            withhold: withhold.clone(),
+            ..SearchConfig::best_first(budget)
         };
         let config = negation_config(&statement, 40);
         assert_eq!((config.budget.expansions, config.budget.samples, config.budget.passes), (25, 56, 1));
         assert_eq!((config.budget.wall_ms, config.in_flight, config.seed), (Some(5), 2, 3));
+        assert_eq!(config.withhold, withhold, "what a proof does without, a disproof does without");
     }
 }

@@ -295,6 +295,25 @@ fn widening_ends_with_the_expansions() {
 }
 
 #[test]
+fn what_is_withheld_is_told_to_the_policy_and_not_run() {
+    let withhold: Withheld = "omega,simp".parse().unwrap();
+    let mut hand = ByHand::opened(SearchConfig { withhold: withhold.clone(), ..config() });
+    let Some(Command::Propose { request, .. }) = hand.search.outstanding().pop() else { panic!("nothing is asked") };
+    assert_eq!(request.withheld, withhold);
+    let proposed = [("omega", -0.1), ("cases n <;> simp [h]", -0.2), ("intro h", -1.0), ("simp_all", -2.0)];
+    check(&hand.proposed(0, &proposed), &expect![[r#"check 0 ["intro h", "simp_all"]"#]]);
+    hand.checked(0, vec![open(1), failed()]);
+    // As if it had no idea.
+    check(
+        &hand.proposed(1, &[("omega", -0.1)]),
+        &expect![[r#"
+        forget 1
+        finish: Exhausted"#]],
+    );
+    assert_eq!(hand.search.ledger().tactics, 2);
+}
+
+#[test]
 fn siblings_of_a_refused_proof_are_run() {
     let mut hand = ByHand::opened(SearchConfig { widen: true, ..config() });
     hand.proposed(0, &[("a", -1.0), ("trick", -2.0), ("b", -3.0), ("c", -4.0)]);
@@ -554,7 +573,7 @@ fn configs() -> impl Strategy<Value = SearchConfig> {
         Budget { passes, samples, expansions, wall_ms, tactics, tokens, lean_cpu_ms, cost_ms }
     });
     (order, priority, budget, 0_u32..4, any::<u64>()).prop_map(|(order, priority, budget, in_flight, seed)| {
-        SearchConfig { order, priority, budget, in_flight, seed, widen: false }
+        SearchConfig { order, priority, in_flight, seed, ..SearchConfig::best_first(budget) }
     })
 }
 

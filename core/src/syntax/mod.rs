@@ -10,10 +10,12 @@ pub(crate) mod printed;
 mod searching;
 pub mod signature;
 mod token;
+mod withheld;
 
 pub use forbidden::{Forbidden, first_forbidden, forbidden, refusals};
 pub use searching::{Searching, searching};
 pub use token::{Token, TokenKind, tokens};
+pub use withheld::{AUTOMATION, NoTactic, Withheld};
 
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,7 @@ use self::length::weight;
 use self::script::Script;
 use self::structure::Step;
 use crate::goal::Goal;
+use crate::syntax::Withheld;
 
 pub use self::length::Length;
 pub use self::notation::with_notation_used;
@@ -61,6 +62,7 @@ pub struct Tidy {
     trace: Option<(String, Vec<Step>)>,
     waiting: VecDeque<String>,
     n_questions: usize,
+    withheld: Withheld,
 }
 
 /// What is tried, in this order.
@@ -108,11 +110,19 @@ impl Tidy {
             trace: None,
             waiting: VecDeque::new(),
             n_questions: 0,
+            withheld: Withheld::default(),
         };
         if tidy.stage == Stage::Look && tidy.is_settled() {
             tidy.stage = Stage::Done;
         }
         tidy
+    }
+
+    /// The same, which asks for no text with tactics that the search was to do without.
+    #[must_use]
+    pub fn doing_without(mut self, withheld: Withheld) -> Self {
+        self.withheld = withheld;
+        self
     }
 
     /// Whether nothing can come of asking: a single tactic without a shorter or better laid out form, such as `omega`.
@@ -217,6 +227,12 @@ impl Tidy {
 
     /// The candidates of a stage for the text as it is now.
     fn candidates(&self, stage: Stage) -> Vec<String> {
+        let mut candidates = self.all_candidates(stage);
+        candidates.retain(|text| !self.withheld.is_used_in(text));
+        candidates
+    }
+
+    fn all_candidates(&self, stage: Stage) -> Vec<String> {
         match stage {
             Stage::Structure => self.structured(),
             Stage::Guess => {

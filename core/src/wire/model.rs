@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Candidate, Goal, ModelCost};
 use crate::facts::Declaration;
+use crate::syntax::Withheld;
 use crate::{critic, policy};
 
 /// What a policy is told.
@@ -23,6 +24,9 @@ pub struct ProposalRequest {
     /// Library declarations that the proof may not rest on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without: Vec<String>,
+    /// Tactics that the search does without.
+    #[serde(default, skip_serializing_if = "Withheld::is_empty")]
+    pub withheld: Withheld,
     /// The file's own declarations before the statement.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub declarations: Vec<Declaration>,
@@ -71,6 +75,7 @@ impl From<&policy::ProposalRequest> for ProposalRequest {
             pass,
             seed,
             without,
+            withheld,
             declarations,
             widening,
             tried,
@@ -83,6 +88,7 @@ impl From<&policy::ProposalRequest> for ProposalRequest {
             pass: *pass,
             seed: *seed,
             without: without.clone(),
+            withheld: withheld.clone(),
             declarations: declarations.to_vec(),
             widening: *widening,
             tried: tried.clone(),
@@ -92,11 +98,22 @@ impl From<&policy::ProposalRequest> for ProposalRequest {
 
 impl From<ProposalRequest> for policy::ProposalRequest {
     fn from(request: ProposalRequest) -> Self {
-        let ProposalRequest { theorem, goals, history, samples, pass, seed, without, declarations, widening, tried } =
-            request;
+        let ProposalRequest {
+            theorem,
+            goals,
+            history,
+            samples,
+            pass,
+            seed,
+            without,
+            withheld,
+            declarations,
+            widening,
+            tried,
+        } = request;
         let goals = goals.into_iter().map(Into::into).collect();
         let declarations = declarations.into();
-        Self { theorem, goals, history, samples, pass, seed, without, declarations, widening, tried }
+        Self { theorem, goals, history, samples, pass, seed, without, withheld, declarations, widening, tried }
     }
 }
 

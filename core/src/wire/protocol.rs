@@ -212,14 +212,8 @@ impl SearchPlan {
     #[must_use]
     pub fn config(&self, in_flight: u32) -> SearchConfig {
         let budget = Budget { wall_ms: Some(self.wall_ms), ..Budget::new(self.samples, self.expansions) };
-        SearchConfig {
-            order: self.order.into(),
-            priority: search::Priority::Sum,
-            budget,
-            in_flight,
-            seed: self.seed,
-            widen: true,
-        }
+        let (order, seed) = (self.order.into(), self.seed);
+        SearchConfig { order, in_flight, seed, widen: true, ..SearchConfig::best_first(budget) }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::outcome::Verdict;
 use crate::policy;
 use crate::problem::Theorem;
 use crate::search::{self, Budget, CostLedger, NodeId, SearchConfig, TimedEvent};
+use crate::syntax::Withheld;
 
 /// One line, line feed included.
 pub(crate) fn line(value: &impl Serialize) -> String {
@@ -57,6 +58,8 @@ pub(crate) struct Config {
     seed: u64,
     #[serde(default, skip_serializing_if = "is_false")]
     widen: bool,
+    #[serde(default, skip_serializing_if = "Withheld::is_empty")]
+    withhold: Withheld,
 }
 
 fn is_false(b: &bool) -> bool {
@@ -166,7 +169,7 @@ impl From<Header> for log::LogHeader {
 
 impl From<&SearchConfig> for Config {
     fn from(config: &SearchConfig) -> Self {
-        let SearchConfig { order, priority, budget, in_flight, seed, widen } = config;
+        let SearchConfig { order, priority, budget, in_flight, seed, widen, withhold } = config;
         let Budget { passes, samples, expansions, wall_ms, tactics, tokens, lean_cpu_ms, cost_ms } = *budget;
         let search = match order {
             search::Order::BestFirst => Order::BestFirst,
@@ -194,6 +197,7 @@ impl From<&SearchConfig> for Config {
             in_flight,
             seed,
             widen,
+            withhold: withhold.clone(),
         }
     }
 }
@@ -214,6 +218,7 @@ impl From<Config> for SearchConfig {
             in_flight,
             seed,
             widen,
+            withhold,
         } = config;
         let order = match search {
             Order::BestFirst => search::Order::BestFirst,
@@ -227,7 +232,7 @@ impl From<Config> for SearchConfig {
             Priority::LengthNormalised { alpha } => search::Priority::LengthNormalised { alpha },
         };
         let budget = Budget { passes, samples, expansions, wall_ms, tactics, tokens, lean_cpu_ms, cost_ms };
-        Self { order, priority, budget, in_flight, seed, widen }
+        Self { order, priority, budget, in_flight, seed, widen, withhold }
     }
 }
 

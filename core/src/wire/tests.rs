@@ -121,6 +121,7 @@ fn questions_to_models_survive_the_wire() {
         seed: u64::MAX,
         without: vec!["Eq.symm".into()],
         declarations: vec![crate::facts::Declaration { name: "Tree.flip".into(), ..Default::default() }].into(),
+        withheld: "grind,omega".parse().unwrap(),
         widening: 1,
         tried: vec!["simp".into()],
     };

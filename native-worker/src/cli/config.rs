@@ -206,6 +206,7 @@ mod tests {
                 search = bf (default)
                 priority = sum (default)
                 alpha = 0.25 (config.toml)
+                withhold = none (default)
                 seed = 0 (default)
                 policy = portfolio (default)
                 mix = auto (default)

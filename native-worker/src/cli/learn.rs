@@ -371,6 +371,7 @@ fn options(args: &LearnArgs, lemmas: Option<Arc<Vec<u8>>>) -> LearnOptions {
         },
         explore: searches.explore,
         eval_mix: searches.eval_mix,
+        withhold: searches.withhold.clone(),
         sampling: sampling(models),
         policy: beginning(&models.policy, shape(models.hidden, models.layers)),
         critic: beginning(&models.critic, shape(models.critic_hidden, models.critic_layers)),

@@ -20,6 +20,7 @@ pub mod worker;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use stepwise_core::syntax::Withheld;
 use stepwise_inference::Sampling;
 use stepwise_inference::train::TrainConfig;
 use stepwise_learn::plan::Settings;
@@ -48,6 +49,8 @@ pub struct LearnOptions {
     pub explore: f64,
     /// The share of the samples that the portfolio gives beside the trained policy in evaluations.
     pub eval_mix: f64,
+    /// What no search of the run may use.
+    pub withhold: Withheld,
     /// How the policies draw.
     pub sampling: Sampling,
     /// A policy's and a critic's folder to begin with, or the shape of a new one.

@@ -271,7 +271,8 @@ impl Learn {
         critic: Option<Arc<dyn Critic>>,
     ) -> Setup {
         let order = if critic.is_some() { Order::SharedTree } else { Order::BestFirst };
-        let config = SearchConfig { order, seed, ..SearchConfig::best_first(budget) };
+        let withhold = self.options.withhold.clone();
+        let config = SearchConfig { order, seed, withhold, ..SearchConfig::best_first(budget) };
         let run = Run::new(&config, policy.name(), critic.as_ref().map(|critic| critic.name()), &self.resources.lean);
         Setup { config, policy, critic, said: (None, None), run }
     }

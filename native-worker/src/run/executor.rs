@@ -431,7 +431,9 @@ impl Run {
                 let policy = Arc::clone(&self.policy);
                 let place = self.states.as_ref().map(|states| (states.session(), states.route(&self.search, node)));
                 self.tasks.spawn(async move {
-                    let proposals = policy.propose(&request).await?;
+                    let mut proposals = policy.propose(&request).await?;
+                    // The machine drops them too; but what only searches is run before it hears of it.
+                    proposals.candidates.retain(|candidate| !request.withheld.is_used_in(&candidate.tactic));
                     let Found { proposals, made, cost } = replace_searches(proposals, place).await?;
                     Ok(Answer::Proposed { node, proposals, made, cost })
                 });

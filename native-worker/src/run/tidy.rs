@@ -10,6 +10,7 @@ use stepwise_core::goal::Goal;
 use stepwise_core::outcome::{StepOutcome, Verdict};
 use stepwise_core::problem::Theorem;
 use stepwise_core::search::{EdgeOutcome, NodeId, RecheckState, Search, SearchEnd};
+use stepwise_core::syntax::Withheld;
 use stepwise_core::tidy::{Length, Question, Tidy, TidyReport, with_notation_used};
 use tokio::time::timeout;
 
@@ -58,6 +59,8 @@ pub struct Accepted<'a> {
     pub theorem: &'a Theorem,
     pub proof: &'a [String],
     pub verdict: &'a Verdict,
+    /// What the search was to do without.
+    pub withheld: &'a Withheld,
 }
 
 /// Tidies the proof of a search that has found one; `None` for one that has not.
@@ -73,7 +76,8 @@ pub async fn tidy(
     let Some(SearchEnd::Proved { proof, verdict }) = search.end() else { return None };
     let took = Duration::from_millis(search.ledger().wall_ms);
     let budget = options.budget.unwrap_or_else(|| took.mul_f64(SHARE).clamp(LEAST, MOST));
-    let accepted = Accepted { theorem: search.theorem(), proof, verdict };
+    let withheld = &search.config().withhold;
+    let accepted = Accepted { theorem: search.theorem(), proof, verdict, withheld };
     Some(tidy_within(budget, pool, accepted, refuted(search, proof), has_default_notation, stop).await)
 }
 
@@ -82,7 +86,7 @@ pub async fn tidy(
 pub async fn tidy_within(
     budget: Duration,
     pool: &Pool,
-    Accepted { theorem, proof, verdict }: Accepted<'_>,
+    Accepted { theorem, proof, verdict, withheld }: Accepted<'_>,
     refuted: Vec<Vec<String>>,
     has_default_notation: bool,
     stop: &Stop,
@@ -96,7 +100,7 @@ pub async fn tidy_within(
         cost: LeanCost::default(),
         n_checks: 0,
     };
-    let mut machine = Tidy::new(proof, refuted);
+    let mut machine = Tidy::new(proof, refuted).doing_without(withheld.clone());
     let mut stopped = stop.clone();
     let cut_short = tokio::select! {
         biased;

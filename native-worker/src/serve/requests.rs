@@ -10,6 +10,7 @@ use stepwise_core::goal::Goal;
 use stepwise_core::outcome::StepOutcome;
 use stepwise_core::policy::ProposalRequest;
 use stepwise_core::problem::{CORE_NOTATION, parse_statement};
+use stepwise_core::syntax::Withheld;
 use stepwise_core::wire::log::LogHeader;
 use stepwise_core::wire::search::Header;
 use stepwise_core::wire::{self, Body, Candidate, Op, Order, Request, SearchPlan, Step};
@@ -260,7 +261,7 @@ impl Work<'_> {
         if !verdict.accepted {
             return Ok(Body::Verdict { verdict, file: theorem.file(proof) });
         }
-        let accepted = Accepted { theorem, proof, verdict: &verdict };
+        let accepted = Accepted { theorem, proof, verdict: &verdict, withheld: &Withheld::default() };
         let has_default_notation = service.defaults.preamble == CORE_NOTATION;
         let tidied = tidy_within(TIDYING, &service.pool, accepted, Vec::new(), has_default_notation, &stop).await;
         let Tidied { theorem, proof, verdict, report } = tidied;

@@ -306,6 +306,28 @@ fn standard_input_gives_json() {
 }
 
 #[test]
+fn what_is_withheld_stands_in_no_proof() {
+    let (_turn, dir) = (lean_turn(), TempDir::new().unwrap());
+    let statement = "theorem t (p q : Prop) (n m : Nat) (h : p ∧ q) (e : n = m) : q ∧ m + 0 = n";
+    let withheld: stepwise_core::syntax::Withheld = "automation".parse().unwrap();
+    let proof = |more: &[&str]| {
+        let told = run(dir.path(), &[&["prove", "--json", statement], more].concat());
+        assert_eq!(told.status.code(), Some(0), "{}", String::from_utf8_lossy(&told.stderr));
+        let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+        let proof = told["theorems"][0]["proof"].as_array().unwrap().iter();
+        proof.map(|tactic| tactic.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let uses_it = |proof: &[String]| proof.iter().any(|tactic| withheld.is_used_in(tactic));
+    assert!(uses_it(&proof(&[])), "there would be nothing to withhold");
+    let without = proof(&["--withhold", "automation"]);
+    assert!(!uses_it(&without) && without.len() > 1, "{without:?}");
+    let refused = run(dir.path(), &["prove", "--withhold", "grind, simp only", statement]);
+    assert_eq!(refused.status.code(), Some(2));
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(message.contains("`simp only` is no tactic's name"), "{message}");
+}
+
+#[test]
 fn what_is_not_proved_exits_with_1() {
     let _turn = lean_turn();
     let dir = TempDir::new().unwrap();

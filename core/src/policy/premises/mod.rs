@@ -115,6 +115,7 @@ impl Premises {
         let mut drafts = Drafts::default();
         draft::draft(goal, &hits, &bridges, &request.without, &mut drafts);
         drafts.vary(|_| factor(&mut random, spread));
+        drafts.retain(|draft| !request.withheld.is_used_in(&draft.tactic));
         drafts.rank(request.samples)
     }
 

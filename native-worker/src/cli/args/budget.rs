@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use stepwise_core::search::{self, Budget, SearchConfig};
+use stepwise_core::syntax::Withheld;
 
 use super::values::{Count, Seconds, at_least_one, parse_count, parse_seconds, parse_share};
 
@@ -45,6 +46,10 @@ pub struct BudgetArgs {
     /// The exponent of `--priority length`, 0 (sum) to 1 (average)
     #[arg(long, value_name = "ALPHA", env = "STEPWISE_ALPHA", default_value = "0.5", value_parser = parse_share)]
     pub alpha: f64,
+    /// Tactics that are neither offered nor run, with commas between: `grind,omega`; `automation` for all that decide or
+    /// search by themselves; or `none`
+    #[arg(long, value_name = "TACTICS", env = "STEPWISE_WITHHOLD", default_value = "none")]
+    pub withhold: Withheld,
     /// Seed that policies derive theirs from
     #[arg(long, value_name = "N", env = "STEPWISE_SEED", default_value = "0")]
     pub seed: u64,
@@ -79,6 +84,7 @@ impl BudgetArgs {
             in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
             seed: self.seed,
             widen: true,
+            withhold: self.withhold.clone(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
+use stepwise_core::syntax::Withheld;
 
 use super::campaign::CoordinatorArgs;
 use super::lean::LeanArgs;
@@ -66,6 +67,10 @@ pub struct LearnSearchArgs {
     /// Tactics tried per expansion
     #[arg(long, value_name = "S", default_value = "16", value_parser = at_least_one)]
     pub samples: u32,
+    /// Tactics that are neither offered nor run, with commas between: `grind,omega`; `automation` for all that decide or
+    /// search by themselves; or `none`
+    #[arg(long, value_name = "TACTICS", default_value = "none")]
+    pub withhold: Withheld,
     /// Expansions of the quick scan, on each open statement and on each negation
     #[arg(long, value_name = "K", default_value = "10", value_parser = at_least_one)]
     pub scan_expansions: u32,

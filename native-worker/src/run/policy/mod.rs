@@ -133,6 +133,7 @@ mod tests {
             pass: 0,
             seed: 0,
             without: Vec::new(),
+            withheld: Default::default(),
             declarations: Default::default(),
             widening: 0,
             tried: Vec::new(),
