@@ -38,6 +38,7 @@ pub fn sources() -> Vec<(&'static str, &'static str)> {
         ("matvec", matvec::SOURCE),
         ("product", product::SOURCE),
     ];
+    sources.extend(product::PIECES);
     sources.extend(weights::Format::ALL.map(|format| (format.name(), format.source())));
     sources
 }

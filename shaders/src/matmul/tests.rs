@@ -2,14 +2,14 @@
 
 use super::{source, tile_columns};
 use crate::fill::Fill;
-use crate::product::{Operands, Product, cost, reference, synthetic_column};
+use crate::product::{Form, Operands, Product, cost, reference, synthetic_column};
 use crate::testing::{check_product, check_source, on_gpu};
 use crate::weights::{Format, MatrixShape, Synthetic};
 
 #[test]
 fn naga_accepts_the_kernel_in_every_format() {
     for format in Format::ALL {
-        check_source("matmul", &source(format));
+        check_source("matmul", &source(format, Form::PLAIN));
     }
 }
 

@@ -1,5 +1,7 @@
 //! Weights in a GPU's memory: in shards of rows, because a binding holds no more than 128 MiB by default.
 
+use std::ops::Range;
+
 use wgpu::{Buffer, BufferUsages};
 
 use super::pack::{half_of, unpack_block};
@@ -14,6 +16,9 @@ const OP: &str = "weights";
 pub struct DeviceWeights {
     pub format: Format,
     pub shape: MatrixShape,
+    /// The first half of the rows are gates and the other what they multiply: each shard has some of the former and as
+    /// many of the latter behind them.
+    pub are_gated: bool,
     /// Its rows in order.
     pub shards: Vec<Shard>,
 }
@@ -21,7 +26,9 @@ pub struct DeviceWeights {
 /// Some rows of a matrix on a device.
 #[derive(Clone, Debug)]
 pub struct Shard {
+    /// Its first row, or its first gate.
     pub first_row: u32,
+    /// Its rows, or its gates.
     pub n_rows: u32,
     pub(crate) quants: Buffer,
     /// `None` for a format that has none.
@@ -34,26 +41,60 @@ impl DeviceWeights {
     /// # Errors
     /// When the device has not that much memory left.
     pub async fn upload(gpu: &Gpu, packed: &Packed) -> Result<Self, GpuError> {
-        let (format, shape) = (packed.format, packed.shape);
-        let weights = Self::allocate(gpu, format, shape).await?;
-        for shard in &weights.shards {
-            let (quants, scales) = shard.words(format, shape);
-            gpu.queue.write_buffer(&shard.quants, 0, bytemuck::cast_slice(&packed.quants[quants]));
-            if let Some(buffer) = &shard.scales {
-                gpu.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&packed.scales[scales]));
+        Self::allocate(gpu, packed.format, packed.shape, false).await.map(|weights| weights.filled(gpu, packed))
+    }
+
+    /// Uploads a matrix whose first half are gates and whose other half is what they multiply: an even number of each.
+    ///
+    /// # Errors
+    /// When the device has not that much memory left.
+    ///
+    /// # Panics
+    /// When the rows are no multiple of four.
+    pub async fn upload_gated(gpu: &Gpu, packed: &Packed) -> Result<Self, GpuError> {
+        assert!(packed.shape.n_rows.is_multiple_of(4), "gates and what they multiply are an even number each");
+        Self::allocate(gpu, packed.format, packed.shape, true).await.map(|weights| weights.filled(gpu, packed))
+    }
+
+    fn filled(self, gpu: &Gpu, packed: &Packed) -> Self {
+        for shard in &self.shards {
+            let (mut quants_at, mut scales_at) = (0, 0);
+            for first_row in self.first_rows(shard) {
+                let (quants, scales) = shard.words(self.format, self.shape, first_row);
+                let (n_quants, n_scales) = (4 * quants.len() as u64, 4 * scales.len() as u64);
+                gpu.queue.write_buffer(&shard.quants, quants_at, bytemuck::cast_slice(&packed.quants[quants]));
+                if let Some(buffer) = &shard.scales {
+                    gpu.queue.write_buffer(buffer, scales_at, bytemuck::cast_slice(&packed.scales[scales]));
+                }
+                quants_at += n_quants;
+                scales_at += n_scales;
             }
         }
-        Ok(weights)
+        self
+    }
+
+    /// Where in the matrix the rows of a shard begin: once, or for gates and for what they multiply.
+    fn first_rows(&self, shard: &Shard) -> impl Iterator<Item = u32> + use<> {
+        let up = self.are_gated.then_some(self.n_outputs() + shard.first_row);
+        std::iter::once(shard.first_row).chain(up)
+    }
+
+    /// Outputs of a product with the matrix.
+    #[must_use]
+    pub const fn n_outputs(&self) -> u32 {
+        if self.are_gated { self.shape.n_rows / 2 } else { self.shape.n_rows }
     }
 
     /// Room for a matrix; what it holds is not defined.
-    async fn allocate(gpu: &Gpu, format: Format, shape: MatrixShape) -> Result<Self, GpuError> {
-        let at_once = rows_at_once(format, shape, &gpu.device.limits());
+    async fn allocate(gpu: &Gpu, format: Format, shape: MatrixShape, are_gated: bool) -> Result<Self, GpuError> {
+        let n_halves = if are_gated { 2 } else { 1 };
+        let at_once = (rows_at_once(format, shape, &gpu.device.limits()) / n_halves / 2 * 2).max(2);
+        let n_outputs = shape.n_rows / n_halves;
         let make = || {
-            let first_rows = (0..shape.n_rows).step_by(at_once as usize);
+            let first_rows = (0..n_outputs).step_by(at_once as usize);
             let shards = first_rows.map(|first_row| {
-                let n_rows = at_once.min(shape.n_rows - first_row);
-                let n_blocks = n_rows as usize * shape.n_blocks();
+                let n_rows = at_once.min(n_outputs - first_row);
+                let n_blocks = (n_halves * n_rows) as usize * shape.n_blocks();
                 let buffer = |label, n_words: usize| gpu.storage(label, 4 * n_words as u64, BufferUsages::COPY_DST);
                 let scales = (format.n_halves() > 0).then(|| buffer("scales", format.scale_words(n_blocks)));
                 Shard { first_row, n_rows, quants: buffer("quants", n_blocks * format.quant_words()), scales }
@@ -61,14 +102,14 @@ impl DeviceWeights {
             shards.collect()
         };
         let shards = gpu.allocate(OP, shape.n_bytes(format), make).await?;
-        Ok(Self { format, shape, shards })
+        Ok(Self { format, shape, are_gated, shards })
     }
 }
 
 impl Shard {
-    /// The shard's words among those of the whole matrix: quants and scales.
-    fn words(&self, format: Format, shape: MatrixShape) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
-        let first = self.first_row as usize * shape.n_blocks();
+    /// The words of as many rows as it has from `first_row` on, among those of the whole matrix: quants and scales.
+    fn words(&self, format: Format, shape: MatrixShape, first_row: u32) -> (Range<usize>, Range<usize>) {
+        let first = first_row as usize * shape.n_blocks();
         let end = first + self.n_rows as usize * shape.n_blocks();
         // A shard begins with an even row, so that its scales begin with a whole word.
         (first * format.quant_words()..end * format.quant_words(), format.scale_words(first)..format.scale_words(end))
@@ -100,10 +141,10 @@ impl Synthetic {
     /// # Errors
     /// When the device has not that much memory left, or fails.
     pub async fn make(self, gpu: &Gpu, fill: &Fill) -> Result<DeviceWeights, GpuError> {
-        let weights = DeviceWeights::allocate(gpu, self.format, self.shape).await?;
+        let weights = DeviceWeights::allocate(gpu, self.format, self.shape, false).await?;
         let mut steps = Vec::new();
         for shard in &weights.shards {
-            let (quants, scales) = shard.words(self.format, self.shape);
+            let (quants, scales) = shard.words(self.format, self.shape, shard.first_row);
             steps.push(fill.step(gpu, &shard.quants, self.seed, quants.start as u32, self.format.quant_pattern()));
             if let Some(buffer) = &shard.scales {
                 let seed = self.scale_seed();

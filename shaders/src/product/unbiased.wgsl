@@ -1,0 +1,5 @@
+// Sums without a bias.
+
+fn biased(sum: f32, row: u32) -> f32 {
+    return sum;
+}
