@@ -11,12 +11,15 @@ pub mod weights;
 pub mod attention;
 pub mod copy;
 pub mod dot;
+pub mod embedding;
 pub mod fill;
 pub mod fma;
 pub mod log_softmax;
 pub mod matmul;
 pub mod matvec;
 pub mod product;
+pub mod rotary;
+pub mod sampling;
 
 #[cfg(test)]
 mod testing;
@@ -31,12 +34,17 @@ pub fn sources() -> Vec<(&'static str, &'static str)> {
         ("attention, merged", attention::MERGE_SOURCE),
         ("copy", copy::SOURCE),
         ("dot", dot::SOURCE),
+        ("embedding", embedding::SOURCE),
         ("fill", fill::SOURCE),
         ("fma", fma::SOURCE),
         ("log_softmax", log_softmax::SOURCE),
         ("matmul", matmul::SOURCE),
         ("matvec", matvec::SOURCE),
         ("product", product::SOURCE),
+        ("rotary", rotary::SOURCE),
+        ("rotary, normed", rotary::NORMED_SOURCE),
+        ("rotary, plain", rotary::PLAIN_SOURCE),
+        ("sampling", sampling::SOURCE),
     ];
     sources.extend(product::PIECES);
     sources.extend(weights::Format::ALL.map(|format| (format.name(), format.source())));

@@ -1,15 +1,18 @@
 //! Attention of sibling samples: to the prefix that they share, which is read once for all of them, and to the tokens that
 //! each has of its own.
 
+mod reference;
 #[cfg(test)]
 mod tests;
+
+pub use self::reference::{reference, reference_of, synthetic};
 
 use half::f16;
 use wgpu::{Buffer, BufferUsages};
 
 use crate::cost::Cost;
 use crate::dispatch::{Kernel, Step, groups};
-use crate::fill::{Fill, Pattern, word};
+use crate::fill::{Fill, Pattern};
 use crate::gpu::{Gpu, GpuError};
 
 /// The source of the kernel that attends to a part of the keys, behind the sizes that [`source`] puts there.
@@ -83,10 +86,49 @@ pub struct Attention {
     head_dim: u32,
 }
 
+/// Keys and values in f16 on a device, in pages of tokens: in each page the sets, in each the key-value heads, in each
+/// the tokens with their numbers. So room for more tokens is more pages behind the others.
+#[derive(Clone, Copy, Debug)]
+pub struct Sets<'a> {
+    pub keys: &'a Buffer,
+    pub values: &'a Buffer,
+    /// Tokens of a page: a multiple of 64, or no less than there are.
+    pub page: u32,
+    /// Sets that there is room for.
+    pub n_sets: u32,
+}
+
+/// What one call reads, and where it leaves what it found.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading<'a> {
+    /// `n_own` is without meaning: the device knows it.
+    pub shape: Shape,
+    /// The samples are the prefix's own last tokens, and none sees what is behind it.
+    pub is_causal: bool,
+    /// `[n_samples, n_heads, head_dim]` in f32.
+    pub queries: &'a Buffer,
+    /// One set.
+    pub prefix: Sets<'a>,
+    /// A set for each sample; `None` for no own tokens.
+    pub own: Option<Sets<'a>>,
+    /// In words: how many own tokens samples have, and the set of each sample.
+    pub state: &'a Buffer,
+    pub scratch: &'a Scratch,
+    /// `[n_samples, n_heads, head_dim]` in f32.
+    pub outputs: &'a Buffer,
+}
+
+/// What workgroups leave to be merged: room for one call, or for several that come one after the other.
+#[derive(Clone, Debug)]
+pub struct Scratch {
+    normalisers: Buffer,
+    sums: Buffer,
+}
+
 /// A step that is ready to be repeated.
 #[derive(Clone, Debug)]
 pub struct Attended {
-    /// What computes it: the prefix, the own tokens where there are any, and their merging.
+    /// What computes it: all parts, and their merging.
     pub steps: Vec<Step>,
     outputs: Buffer,
 }
@@ -100,7 +142,7 @@ pub fn cost(shape: Shape) -> Cost {
     Cost {
         bytes: 4 * n_keys * n_kv_heads * head_dim + 8 * n_samples * n_heads * head_dim,
         flops: 4 * n_samples * n_heads * head_dim * u64::from(n_prefix + n_own),
-        dispatches: if n_own == 0 { 2 } else { 3 },
+        dispatches: 2,
     }
 }
 
@@ -114,16 +156,6 @@ pub fn source(kernel: &str, head_dim: u32) -> String {
 /// Queries of a workgroup: 16 of 256 numbers would want more memory than a workgroup has by default.
 const fn queries_of_tile(head_dim: u32) -> u32 {
     if head_dim > 128 { 8 } else { 16 }
-}
-
-/// Sets of keys and values that a dispatch goes through.
-struct Part<'a> {
-    keys: &'a Buffer,
-    values: &'a Buffer,
-    is_shared: bool,
-    n_keys: u32,
-    keys_of_split: u32,
-    first_slot: u32,
 }
 
 /// A step's inputs on the device.
@@ -198,40 +230,96 @@ impl Attention {
     }
 
     async fn prepared(&self, gpu: &Gpu, shape: Shape, device: &DeviceInputs) -> Result<Attended, GpuError> {
+        let scratch = Scratch::new(gpu, shape).await?;
+        let n_bytes = 4 * shape.sizes().queries as u64;
+        let outputs = gpu.allocate(OP, n_bytes, || gpu.storage("attended", n_bytes, BufferUsages::COPY_SRC)).await?;
+        let sets: Vec<u32> = std::iter::once(shape.n_own).chain(0..shape.n_samples).collect();
+        let state = gpu.storage("state", 4 * sets.len() as u64, BufferUsages::COPY_DST);
+        gpu.queue.write_buffer(&state, 0, bytemuck::cast_slice(&sets));
+        let steps = self.bind(
+            gpu,
+            Reading {
+                shape,
+                is_causal: false,
+                queries: &device.queries,
+                prefix: Sets::new(&device.prefix, shape.n_prefix, 1),
+                own: device.own.as_ref().map(|own| Sets::new(own, shape.n_own, shape.n_samples)),
+                state: &state,
+                scratch: &scratch,
+                outputs: &outputs,
+            },
+        );
+        Ok(Attended { steps: steps.into(), outputs })
+    }
+
+    /// The two steps of one call: all parts, and their merging. Buffers must have room for what the shape says.
+    #[must_use]
+    pub fn bind(&self, gpu: &Gpu, reading: Reading<'_>) -> [Step; 2] {
+        let Reading { shape, prefix, scratch, .. } = reading;
+        // Without own tokens nothing is read of theirs, and something must be bound.
+        let own = reading.own.unwrap_or(prefix);
+        let n_splits = shape.n_splits();
+        let n_seen = if reading.is_causal { shape.n_prefix + 1 - shape.n_samples } else { shape.n_prefix };
+        let parameters = gpu.uniform(&[
+            shape.n_samples,
+            shape.n_heads,
+            shape.n_kv_heads,
+            shape.n_prefix,
+            n_seen,
+            reading.is_causal.into(),
+            shape.keys_of_split(),
+            n_splits,
+            prefix.page,
+            own.page,
+            own.n_sets,
+            (1.0 / (shape.head_dim as f32).sqrt()).to_bits(),
+        ]);
+        let buffers = [
+            (0, prefix.keys),
+            (1, prefix.values),
+            (2, own.keys),
+            (3, own.values),
+            (4, reading.queries),
+            (5, &scratch.normalisers),
+            (6, &scratch.sums),
+            (7, reading.state),
+            (8, &parameters),
+        ];
+        let group = shape.n_heads / shape.n_kv_heads;
+        let n_tile = queries_of_tile(shape.head_dim);
+        let n_shared = n_splits * (shape.n_samples * group).div_ceil(n_tile) * shape.n_kv_heads;
+        let n_own = if reading.own.is_some() { shape.n_samples * group.div_ceil(n_tile) * shape.n_kv_heads } else { 0 };
+        let attend = self.attend.step(gpu, &buffers, groups(gpu, n_shared + n_own));
         let n_queries = shape.n_samples * shape.n_heads;
-        let keys_of_split = shape.keys_of_split();
-        let n_splits = shape.n_prefix.div_ceil(keys_of_split);
-        let n_slots = n_splits + u32::from(device.own.is_some());
-        let n_outputs = 4 * shape.sizes().queries as u64;
-        let n_sums = n_outputs * u64::from(n_slots);
-        let n_normalisers = 8 * u64::from(n_queries * n_slots);
-        let make = || {
-            let sums = gpu.storage("sums", n_sums, BufferUsages::empty());
-            let normalisers = gpu.storage("normalisers", n_normalisers, BufferUsages::empty());
-            (sums, normalisers, gpu.storage("attended", n_outputs, BufferUsages::COPY_SRC))
+        let parameters = gpu.uniform(&[n_splits + u32::from(reading.own.is_some()), n_queries]);
+        let buffers = [(0, &scratch.normalisers), (1, &scratch.sums), (2, reading.outputs), (3, &parameters)];
+        let n_groups = (n_queries * shape.head_dim / 4).div_ceil(CHUNK);
+        [attend, self.merge.step(gpu, &buffers, groups(gpu, n_groups))]
+    }
+}
+
+impl<'a> Sets<'a> {
+    /// Sets of keys and values.
+    #[must_use]
+    pub const fn new([keys, values]: &'a [Buffer; 2], page: u32, n_sets: u32) -> Self {
+        Self { keys, values, page, n_sets }
+    }
+}
+
+impl Scratch {
+    /// Room for calls of this shape, with own tokens or without.
+    ///
+    /// # Errors
+    /// When the device has not that much memory left.
+    pub async fn new(gpu: &Gpu, shape: Shape) -> Result<Self, GpuError> {
+        let n_slots = u64::from(shape.n_splits() + 1);
+        let n_sums = 4 * shape.sizes().queries as u64 * n_slots;
+        let n_normalisers = 8 * u64::from(shape.n_samples * shape.n_heads) * n_slots;
+        let make = || Self {
+            normalisers: gpu.storage("normalisers", n_normalisers, BufferUsages::empty()),
+            sums: gpu.storage("sums", n_sums, BufferUsages::empty()),
         };
-        let (sums, normalisers, outputs) = gpu.allocate(OP, n_sums + n_normalisers + n_outputs, make).await?;
-        let [keys, values] = &device.prefix;
-        let prefix = Part { keys, values, is_shared: true, n_keys: shape.n_prefix, keys_of_split, first_slot: 0 };
-        let own = device.own.as_ref().map(|[keys, values]| Part {
-            keys,
-            values,
-            is_shared: false,
-            n_keys: shape.n_own,
-            keys_of_split: shape.n_own,
-            first_slot: n_splits,
-        });
-        let step = |part: Part<'_>| {
-            let uniform = gpu.uniform(&part.parameters(shape));
-            let buffers =
-                [(0, part.keys), (1, part.values), (2, &device.queries), (3, &normalisers), (4, &sums), (5, &uniform)];
-            self.attend.step_3d(gpu, &buffers, part.workgroups(shape))
-        };
-        let mut steps: Vec<Step> = std::iter::once(prefix).chain(own).map(step).collect();
-        let uniform = gpu.uniform(&[n_slots, n_queries]);
-        let buffers = [(0, &normalisers), (1, &sums), (2, &outputs), (3, &uniform)];
-        steps.push(self.merge.step(gpu, &buffers, groups(gpu, (n_queries * shape.head_dim / 4).div_ceil(CHUNK))));
-        Ok(Attended { steps, outputs })
+        gpu.allocate(OP, n_sums + n_normalisers, make).await
     }
 }
 
@@ -242,33 +330,6 @@ impl Attended {
     /// When the device fails.
     pub async fn outputs(&self, gpu: &Gpu) -> Result<Vec<f32>, GpuError> {
         Ok(bytemuck::cast_vec(gpu.read_words(OP, &self.outputs, 0..self.outputs.size() / 4).await?))
-    }
-}
-
-impl Part<'_> {
-    fn parameters(&self, shape: Shape) -> [u32; 9] {
-        [
-            shape.n_samples,
-            shape.n_heads,
-            shape.n_kv_heads,
-            self.is_shared.into(),
-            self.n_keys,
-            self.n_keys,
-            self.keys_of_split,
-            self.first_slot,
-            (1.0 / (shape.head_dim as f32).sqrt()).to_bits(),
-        ]
-    }
-
-    /// Splits, tiles of queries, and sets.
-    fn workgroups(&self, shape: Shape) -> [u32; 3] {
-        let n_tile = queries_of_tile(shape.head_dim);
-        let n_group = shape.n_heads / shape.n_kv_heads;
-        let (n_queries, n_sets) = match self.is_shared {
-            true => (shape.n_samples * n_group, shape.n_kv_heads),
-            false => (n_group, shape.n_samples * shape.n_kv_heads),
-        };
-        [self.n_keys.div_ceil(self.keys_of_split), n_queries.div_ceil(n_tile), n_sets]
     }
 }
 
@@ -318,71 +379,16 @@ impl Shape {
         Ok(())
     }
 
+    /// Parts that the prefix is split into.
+    pub(crate) fn n_splits(self) -> u32 {
+        self.n_prefix.div_ceil(self.keys_of_split())
+    }
+
     /// Keys of the prefix that one workgroup goes through: as many chunks as leave a device busy.
     fn keys_of_split(self) -> u32 {
         let n_tile = queries_of_tile(self.head_dim);
         let n_tiles = (self.n_samples * self.n_heads / self.n_kv_heads).div_ceil(n_tile) * self.n_kv_heads;
         let n_splits = BUSY.div_ceil(n_tiles).min(self.n_prefix.div_ceil(CHUNK));
         self.n_prefix.div_ceil(n_splits).next_multiple_of(CHUNK)
-    }
-}
-
-/// One query's attention in f64: weights of `keys`, each of as many numbers as the query, and what `values` come to
-/// under them.
-#[must_use]
-pub fn reference<'a>(
-    query: &[f32],
-    keys: impl Iterator<Item = &'a [f32]>,
-    values: impl Iterator<Item = &'a [f32]>,
-) -> Vec<f64> {
-    let scale = 1.0 / (query.len() as f64).sqrt();
-    let score = |key: &[f32]| scale * query.iter().zip(key).map(|(q, k)| f64::from(*q) * f64::from(*k)).sum::<f64>();
-    let scores: Vec<f64> = keys.map(score).collect();
-    let peak = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let weights: Vec<f64> = scores.iter().map(|score| (score - peak).exp()).collect();
-    let total: f64 = weights.iter().sum();
-    let mut attended = vec![0.0; query.len()];
-    for (weight, value) in weights.iter().zip(values) {
-        for (sum, v) in attended.iter_mut().zip(value) {
-            *sum += weight / total * f64::from(*v);
-        }
-    }
-    attended
-}
-
-/// What query `head` of `sample` comes to, in f64; keys and values as the device keeps them.
-#[must_use]
-pub fn reference_of(shape: Shape, inputs: &Inputs, sample: u32, head: u32) -> Vec<f64> {
-    let head_dim = shape.head_dim as usize;
-    let query = &inputs.queries[(sample * shape.n_heads + head) as usize * head_dim..][..head_dim];
-    let kv_head = (head / (shape.n_heads / shape.n_kv_heads)) as usize;
-    let own_set = sample as usize * shape.n_kv_heads as usize + kv_head;
-    let (n_prefix, n_own) = (shape.n_prefix as usize * head_dim, shape.n_own as usize * head_dim);
-    let all = |prefix: &[f32], own: &[f32]| {
-        [&prefix[kv_head * n_prefix..][..n_prefix], &own[own_set * n_own..][..n_own]].concat()
-    };
-    let keys = all(&inputs.prefix_keys, &inputs.own_keys);
-    let values = all(&inputs.prefix_values, &inputs.own_values);
-    reference(query, keys.chunks_exact(head_dim), values.chunks_exact(head_dim))
-}
-
-/// The inputs that a seed decides, on the CPU.
-#[must_use]
-pub fn synthetic(shape: Shape, seed: u32) -> Inputs {
-    let sizes = shape.sizes();
-    let halves = |idx: u32, n: usize| -> Vec<f32> {
-        let half = |at: usize| {
-            let both = word(seed + idx, (at / 2) as u32, HALVES);
-            f16::from_bits((both >> (at % 2 * 16)) as u16).to_f32()
-        };
-        (0..n).map(half).collect()
-    };
-    let query = |at: usize| f32::from_bits(word(seed, at as u32, Pattern::HALF_TO_ONE));
-    Inputs {
-        queries: (0..sizes.queries).map(query).collect(),
-        prefix_keys: halves(1, sizes.prefix),
-        prefix_values: halves(2, sizes.prefix),
-        own_keys: halves(3, sizes.own),
-        own_values: halves(4, sizes.own),
     }
 }
