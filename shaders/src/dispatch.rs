@@ -1,8 +1,8 @@
 //! Kernels and dispatches: compiled once, bound once, recorded as often as wanted.
 
 use wgpu::{
-    BindGroup, BindGroupEntry, Buffer, BufferUsages, CommandBuffer, CommandEncoderDescriptor, ComputePassDescriptor,
-    ComputePipeline,
+    BindGroup, BindGroupEntry, Buffer, BufferUsages, CommandBuffer, CommandEncoder, CommandEncoderDescriptor,
+    ComputePassDescriptor, ComputePipeline,
 };
 
 use crate::gpu::{Gpu, GpuError};
@@ -105,21 +105,21 @@ impl Gpu {
     #[must_use]
     pub fn record(&self, steps: &[Step], repeats: u32) -> Recording {
         let mut encoder = self.device.create_command_encoder(&CommandEncoderDescriptor::default());
-        {
-            let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor::default());
-            for step in (0..repeats).flat_map(|_| steps) {
-                let [x, y, z] = step.groups;
-                pass.set_pipeline(&step.pipeline);
-                pass.set_bind_group(0, &step.bindings, &[]);
-                pass.dispatch_workgroups(x, y, z);
-            }
-        }
+        record_pass(&mut encoder, (0..repeats).flat_map(|_| steps));
+        Recording(encoder.finish())
+    }
+
+    /// Records the steps once, and behind them the copy of a whole buffer to one of the same size.
+    pub(crate) fn record_and_copy(&self, steps: &[Step], from: &Buffer, to: &Buffer) -> Recording {
+        let mut encoder = self.device.create_command_encoder(&CommandEncoderDescriptor::default());
+        record_pass(&mut encoder, steps);
+        encoder.copy_buffer_to_buffer(from, 0, to, 0, to.size());
         Recording(encoder.finish())
     }
 
     /// Has the device carry out what was recorded, after all that it was given before.
     pub fn submit(&self, Recording(commands): Recording) {
-        self.queue.submit([commands]);
+        self.submit_commands(commands);
     }
 
     /// Records steps once and submits them.
@@ -140,6 +140,16 @@ impl Gpu {
         self.poll(op)?;
         receiver.await.map_err(|error| self.lost(op, error))?;
         self.fault(op)
+    }
+}
+
+fn record_pass<'a>(encoder: &mut CommandEncoder, steps: impl IntoIterator<Item = &'a Step>) {
+    let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor::default());
+    for step in steps {
+        let [x, y, z] = step.groups;
+        pass.set_pipeline(&step.pipeline);
+        pass.set_bind_group(0, &step.bindings, &[]);
+        pass.dispatch_workgroups(x, y, z);
     }
 }
 

@@ -20,6 +20,16 @@ pub struct Gpu {
     features: wgpu::Features,
     /// What the device has refused that nobody was looking for, and that it was lost.
     faults: Faults,
+    traffic: Arc<Mutex<Traffic>>,
+}
+
+/// What passed between the host and the device since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    pub submits: u64,
+    pub read_backs: u64,
+    /// Bytes that were read back.
+    pub bytes_back: u64,
 }
 
 /// What an adapter is, for reports: a GPU number without it says nothing.
@@ -138,7 +148,7 @@ impl Gpu {
         let (refused, lost) = (faults.clone(), faults.clone());
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| refused.note(one_line(&error.to_string()))));
         device.set_device_lost_callback(move |_, message| lost.note(format!("the device was lost: {message}")));
-        Ok(Self { device, queue, info, features: adapter.features(), faults })
+        Ok(Self { device, queue, info, features: adapter.features(), faults, traffic: Arc::default() })
     }
 
     /// The same device under the name that a browser tells the page, which is more than wgpu is told.
@@ -254,8 +264,19 @@ impl Gpu {
         let mapped = self.allocate(op, size, || self.mappable(size)).await?;
         let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         encoder.copy_buffer_to_buffer(buffer, 4 * words.start, &mapped, 0, size);
-        self.queue.submit([encoder.finish()]);
+        self.submit_commands(encoder.finish());
         self.download(op, &mapped).await
+    }
+
+    /// How often the device was given work, and its results were waited for.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        *self.traffic.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn submit_commands(&self, commands: wgpu::CommandBuffer) {
+        self.traffic.lock().unwrap_or_else(PoisonError::into_inner).submits += 1;
+        self.queue.submit([commands]);
     }
 
     /// A buffer that the host can read.
@@ -270,6 +291,10 @@ impl Gpu {
         op: &'static str,
         buffer: &Buffer,
     ) -> Result<Vec<T>, GpuError> {
+        let mut traffic = self.traffic.lock().unwrap_or_else(PoisonError::into_inner);
+        traffic.read_backs += 1;
+        traffic.bytes_back += buffer.size();
+        drop(traffic);
         let (sender, receiver) = futures_channel::oneshot::channel();
         buffer.map_async(wgpu::MapMode::Read, .., move |mapped| {
             // The receiver is gone only when the caller dropped this future, and then nobody wants the result.

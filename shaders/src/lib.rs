@@ -12,6 +12,7 @@ pub mod attention;
 pub mod copy;
 pub mod dot;
 pub mod embedding;
+pub mod engine;
 pub mod fill;
 pub mod fma;
 pub mod log_softmax;

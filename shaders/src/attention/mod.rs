@@ -24,8 +24,9 @@ const OP: &str = "attention";
 
 /// Keys that a workgroup goes through at a time.
 const CHUNK: u32 = 64;
-/// Workgroups that a device wants to be busy with; a long prefix is split until there are as many.
-const BUSY: u32 = 512;
+/// Workgroups that a device wants to be busy with; a long prefix is split until there are as many, those of own tokens
+/// among them. More would leave more parts to be merged: with 512, a step of 32 samples would read a fiftieth more.
+const BUSY: u32 = 384;
 /// Halves of either sign, their magnitudes from 1/2 to 1.
 const HALVES: Pattern = Pattern { keep: 0x83ff_83ff, set: 0x3800_3800 };
 
@@ -101,7 +102,7 @@ pub struct Sets<'a> {
 /// What one call reads, and where it leaves what it found.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading<'a> {
-    /// `n_own` is without meaning: the device knows it.
+    /// Of `n_own` it counts whether there are any: how many, the device knows.
     pub shape: Shape,
     /// The samples are the prefix's own last tokens, and none sees what is behind it.
     pub is_causal: bool,
@@ -307,12 +308,12 @@ impl<'a> Sets<'a> {
 }
 
 impl Scratch {
-    /// Room for calls of this shape, with own tokens or without.
+    /// Room for calls of this shape or with a shorter prefix, with own tokens or without.
     ///
     /// # Errors
     /// When the device has not that much memory left.
     pub async fn new(gpu: &Gpu, shape: Shape) -> Result<Self, GpuError> {
-        let n_slots = u64::from(shape.n_splits() + 1);
+        let n_slots = u64::from(shape.most_splits() + 1);
         let n_sums = 4 * shape.sizes().queries as u64 * n_slots;
         let n_normalisers = 8 * u64::from(shape.n_samples * shape.n_heads) * n_slots;
         let make = || Self {
@@ -386,9 +387,15 @@ impl Shape {
 
     /// Keys of the prefix that one workgroup goes through: as many chunks as leave a device busy.
     fn keys_of_split(self) -> u32 {
+        self.n_prefix.div_ceil(self.most_splits()).next_multiple_of(CHUNK)
+    }
+
+    /// Parts that the prefix, or a shorter one, is split into at most.
+    fn most_splits(self) -> u32 {
         let n_tile = queries_of_tile(self.head_dim);
-        let n_tiles = (self.n_samples * self.n_heads / self.n_kv_heads).div_ceil(n_tile) * self.n_kv_heads;
-        let n_splits = BUSY.div_ceil(n_tiles).min(self.n_prefix.div_ceil(CHUNK));
-        self.n_prefix.div_ceil(n_splits).next_multiple_of(CHUNK)
+        let group = self.n_heads / self.n_kv_heads;
+        let n_tiles = (self.n_samples * group).div_ceil(n_tile) * self.n_kv_heads;
+        let n_own = if self.n_own > 0 { self.n_samples * group.div_ceil(n_tile) * self.n_kv_heads } else { 0 };
+        BUSY.saturating_sub(n_own).div_ceil(n_tiles).clamp(1, self.n_prefix.div_ceil(CHUNK))
     }
 }

@@ -152,6 +152,11 @@ impl Product {
         Ok(Self { kernel, format, form, n_columns })
     }
 
+    /// The same kernel for another number of columns that it was compiled for: any with which it has the same tiles.
+    pub(crate) fn with_columns(&self, n_columns: u32) -> Self {
+        Self { n_columns, ..self.clone() }
+    }
+
     /// The steps of one product, one for each shard of the weights.
     ///
     /// # Errors

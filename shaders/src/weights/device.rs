@@ -88,12 +88,8 @@ impl DeviceWeights {
     /// Room for a matrix; what it holds is not defined.
     async fn allocate(gpu: &Gpu, format: Format, shape: MatrixShape, are_gated: bool) -> Result<Self, GpuError> {
         let n_halves = if are_gated { 2 } else { 1 };
-        let at_once = (rows_at_once(format, shape, &gpu.device.limits()) / n_halves / 2 * 2).max(2);
-        let n_outputs = shape.n_rows / n_halves;
         let make = || {
-            let first_rows = (0..n_outputs).step_by(at_once as usize);
-            let shards = first_rows.map(|first_row| {
-                let n_rows = at_once.min(n_outputs - first_row);
+            let shards = shard_rows(format, shape, are_gated, &gpu.device.limits()).map(|(first_row, n_rows)| {
                 let n_blocks = (n_halves * n_rows) as usize * shape.n_blocks();
                 let buffer = |label, n_words: usize| gpu.storage(label, 4 * n_words as u64, BufferUsages::COPY_DST);
                 let scales = (format.n_halves() > 0).then(|| buffer("scales", format.scale_words(n_blocks)));
@@ -114,6 +110,19 @@ impl Shard {
         // A shard begins with an even row, so that its scales begin with a whole word.
         (first * format.quant_words()..end * format.quant_words(), format.scale_words(first)..format.scale_words(end))
     }
+}
+
+/// The first row and the number of rows of each shard of a matrix, or of its gates.
+pub(crate) fn shard_rows(
+    format: Format,
+    shape: MatrixShape,
+    are_gated: bool,
+    limits: &wgpu::Limits,
+) -> impl Iterator<Item = (u32, u32)> + use<> {
+    let n_halves = if are_gated { 2 } else { 1 };
+    let at_once = (rows_at_once(format, shape, limits) / n_halves / 2 * 2).max(2);
+    let n_outputs = shape.n_rows / n_halves;
+    (0..n_outputs).step_by(at_once as usize).map(move |first_row| (first_row, at_once.min(n_outputs - first_row)))
 }
 
 /// Rows of a shard: as many as a binding holds, and an even number.

@@ -9,6 +9,7 @@ mod pack;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::device::shard_rows;
 pub use self::device::{DeviceWeights, Shard, Synthetic};
 pub use self::pack::Packed;
 
