@@ -6,7 +6,11 @@
 use burn::tensor::wgpu::{WgpuInitError, wgpu};
 use burn::tensor::{Device, Tensor};
 
+use stepwise_shaders::gpu::Gpu as Kernels;
+use stepwise_shaders::weights::Format;
+
 use super::config::ModelConfig;
+use super::engine;
 use super::network::{Compute, Network, Prefix};
 use super::weights::{Checkpoint, RandomWeights};
 
@@ -19,6 +23,8 @@ pub const TOLERANCE: f32 = 2e-3;
 pub struct Gpu {
     /// What runs a network on it.
     pub compute: Compute,
+    /// The same device, for kernels of our own.
+    pub kernels: Kernels,
     /// The adapter's name and driver, for example `NVIDIA H100 (Vulkan)`.
     pub name: String,
     /// The adapter is a program on the CPU: right, but slow.
@@ -56,6 +62,7 @@ impl Gpu {
         let info = setup.adapter.get_info();
         Ok(Self {
             compute: Compute::gpu(device),
+            kernels: Kernels::shared(&setup.adapter, setup.device, setup.queue),
             name: format!("{} ({:?})", info.name, info.backend),
             is_software: info.device_type == wgpu::DeviceType::Cpu,
         })
@@ -72,6 +79,17 @@ impl Gpu {
         let reference = probe(&Compute::cpu(1)).await.map_err(failed)?;
         let error = relative_error(&ours, &reference);
         // A NaN is no agreement, whichever way it compares.
+        if error <= TOLERANCE { Ok(error) } else { Err(DeviceError::Wrong { name: self.name.clone(), error }) }
+    }
+
+    /// Compares kernels of our own on the GPU with the CPU, with weights in a format: as [`Gpu::self_test`], by the decode
+    /// engine.
+    ///
+    /// # Errors
+    /// When they fail, or differ by more than [`TOLERANCE`].
+    pub async fn test_kernels(&self, format: Format) -> Result<f32, DeviceError> {
+        let error = engine::probe(&self.kernels, format).await;
+        let error = error.map_err(|message| DeviceError::Failed { name: self.name.clone(), message })?;
         if error <= TOLERANCE { Ok(error) } else { Err(DeviceError::Wrong { name: self.name.clone(), error }) }
     }
 }

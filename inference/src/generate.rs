@@ -1,5 +1,7 @@
 //! Generation: several samples of one prompt as one batch over a shared prefix, and beam search.
 
+mod kernels;
+
 use burn::tensor::Tensor;
 use rand_chacha::ChaCha8Rng;
 
@@ -42,6 +44,12 @@ struct Open<'t> {
 /// What generation works with.
 pub(super) struct Generator<'a> {
     pub(super) network: &'a Network,
+    pub(super) writer: Writer<'a>,
+}
+
+/// What makes texts of tokens, and says when one ends.
+#[derive(Clone, Copy)]
+pub(super) struct Writer<'a> {
     pub(super) tokenizer: &'a Tokenizer,
     /// The prompt's last tokens, on which the text of the first new one may depend.
     pub(super) context: &'a [u32],
@@ -64,7 +72,7 @@ impl Generator<'_> {
     ) -> Result<Vec<Sample>, ModelError> {
         let mut logits = rows(logits).await?;
         let mut done: Vec<Option<Sample>> = vec![None; n];
-        let start = self.open()?;
+        let start = self.writer.open()?;
         let mut open: Vec<(usize, ChaCha8Rng, Open<'_>)> =
             (0..n).map(|idx| (idx, sampling::rng(seed, idx), start.clone())).collect();
         let mut branches = None;
@@ -76,8 +84,8 @@ impl Generator<'_> {
                 // Before the first step all samples share one row.
                 let row = logits.chunks_exact(vocab).nth(place).unwrap_or(&logits[..vocab]);
                 let pick = sampling::pick(row, draw, &mut rng).ok_or(ModelError::NotFinite)?;
-                match self.push(&mut sample, pick.token, pick.logprob)? {
-                    Some(end) => done[idx] = Some(self.finish(sample, end)?),
+                match self.writer.push(&mut sample, pick.token, pick.logprob)? {
+                    Some(end) => done[idx] = Some(self.writer.finish(sample, end)?),
                     None => {
                         kept.push(place);
                         still_open.push((idx, rng, sample));
@@ -116,7 +124,7 @@ impl Generator<'_> {
     ) -> Result<Vec<Sample>, ModelError> {
         let mut logits = rows(logits).await?;
         let vocab = logits.len();
-        let mut beams = vec![self.open()?];
+        let mut beams = vec![self.writer.open()?];
         let mut branches = None;
         let mut done: Vec<Sample> = Vec::new();
         while !beams.is_empty() {
@@ -138,8 +146,8 @@ impl Generator<'_> {
                     break;
                 }
                 let mut beam = beams[place].clone();
-                match self.push(&mut beam, token, logprob)? {
-                    Some(end) => done.push(self.finish(beam, end)?),
+                match self.writer.push(&mut beam, token, logprob)? {
+                    Some(end) => done.push(self.writer.finish(beam, end)?),
                     None => {
                         parents.push(place);
                         next.push(beam);
@@ -172,13 +180,15 @@ impl Generator<'_> {
         done.truncate(n);
         Ok(done)
     }
+}
 
-    fn open(&self) -> Result<Open<'_>, ModelError> {
+impl<'a> Writer<'a> {
+    fn open(self) -> Result<Open<'a>, ModelError> {
         Ok(Open { text: self.tokenizer.decode_stream(self.context, true)?, logprobs: Vec::new(), last: 0 })
     }
 
     /// Takes in a token; says why the sample ends, if it does.
-    fn push(&self, sample: &mut Open<'_>, token: u32, logprob: f32) -> Result<Option<SampleEnd>, ModelError> {
+    fn push(self, sample: &mut Open<'_>, token: u32, logprob: f32) -> Result<Option<SampleEnd>, ModelError> {
         sample.logprobs.push(logprob);
         sample.last = token;
         if self.ends.contains(&token) {
@@ -191,7 +201,7 @@ impl Generator<'_> {
         Ok((sample.logprobs.len() >= self.sampling.max_tokens).then_some(SampleEnd::Length))
     }
 
-    fn finish(&self, mut sample: Open<'_>, end: SampleEnd) -> Result<Sample, ModelError> {
+    fn finish(self, mut sample: Open<'_>, end: SampleEnd) -> Result<Sample, ModelError> {
         sample.text.finish()?;
         let text = sample.text.text();
         let text = text[..self.first_stop(text).unwrap_or(text.len())].to_owned();
@@ -199,7 +209,7 @@ impl Generator<'_> {
     }
 
     /// Where the first stop string begins.
-    fn first_stop(&self, text: &str) -> Option<usize> {
+    fn first_stop(self, text: &str) -> Option<usize> {
         self.sampling.stop.iter().filter_map(|stop| text.find(stop.as_str())).min()
     }
 }

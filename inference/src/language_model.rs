@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::config::{Head, RopeScaling};
+use super::engine::{Engine, Text};
 use super::error::ModelError;
-use super::generate::{Generator, Sample, rows};
+use super::generate::{Generator, Sample, Writer, rows};
 use super::network::Network;
-use super::prefixes::Prefixes;
+use super::prefixes::{Beginning, Prefixes};
 use super::reader::Reader;
-use super::sampling::{Decoding, Sampling};
+use super::sampling::{Decoding, Draw, Sampling};
 use super::scoring::Scoring;
 use stepwise_core::cost::ModelCost;
 use stepwise_core::policy::pointers::Pointers;
@@ -32,12 +33,23 @@ pub struct PolicyOptions {
 #[derive(Debug)]
 pub struct LanguageModel {
     network: Network,
+    /// What draws samples in place of the network, as long as its device does.
+    kernels: Option<Kernels>,
+    /// What became of the kernels, until somebody asks.
+    notice: Option<String>,
     reader: Reader,
     options: PolicyOptions,
     ends: Vec<u32>,
     prefixes: Prefixes,
     /// The lemmas that its prompts show and its tactics point at, beside the portfolio's drafts.
     premises: Option<Arc<Premises>>,
+}
+
+/// The decode engine, and the texts that it has read.
+#[derive(Debug)]
+struct Kernels {
+    engine: Engine,
+    texts: Prefixes<Text>,
 }
 
 impl LanguageModel {
@@ -51,7 +63,58 @@ impl LanguageModel {
             all.extend(reader.tokenizer().id_of("<|im_end|>"));
         }
         let prefixes = Prefixes::new(options.prefix_bytes);
-        Self { network, reader, options, ends: all, prefixes, premises: None }
+        Self { network, kernels: None, notice: None, reader, options, ends: all, prefixes, premises: None }
+    }
+
+    /// The policy with samples drawn by kernels of our own, from the same weights as the network's. What those do not do
+    /// (beam search), and everything once their device has failed, is the network's.
+    #[must_use]
+    pub fn with_engine(mut self, engine: Engine) -> Self {
+        self.kernels = Some(Kernels { engine, texts: Prefixes::new(self.options.prefix_bytes) });
+        self
+    }
+
+    /// Has kernels of our own draw the samples where they are faster than the network, by `seconds`, a clock: each draws some
+    /// samples behind a prompt twice, and the second time counts. Returns the policy and both speeds, the network's first,
+    /// in tokens a second.
+    ///
+    /// # Errors
+    /// The network's device fails. Kernels that fail are left out, with a notice.
+    pub async fn with_faster(
+        mut self,
+        engine: Engine,
+        seconds: &(dyn Fn() -> f64 + Sync),
+    ) -> Result<(Self, [f64; 2]), ModelError> {
+        let network = self.speed(seconds).await?;
+        let mut with = self.with_engine(engine);
+        let kernels = with.speed(seconds).await?;
+        if kernels < network {
+            with.kernels = None;
+        }
+        Ok((with, [network, kernels]))
+    }
+
+    /// Tokens a second of a few samples.
+    async fn speed(&mut self, seconds: &(dyn Fn() -> f64 + Sync)) -> Result<f64, ModelError> {
+        let vocab = self.network.config().vocab_size as u32;
+        let n_prompt = 64.min(self.n_positions().saturating_sub(16)).max(1) as u32;
+        let prompt: Vec<u32> = (0..n_prompt).map(|idx| idx.wrapping_mul(2_654_435_761) % vocab).collect();
+        let sampling = Sampling { max_tokens: 16, ..Sampling::default() };
+        self.generate(&prompt, &sampling, 8, 1).await?;
+        let begun = seconds();
+        let (_, cost) = self.generate(&prompt, &sampling, 8, 2).await?;
+        Ok(cost.generated_tokens as f64 / (seconds() - begun).max(1e-9))
+    }
+
+    /// Whether samples are drawn by kernels of our own.
+    #[must_use]
+    pub fn has_engine(&self) -> bool {
+        self.kernels.is_some()
+    }
+
+    /// What the user should know about the model's device since the last time, in one line.
+    pub fn take_notice(&mut self) -> Option<String> {
+        self.notice.take()
     }
 
     /// The policy with the lemmas that it was trained to point at.
@@ -111,6 +174,11 @@ impl LanguageModel {
         if self.network.config().head != Head::LanguageModel {
             return Err(ModelError::Unsuited("a reward model writes no text; take a language model".to_owned()));
         }
+        if let Decoding::Draw(draw) = &sampling.decoding
+            && let Some(answer) = self.draw_with_kernels(tokens, sampling, draw, n, seed).await
+        {
+            return answer;
+        }
         let keep = self.network.can_keep(n_all);
         let known = if keep { self.prefixes.longest(tokens) } else { Default::default() };
         let n_known = known.tokens().len();
@@ -118,24 +186,43 @@ impl LanguageModel {
         if keep {
             self.prefixes.keep(prefix.clone());
         }
-        let generator = Generator {
-            network: &self.network,
-            tokenizer: self.reader.tokenizer(),
-            context: &tokens[tokens.len().saturating_sub(4)..],
-            ends: &self.ends,
-            sampling,
-        };
+        let generator = Generator { network: &self.network, writer: self.writer(tokens, sampling) };
         let samples = match &sampling.decoding {
             Decoding::Draw(draw) => generator.sample(&prefix, logits, draw, n, seed).await?,
             Decoding::Beam => generator.beam(&prefix, logits, n, self.options.scoring).await?,
         };
-        let cost = ModelCost {
-            prompt_tokens: (tokens.len() - n_known) as u64,
-            generated_tokens: samples.iter().map(|sample| sample.logprobs.len() as u64).sum(),
-            device_us: 0,
-            failed: 0,
-        };
+        let cost = cost(tokens.len() - n_known, &samples);
         Ok((samples, cost))
+    }
+
+    /// What follows a text, drawn by the decode engine; `None` when there is none, or its device has failed just now and is
+    /// not asked any more.
+    async fn draw_with_kernels(
+        &mut self,
+        tokens: &[u32],
+        sampling: &Sampling,
+        draw: &Draw,
+        n: usize,
+        seed: u64,
+    ) -> Option<Result<(Vec<Sample>, ModelCost), ModelError>> {
+        let mut kernels = self.kernels.take()?;
+        let answer = kernels.draw(self.writer(tokens, sampling), tokens, draw, n, seed).await;
+        match answer {
+            Err(error) if error.blames_device() => {
+                self.notice = Some(format!("{error}; samples are drawn without kernels of our own from now on"));
+                None
+            }
+            answer => {
+                self.kernels = Some(kernels);
+                Some(answer)
+            }
+        }
+    }
+
+    /// What makes texts of what follows `tokens`.
+    fn writer<'a>(&'a self, tokens: &'a [u32], sampling: &'a Sampling) -> Writer<'a> {
+        let context = &tokens[tokens.len().saturating_sub(4)..];
+        Writer { tokenizer: self.reader.tokenizer(), context, ends: &self.ends, sampling }
     }
 
     /// The logits at every position of a text, `[n_tokens, vocab]` row by row; for a reward model `[n_tokens, 1]`.
@@ -164,6 +251,38 @@ impl LanguageModel {
             RopeScaling::Dynamic { factor } => (config.max_positions as f64 * factor) as usize,
             _ => config.max_positions,
         }
+    }
+}
+
+impl Kernels {
+    async fn draw(
+        &mut self,
+        writer: Writer<'_>,
+        tokens: &[u32],
+        draw: &Draw,
+        n: usize,
+        seed: u64,
+    ) -> Result<(Vec<Sample>, ModelCost), ModelError> {
+        let keep = self.engine.can_keep(tokens.len() + writer.sampling.max_tokens);
+        let known = if keep { self.texts.longest(tokens) } else { Text::default() };
+        let n_known = Beginning::tokens(&known).len();
+        let (text, logits) = self.engine.extend(&known, &tokens[n_known..]).await?;
+        if keep {
+            self.texts.keep(text.clone());
+        }
+        let samples = writer.sample_with(&mut self.engine, &text, &logits, draw, n, seed).await?;
+        let cost = cost(tokens.len() - n_known, &samples);
+        Ok((samples, cost))
+    }
+}
+
+/// What reading so many tokens and drawing these samples comes to, without a clock.
+fn cost(n_read: usize, samples: &[Sample]) -> ModelCost {
+    ModelCost {
+        prompt_tokens: n_read as u64,
+        generated_tokens: samples.iter().map(|sample| sample.logprobs.len() as u64).sum(),
+        device_us: 0,
+        failed: 0,
     }
 }
 

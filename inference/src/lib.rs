@@ -7,6 +7,7 @@ pub mod benchmark;
 pub mod chat;
 pub mod config;
 pub mod device;
+pub mod engine;
 mod error;
 mod exp;
 pub mod generate;

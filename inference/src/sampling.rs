@@ -130,9 +130,10 @@ fn order(logits: &[f32], n: usize) -> Vec<usize> {
     order
 }
 
-/// The tokens that top-k and top-p leave, most probable first, with their tempered weights.
+/// The tokens that top-k and top-p leave, with their tempered weights, in the order of tokens: the one in which a GPU adds
+/// them up, so that one seed gives the same text there.
 ///
-/// The order is Hugging Face's: temperature, then top-k, then top-p among what is left; at least one token stays.
+/// The cuts are in Hugging Face's order: temperature, then top-k, then top-p among what is left; at least one token stays.
 fn most_probable(logits: &[f32], draw: &Draw) -> Vec<(usize, f32)> {
     let order = order(logits, draw.top_k.unwrap_or(logits.len()));
     let max = logits[order[0]];
@@ -147,7 +148,15 @@ fn most_probable(logits: &[f32], draw: &Draw) -> Vec<(usize, f32)> {
     });
     let n_kept = n_kept.count().max(1);
     kept.truncate(n_kept);
+    kept.sort_unstable_by_key(|(token, _)| *token);
     kept
+}
+
+/// The uniform number that the next token is drawn with, from 0 to below 1, for whoever draws elsewhere.
+pub(super) fn uniform(rng: &mut ChaCha8Rng) -> f32 {
+    // The largest number below 1, which rounding would reach.
+    const MOST: f32 = 1.0 - f32::EPSILON / 2.0;
+    (unit(rng.next_u64()) as f32).min(MOST)
 }
 
 /// Draws an index in proportion to the weights, of which one at least is positive.

@@ -161,6 +161,14 @@ impl Gpu {
         self
     }
 
+    /// A device that somebody else has opened and goes on to use. Who opened it hears of its faults; here they show where
+    /// results are waited for.
+    #[must_use]
+    pub fn shared(adapter: &Adapter, device: Device, queue: Queue) -> Self {
+        let (info, features) = (adapter.get_info(), adapter.features());
+        Self { device, queue, info, features, faults: Faults::default(), traffic: Arc::default() }
+    }
+
     /// What the adapter is.
     #[must_use]
     pub fn facts(&self) -> AdapterFacts {
@@ -255,6 +263,14 @@ impl Gpu {
         Err(GpuError::Kernel { op, adapter: self.info.name.clone(), detail: one_line(&error.to_string()) })
     }
 
+    /// Gives the device work in `work`, and turns what it refuses of that into an error.
+    pub(crate) async fn attempt<T>(&self, op: &'static str, work: impl FnOnce() -> T) -> Result<T, GpuError> {
+        let scope = self.device.push_error_scope(ErrorFilter::Validation);
+        let done = work();
+        let Some(error) = scope.pop().await else { return Ok(done) };
+        Err(GpuError::Failed { op, adapter: self.info.name.clone(), detail: one_line(&error.to_string()) })
+    }
+
     /// Reads words of a buffer that was made with `COPY_SRC`.
     ///
     /// # Errors
@@ -274,8 +290,12 @@ impl Gpu {
         *self.traffic.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn count(&self, add: impl FnOnce(&mut Traffic)) {
+        add(&mut self.traffic.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
     pub(crate) fn submit_commands(&self, commands: wgpu::CommandBuffer) {
-        self.traffic.lock().unwrap_or_else(PoisonError::into_inner).submits += 1;
+        self.count(|traffic| traffic.submits += 1);
         self.queue.submit([commands]);
     }
 
@@ -291,10 +311,10 @@ impl Gpu {
         op: &'static str,
         buffer: &Buffer,
     ) -> Result<Vec<T>, GpuError> {
-        let mut traffic = self.traffic.lock().unwrap_or_else(PoisonError::into_inner);
-        traffic.read_backs += 1;
-        traffic.bytes_back += buffer.size();
-        drop(traffic);
+        self.count(|traffic| {
+            traffic.read_backs += 1;
+            traffic.bytes_back += buffer.size();
+        });
         let (sender, receiver) = futures_channel::oneshot::channel();
         buffer.map_async(wgpu::MapMode::Read, .., move |mapped| {
             // The receiver is gone only when the caller dropped this future, and then nobody wants the result.

@@ -1,6 +1,7 @@
 //! Beam search against all texts.
 
 use super::*;
+use crate::config::ModelConfig;
 use crate::network::Compute;
 use crate::sampling::Decoding;
 use crate::tokenizer::train_byte_level_bpe;
@@ -11,17 +12,29 @@ use stepwise_core::prompt::PromptFormat;
 
 const END: u32 = 0;
 
-/// A small random model with peaked distributions, and its tokenizer of bytes.
-fn model(scoring: Scoring) -> LanguageModel {
-    let json = train_byte_level_bpe(&["abc"], 257, &["<|end|>"]).unwrap();
-    let tokenizer = Tokenizer::from_json(&json).unwrap();
-    let config = small_config(tokenizer.vocab_size(), 32, 1, 32, END, None);
+fn tokenizer() -> Tokenizer {
+    Tokenizer::from_json(&train_byte_level_bpe(&["abc"], 257, &["<|end|>"]).unwrap()).unwrap()
+}
+
+/// The files of a small random model with peaked distributions.
+pub(super) fn files(max_positions: usize) -> (ModelConfig, Vec<u8>) {
+    let config = small_config(tokenizer().vocab_size(), 32, 1, max_positions, END, None);
     let mut weights = initial_weights(&config, 3).unwrap();
     weights.embedding.data.iter_mut().for_each(|x| *x *= 60.0);
     let bytes = weights.to_safetensors(&config, Dtype::F32).unwrap();
-    let file = SafetensorsBytes::new(&bytes).unwrap();
-    let checkpoint = Checkpoint::new(&config, &file).unwrap();
-    let network = Network::load(&config, &checkpoint, &Compute::cpu(1), &mut |_, _| ()).unwrap();
+    (config, bytes)
+}
+
+/// The model, with its tokenizer of bytes.
+fn model(scoring: Scoring) -> LanguageModel {
+    of_files(scoring, &files(32))
+}
+
+pub(super) fn of_files(scoring: Scoring, (config, bytes): &(ModelConfig, Vec<u8>)) -> LanguageModel {
+    let tokenizer = tokenizer();
+    let file = SafetensorsBytes::new(bytes).unwrap();
+    let checkpoint = Checkpoint::new(config, &file).unwrap();
+    let network = Network::load(config, &checkpoint, &Compute::cpu(1), &mut |_, _| ()).unwrap();
     let options =
         PolicyOptions { format: PromptFormat::Plain, sampling: Sampling::default(), scoring, prefix_bytes: 0 };
     LanguageModel::new(network, Reader::new(tokenizer, None), options, &[END])

@@ -16,6 +16,7 @@ use burn::tensor::{Int, Tensor};
 pub use self::cache::{Branches, Prefix};
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) use self::rotary::rotary_tables;
+pub(super) use self::rotary::{angles, is_stable as can_keep};
 pub use self::tiles::Compute;
 
 use self::block::{Block, RmsNorm, matrix};

@@ -70,7 +70,7 @@ fn radians(config: &ModelConfig, n_tokens: usize) -> Vec<f64> {
 }
 
 /// Whether the keys of a text's beginning are the same in a text of `n_tokens`, so that they can be kept.
-pub(super) fn is_stable(config: &ModelConfig, n_tokens: usize) -> bool {
+pub(crate) fn is_stable(config: &ModelConfig, n_tokens: usize) -> bool {
     !matches!(config.rope.scaling, RopeScaling::Dynamic { .. }) || n_tokens <= config.max_positions
 }
 
@@ -79,6 +79,29 @@ pub(super) fn is_stable(config: &ModelConfig, n_tokens: usize) -> bool {
 pub(crate) fn rotary_tables(config: &ModelConfig, n_tokens: usize, positions: &[usize]) -> [Vec<f32>; 2] {
     let frequencies = frequencies(config, n_tokens);
     [f64::cos, f64::sin].map(|f| table(&frequencies, positions, positions.len().max(1), f))
+}
+
+/// Cosine and sine of each pair's angle at each of the positions, `[n_positions, head_dim / 2, 2]`; `n_tokens` says of a
+/// position how long the text is that it is read in.
+pub(crate) fn angles(
+    config: &ModelConfig,
+    positions: std::ops::Range<usize>,
+    n_tokens: impl Fn(usize) -> usize,
+) -> Vec<f32> {
+    let mut angles = Vec::with_capacity(positions.len() * config.head_dim);
+    let mut last: Option<(usize, Frequencies)> = None;
+    for position in positions {
+        // Frequencies are those of the training as long as the text is no longer.
+        let n = n_tokens(position).max(config.max_positions);
+        if last.as_ref().is_none_or(|(of, _)| *of != n) {
+            last = Some((n, frequencies(config, n)));
+        }
+        for (radians, growth) in last.iter().flat_map(|(_, f)| f.radians.iter().map(|radians| (radians, f.growth))) {
+            let angle = position as f64 * radians;
+            angles.extend([angle.cos(), angle.sin()].map(|x| (growth * x) as f32));
+        }
+    }
+    angles
 }
 
 /// `f` of each position's angles, grown, `[n_tiles, n_frequencies, tile]`.

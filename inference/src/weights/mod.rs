@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use std::io;
 
 pub use ::safetensors::Dtype;
+pub use stepwise_shaders::weights::{Format, Packed};
 
 pub(crate) use self::gguf::excerpt;
 pub use self::gguf::{BlockType, Gguf, GgufBytes, GgufError, Metadata, MetadataError, Value};

@@ -26,6 +26,8 @@ pub struct ModelDevice {
     pub name: String,
     /// The adapter is a program on the CPU; its speed says nothing about a GPU's.
     pub is_software_gpu: bool,
+    /// The GPU, if it is one.
+    gpu: Option<&'static Gpu>,
     n_threads: usize,
     /// What the CPU backend works with; a model's thread and Lean's bookkeeping are not among them.
     threads: Option<Arc<rayon::ThreadPool>>,
@@ -68,6 +70,7 @@ impl ModelDevice {
                 compute: gpu.compute.clone(),
                 name: gpu.name.clone(),
                 is_software_gpu: gpu.is_software,
+                gpu: Some(gpu),
                 n_threads,
                 threads: None,
             }),
@@ -85,7 +88,13 @@ impl ModelDevice {
         let name = format!("CPU, {n_threads} thread{}", if n_threads == 1 { "" } else { "s" });
         // A system without threads to spare leaves the work to those that burn has.
         let threads = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().ok().map(Arc::new);
-        Self { compute: Compute::cpu(n_threads), name, is_software_gpu: false, n_threads, threads }
+        Self { compute: Compute::cpu(n_threads), name, is_software_gpu: false, gpu: None, n_threads, threads }
+    }
+
+    /// The GPU, if it is one.
+    #[must_use]
+    pub fn gpu(&self) -> Option<&'static Gpu> {
+        self.gpu
     }
 
     /// Does `work` where what it computes on the CPU has the device's threads, and no more.

@@ -24,7 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::folder::LEMMAS;
 use super::{FolderError, ModelDevice, ModelFolder};
-use super::{Role, shipped};
+use super::{Role, kernels, shipped};
 use crate::run::critic::{Critic, CriticError};
 use crate::run::policy::premises::LemmaPolicy;
 use crate::run::policy::{ModelFailure, Policy, PolicyError};
@@ -145,8 +145,13 @@ impl LocalPolicy {
         if let Some(premises) = premises {
             model = model.with_premises(premises);
         }
+        let failed = |message| LocalError::Unsuited { folder: path.to_owned(), message };
+        let mut model = kernels::with_fastest(model, folder, &device).map_err(failed)?;
         let thread = ModelThread::start(move |request: &ProposalRequest| {
             let (answer, device_us) = device.timed(|| pollster::block_on(model.propose(request)));
+            if let Some(notice) = model.take_notice() {
+                tracing::warn!("{notice}");
+            }
             answer.map(|mut proposals| {
                 proposals.cost.device_us = device_us;
                 proposals

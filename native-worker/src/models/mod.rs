@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod device;
 pub mod folder;
+mod kernels;
 pub mod local;
 pub mod recipe;
 pub mod save;

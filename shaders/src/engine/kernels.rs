@@ -1,5 +1,6 @@
 //! The kernels that a model needs, compiled when they are first asked for.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use super::{Engine, Shape};
@@ -36,14 +37,13 @@ impl Kernels {
     /// Compiles what passes with so many columns need and is not compiled yet.
     pub(super) async fn prepare(&mut self, gpu: &Gpu, needs: &Needs, n_columns: u32) -> Result<(), GpuError> {
         for has_norms in &needs.head_norms {
-            if !self.rotary.contains_key(has_norms) {
-                self.rotary.insert(*has_norms, Rotary::new(gpu, needs.head_dim, *has_norms).await?);
+            if let Entry::Vacant(vacant) = self.rotary.entry(*has_norms) {
+                vacant.insert(Rotary::new(gpu, needs.head_dim, *has_norms).await?);
             }
         }
         for (format, form) in &needs.products {
-            let key = (*format, *form, pipeline_of(n_columns));
-            if !self.products.contains_key(&key) {
-                self.products.insert(key, Product::of_form(gpu, *format, *form, n_columns).await?);
+            if let Entry::Vacant(vacant) = self.products.entry((*format, *form, pipeline_of(n_columns))) {
+                vacant.insert(Product::of_form(gpu, *format, *form, n_columns).await?);
             }
         }
         Ok(())

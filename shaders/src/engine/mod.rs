@@ -254,17 +254,20 @@ impl Engine {
                 n_prefix: (n_past + part.len()) as u32,
                 own: None,
             };
-            self.gpu.queue.write_buffer(&workspace.tokens, 0, bytemuck::cast_slice(part));
-            let mut steps = pass.embedding();
-            steps.extend(pass.blocks()?);
             n_past += part.len();
-            if n_past == n_all {
-                steps.extend(pass.head(n_columns - 1, 1)?);
-            }
-            self.gpu.run(&steps);
+            let work = || {
+                self.gpu.queue.write_buffer(&workspace.tokens, 0, bytemuck::cast_slice(part));
+                let mut steps = pass.embedding();
+                steps.extend(pass.blocks()?);
+                if n_past == n_all {
+                    steps.extend(pass.head(n_columns - 1, 1)?);
+                }
+                self.gpu.run(&steps);
+                Ok::<(), EngineError>(())
+            };
+            self.gpu.attempt(OP, work).await??;
         }
         let Some((_, workspace)) = workspace else { return Err(EngineError::Text("it is empty")) };
-        self.gpu.finish(OP).await?;
         Ok((Prefix::new(cache, n_all), Logits(workspace.logits)))
     }
 

@@ -89,7 +89,7 @@ impl Engine {
         let n_most = angles.len() / per_token;
         let angles = self.gpu.upload("angles", angles);
         let binding = Binding { prefix, own: &own, angles: &angles, draw, n: n as u32, buffers: &buffers };
-        let mut steps = self.steps(binding)?;
+        let mut steps = self.steps(binding).await?;
         steps.first = Some(self.draw_from(binding, logits));
         let prefix = prefix.clone();
         Ok(Siblings { engine: self, prefix, own, angles, draw, sets, n_tokens: 0, n_read: 0, n_most, buffers, steps })
@@ -112,7 +112,11 @@ impl Engine {
         })
     }
 
-    fn steps(&self, binding: Binding<'_>) -> Result<Steps, EngineError> {
+    async fn steps(&self, binding: Binding<'_>) -> Result<Steps, EngineError> {
+        self.gpu.attempt(OP, || self.bound_steps(binding)).await?
+    }
+
+    fn bound_steps(&self, binding: Binding<'_>) -> Result<Steps, EngineError> {
         let Binding { prefix, own, angles, n, buffers, .. } = binding;
         let pass = Pass {
             engine: self,
@@ -192,7 +196,7 @@ impl Siblings<'_> {
             steps.extend(self.steps.pass.iter().cloned());
             steps.push(self.steps.draw.clone());
         }
-        gpu.submit(gpu.record_and_copy(&steps, picks, mapped));
+        gpu.attempt(OP, || gpu.submit(gpu.record_and_copy(&steps, picks, mapped))).await?;
         let words: Vec<[u32; 2]> = gpu.download(OP, mapped).await?;
         self.n_tokens += n_steps;
         self.n_read = self.n_tokens - 1;
@@ -218,7 +222,7 @@ impl Siblings<'_> {
         self.steps.first = None;
         let gpu = &self.engine.gpu;
         gpu.queue.write_buffer(&self.buffers.workspace.tokens, 0, bytemuck::cast_slice(tokens));
-        gpu.run(&self.steps.pass);
+        gpu.attempt(OP, || gpu.run(&self.steps.pass)).await?;
         self.n_tokens += 1;
         self.n_read += 1;
         let n_words = u64::from(vocab) * tokens.len() as u64;
@@ -238,19 +242,19 @@ impl Siblings<'_> {
         self.buffers = self.engine.buffers(&self.sets, &self.prefix, self.n_read).await?;
         let tokens = &self.buffers.workspace.tokens;
         self.engine.gpu.queue.write_buffer(tokens, 0, bytemuck::cast_slice(last));
-        self.rebind()
+        self.rebind().await
     }
 
     /// Makes room for so many own tokens of each sample.
     async fn make_room(&mut self, n_tokens: usize) -> Result<(), EngineError> {
         // The first draw is of a prefix's logits, for which there is room from the beginning.
-        if self.own.grow(&self.engine.gpu, self.engine.shape, n_tokens).await? { self.rebind() } else { Ok(()) }
+        if self.own.grow(&self.engine.gpu, self.engine.shape, n_tokens).await? { self.rebind().await } else { Ok(()) }
     }
 
-    fn rebind(&mut self) -> Result<(), EngineError> {
+    async fn rebind(&mut self) -> Result<(), EngineError> {
         let Self { prefix, own, angles, draw, sets, buffers, .. } = self;
         let binding = Binding { prefix, own, angles, draw: *draw, n: sets.len() as u32, buffers };
-        self.steps = self.engine.steps(binding)?;
+        self.steps = self.engine.steps(binding).await?;
         Ok(())
     }
 }

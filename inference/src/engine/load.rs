@@ -1,0 +1,130 @@
+//! A checkpoint's weights packed and brought onto a GPU, block by block.
+
+use stepwise_shaders::engine::{self, BlockWeights, EngineError, Shape};
+use stepwise_shaders::gpu::Gpu;
+use stepwise_shaders::weights::{BLOCK, Format, FormatError, MatrixShape, Packed};
+
+use super::Engine;
+use crate::config::{Head, ModelConfig};
+use crate::weights::{Checkpoint, HeadWeights, Matrix, WeightsError};
+
+/// Why a model does not run in kernels of our own.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineLoadError {
+    /// The weights cannot be read.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// A matrix does not go into the format.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// The kernels do not do such a model, or the device fails.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// It is no language model.
+    #[error("a reward model writes no text, and has no decode engine")]
+    Reward,
+}
+
+impl Engine {
+    /// Packs a checkpoint and brings it onto a GPU, block by block; `progress` is told how many bytes of how many of the
+    /// checkpoint are done.
+    ///
+    /// # Errors
+    /// When a tensor cannot be read or does not go into the format, the kernels do not do such a model, or the device has
+    /// no room for it.
+    pub async fn load(
+        gpu: &Gpu,
+        format: Format,
+        config: &ModelConfig,
+        checkpoint: &Checkpoint<'_>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, EngineLoadError> {
+        let total = checkpoint.n_bytes();
+        let mut done = 0;
+        let mut loaded = |n_elements: usize| {
+            done += (n_elements * size_of::<f32>()) as u64;
+            progress(done.min(total), total);
+        };
+        if config.head != Head::LanguageModel {
+            return Err(EngineLoadError::Reward);
+        }
+        let embedding = checkpoint.embedding()?;
+        let n_embedding = embedding.data.len();
+        let head = match checkpoint.head()? {
+            HeadWeights::LanguageModel(head) => Some(packed(format, head)?),
+            HeadWeights::Tied | HeadWeights::Reward(_) => None,
+        };
+        let embedding = packed(format, embedding)?;
+        let norm = checkpoint.final_norm()?;
+        let mut inner = engine::Engine::new(gpu, shape_of(config), &embedding, &norm, head.as_ref()).await?;
+        loaded(if head.is_some() { 2 * n_embedding } else { n_embedding });
+        drop((embedding, head));
+        for idx in 0..config.n_layers {
+            let block = checkpoint.block(idx)?;
+            let n_elements = [&block.wqkv, &block.wo, &block.gate_up, &block.down].map(|m| m.data.len()).iter().sum();
+            let head_norms = block.q_norm.as_deref().zip(block.k_norm.as_deref()).map(|(q, k)| [q, k]);
+            inner
+                .push(BlockWeights {
+                    attention_norm: &block.attention_norm,
+                    qkv: &packed(format, block.wqkv)?,
+                    qkv_bias: block.qkv_bias.as_deref(),
+                    head_norms,
+                    output: &packed(format, block.wo)?,
+                    output_bias: block.wo_bias.as_deref(),
+                    ffn_norm: &block.ffn_norm,
+                    gate_up: &packed(format, filled_gates(block.gate_up))?,
+                    down: &packed(format, filled_columns(block.down))?,
+                })
+                .await?;
+            loaded(n_elements);
+        }
+        progress(total, total);
+        Ok(Self { inner, config: config.clone() })
+    }
+}
+
+/// A model's sizes as the kernels have them. A feed-forward layer is filled up to whole blocks: gates of zeros give zeros,
+/// which no weight sees.
+fn shape_of(config: &ModelConfig) -> Shape {
+    Shape {
+        vocab: side(config.vocab_size),
+        hidden: side(config.hidden),
+        ffn: side(config.ffn.next_multiple_of(BLOCK)),
+        n_layers: side(config.n_layers),
+        n_heads: side(config.n_heads),
+        n_kv_heads: side(config.n_kv_heads),
+        head_dim: side(config.head_dim),
+        epsilon: config.norm_eps as f32,
+    }
+}
+
+/// Sizes of a configuration are far below 2^32, which [`ModelConfig::validate`] saw to.
+fn side(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}
+
+fn packed(format: Format, Matrix { rows, cols, data }: Matrix) -> Result<Packed, FormatError> {
+    Packed::new(format, MatrixShape { n_rows: side(rows), n_columns: side(cols) }, &data)
+}
+
+/// Gates, and what they multiply, with rows of zeros behind each up to whole blocks.
+fn filled_gates(Matrix { rows, cols, data }: Matrix) -> Matrix {
+    let ffn = rows / 2;
+    let filling = vec![0.0; (ffn.next_multiple_of(BLOCK) - ffn) * cols];
+    let (gates, up) = data.split_at(ffn * cols);
+    let data = [gates, &filling, up, &filling].concat();
+    Matrix { rows: 2 * ffn.next_multiple_of(BLOCK), cols, data }
+}
+
+/// Rows with zeros behind each up to whole blocks.
+fn filled_columns(Matrix { rows, cols, data }: Matrix) -> Matrix {
+    let width = cols.next_multiple_of(BLOCK);
+    if width == cols {
+        return Matrix { rows, cols, data };
+    }
+    let mut filled = vec![0.0; rows * width];
+    for (row, values) in filled.chunks_exact_mut(width).zip(data.chunks_exact(cols)) {
+        row[..cols].copy_from_slice(values);
+    }
+    Matrix { rows, cols: width, data: filled }
+}
