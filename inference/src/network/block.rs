@@ -1,47 +1,54 @@
 //! One transformer block: norm, attention, norm, SwiGLU feed-forward, each half added to the residual stream.
 
-use burn::module::{Module, Param};
+use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::cpu;
 use super::tiles::Compute;
-use crate::weights::{BlockWeights, Matrix};
+use super::weight::Weight;
+use crate::weights::{BlockWeights, Matrix, Stored};
 
 /// The weights of one block, matrices `[out, in]`.
-#[derive(Module, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Block {
     pub(super) attention_norm: RmsNorm,
-    pub(super) wqkv: Param<Tensor<2>>,
+    pub(super) wqkv: Weight,
     pub(super) qkv_bias: Option<Param<Tensor<1>>>,
     pub(super) q_norm: Option<RmsNorm>,
     pub(super) k_norm: Option<RmsNorm>,
-    pub(super) wo: Param<Tensor<2>>,
+    pub(super) wo: Weight,
     pub(super) wo_bias: Option<Param<Tensor<1>>>,
     pub(super) ffn_norm: RmsNorm,
-    pub(super) gate_up: Param<Tensor<2>>,
-    pub(super) down: Param<Tensor<2>>,
+    pub(super) gate_up: Weight,
+    pub(super) down: Weight,
 }
 
 /// Root-mean-square norm with a learned scale (arXiv 1910.07467).
-#[derive(Module, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RmsNorm {
     pub(super) scale: Param<Tensor<1>>,
     pub(super) epsilon: f64,
 }
 
 impl Block {
-    pub(super) fn new(weights: BlockWeights, epsilon: f64, device: &Device) -> Self {
+    /// `weight` brings a matrix onto the device.
+    pub(super) fn new(
+        weights: BlockWeights<Stored>,
+        epsilon: f64,
+        device: &Device,
+        weight: impl Fn(Stored) -> Weight,
+    ) -> Self {
         Self {
             attention_norm: RmsNorm::new(weights.attention_norm, epsilon, device),
-            wqkv: matrix(weights.wqkv, device),
+            wqkv: weight(weights.wqkv),
             qkv_bias: weights.qkv_bias.map(|bias| vector(bias, device)),
             q_norm: weights.q_norm.map(|scale| RmsNorm::new(scale, epsilon, device)),
             k_norm: weights.k_norm.map(|scale| RmsNorm::new(scale, epsilon, device)),
-            wo: matrix(weights.wo, device),
+            wo: weight(weights.wo),
             wo_bias: weights.wo_bias.map(|bias| vector(bias, device)),
             ffn_norm: RmsNorm::new(weights.ffn_norm, epsilon, device),
-            gate_up: matrix(weights.gate_up, device),
-            down: matrix(weights.down, device),
+            gate_up: weight(weights.gate_up),
+            down: weight(weights.down),
         }
     }
 
@@ -53,15 +60,14 @@ impl Block {
         x: Tensor<3>,
         attend: impl FnOnce(Tensor<3>) -> Tensor<3>,
     ) -> Tensor<3> {
-        let qkv = compute.project(self.wqkv.val(), self.attention_norm.forward(x.clone()));
-        let gathered = compute.project(self.wo.val(), attend(biased(qkv, self.qkv_bias.as_ref())));
+        let qkv = self.wqkv.project(compute, self.attention_norm.forward(x.clone()));
+        let gathered = self.wo.project(compute, attend(biased(qkv, self.qkv_bias.as_ref())));
         let x = x + biased(gathered, self.wo_bias.as_ref());
         let normed = self.ffn_norm.forward(x.clone());
-        let [two_ffn, _] = self.gate_up.dims();
-        let gate_up = self.gate_up.val();
-        let gate = compute.project(gate_up.clone().narrow(0, 0, two_ffn / 2), normed.clone());
-        let up = compute.project(gate_up.narrow(0, two_ffn / 2, two_ffn / 2), normed);
-        x + compute.project(self.down.val(), cpu::swiglu(compute, gate, up))
+        let two_ffn = self.gate_up.n_rows();
+        let gate = self.gate_up.project_rows(0..two_ffn / 2, compute, normed.clone());
+        let up = self.gate_up.project_rows(two_ffn / 2..two_ffn, compute, normed);
+        x + self.down.project(compute, cpu::swiglu(compute, gate, up))
     }
 }
 
@@ -85,9 +91,9 @@ impl RmsNorm {
     }
 }
 
-/// A matrix as a parameter.
-pub(super) fn matrix(Matrix { rows, cols, data }: Matrix, device: &Device) -> Param<Tensor<2>> {
-    Param::from_data(TensorData::new(data, [rows, cols]), device)
+/// A matrix on the device.
+pub(super) fn matrix(Matrix { rows, cols, data }: Matrix, device: &Device) -> Weight {
+    Weight::Dense(Param::from_data(TensorData::new(data, [rows, cols]), device))
 }
 
 fn vector(data: Vec<f32>, device: &Device) -> Param<Tensor<1>> {

@@ -3,9 +3,11 @@
 use burn::module::{Param, ParamId};
 use burn::tensor::Tensor;
 
+use super::weight::Weight;
 use super::{Block, Network, RmsNorm, Weights};
 use crate::config::{Head, ModelConfig};
 use crate::network::Compute;
+use crate::weights::Format;
 
 impl Network {
     /// A network of these weights, all `[rows, cols]` and vectors as one row, which may be results of other tensors: the
@@ -26,23 +28,23 @@ impl Network {
             Param::initialized(ParamId::new(), matrix.val().flatten(0, 1))
         }
         let norm = |scale| RmsNorm { scale: vector(scale), epsilon: config.norm_eps };
-        let embedding = matrix();
+        let embedding = Weight::Dense(matrix());
         let blocks = (0..config.n_layers).map(|_| Block {
             attention_norm: norm(matrix()),
-            wqkv: matrix(),
+            wqkv: Weight::Dense(matrix()),
             qkv_bias: config.qkv_bias.then(|| vector(matrix())),
             q_norm: config.has_head_norms().then(|| norm(matrix())),
             k_norm: config.has_head_norms().then(|| norm(matrix())),
-            wo: matrix(),
+            wo: Weight::Dense(matrix()),
             wo_bias: config.output_bias.then(|| vector(matrix())),
             ffn_norm: norm(matrix()),
-            gate_up: matrix(),
-            down: matrix(),
+            gate_up: Weight::Dense(matrix()),
+            down: Weight::Dense(matrix()),
         });
         let blocks = blocks.collect();
         let norm = norm(matrix());
-        let head = (!config.tied || config.head != Head::LanguageModel).then(matrix);
+        let head = (!config.tied || config.head != Head::LanguageModel).then(|| Weight::Dense(matrix()));
         let weights = Weights { embedding, blocks, norm, head };
-        Self { config: config.clone(), compute: compute.clone(), weights }
+        Self { config: config.clone(), compute: compute.clone(), format: Format::F32, weights }
     }
 }

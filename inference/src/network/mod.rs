@@ -7,10 +7,13 @@ mod cache;
 mod cpu;
 #[cfg(not(target_arch = "wasm32"))]
 mod learn;
+mod packed;
 mod rotary;
 mod tiles;
+mod weight;
 
-use burn::module::{Module, Param};
+use std::sync::Arc;
+
 use burn::tensor::{Int, Tensor};
 
 pub use self::cache::{Branches, Prefix};
@@ -22,21 +25,22 @@ pub use self::tiles::Compute;
 use self::block::{Block, RmsNorm, matrix};
 use self::rotary::Angles;
 use self::tiles::Tiling;
+use self::weight::Weight;
 use super::config::ModelConfig;
-use super::weights::{Checkpoint, HeadWeights, Matrix, WeightsError};
+use super::weights::{Checkpoint, Format, HeadWeights, Matrix, Stored, WeightsError};
 
 /// Scores of one attention call are kept below this many elements; longer texts are read in several parts.
 const MAX_SCORES: usize = 16 << 20;
 
 /// The weights on a device.
-#[derive(Module, Debug)]
+#[derive(Clone, Debug)]
 struct Weights {
     /// `[vocab, hidden]`.
-    embedding: Param<Tensor<2>>,
+    embedding: Weight,
     blocks: Vec<Block>,
     norm: RmsNorm,
     /// `[vocab, hidden]`, or `[1, hidden]` for a reward; `None` when it is the embedding.
-    head: Option<Param<Tensor<2>>>,
+    head: Option<Weight>,
 }
 
 /// A model on a device. Tokens must be smaller than the vocabulary.
@@ -44,6 +48,7 @@ struct Weights {
 pub struct Network {
     config: ModelConfig,
     compute: Compute,
+    format: Format,
     weights: Weights,
 }
 
@@ -58,33 +63,62 @@ impl Network {
         compute: &Compute,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Self, WeightsError> {
+        Self::load_as(Format::F32, config, checkpoint, compute, progress)
+    }
+
+    /// [`Network::load`] with the matrices in a format. Packed ones run on the CPU; each is packed while it is read, so that
+    /// there is never more than what is loaded.
+    ///
+    /// # Errors
+    /// When a tensor cannot be read, holds something that is not a number or does not go into the format, or the device
+    /// does not run it.
+    pub fn load_as(
+        format: Format,
+        config: &ModelConfig,
+        checkpoint: &Checkpoint<'_>,
+        compute: &Compute,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, WeightsError> {
+        checkpoint.check_format(format)?;
+        if format != Format::F32 && !compute.is_host() {
+            return Err(WeightsError::Device(format));
+        }
         let device = compute.device();
-        let total = checkpoint.n_bytes();
+        let total = checkpoint.n_bytes_in(format);
         let mut done = 0;
-        let mut loaded = |n_elements: usize| {
-            done += (n_elements * size_of::<f32>()) as u64;
+        let mut loaded = |n_bytes: u64| {
+            done += n_bytes;
             progress(done.min(total), total);
         };
-        let embedding = checkpoint.embedding()?;
-        loaded(embedding.data.len());
-        let embedding = matrix(embedding, device);
+        let weight = |stored: Stored| match stored {
+            Stored::Dense(dense) => matrix(dense, device),
+            Stored::Packed(packed) => Weight::Packed(Arc::new(packed)),
+        };
+        let embedding = checkpoint.embedding_in(format)?;
+        loaded(embedding.n_bytes());
+        let embedding = weight(embedding);
         let mut blocks = Vec::with_capacity(config.n_layers);
         for idx in 0..config.n_layers {
-            let block = checkpoint.block(idx)?;
-            let n_elements = [&block.wqkv, &block.wo, &block.gate_up, &block.down].map(|m| m.data.len()).iter().sum();
-            blocks.push(Block::new(block, config.norm_eps, device));
-            loaded(n_elements);
+            let block = checkpoint.block_in(idx, format)?;
+            let n_bytes = [&block.wqkv, &block.wo, &block.gate_up, &block.down].map(Stored::n_bytes).iter().sum();
+            blocks.push(Block::new(block, config.norm_eps, device, weight));
+            loaded(n_bytes);
         }
         let norm = RmsNorm::new(checkpoint.final_norm()?, config.norm_eps, device);
-        let head = match checkpoint.head()? {
+        let head = match checkpoint.head_in(format)? {
             HeadWeights::Tied => None,
-            HeadWeights::LanguageModel(head) => Some(head),
-            HeadWeights::Reward(head) => Some(Matrix { rows: 1, cols: head.len(), data: head }),
+            HeadWeights::LanguageModel(head) => Some(weight(head)),
+            HeadWeights::Reward(head) => Some(matrix(Matrix { rows: 1, cols: head.len(), data: head }, device)),
         };
-        let head = head.map(|head| matrix(head, device));
         progress(total, total);
         let weights = Weights { embedding, blocks, norm, head };
-        Ok(Self { config: config.clone(), compute: compute.clone(), weights })
+        Ok(Self { config: config.clone(), compute: compute.clone(), format, weights })
+    }
+
+    /// What its matrices are stored in.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
     }
 
     /// Its shape.
@@ -229,10 +263,9 @@ impl Network {
 
     /// The embeddings of `tokens` as tiles; the filling is token 0.
     fn embed(&self, tokens: &[u32], tiling: Tiling) -> Tensor<3> {
-        let mut ids: Vec<i32> = tokens.iter().map(|token| i32::try_from(*token).unwrap_or(i32::MAX)).collect();
+        let mut ids = tokens.to_vec();
         ids.resize(tiling.n_columns(), 0);
-        let ids = Tensor::<1, Int>::from_data(ids.as_slice(), self.compute.device());
-        tiling.tiles_of_rows(self.weights.embedding.val().select(0, ids))
+        tiling.tiles_of_rows(self.weights.embedding.rows(&ids, &self.compute))
     }
 
     /// Tiles of queries, keys and values as heads, `[heads, head_dim, n_tokens]` each: queries and keys normed where the
@@ -260,9 +293,9 @@ impl Network {
 
     /// The head's output for columns of `[hidden, n_tokens]`: `[vocab, n_tokens]`, or `[1, n_tokens]` for a reward.
     fn head(&self, hidden: Tensor<2>) -> Tensor<2> {
-        let head = self.weights.head.as_ref().unwrap_or(&self.weights.embedding).val();
+        let head = self.weights.head.as_ref().unwrap_or(&self.weights.embedding);
         let tiling = self.compute.tiling(hidden.dims()[1]);
-        tiling.unpack(self.compute.project(head, tiling.pack(hidden)))
+        tiling.unpack(head.project(&self.compute, tiling.pack(hidden)))
     }
 }
 

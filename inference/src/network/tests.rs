@@ -1,10 +1,11 @@
 //! The network against an independent implementation, and its fast paths against its plain one.
 
 use serde::Deserialize;
+use stepwise_shaders::weights::MatrixShape;
 
 use super::*;
 use crate::device::{self, TOLERANCE, relative_error};
-use crate::weights::{GgufBytes, RandomWeights, gguf_reference};
+use crate::weights::{GgufBytes, Packed, RandomWeights, TensorInfo, TensorSource, gguf_reference};
 
 /// What llama.cpp computes for random models; `tests/reference/README.md` says how it was made.
 const VECTORS: &str = include_str!("../../../tests/reference/vectors.json");
@@ -228,4 +229,94 @@ fn packed_texts_get_the_rewards_that_each_alone_gets() {
         let alone = values(network.rewards(&Prefix::default(), &[&whole]))[0];
         assert!((reward - alone).abs() < 1e-5, "{reward} in the batch, {alone} alone");
     }
+}
+
+/// Weights whose matrices are what a format makes of them.
+struct Rounded {
+    weights: RandomWeights,
+    format: Format,
+}
+
+impl TensorSource for Rounded {
+    fn tensors(&self) -> &[TensorInfo] {
+        self.weights.tensors()
+    }
+
+    fn read_range(&self, name: &str, first: usize, out: &mut [f32]) -> Result<(), WeightsError> {
+        self.weights.read_range(name, first, out)?;
+        let tensor = self.tensors().iter().find(|tensor| tensor.name == name).unwrap();
+        // Vectors, and the single row of a reward, stay as they are.
+        if let [n_rows, n_columns] = tensor.shape[..]
+            && n_rows > 1
+        {
+            let shape = MatrixShape { n_rows: (out.len() / n_columns) as u32, n_columns: n_columns as u32 };
+            out.copy_from_slice(&Packed::new(self.format, shape, out).unwrap().unpack());
+        }
+        Ok(())
+    }
+}
+
+/// What a network says to texts of several lengths, and in steps of one to six samples.
+fn outputs(network: &Network) -> Vec<Vec<f32>> {
+    let vocab = network.config().vocab_size as u32;
+    let text = |n: u32| -> Vec<u32> { (0..n).map(|idx| (idx * idx * 7 + idx * n + 3) % vocab).collect() };
+    if matches!(network.config().head, crate::config::Head::Reward { .. }) {
+        let texts: Vec<Vec<u32>> = [1, 2, 33, 64].into_iter().map(text).collect();
+        let rewards = values(network.rewards(&Prefix::default(), &texts.iter().map(Vec::as_slice).collect::<Vec<_>>()));
+        // One score has no range; a reward of unit scale stands for it.
+        return vec![[rewards, vec![0.0, 1.0]].concat()];
+    }
+    let mut all: Vec<Vec<f32>> = [1, 2, 5, 57].into_iter().map(|n| values(network.logits(&text(n)))).collect();
+    let (prefix, _) = network.extend(Prefix::default(), &text(20));
+    for n in [1, 2, 3, 4, 6] {
+        let mut branches = network.branches(n as usize);
+        all.push(values(network.step(&text(n), &prefix, &mut branches)));
+        all.push(values(network.step(&text(n), &prefix, &mut branches)));
+    }
+    all
+}
+
+/// Packed weights are f32 that take less memory: a network computes with them what it computes with the f32 that they
+/// stand for.
+#[test]
+fn packed_weights_give_what_their_f32_give() {
+    let vectors: Vectors = serde_json::from_str(VECTORS).unwrap();
+    let (mut greatest, mut n_models) = (0.0_f32, 0);
+    for Model { spec, config, .. } in &vectors.models {
+        let config = ModelConfig::from_json(&config.to_string()).unwrap();
+        for format in [Format::F16, Format::D8, Format::D4] {
+            let weights = RandomWeights::new(&config, spec.seed, spec.embedding_scale);
+            let checkpoint = Checkpoint::new(&config, &weights).unwrap();
+            let load = |checkpoint: &Checkpoint<'_>, format| {
+                Network::load_as(format, &config, checkpoint, &Compute::cpu(2), &mut |_, _| ())
+            };
+            if let Err(error) = checkpoint.check_format(format) {
+                assert!(matches!(error, WeightsError::Columns { .. }), "{}: {error}", spec.name);
+                assert_eq!(load(&checkpoint, format).unwrap_err().to_string(), error.to_string());
+                continue;
+            }
+            let packed = load(&checkpoint, format).unwrap();
+            assert_eq!(packed.format(), format);
+            let rounded = Rounded { weights: weights.clone(), format };
+            let rounded = load(&Checkpoint::new(&config, &rounded).unwrap(), Format::F32).unwrap();
+            for (ours, reference) in outputs(&packed).iter().zip(outputs(&rounded)) {
+                let error = relative_error(ours, &reference);
+                assert!(error < 1e-5, "{} in {format}: {error:.1e}", spec.name);
+                greatest = greatest.max(error);
+            }
+            n_models += 1;
+        }
+    }
+    assert!(n_models >= 36, "only {n_models} models and formats were compared");
+    println!("{n_models} models and formats, {greatest:.1e} of the range at most");
+}
+
+#[test]
+fn packed_weights_are_refused_where_something_else_than_the_cpu_computes() {
+    let config = ModelConfig::from_json(GROUPED).unwrap();
+    let source = RandomWeights::new(&config, 1, 1.0);
+    let checkpoint = Checkpoint::new(&config, &source).unwrap();
+    let other = Compute::gpu(burn::tensor::Device::flex());
+    let refused = Network::load_as(Format::D8, &config, &checkpoint, &other, &mut |_, _| ()).unwrap_err();
+    assert!(matches!(refused, WeightsError::Device(Format::D8)), "{refused}");
 }

@@ -145,6 +145,12 @@ impl<'a> Layout<'a> {
         format!("{}.weight", self.names().final_norm)
     }
 
+    /// The embedding as a layer: what it is when it serves as the head.
+    pub(super) fn embedding_rows(self) -> Linear {
+        let parts = stacked([(self.names().embedding.to_owned(), self.config.vocab_size)]);
+        Linear { n_in: self.config.hidden, has_bias: false, parts }
+    }
+
     /// None when the embedding serves as the head.
     pub(super) fn head(self) -> Option<Linear> {
         let (name, width) = match self.config.head {

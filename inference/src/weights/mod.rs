@@ -7,6 +7,7 @@
 mod gguf;
 mod head;
 mod layout;
+mod packed;
 mod random;
 mod safetensors;
 mod save;
@@ -26,6 +27,7 @@ pub(crate) use self::gguf::{reference as gguf_reference, tests as gguf_tests};
 pub use self::head::settle_head;
 pub use self::layout::Naming;
 use self::layout::{Layout, Linear, Part};
+pub use self::packed::Stored;
 pub use self::random::RandomWeights;
 pub use self::safetensors::{Header, HeaderError, SafetensorsBytes};
 pub use self::save::ModelWeights;
@@ -49,6 +51,22 @@ pub trait TensorSource {
     /// # Panics
     /// When `out` reaches past the tensor's end.
     fn read_range(&self, name: &str, first: usize, out: &mut [f32]) -> Result<(), WeightsError>;
+
+    /// How a tensor is stored, where it is in ggml's blocks; [`TensorSource::read_blocks`] reads such a one.
+    fn block_type(&self, _name: &str) -> Option<BlockType> {
+        None
+    }
+
+    /// Reads whole blocks as they are stored, from the block number `first` on, until `out` is full.
+    ///
+    /// # Errors
+    /// There is no such tensor, it is not in blocks, or it cannot be read.
+    ///
+    /// # Panics
+    /// When `out` is no whole number of blocks, or reaches past the tensor's end.
+    fn read_blocks(&self, name: &str, _first: usize, _out: &mut [u8]) -> Result<(), WeightsError> {
+        Err(WeightsError::Missing { name: name.to_owned() })
+    }
 
     /// Reads a whole tensor, in row-major order.
     ///
@@ -83,37 +101,38 @@ pub struct Matrix {
     pub data: Vec<f32>,
 }
 
-/// One transformer block. Matrices are `[out, in]`: each row gives one output.
+/// One transformer block. Matrices are `[out, in]`: each row gives one output. They are f32, or [`Stored`]
+/// in the format that was asked for.
 #[derive(Clone, Debug, PartialEq)]
-pub struct BlockWeights {
+pub struct BlockWeights<M = Matrix> {
     /// The norm before attention, `[hidden]`.
     pub attention_norm: Vec<f32>,
     /// `[(n_heads + 2 * n_kv_heads) * head_dim, hidden]`; rows: all query heads, all key heads, all value heads.
-    pub wqkv: Matrix,
+    pub wqkv: M,
     /// One per row of `wqkv`.
     pub qkv_bias: Option<Vec<f32>>,
     /// The norms over each query head and each key head, `[head_dim]`.
     pub q_norm: Option<Vec<f32>>,
     pub k_norm: Option<Vec<f32>>,
     /// `[hidden, n_heads * head_dim]`.
-    pub wo: Matrix,
+    pub wo: M,
     /// One per row of `wo`.
     pub wo_bias: Option<Vec<f32>>,
     /// The norm before the feed-forward layer, `[hidden]`.
     pub ffn_norm: Vec<f32>,
     /// `[2 * ffn, hidden]`; rows: the gate, which goes through the activation, then what it multiplies.
-    pub gate_up: Matrix,
+    pub gate_up: M,
     /// `[hidden, ffn]`.
-    pub down: Matrix,
+    pub down: M,
 }
 
 /// What the last norm's output is multiplied by.
 #[derive(Clone, Debug, PartialEq)]
-pub enum HeadWeights {
+pub enum HeadWeights<M = Matrix> {
     /// The embedding, which is not held twice.
     Tied,
     /// `[vocab, hidden]`.
-    LanguageModel(Matrix),
+    LanguageModel(M),
     /// `[hidden]`, to one score.
     Reward(Vec<f32>),
 }
@@ -149,6 +168,24 @@ pub enum WeightsError {
         /// The first NaN or infinity.
         value: f32,
     },
+    /// A block of the format would reach over the end of a row.
+    #[error(
+        "the tensor `{name}` has rows of {n_columns} weights, which {format} cannot store, because it takes them by 32: load this model in f32"
+    )]
+    Columns {
+        name: String,
+        format: Format,
+        /// Weights of a row.
+        n_columns: usize,
+    },
+    /// The device runs f32 only.
+    #[error(
+        "{0} weights run on the CPU, and not yet on a GPU: load this model in f32, or choose the CPU as its device"
+    )]
+    Device(Format),
+    /// A weight is beyond the format's half-precision numbers.
+    #[error("the tensor `{name}` holds {value}, which {format} cannot hold: load this model in f32")]
+    TooLargeFor { name: String, format: Format, value: f32 },
     /// A tensor's bytes cannot be had.
     #[error("cannot read the tensor `{name}` ({source}); download the weights again if this persists")]
     Read { name: String, source: io::Error },
@@ -214,19 +251,7 @@ impl<'a> Checkpoint<'a> {
     /// # Errors
     /// A tensor cannot be read, or holds a NaN or an infinity.
     pub fn block(&self, block_idx: usize) -> Result<BlockWeights, WeightsError> {
-        let block = self.layout.block(block_idx);
-        Ok(BlockWeights {
-            attention_norm: self.vector(&block.attention_norm, self.layout.config.hidden)?,
-            wqkv: self.matrix(&block.wqkv)?,
-            qkv_bias: self.bias(&block.wqkv)?,
-            q_norm: self.head_norm(block.q_norm.as_deref())?,
-            k_norm: self.head_norm(block.k_norm.as_deref())?,
-            wo: self.matrix(&block.wo)?,
-            wo_bias: self.bias(&block.wo)?,
-            ffn_norm: self.vector(&block.ffn_norm, self.layout.config.hidden)?,
-            gate_up: self.matrix(&block.gate_up)?,
-            down: self.matrix(&block.down)?,
-        })
+        self.block_of(block_idx, |linear| self.matrix(linear))
     }
 
     /// The norm after the last block, `[hidden]`.
@@ -262,6 +287,27 @@ impl<'a> Checkpoint<'a> {
                 .collect::<Result<_, _>>()?,
             final_norm: self.final_norm()?,
             head: self.head()?,
+        })
+    }
+
+    /// A block whose matrices are read by `matrix`.
+    fn block_of<M>(
+        &self,
+        block_idx: usize,
+        matrix: impl Fn(&Linear) -> Result<M, WeightsError>,
+    ) -> Result<BlockWeights<M>, WeightsError> {
+        let block = self.layout.block(block_idx);
+        Ok(BlockWeights {
+            attention_norm: self.vector(&block.attention_norm, self.layout.config.hidden)?,
+            wqkv: matrix(&block.wqkv)?,
+            qkv_bias: self.bias(&block.wqkv)?,
+            q_norm: self.head_norm(block.q_norm.as_deref())?,
+            k_norm: self.head_norm(block.k_norm.as_deref())?,
+            wo: matrix(&block.wo)?,
+            wo_bias: self.bias(&block.wo)?,
+            ffn_norm: self.vector(&block.ffn_norm, self.layout.config.hidden)?,
+            gate_up: matrix(&block.gate_up)?,
+            down: matrix(&block.down)?,
         })
     }
 

@@ -17,8 +17,8 @@ use parking_lot::Mutex;
 use stepwise_inference::config::{ConfigError, ModelConfig};
 use stepwise_inference::tokenizer::GgufTokenizer;
 use stepwise_inference::weights::{
-    Dtype, Gguf, GgufError, Header, HeaderError, MetadataError, Naming, TensorInfo, TensorSource, WeightsError,
-    settle_head,
+    BlockType, Dtype, Gguf, GgufError, Header, HeaderError, MetadataError, Naming, TensorInfo, TensorSource,
+    WeightsError, settle_head,
 };
 
 use crate::blobs::is_file_name;
@@ -344,6 +344,12 @@ impl ModelFolder {
         self.shards.push(Shard { header: AnyHeader::Safetensors(header), bytes });
         Ok(())
     }
+
+    /// The file of weights that a tensor is in.
+    fn shard(&self, tensor: &str) -> Result<&Shard, WeightsError> {
+        let shard_idx = self.shard_of.get(tensor).ok_or_else(|| WeightsError::Missing { name: tensor.to_owned() })?;
+        Ok(&self.shards[*shard_idx])
+    }
 }
 
 impl TensorSource for ModelFolder {
@@ -355,9 +361,25 @@ impl TensorSource for ModelFolder {
         self.naming
     }
 
+    fn block_type(&self, name: &str) -> Option<BlockType> {
+        match &self.shard(name).ok()?.header {
+            AnyHeader::Safetensors(_) => None,
+            AnyHeader::Gguf(header) => header.block_type(name),
+        }
+    }
+
+    fn read_blocks(&self, name: &str, first: usize, out: &mut [u8]) -> Result<(), WeightsError> {
+        let Shard { header, bytes } = self.shard(name)?;
+        match header {
+            AnyHeader::Safetensors(_) => Err(WeightsError::Missing { name: name.to_owned() }),
+            AnyHeader::Gguf(header) => {
+                header.read_blocks(name, first, out, &mut |offset, out| bytes.read_at(offset, out))
+            }
+        }
+    }
+
     fn read_range(&self, name: &str, first: usize, out: &mut [f32]) -> Result<(), WeightsError> {
-        let &shard_idx = self.shard_of.get(name).ok_or_else(|| WeightsError::Missing { name: name.to_owned() })?;
-        let Shard { header, bytes } = &self.shards[shard_idx];
+        let Shard { header, bytes } = self.shard(name)?;
         let read_at = |offset: u64, out: &mut [u8]| bytes.read_at(offset, out);
         match header {
             AnyHeader::Safetensors(header) => header.read_range(name, first, out, read_at),

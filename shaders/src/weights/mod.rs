@@ -6,12 +6,14 @@
 
 mod device;
 mod pack;
+mod packer;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use self::device::shard_rows;
 pub use self::device::{DeviceWeights, Shard, Synthetic};
 pub use self::pack::Packed;
+pub use self::packer::Packer;
 
 /// Weights of a row that share a scale.
 pub const BLOCK: usize = 32;

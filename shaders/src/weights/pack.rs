@@ -2,6 +2,7 @@
 
 use half::f16;
 
+use super::packer::Packer;
 use super::{BLOCK, Format, FormatError, MatrixShape};
 
 /// The lowest positive half that is not subnormal: WGSL lets a GPU read subnormal ones as 0.
@@ -36,29 +37,14 @@ impl Packed {
     /// When the columns are no multiple of 32, the data is not of that shape, or a weight is NaN, infinite or beyond
     /// the format.
     pub fn new(format: Format, shape: MatrixShape, values: &[f32]) -> Result<Self, FormatError> {
-        shape.check(format)?;
+        let mut packer = Packer::new(format, shape)?;
         let MatrixShape { n_rows, n_columns } = shape;
         let expected = n_rows as usize * n_columns as usize;
         if values.len() != expected {
             return Err(FormatError::Length { format, n_rows, n_columns, expected, given: values.len() });
         }
-        let place = |idx: usize| (idx / n_columns as usize, idx % n_columns as usize);
-        if let Some(idx) = values.iter().position(|value| !value.is_finite()) {
-            let (row, column) = place(idx);
-            return Err(FormatError::NotFinite { row, column, value: values[idx] });
-        }
-        let n_blocks = expected / BLOCK;
-        let mut quants = Vec::with_capacity(n_blocks * format.quant_words());
-        let mut halves = Vec::with_capacity(n_blocks * format.n_halves());
-        for (block_idx, block) in values.as_chunks::<BLOCK>().0.iter().enumerate() {
-            pack_block(format, block, &mut quants, &mut halves).ok_or_else(|| {
-                let largest = (0..BLOCK).max_by(|a, b| block[*a].abs().total_cmp(&block[*b].abs())).unwrap_or(0);
-                let (row, column) = place(block_idx * BLOCK + largest);
-                FormatError::TooLarge { format, row, column, value: block[largest] }
-            })?;
-        }
-        let scales = halves.chunks(2).map(|pair| pair_of(pair[0], pair.get(1).copied().unwrap_or(f16::ZERO))).collect();
-        Ok(Self { format, shape, quants, scales })
+        packer.push(values)?;
+        packer.finish()
     }
 
     /// One row of the weights that the format holds, which is what kernels compute with.
@@ -86,41 +72,58 @@ impl Packed {
     }
 }
 
-/// Appends one block; `None` when its scale or its minimum is beyond a half.
-fn pack_block(format: Format, block: &[f32; BLOCK], quants: &mut Vec<u32>, halves: &mut Vec<f16>) -> Option<()> {
+/// Appends the quants of one block and returns its scale and its minimum, 0 where the format has none; `None` when one of
+/// them is beyond a half, and then nothing is appended.
+pub(super) fn add_block(format: Format, block: &[f32; BLOCK], quants: &mut Vec<u32>) -> Option<[f16; 2]> {
     match format {
-        Format::F32 => quants.extend(block.map(f32::to_bits)),
+        Format::F32 => {
+            quants.extend(block.map(f32::to_bits));
+            Some([f16::ZERO; 2])
+        }
         Format::F16 => {
             let rounded = block.map(f16::from_f32);
             if rounded.iter().any(|half| half.is_infinite()) {
                 return None;
             }
             quants.extend(rounded.chunks_exact(2).map(|pair| pair_of(pair[0], pair[1])));
+            Some([f16::ZERO; 2])
         }
         Format::D8 => {
             let scale = scale_for(block.iter().fold(0.0, |most: f32, w| most.max(w.abs())), 127.0)?;
-            let quant = |w: f32| if w == 0.0 { 0 } else { (w / f32::from(scale)).round_ties_even() as i8 };
-            quants.extend(
-                block.chunks_exact(4).map(|four| u32::from_le_bytes([0, 1, 2, 3].map(|i| quant(four[i]) as u8))),
-            );
-            halves.push(scale);
+            let step = step_of(scale);
+            let bytes = block.map(|w| nearest(w / step));
+            quants.extend(bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)));
+            Some([scale, f16::ZERO])
         }
         Format::D4 => {
-            let (least, most) =
-                block.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, m), w| (l.min(*w), m.max(*w)));
+            let least = block.iter().fold(f32::INFINITY, |least, w| least.min(*w));
+            let most = block.iter().fold(f32::NEG_INFINITY, |most, w| most.max(*w));
             let minimum = minimum_for(least)?;
             let scale = scale_for(most - f32::from(minimum), 15.0)?;
-            let above = |w: f32| w - f32::from(minimum);
-            let quant =
-                |w: f32| if above(w) == 0.0 { 0 } else { (above(w) / f32::from(scale)).round_ties_even() as u8 };
-            for first in (0..BLOCK / 2).step_by(4) {
-                let both = |idx: usize| quant(block[first + idx]) | quant(block[BLOCK / 2 + first + idx]) << 4;
-                quants.push(u32::from_le_bytes([0, 1, 2, 3].map(both)));
-            }
-            halves.extend([scale, minimum]);
+            let (from, step) = (f32::from(minimum), step_of(scale));
+            let nibbles = block.map(|w| nearest((w - from) / step));
+            let both: [u8; BLOCK / 2] = std::array::from_fn(|idx| nibbles[idx] | nibbles[BLOCK / 2 + idx] << 4);
+            quants.extend(both.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)));
+            Some([scale, minimum])
         }
     }
-    Some(())
+}
+
+/// What a block's weights are divided by; where the scale is 0, they are all the same.
+fn step_of(scale: f16) -> f32 {
+    if scale == f16::ZERO { 1.0 } else { f32::from(scale) }
+}
+
+/// The integer next to a number from -128 to 255, ties to even, as a byte. The library's own rounding is called one by one.
+fn nearest(x: f32) -> u8 {
+    /// Added to a small number, it leaves the nearest integer in the lowest bits.
+    const ROUND: f32 = 12_582_912.0;
+    (x + ROUND).to_bits() as u8
+}
+
+/// Whether every GPU reads this half as it is: subnormal ones may be read as 0.
+pub(super) fn is_exact(half: f16) -> bool {
+    half.is_normal() || half == f16::ZERO
 }
 
 /// The weights of one block; `halves` are its scale and its minimum, where the format has them.

@@ -152,12 +152,12 @@ fn q4_1(block: &[u8], out: &mut [f32]) {
 }
 
 /// The fifth bits of 32 numbers, element by element.
-fn fifth_bits(block: &[u8], at: usize) -> u32 {
+pub(super) fn fifth_bits(block: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]])
 }
 
 /// The number `idx` of 32 in the nibbles of `q4_0`, with its fifth bit.
-fn five_bits(nibbles: &[u8], fifth: u32, idx: usize) -> u8 {
+pub(super) fn five_bits(nibbles: &[u8], fifth: u32, idx: usize) -> u8 {
     let byte = nibbles[idx % 16];
     let nibble = if idx < 16 { byte & 15 } else { byte >> 4 };
     nibble | ((fifth >> idx & 1) as u8) << 4
@@ -189,7 +189,7 @@ fn q8_0(block: &[u8], out: &mut [f32]) {
 
 /// The scale and the minimum of the 32 numbers `idx` of 8, 6 bits each, from 12 bytes: of the first four they are the low
 /// bits of bytes 0 to 3 and 4 to 7, of the others nibbles of bytes 8 to 11 with the two bits that those leave.
-fn scale_and_minimum(packed: &[u8], idx: usize) -> (f32, f32) {
+pub(super) fn scale_and_minimum(packed: &[u8], idx: usize) -> (f32, f32) {
     let (scale, minimum) = match idx {
         0..4 => (packed[idx] & 63, packed[idx + 4] & 63),
         _ => (packed[idx + 4] & 15 | (packed[idx - 4] >> 6) << 4, packed[idx + 4] >> 4 | (packed[idx] >> 6) << 4),

@@ -6,6 +6,7 @@
 
 mod blocks;
 mod metadata;
+mod packing;
 #[cfg(test)]
 pub(crate) mod reference;
 #[cfg(test)]
@@ -311,5 +312,13 @@ impl TensorSource for GgufBytes<'_> {
 
     fn read_range(&self, name: &str, first: usize, out: &mut [f32]) -> Result<(), WeightsError> {
         self.file.read_range(name, first, out, |offset, out| copy(self.bytes, offset, out))
+    }
+
+    fn block_type(&self, name: &str) -> Option<BlockType> {
+        self.file.block_type(name)
+    }
+
+    fn read_blocks(&self, name: &str, first: usize, out: &mut [u8]) -> Result<(), WeightsError> {
+        self.file.read_blocks(name, first, out, &mut |offset, out| copy(self.bytes, offset, out))
     }
 }
