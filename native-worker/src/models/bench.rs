@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::bail;
 use stepwise_inference::ModelError;
 use stepwise_inference::config::Head;
+use stepwise_inference::engine::{Engine, STEPS, Text};
 use stepwise_inference::generate::rows;
 use stepwise_inference::network::{Network, Prefix};
 use stepwise_inference::reward_model::rewards;
@@ -15,7 +16,7 @@ use stepwise_inference::sampling::{self, Draw};
 use stepwise_inference::weights::Checkpoint;
 
 use super::{ModelDevice, ModelFolder};
-use super::{Role, shipped};
+use super::{Role, kernels, shipped};
 use crate::measured::Row;
 
 /// Runs before those that count: memory is touched for the first time, and a GPU's kernels are compiled.
@@ -62,7 +63,16 @@ async fn measure(
     let bench = Bench { network: &network, plan, say };
     match network.config().head {
         Head::Reward { .. } => bench.critic().await,
-        _ => bench.policy().await,
+        _ => {
+            let mut rows = bench.policy().await?;
+            if let Some(gpu) = device.gpu() {
+                match kernels::engine(folder, gpu).await {
+                    Ok(mut engine) => rows.extend(bench.kernels(&mut engine).await?),
+                    Err(why) => say(&format!("without kernels of our own: {why}")),
+                }
+            }
+            Ok(rows)
+        }
     }
 }
 
@@ -148,6 +158,47 @@ impl Bench<'_> {
             logits = rows(self.network.step(&tokens, &prefix, &mut branches)).await?;
         }
         Ok(PolicyRun { prefill, given, sampled: begun.elapsed().as_secs_f64() })
+    }
+
+    /// The policy's load by the decode engine, whose tokens are drawn on the device.
+    async fn kernels(&self, engine: &mut Engine) -> anyhow::Result<Vec<Row>> {
+        let mut measured = Vec::new();
+        for run in 0..WARM_UP + self.plan.runs {
+            (self.say)(&format!("policy in kernels of our own, run {run} of {}", self.plan.runs));
+            measured.push(self.kernels_run(engine).await?);
+        }
+        let n_made = f64::from(self.plan.n_samples * self.plan.n_steps);
+        let n_prompt = f64::from(self.plan.n_prompt);
+        let row = |name: &str, speed: &dyn Fn(&[f64; 2]) -> f64| {
+            let speeds: Vec<f64> = measured.iter().skip(WARM_UP as usize).map(speed).collect();
+            Row::new(name, "tokens/s", WARM_UP, &speeds)
+        };
+        Ok(vec![
+            row("prompt, own kernels", &|[prefill, _]| n_prompt / prefill),
+            row("samples, own kernels", &|[_, sampled]| n_made / sampled),
+            row("prompt and samples, own kernels", &|[prefill, sampled]| n_made / (prefill + sampled)),
+        ])
+    }
+
+    /// The seconds of reading the prompt, and of drawing behind it.
+    async fn kernels_run(&self, engine: &mut Engine) -> Result<[f64; 2], ModelError> {
+        let Plan { n_prompt, n_samples, n_steps, .. } = *self.plan;
+        let prompt = self.tokens(n_prompt, 0);
+        let begun = Instant::now();
+        let (text, logits) = engine.extend(&Text::default(), &prompt).await?;
+        engine.fetch(&logits).await?;
+        let prefill = begun.elapsed().as_secs_f64();
+
+        let begun = Instant::now();
+        // One token more than steps: the first is the prompt's.
+        let n_tokens = n_steps as usize + 1;
+        let n = n_samples as usize;
+        let mut siblings = engine.siblings(&text, &logits, n, &Draw::default(), n_tokens).await?;
+        let uniforms: Vec<f32> = (0..n_tokens * n).map(|idx| (idx * 7919 % 10_007) as f32 / 10_007.0).collect();
+        for uniforms in uniforms.chunks(STEPS * n) {
+            siblings.draw(uniforms).await?;
+        }
+        Ok([prefill, begun.elapsed().as_secs_f64()])
     }
 
     async fn critic(&self) -> anyhow::Result<Vec<Row>> {

@@ -39,7 +39,7 @@ pub(super) fn with_fastest(
 }
 
 /// A folder's model in kernels of our own, on a GPU that computes with them what the CPU computes.
-async fn engine(folder: &ModelFolder, gpu: &Gpu) -> Result<Engine, String> {
+pub(super) async fn engine(folder: &ModelFolder, gpu: &Gpu) -> Result<Engine, String> {
     let checkpoint = Checkpoint::new(&folder.config, folder).map_err(|e| e.to_string())?;
     if checkpoint.n_bytes() > MOST {
         return Err(format!("the weights are larger than {MOST} bytes, too large to be there twice"));

@@ -54,6 +54,8 @@ var<workgroup> weights: array<f32, WIDTH>;
 var<workgroup> lines: array<f32, LINE>;
 var<workgroup> counts: array<u32, WIDTH>;
 var<workgroup> n_broken: atomic<u32>;
+// Tokens with the cut's key before the segment that the draw falls in.
+var<workgroup> n_before_owner: u32;
 // The segment that the draw falls in, and the bits of what is left of the uniform number there.
 var<workgroup> chosen: vec2<u32>;
 
@@ -189,15 +191,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
 
     // How many tokens of earlier segments have the cut's key.
-    var n_equal = 0u;
-    for (var token = segment.x; token < segment.y; token++) {
-        n_equal += u32(key_of(logits[row + token]) == cut.key);
-    }
-    counts[lane] = n_equal;
-    workgroupBarrier();
     var n_before = 0u;
-    for (var idx = 0u; idx < lane; idx++) {
-        n_before += counts[idx];
+    if shape.top_k < shape.n_tokens || shape.top_p < 1.0 {
+        var n_equal = 0u;
+        for (var token = segment.x; token < segment.y; token++) {
+            n_equal += u32(key_of(logits[row + token]) == cut.key);
+        }
+        counts[lane] = n_equal;
+        workgroupBarrier();
+        for (var idx = 0u; idx < lane; idx++) {
+            n_before += counts[idx];
+        }
     }
 
     // Each segment's weights, under the temperature and the cut, and under neither.
@@ -256,35 +260,51 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     workgroupBarrier();
     let owner = chosen.x;
-    workgroupBarrier();
-    // Its invocation goes through it.
     if lane == owner {
-        var left = bitcast<f32>(chosen.y);
-        var token = segment.x;
-        n_seen = n_before;
-        for (var idx = segment.x; idx < segment.y; idx++) {
-            let bits = logits[row + idx];
+        n_before_owner = n_before;
+    }
+    // One invocation goes through the segment, whose weights all have read: those of the cut's key with the other sign.
+    let start = owner * n_each;
+    let end = min(start + n_each, shape.n_tokens);
+    var left = bitcast<f32>(chosen.y);
+    var drawn = start;
+    for (var offset = 0u; offset < n_each; offset += WIDTH) {
+        let own = start + offset + lane;
+        var weight = 0.0;
+        if own < end {
+            let bits = logits[row + own];
             let key = key_of(bits);
-            let is_equal = key == cut.key;
-            let is_kept = key > cut.key || (is_equal && n_seen < cut.n_equal);
-            n_seen += u32(is_equal);
-            let weight = select(0.0, weight_of(bits, peak), is_kept);
-            if weight > 0.0 {
-                token = idx;
-                left -= weight;
-                if left < 0.0 {
-                    break;
+            weight = select(0.0, weight_of(bits, peak), key >= cut.key) * select(1.0, -1.0, key == cut.key);
+        }
+        workgroupBarrier();
+        weights[lane] = weight;
+        workgroupBarrier();
+        if lane == 0u && left >= 0.0 {
+            for (var idx = 0u; idx < WIDTH; idx++) {
+                let found = weights[idx];
+                let is_kept = found > 0.0 || (found < 0.0 && n_before_owner < cut.n_equal);
+                n_before_owner += u32(found < 0.0);
+                if is_kept {
+                    drawn = start + offset + idx;
+                    left -= abs(found);
+                    if left < 0.0 {
+                        break;
+                    }
                 }
             }
         }
-        tokens[sample] = token;
-        let log_probability = bitcast<f32>(logits[row + token]) - peak - log(all.y);
-        let bits = select(bitcast<u32>(log_probability), NOT_A_NUMBER, atomicLoad(&n_broken) > 0u);
-        picks[at] = vec2<u32>(token, bits);
     }
-    // All logits are masked or broken: no segment has any weight.
-    if owner == WIDTH && lane == 0u {
+    if lane > 0u {
+        return;
+    }
+    // Without any weight all logits are masked or broken.
+    if owner == WIDTH {
         tokens[sample] = 0u;
         picks[at] = vec2<u32>(0u, NOT_A_NUMBER);
+        return;
     }
+    let log_probability = bitcast<f32>(logits[row + drawn]) - peak - log(all.y);
+    let bits = select(bitcast<u32>(log_probability), NOT_A_NUMBER, atomicLoad(&n_broken) > 0u);
+    tokens[sample] = drawn;
+    picks[at] = vec2<u32>(drawn, bits);
 }
