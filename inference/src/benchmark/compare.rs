@@ -16,7 +16,7 @@ pub struct Comparison {
     /// Why each is not ranked; empty for one that is.
     pub reasons: Vec<Vec<String>>,
     pub rows: Vec<ComparedRow>,
-    /// For each report but the first, the geometric mean over products and attention of how many times as fast it is; `None` when
+    /// For each report but the first, the geometric mean over what models do of how many times as fast it is; `None` when
     /// it or the first is not ranked.
     pub means: Vec<Option<Estimate>>,
     /// The kernels whose sources are not the same in all reports.
@@ -98,7 +98,7 @@ fn times_as_fast(first: &Row, other: &Row) -> Option<Estimate> {
     median_ratio(&first.samples, &other.samples, N_DRAWS, 0)
 }
 
-/// The geometric mean over products and attention that were steady in both.
+/// The geometric mean over what models do that was steady in both.
 fn mean(first: &Report, other: &Report) -> Option<Estimate> {
     if !first.verdict.ranked || !other.verdict.ranked {
         return None;

@@ -90,6 +90,8 @@ fn group(row: &Row) -> &'static str {
     match row.kind.as_str() {
         "product" => "Products of a model's matrices",
         "attention" => "Attention of samples that share a prefix",
+        "sampling" => "Drawing tokens",
+        "prompt" | "decode" => "Whole models: reading a prompt, and decoding",
         _ => "The device itself",
     }
 }

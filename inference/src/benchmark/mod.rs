@@ -18,10 +18,11 @@ mod run;
 mod tests;
 pub mod text;
 mod verdict;
+mod whole;
 
 pub use figures::{Bound, Figures, Peaks};
 pub use html::html;
-pub use plan::{Layer, Plan, PlannedRow, Work};
+pub use plan::{Layer, Model, Plan, PlannedRow, Task, Work};
 pub use report::{PlanName, ReadError, Report, Row, State, VERSION};
 pub use run::{BenchmarkError, Host, run};
 pub use stepwise_shaders::gpu::{Gpu, GpuError};

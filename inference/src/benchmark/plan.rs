@@ -2,8 +2,9 @@
 
 use stepwise_core::digest::sha256_of_parts;
 use stepwise_shaders::cost::Cost;
+use stepwise_shaders::engine::{Shape, read_cost, step_cost};
 use stepwise_shaders::weights::{Format, MatrixShape};
-use stepwise_shaders::{attention, copy, dot, fma, product};
+use stepwise_shaders::{attention, copy, dot, fma, product, sampling};
 
 /// A matrix of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,23 @@ pub struct Layer {
     pub n_rows: u32,
     /// Inputs.
     pub n_inner: u32,
+}
+
+/// A whole model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Model {
+    /// Its size in words.
+    pub name: &'static str,
+    pub shape: Shape,
+}
+
+/// What a whole model does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Reads a text of so many tokens.
+    Prompt { n_tokens: u32 },
+    /// Samples go on from a text that they share, by so many tokens each; an operation is a token of each.
+    Decode { n_samples: u32, n_prefix: u32, n_tokens: u32 },
 }
 
 /// What a row measures.
@@ -36,6 +54,10 @@ pub enum Work {
     Product { layer: Layer, format: Format, n_columns: u32 },
     /// One layer's attention of sibling samples.
     Attention(attention::Shape),
+    /// A token is drawn for each of so many samples.
+    Sampling { n_samples: u32, n_tokens: u32 },
+    /// A whole model at work.
+    Whole { model: Model, format: Format, task: Task },
 }
 
 /// One row.
@@ -80,12 +102,44 @@ const QKV_2B: Layer = Layer { name: "1.8B qkv", n_rows: 4096, n_inner: 2048 };
 const ATTENTION_7B: attention::Shape =
     attention::Shape { n_samples: 1, n_heads: 32, n_kv_heads: 8, head_dim: 128, n_prefix: 256, n_own: 64 };
 
+/// The vocabulary of InternLM2.
+const VOCABULARY: u32 = 92_544;
+
+const MODEL_7B: Model = Model {
+    name: "7B",
+    shape: Shape {
+        vocab: VOCABULARY,
+        hidden: 4096,
+        ffn: 14_336,
+        n_layers: 32,
+        n_heads: 32,
+        n_kv_heads: 8,
+        head_dim: 128,
+        epsilon: 1e-5,
+    },
+};
+const MODEL_2B: Model =
+    Model { name: "1.8B", shape: Shape { hidden: 2048, ffn: 8192, n_layers: 24, n_heads: 16, ..MODEL_7B.shape } };
+const MODEL_SMALL: Model = Model {
+    name: "small model",
+    shape: Shape {
+        vocab: 523,
+        hidden: 64,
+        ffn: 96,
+        n_layers: 2,
+        n_heads: 4,
+        n_kv_heads: 2,
+        head_dim: 16,
+        epsilon: 1e-5,
+    },
+};
+
 /// A matrix whose rows fill no workgroup.
 const SMALL: Layer = Layer { name: "small", n_rows: 523, n_inner: 608 };
 
 impl Plan {
-    /// The plan that ranks: the matrices of InternLM2-7B and InternLM2-1.8B, in every format. It is made for 3 minutes
-    /// on a GPU of some 5 TFLOP/s.
+    /// The plan that ranks: the matrices of InternLM2-7B and InternLM2-1.8B, in every format. It is made for some four
+    /// minutes on a GPU of 5 TFLOP/s.
     #[must_use]
     pub fn full() -> Self {
         let layers: [(Layer, &[u32]); 8] = [
@@ -109,6 +163,15 @@ impl Plan {
                 [1, 8, 32]
                     .map(|n_samples| attention_row("7B", attention::Shape { n_samples, n_prefix, ..ATTENTION_7B })),
             );
+        }
+        rows.extend([1, 32].map(|n_samples| sampling_row(n_samples, VOCABULARY)));
+        for (model, format) in [(MODEL_2B, Format::D8), (MODEL_2B, Format::D4), (MODEL_7B, Format::D4)] {
+            let shared = |n_samples| Task::Decode { n_samples, n_prefix: 1024, n_tokens: 32 };
+            rows.push(whole_row("pp512", model, format, Task::Prompt { n_tokens: 512 }));
+            let alone = Task::Decode { n_samples: 1, n_prefix: 1, n_tokens: 128 };
+            rows.push(whole_row("tg128", model, format, alone));
+            rows.push(whole_row("1 sample, 1024 shared tokens", model, format, shared(1)));
+            rows.push(whole_row("32 samples, 1024 shared tokens", model, format, shared(32)));
         }
         Self {
             name: "full",
@@ -134,6 +197,10 @@ impl Plan {
         let mut rows = rows(&peaks, &[(SMALL, &[1, 3, 8, 9, 65])]);
         let small = attention::Shape { n_samples: 5, n_heads: 8, n_kv_heads: 2, head_dim: 64, n_prefix: 150, n_own: 7 };
         rows.push(attention_row("small", small));
+        rows.push(sampling_row(5, 1000));
+        rows.push(whole_row("70 tokens", MODEL_SMALL, Format::D8, Task::Prompt { n_tokens: 70 }));
+        let decode = Task::Decode { n_samples: 5, n_prefix: 66, n_tokens: 12 };
+        rows.push(whole_row("5 samples, 66 shared tokens", MODEL_SMALL, Format::D8, decode));
         Self {
             name: "quick",
             rows,
@@ -203,6 +270,16 @@ fn attention_row(model: &str, shape: attention::Shape) -> PlannedRow {
     PlannedRow { name, work: Work::Attention(shape) }
 }
 
+fn sampling_row(n_samples: u32, n_tokens: u32) -> PlannedRow {
+    let plural = if n_samples == 1 { "" } else { "s" };
+    let name = format!("sampling, {n_samples} sample{plural}, {n_tokens} tokens");
+    PlannedRow { name, work: Work::Sampling { n_samples, n_tokens } }
+}
+
+fn whole_row(what: &str, model: Model, format: Format, task: Task) -> PlannedRow {
+    PlannedRow { name: format!("{}, {format}, {what}", model.name), work: Work::Whole { model, format, task } }
+}
+
 impl Layer {
     /// The sides of its matrix.
     #[must_use]
@@ -222,7 +299,27 @@ impl Work {
             Self::Dot(shape) => Some(dot::cost(shape)),
             Self::Product { layer, format, n_columns } => Some(product::cost(format, layer.shape(), n_columns, 1)),
             Self::Attention(shape) => Some(attention::cost(shape)),
+            Self::Sampling { n_samples, n_tokens } => {
+                Some(sampling::cost(sampling::Shape { n_samples, n_tokens, is_shared: false, n_steps: 1 }))
+            }
+            Self::Whole { model, format, task } => Some(match task {
+                Task::Prompt { n_tokens } => read_cost(model.shape, format, n_tokens),
+                // In the middle of what is measured.
+                Task::Decode { n_samples, n_prefix, n_tokens } => {
+                    step_cost(model.shape, format, n_samples, n_prefix, n_tokens / 2)
+                }
+            }),
             Self::Control | Self::Dispatch | Self::Submit | Self::ReadBack => None,
+        }
+    }
+
+    /// Tokens of one operation of a whole model.
+    #[must_use]
+    pub const fn n_tokens(&self) -> Option<u32> {
+        match *self {
+            Self::Whole { task: Task::Prompt { n_tokens }, .. } => Some(n_tokens),
+            Self::Whole { task: Task::Decode { n_samples, .. }, .. } => Some(n_samples),
+            _ => None,
         }
     }
 
@@ -239,6 +336,9 @@ impl Work {
             Self::ReadBack => "read_back",
             Self::Product { .. } => "product",
             Self::Attention(_) => "attention",
+            Self::Sampling { .. } => "sampling",
+            Self::Whole { task: Task::Prompt { .. }, .. } => "prompt",
+            Self::Whole { task: Task::Decode { .. }, .. } => "decode",
         }
     }
 }

@@ -57,8 +57,8 @@ pub struct PlanName {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     pub name: String,
-    /// `control`, `copy`, `fma`, `dot`, `dispatch`, `submit`, `read_back`, `product` or
-    /// `attention`.
+    /// `control`, `copy`, `fma`, `dot`, `dispatch`, `submit`, `read_back`, `product`, `attention`, `sampling`, and of whole
+    /// models `prompt` and `decode`.
     pub kind: String,
     /// What one operation takes at least.
     #[serde(with = "cost")]
@@ -71,6 +71,9 @@ pub struct Row {
     pub cold_seconds: Option<f64>,
     /// Operations of each sample.
     pub repeats: u64,
+    /// Tokens of one operation of a whole model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u32>,
     /// Seconds of one operation, sample by sample, in the order in which they were taken; none of a row that is wrong.
     pub samples: Vec<f64>,
     #[serde(skip_deserializing)]
@@ -161,10 +164,16 @@ impl Report {
 }
 
 impl Row {
-    /// Whether models are made of such rows: products and attention, which are held against the peaks.
+    /// Whether it is a whole model, which not every device has the memory for.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        ["prompt", "decode"].contains(&self.kind.as_str())
+    }
+
+    /// Whether it is what models are made of, or one, which is held against the peaks.
     #[must_use]
     pub fn is_of_models(&self) -> bool {
-        ["product", "attention"].contains(&self.kind.as_str())
+        self.is_whole() || ["product", "attention", "sampling"].contains(&self.kind.as_str())
     }
 }
 

@@ -6,24 +6,29 @@ use stepwise_core::digest::sha256_of_parts;
 use stepwise_shaders::attention::{self, Attended, Attention, AttentionError};
 use stepwise_shaders::copy::BufferCopy;
 use stepwise_shaders::dot::Dot;
+use stepwise_shaders::engine::{Engine, EngineError};
 use stepwise_shaders::fill::Fill;
 use stepwise_shaders::fma::Fma;
 use stepwise_shaders::gpu::{Gpu, GpuError};
 use stepwise_shaders::product::{Operands, Product, ProductError};
+use stepwise_shaders::sampling::{Sampled, Sampler};
 use stepwise_shaders::weights::{DeviceWeights, Format, Synthetic};
 use stepwise_shaders::{Step, sources};
 
 use super::check::{Check, Inputs, find_wrong_attention};
 use super::figures::Peaks;
 use super::measure::{Operation, Stopwatch};
-use super::plan::{Layer, Plan, PlannedRow, Work};
+use super::plan::{Layer, Model, Plan, PlannedRow, Task, Work};
 use super::report::{PlanName, Report, Row, State, VERSION};
 use super::verdict::Verdict;
+use super::whole::{DRAW, Whole};
 
 /// An operation that takes longer has no place in a benchmark: systems stop devices that are busy for so long.
 const MAX_SECONDS: f64 = 2.0;
 /// Samples of a row and round that are taken however long they are.
 const MIN_SAMPLES: u32 = 2;
+/// A whole model's task is many submits, and may take longer; a sample of it in each round is enough.
+const MAX_WHOLE_SECONDS: f64 = 30.0;
 /// Copies of what an operation reads at most, however small it is.
 const MAX_COPIES: u64 = 64;
 
@@ -57,6 +62,9 @@ pub enum BenchmarkError {
     /// The device was lost, or failed.
     #[error(transparent)]
     Gpu(#[from] GpuError),
+    /// A whole model refuses what a row asks for.
+    #[error("a whole model cannot be measured: {0}")]
+    Engine(#[from] EngineError),
     /// A row asks for what its kernel does not do.
     #[error("the row {row:?} cannot be carried out: {why}")]
     Row { row: String, why: String },
@@ -75,7 +83,9 @@ pub async fn run(gpu: &Gpu, plan: &Plan, host: &Host<'_>) -> Result<Report, Benc
         fill: Fill::new(gpu).await?,
         products: HashMap::new(),
         attentions: HashMap::new(),
+        sampler: None,
         matrix: None,
+        model: None,
     };
     let mut report = empty_report(gpu, plan, host);
     report.interrupted = !runner.rounds(&mut report.rows).await?;
@@ -92,6 +102,7 @@ fn empty_report(gpu: &Gpu, plan: &Plan, host: &Host<'_>) -> Report {
         compile_seconds: None,
         cold_seconds: None,
         repeats: 0,
+        tokens: planned.work.n_tokens(),
         samples: Vec::new(),
         figures: None,
     };
@@ -122,8 +133,11 @@ struct Runner<'a> {
     products: HashMap<(Format, u32), Product>,
     /// Likewise by the numbers of a head.
     attentions: HashMap<u32, Attention>,
+    sampler: Option<Sampler>,
     /// The weights that the last product had: rows of one matrix follow each other.
     matrix: Option<Matrix>,
+    /// The last whole model, likewise.
+    model: Option<(Model, Format, Engine)>,
 }
 
 /// A matrix as often as it takes to fill the plan's working set.
@@ -149,10 +163,11 @@ enum Results {
     Dot(Dot),
     Product(Operands, Inputs),
     Attention(Attended, attention::Shape),
+    Sampling(Sampled),
 }
 
 /// Why a row ends without times.
-enum Failure {
+pub(super) enum Failure {
     /// This row only.
     Row(State),
     /// The whole run.
@@ -165,6 +180,15 @@ impl From<GpuError> for Failure {
             GpuError::OutOfMemory { .. } | GpuError::Kernel { .. } => {
                 Self::Row(State::NotMeasured { reason: error.to_string() })
             }
+            error => Self::Run(error.into()),
+        }
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Gpu(error) | EngineError::Product(ProductError::Gpu(error)) => error.into(),
             error => Self::Run(error.into()),
         }
     }
@@ -196,8 +220,59 @@ impl Runner<'_> {
         Ok(true)
     }
 
-    /// One row in one round: prepare, run cold, check, time, check again. Whether it came to the end.
+    /// One row in one round. Whether it came to the end.
     async fn row(&mut self, planned: &PlannedRow, row: &mut Row) -> Result<bool, Failure> {
+        match planned.work {
+            Work::Whole { model, format, task } => self.whole(model, format, task, row).await,
+            _ => self.kernel(planned, row).await,
+        }
+    }
+
+    /// A whole model's row.
+    async fn whole(&mut self, model: Model, format: Format, task: Task, row: &mut Row) -> Result<bool, Failure> {
+        let begun = (self.host.now)();
+        self.matrix = None;
+        let held = self.model.take().filter(|(held, in_format, _)| (*held, *in_format) == (model, format));
+        let engine = match held {
+            Some((_, _, engine)) => engine,
+            None => {
+                // The memory of the last one comes back when the device is asked.
+                self.stopwatch.gpu.finish(OP).await?;
+                Whole::make(self.stopwatch.gpu, &self.fill, model, format).await?
+            }
+        };
+        let mut whole = Whole::new(engine, model, task).await?;
+        row.compile_seconds.get_or_insert((self.host.now)() - begun);
+        let measured = self.measure_whole(&mut whole, row).await;
+        self.model = Some((model, format, whole.engine));
+        measured
+    }
+
+    /// Check, run cold, time once, check again. Whether it came to the end.
+    async fn measure_whole(&self, whole: &mut Whole, row: &mut Row) -> Result<bool, Failure> {
+        whole.check().await?;
+        let cold = whole.time(self.host.now, 1).await?;
+        row.cold_seconds.get_or_insert(cold / f64::from(whole.n_operations()));
+        if cold > MAX_WHOLE_SECONDS {
+            let reason = format!("it takes {cold:.0} s, and at most {MAX_WHOLE_SECONDS:.0} are waited for");
+            return Err(Failure::Row(State::NotMeasured { reason }));
+        }
+        if (self.host.stopped)() {
+            return Ok(false);
+        }
+        let repeats = (self.plan.batch_seconds / cold.max(1e-9)).ceil().clamp(1.0, 64.0) as u32;
+        row.repeats = u64::from(repeats) * u64::from(whole.n_operations());
+        let sample = whole.time(self.host.now, repeats).await? / row.repeats as f64;
+        whole.check().await?;
+        row.state = State::Right;
+        row.samples.push(sample);
+        Ok(true)
+    }
+
+    /// A kernel's row: prepare, run cold, check, time, check again. Whether it came to the end.
+    async fn kernel(&mut self, planned: &PlannedRow, row: &mut Row) -> Result<bool, Failure> {
+        // A whole model leaves no room for a matrix and its copies.
+        self.model = None;
         let prepared = self.prepare(planned).await?;
         row.compile_seconds = row.compile_seconds.or(prepared.compile_seconds);
         let cold = self.stopwatch.time(&prepared.operation.first(), 1).await?;
@@ -264,6 +339,19 @@ impl Runner<'_> {
                     }
                     error => Failure::Run(BenchmarkError::Row { row: planned.name.clone(), why: error.to_string() }),
                 });
+            }
+            Work::Sampling { n_samples, n_tokens } => {
+                let sampler = match &self.sampler {
+                    Some(sampler) => sampler.clone(),
+                    None => self.sampler.insert(Sampler::new(gpu).await?).clone(),
+                };
+                self.matrix = None;
+                let sampled = sampler.synthetic(gpu, n_samples, n_tokens, DRAW, n_samples).await?;
+                (one(&sampled.step), Results::Sampling(sampled))
+            }
+            Work::Whole { .. } => {
+                let (row, why) = (planned.name.clone(), "a whole model is no kernel".to_owned());
+                return Err(Failure::Run(BenchmarkError::Row { row, why }));
             }
             Work::Attention(shape) => {
                 return self.attention(shape).await.map_err(|error| match error {
@@ -355,6 +443,7 @@ impl Runner<'_> {
             Results::Copy(copy) => wrong(copy.is_right(gpu).await?, "the copy is not what was copied"),
             Results::Fma(fma) => wrong(fma.is_right(gpu).await?, "the sums are not the CPU's"),
             Results::Dot(dot) => wrong(dot.is_right(gpu).await?, "the sums are not the CPU's"),
+            Results::Sampling(sampled) => sampled.find_wrong(gpu).await?,
             Results::Attention(attended, shape) => {
                 find_wrong_attention(*shape, ATTENTION_SEED, &attended.outputs(gpu).await?)
             }

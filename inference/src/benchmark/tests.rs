@@ -237,7 +237,7 @@ fn reports_of_one_plan_are_compared_row_by_row() {
         | f32 multiply-add | 1.01 µs | 0.50 µs | 2.00 \[..\] |
         | narrow | 2.02 µs | 1.01 µs | 2.00 \[..\] |
         | wide | 10.1 µs | 5.05 µs | 2.00 \[..\] |
-        | products and attention, geometric mean |  |  | 2.00 \[2.00, 2.00\] |
+        | what models do, geometric mean |  |  | 2.00 \[2.00, 2.00\] |
 
         not the same kernels: matvec  
         in brackets the 95% interval of what a run's own samples leave open; another run may differ by more  

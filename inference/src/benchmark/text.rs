@@ -50,9 +50,10 @@ fn cells(row: &Row) -> Vec<String> {
     let remark = match &row.state {
         State::Right => match row.figures.and_then(|figures| figures.drift) {
             Some(drift) if (drift - 1.0).abs() > super::verdict::MAX_DRIFT => {
-                format!("drifted by {:+.0}%", 100.0 * (drift - 1.0))
+                let drifted = format!("drifted by {:+.0}%", 100.0 * (drift - 1.0));
+                speed(row).map_or(drifted.clone(), |speed| format!("{speed}, {drifted}"))
             }
-            _ => String::new(),
+            _ => speed(row).unwrap_or_default(),
         },
         State::Pending => "not reached".to_owned(),
         State::Wrong { reason } => format!("wrong: {reason}"),
@@ -85,6 +86,12 @@ fn cells(row: &Row) -> Vec<String> {
     ]
 }
 
+/// Tokens a second of a whole model.
+fn speed(row: &Row) -> Option<String> {
+    let (tokens, figures) = (row.tokens?, row.figures?);
+    Some(format!("{} tokens/s", number(f64::from(tokens) / figures.median)))
+}
+
 /// A report as Markdown, for pasting.
 #[must_use]
 pub fn markdown(report: &Report) -> String {
@@ -102,7 +109,7 @@ pub fn compared_head(comparison: &Comparison) -> Vec<String> {
     ["", first].map(str::to_owned).into_iter().chain(others).collect()
 }
 
-/// The rows of a comparison, the mean over products and attention last.
+/// The rows of a comparison, the mean over what models do last.
 #[must_use]
 pub fn compared_rows(comparison: &Comparison) -> Vec<Vec<String>> {
     let cell = |time: Option<f64>| time.map_or_else(|| "-".to_owned(), seconds);
@@ -117,7 +124,7 @@ pub fn compared_rows(comparison: &Comparison) -> Vec<Vec<String>> {
             cells
         })
         .collect();
-    let mut last = vec!["products and attention, geometric mean".to_owned(), String::new()];
+    let mut last = vec!["what models do, geometric mean".to_owned(), String::new()];
     last.extend(comparison.means.iter().flat_map(|mean| [String::new(), estimate(*mean)]));
     rows.push(last);
     rows

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use stepwise_core::stats::median;
 
-use super::report::{Report, State};
+use super::report::{Report, Row, State};
 
 /// How far the last third of a run may be from the first.
 pub(super) const MAX_DRIFT: f64 = 0.10;
@@ -36,12 +36,13 @@ impl Verdict {
         if report.interrupted {
             reasons.push("the run was interrupted".to_owned());
         }
-        let count = |state: fn(&State) -> bool| report.rows.iter().filter(|row| state(&row.state)).count();
-        let wrong = count(|state| matches!(state, State::Wrong { .. }));
+        let count = |is_it: fn(&Row) -> bool| report.rows.iter().filter(|row| is_it(row)).count();
+        let wrong = count(|row| matches!(row.state, State::Wrong { .. }));
         if wrong > 0 {
             reasons.push(format!("{} computed wrongly", rows(wrong)));
         }
-        let missing = count(|state| matches!(state, State::NotMeasured { .. }));
+        // Devices are ranked by what they have the memory for.
+        let missing = count(|row| matches!(row.state, State::NotMeasured { .. }) && !row.is_whole());
         if missing > 0 {
             reasons.push(format!("{} could not be measured", rows(missing)));
         }

@@ -1,7 +1,8 @@
 //! What a step of the engine takes, counted from shapes: the measure against which a lost fusion shows.
 
-use super::Shape;
 use super::pass::attention_shape;
+use super::{PART, Shape};
+use crate::cost::Cost;
 use crate::weights::{Format, MatrixShape, shard_rows};
 
 /// What one step of so many samples takes on a device with WebGPU's default limits.
@@ -51,4 +52,40 @@ pub fn counters(shape: Shape, format: Format, n: u32, n_prefix: u32, n_own: u32)
         bytes_read: u64::from(n_layers) * of_layer + ends,
         bytes_held: u64::from(n_layers) * (weights + cache) + head.n_bytes(format),
     }
+}
+
+/// What a step of `n` samples takes, likewise.
+#[must_use]
+pub fn step_cost(shape: Shape, format: Format, n: u32, n_prefix: u32, n_own: u32) -> Cost {
+    let Counters { dispatches, bytes_read, .. } = counters(shape, format, n, n_prefix, n_own);
+    let head = u64::from(shape.vocab) * u64::from(shape.hidden);
+    let of_token = 2 * (weights_of_layers(shape) + head) + attention_flops(shape, u64::from(n_prefix + n_own));
+    Cost { bytes: bytes_read, flops: u64::from(n) * of_token, dispatches }
+}
+
+/// What reading a text of `n_tokens` takes, with the logits behind it.
+#[must_use]
+pub fn read_cost(shape: Shape, format: Format, n_tokens: u32) -> Cost {
+    let n_parts = (n_tokens as usize).div_ceil(PART) as u64;
+    let Counters { dispatches, .. } = counters(shape, format, 1, n_tokens, 0);
+    let head = MatrixShape { n_rows: shape.vocab, n_columns: shape.hidden };
+    let of_layer: u64 = shape.matrices().iter().map(|matrix| matrix.n_bytes(format)).sum();
+    let layers = u64::from(shape.n_layers) * of_layer;
+    let n = u64::from(n_tokens);
+    // A token attends to half of the text on the average.
+    let flops = 2 * n * weights_of_layers(shape)
+        + n * attention_flops(shape, n / 2)
+        + 2 * u64::from(shape.vocab) * u64::from(shape.hidden);
+    Cost { bytes: n_parts * layers + head.n_bytes(format), flops, dispatches: n_parts * dispatches }
+}
+
+fn weights_of_layers(shape: Shape) -> u64 {
+    let of_layer: u64 =
+        shape.matrices().iter().map(|matrix| u64::from(matrix.n_rows) * u64::from(matrix.n_columns)).sum();
+    u64::from(shape.n_layers) * of_layer
+}
+
+/// Operations in which a token attends to so many keys, in all layers.
+fn attention_flops(shape: Shape, n_keys: u64) -> u64 {
+    4 * n_keys * u64::from(shape.q_width()) * u64::from(shape.n_layers)
 }

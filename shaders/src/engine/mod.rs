@@ -9,11 +9,12 @@ mod counters;
 mod kernels;
 mod pass;
 mod siblings;
+mod synthetic;
 #[cfg(test)]
 mod tests;
 
 pub use self::cache::Prefix;
-pub use self::counters::{Counters, counters};
+pub use self::counters::{Counters, counters, read_cost, step_cost};
 pub use self::siblings::{STEPS, Siblings};
 
 use wgpu::{Buffer, BufferUsages};

@@ -1,8 +1,11 @@
 //! Drawing a token for each sample from its logits on the device: temperature, top-k, top-p, and a uniform number of the
 //! host's, so that 8 bytes come back instead of a row of logits.
 
+mod synthetic;
 #[cfg(test)]
 mod tests;
+
+pub use self::synthetic::Sampled;
 
 use wgpu::Buffer;
 

@@ -151,6 +151,20 @@ impl Synthetic {
     /// When the device has not that much memory left, or fails.
     pub async fn make(self, gpu: &Gpu, fill: &Fill) -> Result<DeviceWeights, GpuError> {
         let weights = DeviceWeights::allocate(gpu, self.format, self.shape, false).await?;
+        self.fill(gpu, fill, weights).await
+    }
+
+    /// Makes such a matrix on a device as gates and what they multiply. Its words are the seed's, in the order in which
+    /// shards hold them, so that [`Synthetic::row`] does not tell its rows.
+    ///
+    /// # Errors
+    /// When the device has not that much memory left, or fails.
+    pub async fn make_gated(self, gpu: &Gpu, fill: &Fill) -> Result<DeviceWeights, GpuError> {
+        let weights = DeviceWeights::allocate(gpu, self.format, self.shape, true).await?;
+        self.fill(gpu, fill, weights).await
+    }
+
+    async fn fill(self, gpu: &Gpu, fill: &Fill, weights: DeviceWeights) -> Result<DeviceWeights, GpuError> {
         let mut steps = Vec::new();
         for shard in &weights.shards {
             let (quants, scales) = shard.words(self.format, self.shape, shard.first_row);

@@ -140,7 +140,7 @@ pub(crate) fn BenchmarkPage(bench: Bench) -> impl IntoView {
     };
     let has_no_own = live(move || !bench.has_own.get());
     let buttons = [
-        button("Measure (3 minutes)", is_running, Box::new(move || bench.run("full"))),
+        button("Measure (minutes)", is_running, Box::new(move || bench.run("full"))),
         button("Only check (seconds)", is_running, Box::new(move || bench.run("quick"))),
         button("Stop", live(move || !is_running.get()), Box::new(move || bench.tell("stop", "", ""))),
         button("Save the report (JSON)", has_no_own, Box::new(move || bench.tell("save", "", ""))),
