@@ -43,12 +43,16 @@ export async function listing(folder, cache) {
 /** Under what a file is kept: another version is another file. */
 const key = ({ path, sha256 }) => new URL(`${path}?sha256=${sha256}`, self.location).href;
 
-/** The bytes of a file, whole. */
-export async function bring(file, cache, advance) {
+/**
+ * The bytes of a file, whole. With `unpack` they are what that makes of them, which is kept in the file's place and is what the
+ * list calls `unpacked`.
+ */
+export async function bring(file, cache, advance, unpack) {
+  const wanted = unpack ? file.unpacked : file;
   const kept = await cache?.match(key(file)).catch(() => undefined);
   if (kept) {
     const bytes = new Uint8Array(await kept.arrayBuffer().catch(() => new ArrayBuffer(0)));
-    if (await isWhole(bytes, file)) {
+    if (await isWhole(bytes, wanted)) {
       advance(file.bytes);
       return bytes;
     }
@@ -66,10 +70,13 @@ export async function bring(file, cache, advance) {
         got += part.value.length;
         advance(part.value.length);
       }
-      const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
+      let bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
       if (!(await isWhole(bytes, file))) throw new Error("it arrived damaged, or is of another version than the manifest");
+      if (unpack) bytes = new Uint8Array(await unpack(bytes));
       // Without room to keep it, it is loaded again at the next visit.
-      await cache?.put(key(file), new Response(bytes)).catch(() => {});
+      const keeping = cache?.put(key(file), new Response(bytes)).catch(() => {});
+      // What was unpacked is large, and nobody has to wait until it is kept.
+      if (!unpack) await keeping;
       return bytes;
     } catch (error) {
       problem = error;

@@ -9,45 +9,70 @@ import init, { Host, answer, lack } from "./lean/stepwise-lean.js";
 /** What ends a call of Lean's from inside. Lean catches only exceptions of its own. */
 const CUT_OFF = {};
 const PAGE_BYTES = 65536;
+/** How long nothing has to be asked, in milliseconds, before a Lean is made for whoever asks next. */
+const IDLE = 100;
 
-let host;
+let host, pieces, idle;
 const say = (line) => self.postMessage({ line });
 
 self.onmessage = async ({ data: { start, ask } }) => {
+  clearTimeout(idle);
   try {
     if (start) await open(start);
     else host.answer(ask, say);
   } catch (error) {
     // The stack's end, or a panic: what it left behind is nobody's to use.
     self.postMessage({ died: isStackEnd(error) ? "stack exhausted" : String(error?.message ?? error) });
+    return;
   }
+  if (host?.wantsSpare) idle = setTimeout(prepare, IDLE);
 };
 
-async function open({ wasm, description, symbols, library, pieces }) {
+async function open({ wasm, description, symbols, library, pieces: modules }) {
   await init({ module_or_path: wasm });
-  const snapshot = new Uint8Array(await library.arrayBuffer());
-  host = new Host(new Pieces(pieces, snapshot, JSON.parse(description).imports), description, new Uint8Array(symbols));
+  pieces = new Pieces(modules, library, JSON.parse(description).imports);
+  await pieces.fetch();
+  host = new Host(pieces, description, new Uint8Array(symbols));
   say(host.hello());
+}
+
+/** Makes the next Lean, which takes as long as copying all of the snapshot does. */
+async function prepare() {
+  const mine = idle;
+  await pieces.fetch();
+  // What was asked meanwhile goes first, and comes back here.
+  if (mine === idle) host.prepare();
 }
 
 const isStackEnd = (error) => error instanceof RangeError || error?.name === "InternalError";
 
-/** What instances are made of. */
+/** What instances are made of: the compiled pieces, and the bytes of the snapshot, a blob. */
 class Pieces {
-  constructor(modules, snapshot, imports) {
-    Object.assign(this, { modules, snapshot });
+  constructor(modules, library, imports) {
+    Object.assign(this, { modules, library });
     this.imports = {};
     for (const [place, { module, name, takes, gives }] of imports.entries()) {
       if (name !== "load") (this.imports[module] ??= {})[name] = answered(place, takes, gives);
     }
   }
 
+  /** Has the snapshot's bytes at hand for the next instance. They are not kept longer: each instance has them all. */
+  async fetch() {
+    this.fetched ??= await this.library.arrayBuffer();
+  }
+
+  take() {
+    const bytes = this.fetched ?? new FileReaderSync().readAsArrayBuffer(this.library);
+    this.fetched = undefined;
+    return new Uint8Array(bytes);
+  }
+
   /** A new instance; nothing where the browser has no room for one. */
   start() {
     try {
-      return new Instance(this);
+      return new Instance(this, this.take());
     } catch (error) {
-      if (error instanceof RangeError) return undefined;
+      if (error instanceof RangeError || error instanceof DOMException) return undefined;
       throw error;
     }
   }
@@ -87,8 +112,8 @@ function answered(place, takes, gives) {
 
 /** An instance of Lean's module. None of what Rust calls throws, unless the stack is at its end. */
 class Instance {
-  constructor(pieces) {
-    this.pieces = pieces;
+  constructor(pieces, snapshot) {
+    Object.assign(this, { pieces, snapshot });
     this.joined = new Set();
     this.functions = new Map();
     const load = (piece) => this.join(piece);
@@ -146,9 +171,10 @@ class Instance {
     this.memory.fill(0, 0, 256 * PAGE_BYTES); // as far as the module has laid its data down
     for (let i = 0, from = 0; i < runs.length; i += 2) {
       const [address, length] = [runs[i], runs[i + 1]];
-      this.memory.set(this.pieces.snapshot.subarray(from, from + length), address);
+      this.memory.set(this.snapshot.subarray(from, from + length), address);
       from += length;
     }
+    this.snapshot = undefined;
   }
 
   word(address) {

@@ -44,33 +44,45 @@ async function start() {
   packed = new Map(ofLean.map((file) => [file.path, file]));
   const wanted = [...ofModule.filter(({ path }) => path === WASM), ...FIRST.map((path) => packed.get(path))];
   if (wanted.includes(undefined)) throw new Error(`the files in ${PACKED} are not all there`);
-  const advance = meter(wanted, post);
-  const [wasm, description, first, symbols, library] = await Promise.all(wanted.map((file) => bring(file, cache, advance)));
-  await forget(cache, [...ofModule, ...ofLean]);
-  post({ type: "starting" });
+  const advance = meter(wanted, (message) => {
+    post(message);
+    if (message.done === message.total) post({ type: "starting" });
+  });
+  const [module, text, first, symbols, library] = wanted;
+  const wasm = bring(module, cache, advance).then((bytes) => WebAssembly.compile(bytes));
+  const description = bring(text, cache, advance).then((bytes) => new TextDecoder().decode(bytes));
+  const unpacked = (file) => bring(file, cache, advance, async (bytes) => unpack(bytes, await wasm));
+  const memory = bring(library, cache, advance, async (bytes) => unpack(bytes, await wasm, await description));
+  const piece = unpacked(first).then((bytes) => WebAssembly.compile(bytes));
   const { Server, default: init } = await import("./lean/stepwise-lean.js");
   parts = {
-    wasm: await WebAssembly.compile(wasm),
-    description: new TextDecoder().decode(description),
-    symbols: await unpacked(symbols).arrayBuffer(),
+    wasm: await wasm,
+    description: await description,
+    symbols: (await unpacked(symbols)).buffer,
     // A blob, because every host needs the bytes, and a blob is not copied before they are read.
-    library: await unpacked(library).blob(),
-    pieces: new Map([[0, await compiled(first)]]),
+    library: new Blob([await memory]),
+    pieces: new Map([[0, await piece]]),
   };
   await init({ module_or_path: parts.wasm });
   server = new Server(JSON.parse(parts.description).package);
   post({ type: "opened" });
   await restart();
+  await forget(cache, [...ofModule, ...ofLean]);
   await keepTheRest();
 }
 
-/** Content that set-up has compressed. */
-const unpacked = (bytes) => new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")));
-
-/** A piece of Lean's module, compiled while it is unpacked. Whatever type the server has for it, this response has the right one. */
-function compiled(bytes) {
-  const headers = { "content-type": "application/wasm" };
-  return WebAssembly.compileStreaming(new Response(unpacked(bytes).body, { headers }));
+/** Unpacks a file of Lean's in a worker of its own; the memory needs its description. */
+function unpack(bytes, wasm, description) {
+  const worker = new Worker(new URL("lean-unpack.js", import.meta.url), { type: "module" });
+  const unpacked = new Promise((done, fail) => {
+    worker.onmessage = ({ data: { unpacked, failed } }) => (unpacked ? done(unpacked) : fail(new Error(failed)));
+    worker.onerror = (event) => {
+      event.preventDefault();
+      fail(new Error(event.message || "lean-unpack.js cannot be loaded"));
+    };
+  });
+  worker.postMessage({ wasm, packed: bytes, description }, [bytes.buffer]);
+  return unpacked.finally(() => worker.terminate());
 }
 
 /** Does what the server wants done. */
@@ -95,7 +107,8 @@ async function restart() {
     for (const piece of lacking) {
       const file = packed.get(`${PACKED}lean.${piece}.bin`);
       if (!file) throw new Error(`Lean has no piece ${piece}`);
-      parts.pieces.set(piece, await compiled(await bring(file, cache, ignore)));
+      const bytes = await unpack(await bring(file, cache, ignore), parts.wasm);
+      parts.pieces.set(piece, await WebAssembly.compile(bytes));
       lacking.delete(piece);
     }
     begin();

@@ -6,7 +6,7 @@
 const CACHE = "stepwise-page-v1";
 const FILES = [
   "./", "main.js", "stepwise-web.js", "stepwise-web_bg.wasm", "style.css", "tree.css", "campaign.css", "benchmark.css",
-  "files.js", "worker.js", "benchmark.js", "lean.js", "lean-host.js", "lean/stepwise-lean.js",
+  "files.js", "worker.js", "benchmark.js", "lean.js", "lean-host.js", "lean-unpack.js", "lean/stepwise-lean.js",
   "lean/packed/manifest.json",
 ];
 

@@ -85,6 +85,11 @@ impl<S: Starter> Hosts<S> {
         Self { starter, sessions: HashMap::new(), n_opened: 0, library: None }
     }
 
+    /// What starts its Leans.
+    pub fn starter(&mut self) -> &mut S {
+        &mut self.starter
+    }
+
     /// The first line that it says.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ pub mod imports;
 pub mod machine;
 pub mod module;
 pub mod object;
+pub mod packed;
 pub mod protocol;
 pub mod selftest;
 pub mod serve;

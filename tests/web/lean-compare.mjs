@@ -57,16 +57,21 @@ async function inBrowser(address) {
   const started = performance.now();
   await page.evaluate(async () => {
     const load = async (name) => new Uint8Array(await (await fetch(`lean/packed/${name}`)).arrayBuffer());
-    const unpack = (bytes) => new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")));
-    const compiled = (response) => WebAssembly.compileStreaming(new Response(response.body, { headers: { "content-type": "application/wasm" } }));
+    const wasm = await WebAssembly.compileStreaming(fetch("lean/stepwise-lean_bg.wasm"));
+    const unpack = async (name, description) => {
+      const worker = new Worker("lean-unpack.js", { type: "module" });
+      worker.postMessage({ wasm, packed: await load(name), description });
+      const { data } = await new Promise((done) => (worker.onmessage = done));
+      worker.terminate();
+      return data.unpacked;
+    };
     const description = await (await fetch("lean/packed/lean.json")).text();
     const pieces = new Map();
     // All of Lean, so that no tactic has to wait for a piece.
-    for (const number of JSON.parse(description).pieces.keys()) pieces.set(number, await compiled(unpack(await load(`lean.${number}.bin`))));
-    const wasm = await WebAssembly.compileStreaming(fetch("lean/stepwise-lean_bg.wasm"));
+    for (const number of JSON.parse(description).pieces.keys()) pieces.set(number, await WebAssembly.compile(await unpack(`lean.${number}.bin`)));
     globalThis.parts = {
       wasm, description, pieces,
-      symbols: await unpack(await load("symbols.bin")).arrayBuffer(), library: await unpack(await load("library.bin")).blob(),
+      symbols: await unpack("symbols.bin"), library: new Blob([await unpack("library.bin", description)]),
     };
     globalThis.begin = () => {
       globalThis.worker?.terminate();

@@ -20,7 +20,7 @@ const MAX_PAGE: usize = 360_000;
 const MAX_PAGE_BY_GZIP: usize = 435_000;
 
 /// Files of the page, and what they are packed as.
-const PAGE: [(&str, &str); 12] = [
+const PAGE: [(&str, &str); 13] = [
     ("index.html", "index.html"),
     ("web/main.js", "main.js"),
     ("web/style.css", "style.css"),
@@ -32,6 +32,7 @@ const PAGE: [(&str, &str); 12] = [
     ("web/benchmark.js", "benchmark.js"),
     ("web/lean.js", "lean.js"),
     ("web/lean-host.js", "lean-host.js"),
+    ("web/lean-unpack.js", "lean-unpack.js"),
     ("web/offline.js", "offline.js"),
 ];
 

@@ -70,7 +70,7 @@ pub(super) fn library_recipe() -> String {
 
 /// The same for what browsers load, beside the memory.
 pub(super) fn web_recipe() -> String {
-    hash([include_str!("web.rs")].into_iter())
+    hash(stepwise_lean::packed::RECIPE.into_iter().chain([include_str!("web.rs")]))
 }
 
 /// Twelve hexadecimal digits: short enough for a path, and nobody makes them collide.

@@ -32,15 +32,23 @@ struct Browser {
     pieces: Pieces,
     symbols: Rc<Symbols>,
     snapshot: Snapshot,
+    /// One that nothing has used, made while nobody waited for it.
+    spare: Option<Lean<Running>>,
+}
+
+impl Browser {
+    fn begin(&self) -> Result<Lean<Running>> {
+        let mut instance = Running::start(&self.pieces, &self.symbols, &self.snapshot)?;
+        let host = serve::Host::new(&mut instance, &self.snapshot.start)?;
+        Ok(Lean { instance, host })
+    }
 }
 
 impl Starter for Browser {
     type Instance = Running;
 
     fn fresh(&mut self) -> Result<Lean<Running>> {
-        let mut instance = Running::start(&self.pieces, &self.symbols, &self.snapshot)?;
-        let host = serve::Host::new(&mut instance, &self.snapshot.start)?;
-        Ok(Lean { instance, host })
+        self.spare.take().map_or_else(|| self.begin(), Ok)
     }
 
     /// A preamble that is not at hand is elaborated with what stands behind it.
@@ -60,13 +68,27 @@ impl Host {
         let Description { imports, snapshot } = serde_json::from_str(description)?;
         let symbols = Symbols::parse(symbols).ok_or_else(|| JsError::new("the symbols of Lean are damaged"))?;
         set_imports(imports.into_iter().map(|import| import.name).collect());
-        Ok(Self(Hosts::new(Browser { pieces, symbols: Rc::new(symbols), snapshot })))
+        Ok(Self(Hosts::new(Browser { pieces, symbols: Rc::new(symbols), snapshot, spare: None })))
     }
 
     /// Its first line.
     pub fn hello(&mut self) -> String {
         let hello = self.0.hello();
         text(&hello.unwrap_or_else(|fault| Hello { fatal: Some(fault.to_string()), ..Hello::default() }))
+    }
+
+    /// Whether [`Host::prepare`] has something to do.
+    #[wasm_bindgen(getter, js_name = wantsSpare)]
+    #[must_use]
+    pub fn wants_spare(&mut self) -> bool {
+        self.0.starter().spare.is_none()
+    }
+
+    /// Makes the Lean that the next statement or judgement begins with, while nobody waits.
+    pub fn prepare(&mut self) {
+        let starter = self.0.starter();
+        // What keeps it from starting, whoever wants one is told.
+        starter.spare = starter.spare.take().or_else(|| starter.begin().ok());
     }
 
     /// Answers a request with lines to `say`; false where Lean was cut off, which the last line says.

@@ -12,6 +12,8 @@ mod host;
 #[cfg(target_arch = "wasm32")]
 mod machine;
 pub mod server;
+#[cfg(target_arch = "wasm32")]
+mod unpack;
 
 #[cfg(target_arch = "wasm32")]
 pub use self::exported::Server;
@@ -19,3 +21,5 @@ pub use self::exported::Server;
 pub use self::host::Host;
 #[cfg(target_arch = "wasm32")]
 pub use self::machine::{Instance, Pieces, answer, lack};
+#[cfg(target_arch = "wasm32")]
+pub use self::unpack::{unpack, unpack_memory};
