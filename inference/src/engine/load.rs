@@ -1,12 +1,12 @@
 //! A checkpoint's weights packed and brought onto a GPU, block by block.
 
-use stepwise_shaders::engine::{self, BlockWeights, EngineError, Shape};
+use stepwise_shaders::engine::{self, EngineError, Shape};
 use stepwise_shaders::gpu::Gpu;
 use stepwise_shaders::weights::{BLOCK, Format, FormatError, MatrixShape, Packed};
 
 use super::Engine;
 use crate::config::{Head, ModelConfig};
-use crate::weights::{Checkpoint, HeadWeights, Matrix, WeightsError};
+use crate::weights::{BlockWeights, Checkpoint, HeadWeights, Matrix, Stored, WeightsError};
 
 /// Why a model does not run in kernels of our own.
 #[derive(Debug, thiserror::Error)]
@@ -41,45 +41,60 @@ impl Engine {
     ) -> Result<Self, EngineLoadError> {
         let total = checkpoint.n_bytes();
         let mut done = 0;
-        let mut loaded = |n_elements: usize| {
-            done += (n_elements * size_of::<f32>()) as u64;
+        let mut loaded = |n: usize| {
+            done += (n * size_of::<f32>()) as u64;
             progress(done.min(total), total);
         };
         if config.head != Head::LanguageModel {
             return Err(EngineLoadError::Reward);
         }
-        let embedding = checkpoint.embedding()?;
-        let n_embedding = embedding.data.len();
-        let head = match checkpoint.head()? {
-            HeadWeights::LanguageModel(head) => Some(packed(format, head)?),
+        let embedding = checkpoint.embedding_in(format)?;
+        let n_embedding = n_elements(&embedding);
+        let head = match checkpoint.head_in(format)? {
+            HeadWeights::LanguageModel(head) => Some(packed(format, head, as_it_is)?),
             HeadWeights::Tied | HeadWeights::Reward(_) => None,
         };
-        let embedding = packed(format, embedding)?;
+        let embedding = packed(format, embedding, as_it_is)?;
         let norm = checkpoint.final_norm()?;
         let mut inner = engine::Engine::new(gpu, shape_of(config), &embedding, &norm, head.as_ref()).await?;
         loaded(if head.is_some() { 2 * n_embedding } else { n_embedding });
         drop((embedding, head));
         for idx in 0..config.n_layers {
-            let block = checkpoint.block(idx)?;
-            let n_elements = [&block.wqkv, &block.wo, &block.gate_up, &block.down].map(|m| m.data.len()).iter().sum();
+            let block = block(checkpoint, idx, format)?;
+            let n = [&block.wqkv, &block.wo, &block.gate_up, &block.down].map(n_elements).iter().sum();
             let head_norms = block.q_norm.as_deref().zip(block.k_norm.as_deref()).map(|(q, k)| [q, k]);
             inner
-                .push(BlockWeights {
+                .push(engine::BlockWeights {
                     attention_norm: &block.attention_norm,
-                    qkv: &packed(format, block.wqkv)?,
+                    qkv: &packed(format, block.wqkv, as_it_is)?,
                     qkv_bias: block.qkv_bias.as_deref(),
                     head_norms,
-                    output: &packed(format, block.wo)?,
+                    output: &packed(format, block.wo, as_it_is)?,
                     output_bias: block.wo_bias.as_deref(),
                     ffn_norm: &block.ffn_norm,
-                    gate_up: &packed(format, filled_gates(block.gate_up))?,
-                    down: &packed(format, filled_columns(block.down))?,
+                    gate_up: &packed(format, block.gate_up, filled_gates)?,
+                    down: &packed(format, block.down, filled_columns)?,
                 })
                 .await?;
-            loaded(n_elements);
+            loaded(n);
         }
         progress(total, total);
         Ok(Self { inner, config: config.clone() })
+    }
+}
+
+/// A block in the format, or in f32 where its feed-forward layer is to be filled up first.
+fn block(checkpoint: &Checkpoint<'_>, idx: usize, format: Format) -> Result<BlockWeights<Stored>, WeightsError> {
+    match checkpoint.check_format(format) {
+        Ok(()) => checkpoint.block_in(idx, format),
+        Err(_) => checkpoint.block_in(idx, Format::F32),
+    }
+}
+
+fn n_elements(stored: &Stored) -> usize {
+    match stored {
+        Stored::Dense(matrix) => matrix.data.len(),
+        Stored::Packed(Packed { shape, .. }) => shape.n_rows as usize * shape.n_columns as usize,
     }
 }
 
@@ -103,13 +118,27 @@ fn side(size: usize) -> u32 {
     u32::try_from(size).unwrap_or(u32::MAX)
 }
 
-fn packed(format: Format, Matrix { rows, cols, data }: Matrix) -> Result<Packed, FormatError> {
-    Packed::new(format, MatrixShape { n_rows: side(rows), n_columns: side(cols) }, &data)
+/// A matrix as the kernels read it; one in f32 is filled up first.
+fn packed(format: Format, stored: Stored, fill: fn(Matrix) -> Matrix) -> Result<Packed, FormatError> {
+    match stored {
+        Stored::Packed(packed) => Ok(packed),
+        Stored::Dense(matrix) => {
+            let Matrix { rows, cols, data } = fill(matrix);
+            Packed::new(format, MatrixShape { n_rows: side(rows), n_columns: side(cols) }, &data)
+        }
+    }
+}
+
+fn as_it_is(matrix: Matrix) -> Matrix {
+    matrix
 }
 
 /// Gates, and what they multiply, with rows of zeros behind each up to whole blocks.
 fn filled_gates(Matrix { rows, cols, data }: Matrix) -> Matrix {
     let ffn = rows / 2;
+    if ffn.is_multiple_of(BLOCK) {
+        return Matrix { rows, cols, data };
+    }
     let filling = vec![0.0; (ffn.next_multiple_of(BLOCK) - ffn) * cols];
     let (gates, up) = data.split_at(ffn * cols);
     let data = [gates, &filling, up, &filling].concat();

@@ -13,7 +13,7 @@ use stepwise_inference::generate::rows;
 use stepwise_inference::network::{Network, Prefix};
 use stepwise_inference::reward_model::rewards;
 use stepwise_inference::sampling::{self, Draw};
-use stepwise_inference::weights::Checkpoint;
+use stepwise_inference::weights::{Checkpoint, Format};
 
 use super::{ModelDevice, ModelFolder};
 use super::{Role, kernels, shipped};
@@ -66,7 +66,7 @@ async fn measure(
         _ => {
             let mut rows = bench.policy().await?;
             if let Some(gpu) = device.gpu() {
-                match kernels::engine(folder, gpu).await {
+                match kernels::engine(folder, gpu, Format::F32).await {
                     Ok(mut engine) => rows.extend(bench.kernels(&mut engine).await?),
                     Err(why) => say(&format!("without kernels of our own: {why}")),
                 }

@@ -146,7 +146,7 @@ impl LocalPolicy {
             model = model.with_premises(premises);
         }
         let failed = |message| LocalError::Unsuited { folder: path.to_owned(), message };
-        let mut model = kernels::with_fastest(model, folder, &device).map_err(failed)?;
+        let mut model = kernels::with_kernels(model, folder, &device).map_err(failed)?;
         let thread = ModelThread::start(move |request: &ProposalRequest| {
             let (answer, device_us) = device.timed(|| pollster::block_on(model.propose(request)));
             if let Some(notice) = model.take_notice() {

@@ -65,16 +65,17 @@ async fn check(gpu: &Gpu, format: Format, form: Form, n_columns: u32, shape: Mat
 #[test]
 fn every_form_agrees_with_the_reference() {
     on_gpu("products with norms, biases, gates and residuals", async |gpu| {
-        for form in Form::all() {
+        for (idx, form) in Form::all().enumerate() {
             // Both kernels, with rows that fill no workgroup and blocks of odd number, so that scales of odd rows begin in
             // the middle of a word.
-            for n_columns in [1, 3, 8, 9, 33, 65] {
+            for n_columns in [1, 8, 9, 33] {
                 check(gpu, Format::D8, form, n_columns, MatrixShape { n_rows: 76, n_columns: 96 }).await;
             }
-            for format in Format::ALL {
-                check(gpu, format, form, 2, MatrixShape { n_rows: 12, n_columns: 160 }).await;
-            }
+            // What a form does is the same for every format.
+            let format = [Format::F32, Format::F16, Format::D4][idx % 3];
+            check(gpu, format, form, 3, MatrixShape { n_rows: 12, n_columns: 160 }).await;
         }
+        check(gpu, Format::D4, Form::PLAIN, 65, MatrixShape { n_rows: 76, n_columns: 96 }).await;
     });
 }
 

@@ -109,7 +109,7 @@ fn search(row: u32, segment: vec2<u32>, lane: u32, peak: f32, is_count: bool, wa
         shift -= 2u;
         let bounds = vec3<u32>(key) | (vec3<u32>(1u, 2u, 3u) << vec3<u32>(shift));
         let found = mass(row, segment, lane, peak, is_count, bounds);
-        let is_enough = found >= vec3<f32>(wanted) & found > vec3<f32>(0.0);
+        let is_enough = (found >= vec3<f32>(wanted)) & (found > vec3<f32>(0.0));
         if is_enough.z {
             key = bounds.z;
         } else if is_enough.y {
