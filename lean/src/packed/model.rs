@@ -57,7 +57,7 @@ impl Kinds {
         Self {
             headers: vec![[0; 2]],
             by_header: HashMap::new(),
-            expected: vec![0; 1 << 20],
+            expected: vec![0; 1 << super::fields::MEMORY_BITS],
             is_expected: vec![Chance::EVEN; EXPECTED],
             after: vec![[Chance::EVEN; KINDS]; BEFORE],
             last: [0; 2],

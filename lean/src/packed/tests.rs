@@ -1,3 +1,5 @@
+//! Memories that come back: like a library's, like the allocator's, like nothing, and damaged.
+
 use super::hashes::{View, hash_bytes};
 use super::index::{Marks, Objects};
 use super::{WORD, pack, unpack, words_of_runs};

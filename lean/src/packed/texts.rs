@@ -30,6 +30,7 @@ pub(super) struct Texts {
     is_known: Chance,
     has_same_end: Chance,
     ages: [Chance; 64],
+    is_zero: [Chance; 2],
 }
 
 impl Texts {
@@ -45,6 +46,7 @@ impl Texts {
             is_known: Chance::EVEN,
             has_same_end: Chance::EVEN,
             ages: [Chance::EVEN; 64],
+            is_zero: [Chance::EVEN; 2],
         }
     }
 
@@ -106,7 +108,14 @@ impl Texts {
     /// Codes words of which nothing is known: each byte by the two before it, and by the same one of the word before.
     pub(super) fn others<C: Coder>(&mut self, coder: &mut C, words: &mut [u32]) {
         let mut above = [0_u8; 4];
+        let mut was_zero = false;
         for word in words {
+            was_zero = coder.flag(&mut self.is_zero[usize::from(was_zero)], *word == 0);
+            if was_zero {
+                *word = 0;
+                above = [0; 4];
+                continue;
+            }
             let mut bytes = word.to_le_bytes();
             for i in 0..bytes.len() {
                 let (first, second) = match i {
