@@ -77,6 +77,10 @@ fn browser_tests() -> Result<()> {
     step("browser test of a campaign", test("campaign.test.mjs").env("STEPWISE", built("stepwise")))?;
     web::pack_lean(&dist.join("lean"))?;
     step("browser test of Lean in the browser", test("lean.test.mjs").env("DIST", &dist))?;
+    step(
+        "browser test of searches in the browser",
+        test("lean-search.test.mjs").env("DIST", &dist).env("STEPWISE", built("stepwise")),
+    )?;
     let inference = web::pack_inference_for_tests()?;
     step("browser test of language models", test("inference.test.mjs").env("INFERENCE", inference))?;
     step(

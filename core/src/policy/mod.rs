@@ -5,6 +5,7 @@ pub mod mixture;
 pub mod pointers;
 pub mod portfolio;
 pub mod premises;
+pub mod searches;
 
 use std::collections::HashMap;
 

@@ -5,13 +5,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::Step;
 use super::log::LogHeader;
+use super::{Outcome, Step};
 use crate::cost::LeanCost;
 use crate::critic::{ScoreRequest, Scores};
 use crate::facts::Declarations;
 use crate::goal::Goal;
 use crate::outcome::{StepOutcome, Verdict};
+use crate::policy::searches::{replaced, searches};
 use crate::policy::{ProposalRequest, Proposals};
 use crate::search::{Command, Event, NodeId, Search, TimedEvent};
 
@@ -20,6 +21,13 @@ use crate::search::{Command, Event, NodeId, Search, TimedEvent};
 pub enum Task {
     /// Ask the policy; answered by [`Driver::proposed`].
     Propose { node: NodeId, request: ProposalRequest },
+    /// Have Lean run tactics that only search, all of them; answered by [`Driver::looked`].
+    Look {
+        node: NodeId,
+        /// The session's state.
+        state: u32,
+        tactics: Vec<String>,
+    },
     /// Have Lean run tactics until one closes the last goal; answered by [`Driver::checked`].
     Check {
         node: NodeId,
@@ -47,6 +55,10 @@ pub struct Driver {
     search: Search,
     states: BTreeMap<NodeId, u32>,
     tasks: VecDeque<Task>,
+    /// Proposals with tactics that only search, until it is known what these find.
+    proposed: BTreeMap<NodeId, Proposals>,
+    /// What that took of Lean, until it is told.
+    extra_cost: LeanCost,
     /// What the machine took in and nobody has fetched yet.
     news: Vec<TimedEvent>,
 }
@@ -59,6 +71,8 @@ impl Driver {
             search: header.search(),
             states: BTreeMap::from([(NodeId(0), state)]),
             tasks: VecDeque::new(),
+            proposed: BTreeMap::new(),
+            extra_cost: LeanCost::default(),
             news: Vec::new(),
         };
         driver.tell(0, Event::Started);
@@ -83,14 +97,33 @@ impl Driver {
         &self.search
     }
 
-    /// The policy answered.
+    /// The policy answered. What only searches is run first, and replaced by what it finds, as natively.
     pub fn proposed(&mut self, at_ms: u64, node: NodeId, proposals: Proposals) {
-        self.tell(at_ms, Event::Proposed { node, candidates: proposals.candidates, cost: proposals.cost });
+        let tactics = searches(&proposals.candidates);
+        match self.states.get(&node) {
+            Some(&state) if !tactics.is_empty() => {
+                self.proposed.insert(node, proposals);
+                self.tasks.push_front(Task::Look { node, state, tactics });
+            }
+            _ => self.tell(at_ms, Event::Proposed { node, candidates: proposals.candidates, cost: proposals.cost }),
+        }
+    }
+
+    /// Lean answered: the tactics that only search, in order.
+    pub fn looked(&mut self, at_ms: u64, node: NodeId, steps: Vec<Step>) {
+        let Some(Proposals { candidates, cost }) = self.proposed.remove(&node) else { return };
+        steps.iter().for_each(|step| self.extra_cost += step.cost.into());
+        let refusals = steps.into_iter().map(|step| match step.outcome {
+            Outcome::Failed(message) => Some(message),
+            _ => None,
+        });
+        let candidates = replaced(candidates, refusals);
+        self.tell(at_ms, Event::Proposed { node, candidates, cost });
     }
 
     /// Lean answered: the tactics that it ran, in order.
     pub fn checked(&mut self, at_ms: u64, node: NodeId, steps: Vec<Step>) {
-        let mut cost = LeanCost::default();
+        let mut cost = std::mem::take(&mut self.extra_cost);
         let mut states = Vec::with_capacity(steps.len());
         let mut outcomes = Vec::with_capacity(steps.len());
         for step in steps {

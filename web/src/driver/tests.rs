@@ -42,6 +42,7 @@ fn proposals(tactics: &[&str]) -> Proposals {
 fn check(task: Option<Task>, expected: Expect) {
     let shown = match task {
         Some(Task::Propose { node, request }) => format!("propose for {} after {:?}", node.0, request.history),
+        Some(Task::Look { node, state, tactics }) => format!("look {tactics:?} for {} in state {state}", node.0),
         Some(Task::Check { node, state, tactics }) => format!("check {tactics:?} for {} in state {state}", node.0),
         Some(Task::Score { node, request }) => format!("score {} after {}", request.states.len(), node.0),
         Some(Task::Recheck { node, proof }) => format!("recheck {proof:?} for {}", node.0),
@@ -93,6 +94,19 @@ fn a_search_that_finds_a_proof() {
     }
     assert_eq!(&again, driver.search());
     assert!(driver.take_news().is_empty());
+}
+
+#[test]
+fn what_only_searches_is_replaced_by_what_it_finds() {
+    let mut driver = Driver::begin(&header(Order::BestFirst), 7, vec![Goal::parse("⊢ p ∧ q")], Declarations::default());
+    driver.next_task();
+    driver.proposed(5, NodeId(0), proposals(&["simp", "exact?", "apply?"]));
+    check(driver.next_task(), expect![[r#"look ["exact?", "apply?"] for 0 in state 7"#]]);
+    let found = "`exact?` only searches, and is not kept in a proof. Try this:\n  [apply] exact foo";
+    let steps = [("exact?", found), ("apply?", "nothing applies")];
+    let steps = steps.map(|(tactic, message)| step(tactic, None, Outcome::Failed(message.into())));
+    driver.looked(9, NodeId(0), steps.to_vec());
+    check(driver.next_task(), expect![[r#"check ["simp", "exact foo", "apply?"] for 0 in state 7"#]]);
 }
 
 #[test]

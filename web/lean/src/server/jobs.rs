@@ -58,6 +58,8 @@ pub(super) enum Form {
     },
     /// Not at all: a search wants them, until one closes the last goal.
     Search,
+    /// Nor these: a search wants to know what they suggest.
+    Look,
 }
 
 impl Steps {
@@ -230,7 +232,7 @@ impl Server {
         match steps.form {
             Form::One => return Next::Ended(Body::Applied { step }),
             Form::Several { .. } => self.tell(re, Body::Tried { idx, step }),
-            Form::Search => steps.done.push(step),
+            Form::Search | Form::Look => steps.done.push(step),
         }
         let is_over = is_proved && steps.form != Form::Several { until_proved: false };
         if is_over || steps.left.is_empty() { Next::Ended(Body::Done) } else { Next::Again }
@@ -297,6 +299,11 @@ impl Server {
                     searching.driver.proposed(at_ms, node, proposals);
                     Next::Again
                 }
+                Some(Task::Look { node, state, tactics }) => {
+                    let steps = Steps::new(state, tactics, Form::Look);
+                    searching.task = Some(Underway::Check { node, steps });
+                    Next::Again
+                }
                 Some(Task::Check { node, state, tactics }) => {
                     if tactics.is_empty() {
                         searching.driver.checked(at_ms, node, Vec::new());
@@ -325,7 +332,10 @@ impl Server {
     fn after_step(searching: &mut Searching, node: NodeId, steps: Steps, next: Next, at_ms: u64) -> Next {
         match next {
             Next::Ended(Body::Done) => {
-                searching.driver.checked(at_ms, node, steps.done);
+                match steps.form {
+                    Form::Look => searching.driver.looked(at_ms, node, steps.done),
+                    _ => searching.driver.checked(at_ms, node, steps.done),
+                }
                 Next::Again
             }
             Next::Ended(body) => Next::Ended(body),

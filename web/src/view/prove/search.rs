@@ -8,7 +8,7 @@ use stepwise_core::cost::LeanCost;
 use stepwise_core::outcome::Verdict;
 use stepwise_core::search::{Event, Search, SearchEnd, TimedEvent};
 use stepwise_core::wire::log::LogHeader;
-use stepwise_core::wire::{Body, Op, Order, SearchPlan};
+use stepwise_core::wire::{Body, Op, Order, SearchPlan, Step};
 use wasm_bindgen_futures::spawn_local;
 
 use super::actions::Halt;
@@ -264,18 +264,12 @@ impl Prove {
                 let scores = models.score(&request).await.map_err(Halt::Problem)?;
                 driver.scored(at_ms(), node, scores);
             }
+            Task::Look { node, state, tactics } => {
+                let steps = self.try_all(Op::Try { state, tactics, until_proved: false }).await?;
+                driver.looked(at_ms(), node, steps);
+            }
             Task::Check { node, state, tactics } => {
-                let question = self.session.ask(Op::Try { state, tactics, until_proved: true });
-                self.search.question.set_value(Some(question.clone()));
-                let mut steps = Vec::new();
-                while let Some(body) = question.next().await {
-                    match body {
-                        // After a lost connection some are told again; they come in order.
-                        Body::Tried { idx, step } if idx == steps.len() => steps.push(step),
-                        Body::Failed { problem } => return Err(problem.into()),
-                        _ => {}
-                    }
-                }
+                let steps = self.try_all(Op::Try { state, tactics, until_proved: true }).await?;
                 driver.checked(at_ms(), node, steps);
             }
             Task::Recheck { node, proof } => {
@@ -293,6 +287,22 @@ impl Prove {
             }
         }
         Ok(())
+    }
+
+    /// What became of the tactics that are to be tried.
+    async fn try_all(self, trial: Op) -> Result<Vec<Step>, Halt> {
+        let question = self.session.ask(trial);
+        self.search.question.set_value(Some(question.clone()));
+        let mut steps = Vec::new();
+        while let Some(body) = question.next().await {
+            match body {
+                // After a lost connection some are told again; they come in order.
+                Body::Tried { idx, step } if idx == steps.len() => steps.push(step),
+                Body::Failed { problem } => return Err(problem.into()),
+                _ => {}
+            }
+        }
+        Ok(steps)
     }
 
     /// What the visitor chose, with no more candidates than the server runs together.
