@@ -170,7 +170,7 @@ pub enum WeightsError {
     },
     /// A block of the format would reach over the end of a row.
     #[error(
-        "the tensor `{name}` has rows of {n_columns} weights, which {format} cannot store, because it takes them by 32: load this model in f32"
+        "the tensor `{name}` has rows of {n_columns} weights, which {format} cannot store, because it takes them by 32: choose `--weights f32`"
     )]
     Columns {
         name: String,
@@ -179,12 +179,10 @@ pub enum WeightsError {
         n_columns: usize,
     },
     /// The device runs f32 only.
-    #[error(
-        "{0} weights run on the CPU, and not yet on a GPU: load this model in f32, or choose the CPU as its device"
-    )]
+    #[error("{0} weights run on the CPU, and not yet on a GPU: choose `--weights f32` or `--device cpu`")]
     Device(Format),
     /// A weight is beyond the format's half-precision numbers.
-    #[error("the tensor `{name}` holds {value}, which {format} cannot hold: load this model in f32")]
+    #[error("the tensor `{name}` holds {value}, which {format} cannot hold: choose `--weights f32`")]
     TooLargeFor { name: String, format: Format, value: f32 },
     /// A tensor's bytes cannot be had.
     #[error("cannot read the tensor `{name}` ({source}); download the weights again if this persists")]

@@ -26,6 +26,7 @@ pub(super) async fn lean(args: &BenchLeanArgs, verbose: u8) -> anyhow::Result<Ou
 
 pub(super) fn model(args: &BenchModelArgs, verbose: u8) -> anyhow::Result<Outcome> {
     let device = runtime::block_on_value(ModelDevice::choose(args.device.choice(), args.threads.map(|n| n as usize)))??;
+    let device = device.with_weights(args.weights);
     // Within the device's threads, so that the network's work needs no change of threads.
     device.install(|| runtime::block_on(measure_model(args, &device, verbose)))
 }

@@ -219,6 +219,7 @@ mod tests {
                 top-p = 1 (default)
                 tactic-tokens = 256 (default)
                 device = auto (default)
+                weights = auto (default)
                 threads = auto (default)
                 hosts = auto (default)
                 step-timeout = 10 (default)

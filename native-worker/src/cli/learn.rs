@@ -50,11 +50,12 @@ const HELD_OUT: &str = "held-out";
 const NEW: &str = "new";
 
 /// Settings that may change when a run goes on: they say how far and how fast, not what.
-const FREE: [&str; 14] = [
+const FREE: [&str; 15] = [
     "rounds",
     "hosts",
     "threads",
     "device",
+    "weights",
     "concurrency",
     "json",
     "problems",
@@ -410,6 +411,7 @@ async fn resources(
     progress: &Progress,
 ) -> anyhow::Result<Resources> {
     let device = ModelDevice::choose(args.models.device.choice(), args.models.threads.0.map(|n| n as usize)).await?;
+    let device = device.with_weights(args.models.weights);
     if device.is_software_gpu {
         progress.say(&format!("{} is a program on the CPU: `--device cpu` is faster", device.name));
     }

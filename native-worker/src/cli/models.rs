@@ -81,9 +81,7 @@ impl Models {
                 let (folder, use_as) = (folder.clone(), policy_use(sources));
                 let loaded = load(progress, "policy", move |told| LocalPolicy::open(&folder, device, use_as, told));
                 let loaded: LocalPolicy = loaded.await?;
-                if let Some(notice) = loaded.notice() {
-                    progress.say(notice);
-                }
+                loaded.notices().iter().for_each(|notice| progress.say(notice));
                 own_lemmas = loaded.lemmas().cloned();
                 let own_mix = loaded.own_mix();
                 Some((Arc::new(loaded), own_mix))
@@ -109,7 +107,11 @@ impl Models {
                 let device = device(args, progress).await?;
                 let folder = folder.clone();
                 let loaded = load(progress, "critic", move |told| LocalCritic::open(&folder, device, told));
-                Some(Arc::new(loaded.await?))
+                let loaded: LocalCritic = loaded.await?;
+                if let Some(notice) = loaded.notice() {
+                    progress.say(notice);
+                }
+                Some(Arc::new(loaded))
             }
             ModelSource::Url(url) => {
                 let template = ChatTemplate::internlm2()?;
@@ -257,7 +259,7 @@ pub(super) async fn device(args: &ModelArgs, progress: &Progress) -> anyhow::Res
     if device.is_software_gpu {
         progress.say(&format!("{} is a program on the CPU: `--device cpu` is faster", device.name));
     }
-    Ok(device)
+    Ok(device.with_weights(args.weights))
 }
 
 /// Loads a model off the async threads, and shows how far it is.

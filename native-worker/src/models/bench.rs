@@ -59,7 +59,11 @@ async fn measure(
 ) -> anyhow::Result<Vec<Row>> {
     say("loading");
     let checkpoint = Checkpoint::new(&folder.config, folder)?;
-    let network = Network::load(&folder.config, &checkpoint, &device.compute, &mut |_, _| ())?;
+    let chosen = device.weights.settle(&checkpoint, device)?;
+    if let Some(reason) = &chosen.reason {
+        tracing::warn!("{reason}");
+    }
+    let network = Network::load_as(chosen.format, &folder.config, &checkpoint, &device.compute, &mut |_, _| ())?;
     let bench = Bench { network: &network, plan, say };
     match network.config().head {
         Head::Reward { .. } => bench.critic().await,

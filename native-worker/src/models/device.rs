@@ -7,6 +7,8 @@ use stepwise_inference::device::{DeviceError, Gpu};
 use stepwise_inference::network::Compute;
 use tokio::sync::OnceCell;
 
+use super::WeightsChoice;
+
 /// What the user wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceChoice {
@@ -26,6 +28,8 @@ pub struct ModelDevice {
     pub name: String,
     /// The adapter is a program on the CPU; its speed says nothing about a GPU's.
     pub is_software_gpu: bool,
+    /// In which format models are loaded for it.
+    pub weights: WeightsChoice,
     /// The GPU, if it is one.
     gpu: Option<&'static Gpu>,
     n_threads: usize,
@@ -70,6 +74,7 @@ impl ModelDevice {
                 compute: gpu.compute.clone(),
                 name: gpu.name.clone(),
                 is_software_gpu: gpu.is_software,
+                weights: WeightsChoice::default(),
                 gpu: Some(gpu),
                 n_threads,
                 threads: None,
@@ -88,7 +93,21 @@ impl ModelDevice {
         let name = format!("CPU, {n_threads} thread{}", if n_threads == 1 { "" } else { "s" });
         // A system without threads to spare leaves the work to those that burn has.
         let threads = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().ok().map(Arc::new);
-        Self { compute: Compute::cpu(n_threads), name, is_software_gpu: false, gpu: None, n_threads, threads }
+        Self {
+            compute: Compute::cpu(n_threads),
+            name,
+            is_software_gpu: false,
+            weights: WeightsChoice::default(),
+            gpu: None,
+            n_threads,
+            threads,
+        }
+    }
+
+    /// The same device, for which models are loaded in this format.
+    #[must_use]
+    pub fn with_weights(self, weights: WeightsChoice) -> Self {
+        Self { weights, ..self }
     }
 
     /// The GPU, if it is one.

@@ -16,13 +16,14 @@ use stepwise_inference::chat::ChatError;
 use stepwise_inference::config::Head;
 use stepwise_inference::network::Network;
 use stepwise_inference::tokenizer::{Tokenizer, TokenizerError};
-use stepwise_inference::weights::{Checkpoint, TensorSource, WeightsError};
+use stepwise_inference::weights::{Checkpoint, Format, TensorSource, WeightsError};
 use stepwise_inference::{
     Draw, LanguageModel, ModelError, PolicyOptions, Reader, ReaderError, RewardModel, Sampling, Scoring, Settings,
 };
 use tokio::sync::{mpsc, oneshot};
 
 use super::folder::LEMMAS;
+use super::weights::{ChoiceError, Chosen};
 use super::{FolderError, ModelDevice, ModelFolder};
 use super::{Role, kernels, shipped};
 use crate::run::critic::{Critic, CriticError};
@@ -47,6 +48,9 @@ pub enum LocalError {
     /// The weights are not as config.json says.
     #[error("{}: {source}", .folder.display())]
     Weights { folder: PathBuf, source: WeightsError },
+    /// The weights do not go into the format that was asked for, or into memory.
+    #[error("{}: {source}", .folder.display())]
+    Format { folder: PathBuf, source: ChoiceError },
     /// The tokenizer is broken, or not this model's.
     #[error("{}: {source}", .folder.display())]
     Tokenizer { folder: PathBuf, source: TokenizerError },
@@ -87,7 +91,7 @@ pub struct PolicyUse {
 pub struct LocalPolicy {
     name: String,
     own_mix: Option<f64>,
-    notice: Option<String>,
+    notices: Vec<String>,
     lemmas: Option<LemmaPolicy>,
     thread: ModelThread<ProposalRequest, Proposals>,
 }
@@ -96,6 +100,7 @@ pub struct LocalPolicy {
 #[derive(Debug)]
 pub struct LocalCritic {
     name: String,
+    notice: Option<String>,
     thread: ModelThread<ScoreRequest, Scores>,
 }
 
@@ -136,10 +141,11 @@ impl LocalPolicy {
             });
         }
         let ends = generation_ends(folder)?;
-        let name = name(folder, &usage(format, &sampling, scoring));
+        let (checkpoint, weights) = weights(folder, &device)?;
+        let name = name(folder, &usage(format, &sampling, scoring), weights.format);
         let premises = premises(folder)?;
         let lemmas = premises.clone().map(|premises| LemmaPolicy::new(premises, &name));
-        let network = network(folder, &device, progress)?;
+        let network = network(folder, &checkpoint, weights.format, &device, progress)?;
         let options = PolicyOptions { format, sampling, scoring, prefix_bytes: PREFIX_BYTES };
         let mut model = LanguageModel::new(network, reader, options, &ends);
         if let Some(premises) = premises {
@@ -157,13 +163,14 @@ impl LocalPolicy {
                 proposals
             })
         });
-        Ok(Self { name, own_mix: mix, notice: folder.notice.clone(), lemmas, thread })
+        let notices = folder.notice.clone().into_iter().chain(weights.reason).collect();
+        Ok(Self { name, own_mix: mix, notices, lemmas, thread })
     }
 
-    /// What the user should know about how the folder was read, in one line.
+    /// What the user should know about how the folder was read, a line each.
     #[must_use]
-    pub fn notice(&self) -> Option<&str> {
-        self.notice.as_deref()
+    pub fn notices(&self) -> &[String] {
+        &self.notices
     }
 
     /// The share of the samples that its folder would have the portfolio give beside it.
@@ -188,7 +195,6 @@ impl LocalCritic {
     pub fn open(path: &Path, device: ModelDevice, progress: &mut dyn FnMut(u64, u64)) -> Result<Self, LocalError> {
         let folder = &shipped::open(path, Role::Critic)?;
         let reader = reader(folder)?;
-        let name = name(folder, "");
         if folder.config.head == Head::LanguageModel {
             let message = match folder.is_gguf() {
                 true => "no GGUF file holds a reward model; name the folder of an InternLM2ForRewardModel as critic",
@@ -196,7 +202,9 @@ impl LocalCritic {
             };
             return Err(LocalError::Unsuited { folder: path.to_owned(), message: message.to_owned() });
         }
-        let network = network(folder, &device, progress)?;
+        let (checkpoint, weights) = weights(folder, &device)?;
+        let name = name(folder, "", weights.format);
+        let network = network(folder, &checkpoint, weights.format, &device, progress)?;
         let model = RewardModel::new(network, reader, PREFIX_BYTES);
         let mut model = model.map_err(|e| LocalError::Unsuited { folder: path.to_owned(), message: e.to_string() })?;
         let thread = ModelThread::start(move |request: &ScoreRequest| {
@@ -206,7 +214,13 @@ impl LocalCritic {
                 scores
             })
         });
-        Ok(Self { name, thread })
+        Ok(Self { name, notice: weights.reason, thread })
+    }
+
+    /// What the user should know about how the folder was read, in one line.
+    #[must_use]
+    pub fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
     }
 }
 
@@ -264,14 +278,24 @@ impl<Q: Send + 'static, A: Send + 'static> ModelThread<Q, A> {
     }
 }
 
+/// A folder's weights, and the format that they are to be loaded in.
+fn weights<'a>(folder: &'a ModelFolder, device: &ModelDevice) -> Result<(Checkpoint<'a>, Chosen), LocalError> {
+    let wrong = |source| LocalError::Weights { folder: folder.path.clone(), source };
+    let checkpoint = Checkpoint::new(&folder.config, folder).map_err(wrong)?;
+    let chosen = device.weights.settle(&checkpoint, device);
+    let chosen = chosen.map_err(|source| LocalError::Format { folder: folder.path.clone(), source })?;
+    Ok((checkpoint, chosen))
+}
+
 fn network(
     folder: &ModelFolder,
+    checkpoint: &Checkpoint<'_>,
+    format: Format,
     device: &ModelDevice,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Network, LocalError> {
-    let wrong = |source| LocalError::Weights { folder: folder.path.clone(), source };
-    let checkpoint = Checkpoint::new(&folder.config, folder).map_err(wrong)?;
-    Network::load(&folder.config, &checkpoint, &device.compute, progress).map_err(wrong)
+    let network = Network::load_as(format, &folder.config, checkpoint, &device.compute, progress);
+    network.map_err(|source| LocalError::Weights { folder: folder.path.clone(), source })
 }
 
 /// What reads prompts for a folder's model.
@@ -378,9 +402,9 @@ fn usage(format: PromptFormat, sampling: &Sampling, scoring: Scoring) -> String 
     )
 }
 
-/// The folder's name with a hash over its shape, its tokenizer, the beginning of every tensor, and how it is used: two
-/// checkpoints of one training have different names.
-fn name(folder: &ModelFolder, usage: &str) -> String {
+/// The folder's name with a hash over its shape, its tokenizer, the beginning of every tensor, how it is used, and the
+/// format of its weights, where that is not f32: two checkpoints of one training have different names.
+fn name(folder: &ModelFolder, usage: &str, format: Format) -> String {
     let mut hasher = Sha256::new();
     hasher.update(folder.config.to_json());
     let files = [
@@ -394,6 +418,9 @@ fn name(folder: &ModelFolder, usage: &str) -> String {
         hasher.update(Sha256::digest(file.as_deref().unwrap_or_default()));
     }
     hasher.update(usage);
+    if format != Format::F32 {
+        hasher.update(format.name());
+    }
     // A file lists its tensors in no order that would be the same the next time.
     let mut tensors: Vec<_> = folder.tensors().iter().collect();
     tensors.sort_unstable_by(|a, b| a.name.cmp(&b.name));

@@ -6,8 +6,9 @@ use clap::{Args, Subcommand, ValueHint};
 
 use super::bench_gpu::BenchGpuArgs;
 use super::lean::LeanArgs;
-use super::models::Device;
+use super::models::{Device, parse_weights};
 use super::values::at_least_one;
+use crate::models::WeightsChoice;
 
 /// `stepwise bench`.
 #[derive(Debug, Subcommand)]
@@ -48,6 +49,10 @@ pub struct BenchModelArgs {
     /// Where it runs; `auto` takes a GPU that is none of software and computes right, or else the CPU
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: Device,
+    /// How weights are held: `f32`, in 16 bits (`f16`), or packed in 8 or 4 (`d8`, `d4`), which run on the CPU; `auto` takes
+    /// the largest that memory has room for, and on a GPU f32
+    #[arg(long, value_name = "auto | f32 | f16 | d8 | d4", default_value = "auto", value_parser = parse_weights)]
+    pub weights: WeightsChoice,
     /// Threads of the CPU [default: one per core]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub threads: Option<u32>,

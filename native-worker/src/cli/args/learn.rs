@@ -8,8 +8,9 @@ use stepwise_core::syntax::Withheld;
 
 use super::campaign::CoordinatorArgs;
 use super::lean::LeanArgs;
-use super::models::Device;
+use super::models::{Device, parse_weights};
 use super::values::{Hosts, Seconds, at_least_one, parse_hosts, parse_seconds, parse_share, parse_temperature};
+use crate::models::WeightsChoice;
 
 /// `stepwise learn`.
 #[derive(Clone, Debug, Args)]
@@ -143,6 +144,10 @@ pub struct LearnModelArgs {
     /// Where models are trained and run: `auto` takes a GPU that agrees with the CPU on a self-test, else the CPU
     #[arg(long, value_name = "DEVICE", env = "STEPWISE_DEVICE", default_value = "auto")]
     pub device: Device,
+    /// How weights are held while models search, not while they learn: `f32`, in 16 bits (`f16`), or packed in 8 or 4 (`d8`, `d4`), which run on the CPU; `auto` takes
+    /// the largest that memory has room for, and on a GPU f32
+    #[arg(long, value_name = "auto | f32 | f16 | d8 | d4", env = "STEPWISE_WEIGHTS", default_value = "auto", value_parser = parse_weights)]
+    pub weights: WeightsChoice,
     /// Threads of a model on the CPU, or `auto`: one per core
     #[arg(long, value_name = "N", env = "STEPWISE_THREADS", default_value = "auto", value_parser = parse_hosts)]
     pub threads: Hosts,

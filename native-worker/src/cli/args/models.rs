@@ -6,8 +6,7 @@ use clap::{Args, ValueEnum, ValueHint};
 use stepwise_core::prompt::PromptFormat;
 
 use super::values::{Count, Hosts, at_least_one, or_auto, parse_count, parse_hosts, parse_share, parse_temperature};
-use crate::models::DeviceChoice;
-use crate::models::PromptChoice;
+use crate::models::{DeviceChoice, PromptChoice, WeightsChoice};
 
 /// Who proposes tactics, who scores states, and where their models run.
 #[derive(Clone, Debug, PartialEq, Args)]
@@ -19,6 +18,10 @@ pub struct ModelArgs {
     /// ship
     #[arg(long, value_name = "DEVICE", env = "STEPWISE_DEVICE", default_value = "auto")]
     pub device: Device,
+    /// How weights are held: `f32`, in 16 bits (`f16`), or packed in 8 or 4 (`d8`, `d4`), which run on the CPU; `auto` takes
+    /// the largest that memory has room for, and on a GPU f32
+    #[arg(long, value_name = "auto | f32 | f16 | d8 | d4", env = "STEPWISE_WEIGHTS", default_value = "auto", value_parser = parse_weights)]
+    pub weights: WeightsChoice,
     /// Threads of a model on the CPU, or `auto`: one per core
     #[arg(long, value_name = "N", env = "STEPWISE_THREADS", default_value = "auto", value_parser = parse_hosts)]
     pub threads: Hosts,
@@ -124,6 +127,10 @@ fn parse_prompt(text: &str) -> Result<PromptChoice, String> {
         Some(format) => Ok(PromptChoice::Format(format)),
         None => Err(format!("give one of auto, {}", PromptFormat::NAMES.join(", "))),
     }
+}
+
+pub(super) fn parse_weights(text: &str) -> Result<WeightsChoice, String> {
+    WeightsChoice::from_name(text).ok_or_else(|| format!("give one of {}", WeightsChoice::NAMES.join(", ")))
 }
 
 fn parse_policy(text: &str) -> Result<ModelSource, String> {

@@ -33,10 +33,12 @@ fn stepwise_json_says_how_a_policy_is_used() {
 
 #[test]
 fn a_model_has_the_same_name_whenever_it_is_opened() {
-    let named = || name(&folder("{}", None), "");
+    let named = || name(&folder("{}", None), "", Format::F32);
     let first = named();
     // Every folder reads its tensors into maps of its own, which list them in another order.
     assert!((0..4).all(|_| named() == first), "logs and records are told apart by {first}");
+    // What is packed answers otherwise.
+    assert_ne!(name(&folder("{}", None), "", Format::D8), first);
 }
 
 #[test]
