@@ -13,7 +13,7 @@ use stepwise_inference::generate::rows;
 use stepwise_inference::network::{Network, Prefix};
 use stepwise_inference::reward_model::rewards;
 use stepwise_inference::sampling::{self, Draw};
-use stepwise_inference::weights::{Checkpoint, Format};
+use stepwise_inference::weights::Checkpoint;
 
 use super::{ModelDevice, ModelFolder};
 use super::{Role, kernels, shipped};
@@ -63,14 +63,20 @@ async fn measure(
     if let Some(reason) = &chosen.reason {
         tracing::warn!("{reason}");
     }
-    let network = Network::load_as(chosen.format, &folder.config, &checkpoint, &device.compute, &mut |_, _| ())?;
+    let network = Network::load_as(
+        chosen.format,
+        &folder.config,
+        &checkpoint,
+        &device.compute_for(chosen.format),
+        &mut |_, _| (),
+    )?;
     let bench = Bench { network: &network, plan, say };
     match network.config().head {
         Head::Reward { .. } => bench.critic().await,
         _ => {
             let mut rows = bench.policy().await?;
             if let Some(gpu) = device.gpu() {
-                match kernels::engine(folder, gpu, Format::F32).await {
+                match kernels::engine(folder, gpu, chosen.format).await {
                     Ok(mut engine) => rows.extend(bench.kernels(&mut engine).await?),
                     Err(why) => say(&format!("without kernels of our own: {why}")),
                 }

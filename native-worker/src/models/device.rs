@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use stepwise_inference::device::{DeviceError, Gpu};
 use stepwise_inference::network::Compute;
+use stepwise_inference::weights::Format;
 use tokio::sync::OnceCell;
 
 use super::WeightsChoice;
@@ -108,6 +109,12 @@ impl ModelDevice {
     #[must_use]
     pub fn with_weights(self, weights: WeightsChoice) -> Self {
         Self { weights, ..self }
+    }
+
+    /// What runs a network whose matrices are in this format: burn has packed ones on the CPU only.
+    #[must_use]
+    pub fn compute_for(&self, format: Format) -> Compute {
+        if format == Format::F32 || self.compute.is_cpu() { self.compute.clone() } else { Compute::cpu(self.n_threads) }
     }
 
     /// The GPU, if it is one.

@@ -294,7 +294,7 @@ fn network(
     device: &ModelDevice,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Network, LocalError> {
-    let network = Network::load_as(format, &folder.config, checkpoint, &device.compute, progress);
+    let network = Network::load_as(format, &folder.config, checkpoint, &device.compute_for(format), progress);
     network.map_err(|source| LocalError::Weights { folder: folder.path.clone(), source })
 }
 

@@ -67,8 +67,9 @@ impl WeightsChoice {
     /// # Errors
     /// The format that is asked for cannot store the model or does not run on the device, or there is not enough memory.
     pub fn settle(self, checkpoint: &Checkpoint<'_>, device: &ModelDevice) -> Result<Chosen, ChoiceError> {
-        // A GPU's memory is not told; f32 is all that it runs.
-        let free = device.compute.is_cpu().then(memory::available).flatten();
+        // A GPU's memory is not told. Packed weights are in the machine's own too, for what kernels of ours do not do.
+        let is_packed = matches!(self, Self::Format(format) if format != Format::F32);
+        let free = (device.compute.is_cpu() || is_packed).then(memory::available).flatten();
         self.settle_with(checkpoint, free)
     }
 

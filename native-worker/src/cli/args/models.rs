@@ -18,8 +18,8 @@ pub struct ModelArgs {
     /// ship
     #[arg(long, value_name = "DEVICE", env = "STEPWISE_DEVICE", default_value = "auto")]
     pub device: Device,
-    /// How weights are held: `f32`, in 16 bits (`f16`), or packed in 8 or 4 (`d8`, `d4`), which run on the CPU; `auto` takes
-    /// the largest that memory has room for, and on a GPU f32
+    /// How weights are held: `f32`, in 16 bits (`f16`), or packed in 8 or 4 (`d8`, `d4`); `auto` takes the largest that
+    /// memory has room for, and on a GPU f32. With others than f32 a GPU draws samples, and the CPU does the rest
     #[arg(long, value_name = "auto | f32 | f16 | d8 | d4", env = "STEPWISE_WEIGHTS", default_value = "auto", value_parser = parse_weights)]
     pub weights: WeightsChoice,
     /// Threads of a model on the CPU, or `auto`: one per core
