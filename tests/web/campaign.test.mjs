@@ -118,7 +118,7 @@ test("a campaign that nobody has joined says so, and how to", async () => {
   await page.getByText("Nothing is solved yet.").waitFor();
   await page.getByText("stepwise donate join 'LINK'").waitFor();
   assert.equal(await page.getByRole("status", { name: "Connection" }).textContent(), "● Campaign");
-  assert.deepEqual(await page.getByRole("navigation").getByRole("link").allTextContents(), ["Tree", "Campaign"]);
+  assert.deepEqual(await page.getByRole("navigation").getByRole("link").allTextContents(), ["Tree", "Campaign", "Benchmark"]);
   assert.equal(await page.getByRole("button", { name: "Pause" }).count(), 0);
   await check(page, "campaign begun");
   await close();
@@ -307,7 +307,7 @@ test("a server that proves has a campaign too, to which its visitor invites a ma
   const { page, close } = await visit(hash, { at: origin, name: "stepwise" });
   await page.getByRole("status", { name: "Connection" }).filter({ hasText: "Connected" }).waitFor();
   assert.ok(!page.url().includes("token"), "the token is taken out of the address");
-  assert.deepEqual(await page.getByRole("navigation").getByRole("link").allTextContents(), ["Prove", "Tree", "Campaign"]);
+  assert.deepEqual(await page.getByRole("navigation").getByRole("link").allTextContents(), ["Prove", "Tree", "Campaign", "Benchmark"]);
   await tabTo(page, "Campaign");
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "beside" }).waitFor();
