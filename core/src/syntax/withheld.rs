@@ -59,12 +59,6 @@ impl Withheld {
         self.0.is_empty()
     }
 
-    /// The names.
-    #[must_use]
-    pub fn names(&self) -> &[String] {
-        &self.0
-    }
-
     /// Whether a text uses one of them, anywhere but in comments, strings and other names.
     ///
     /// A word that is a tactic's is taken for the tactic also where it could be something else, such as the function
@@ -76,14 +70,13 @@ impl Withheld {
             return false;
         }
         let tokens = tokens(tactic);
-        let is_word = |kind: TokenKind| matches!(kind, TokenKind::Word | TokenKind::Unclosed);
         (0..tokens.len()).any(|idx| {
             let word = tokens[idx].text(tactic);
             let plain = word.trim_end_matches(['?', '!']);
             // `h.decide` is a field of `h`.
             let is_field =
                 idx > 0 && tokens[idx - 1].text(tactic) == "." && tokens[idx - 1].span.end == tokens[idx].span.start;
-            is_word(tokens[idx].kind) && !is_field && self.0.iter().any(|name| name == word || name == plain)
+            tokens[idx].kind == TokenKind::Word && !is_field && self.0.iter().any(|name| name == word || name == plain)
         })
     }
 }

@@ -55,19 +55,20 @@ fn card(html: &mut String, idx: usize, name: &str, report: &Report) {
     paragraph(html, class, &format!("{mark} {verdict}"));
     facts(html, &device(report));
     paragraph(html, "hint", &run);
-    scrolled(html, &format!("Rows of {name}"), &rows(name, report));
+    let label = format!("Rows of {name}");
+    scrolled(html, &label, &rows(&label, report));
     html.push_str("<details><summary>What else the device says of itself</summary>");
     facts(html, &details(report));
     html.push_str("</details></section>");
 }
 
-fn rows(name: &str, report: &Report) -> String {
-    let [_, columns @ .., _] = text::COLUMNS.map(|(name, is_number)| (name, is_number));
-    let heads: Vec<String> =
-        columns.iter().map(|(name, is_number)| format!("{name}{}", if *is_number { "#" } else { "" })).collect();
-    let heads = std::iter::once("Operation").chain(heads.iter().map(String::as_str)).chain(["Remark"]);
+fn rows(caption: &str, report: &Report) -> String {
+    // All columns between the first and the last are numbers.
+    let [_, numbers @ .., _] = text::COLUMNS;
+    let numbers = numbers.map(|(name, _)| format!("{name}#"));
+    let heads = std::iter::once("Operation").chain(numbers.iter().map(String::as_str)).chain(["Remark"]);
     let heads: Vec<&str> = heads.collect();
-    let mut table = Table::new(&format!("Rows of {name}"), &heads);
+    let mut table = Table::new(caption, &heads);
     let mut before = "";
     for (row, cells) in report.rows.iter().zip(text::rows(report)) {
         if group(row) != before {

@@ -241,7 +241,7 @@ impl Runner<'_> {
                 Whole::make(self.stopwatch.gpu, &self.fill, model, format).await?
             }
         };
-        let mut whole = Whole::new(engine, model, task).await?;
+        let mut whole = Whole::new(engine, task).await?;
         row.compile_seconds.get_or_insert((self.host.now)() - begun);
         let measured = self.measure_whole(&mut whole, row).await;
         self.model = Some((model, format, whole.engine));

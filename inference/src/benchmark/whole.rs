@@ -27,7 +27,6 @@ pub(super) const DRAW: Draw = Draw { temperature: 0.7, top_k: None, top_p: 1.0 }
 /// A model that does something.
 pub(super) struct Whole {
     pub(super) engine: Engine,
-    model: Model,
     task: Task,
     /// The text before what is measured.
     behind: Option<(Prefix, Logits)>,
@@ -40,12 +39,15 @@ impl Whole {
     }
 
     /// Gets it ready: reads what stands before samples.
-    pub(super) async fn new(mut engine: Engine, model: Model, task: Task) -> Result<Self, EngineError> {
+    pub(super) async fn new(mut engine: Engine, task: Task) -> Result<Self, EngineError> {
         let behind = match task {
             Task::Prompt { .. } => None,
-            Task::Decode { n_prefix, .. } => Some(read(&mut engine, &tokens(model.shape, 0, n_prefix)).await?),
+            Task::Decode { n_prefix, .. } => {
+                let text = tokens(engine.shape(), n_prefix);
+                Some(read(&mut engine, &text).await?)
+            }
         };
-        Ok(Self { engine, model, task, behind })
+        Ok(Self { engine, task, behind })
     }
 
     /// Operations of one repetition: prompts, or steps of decoding.
@@ -58,12 +60,12 @@ impl Whole {
 
     /// Seconds in which it does its task so many times, with all that it takes to be told what was drawn.
     pub(super) async fn time(&mut self, now: &dyn Fn() -> f64, repeats: u32) -> Result<f64, EngineError> {
-        let shape = self.model.shape;
+        let shape = self.engine.shape();
         let mut seconds = 0.0;
         for _ in 0..repeats {
             match self.task {
                 Task::Prompt { n_tokens } => {
-                    let tokens = tokens(shape, 0, n_tokens);
+                    let tokens = tokens(shape, n_tokens);
                     let begun = now();
                     read(&mut self.engine, &tokens).await?;
                     self.engine.gpu().finish(OP).await?;
@@ -102,8 +104,8 @@ impl Whole {
             Task::Prompt { n_tokens } => (1, n_tokens.max(2)),
             Task::Decode { n_samples, n_prefix, .. } => (n_samples, n_prefix + 1),
         };
-        let shape = self.model.shape;
-        let text = tokens(shape, 0, n_text);
+        let shape = self.engine.shape();
+        let text = tokens(shape, n_text);
         let (_, logits) = read(&mut self.engine, &text).await?;
         let expected = self.engine.fetch(&logits).await?;
         if let Some(token) = expected.iter().position(|logit| !logit.is_finite()) {
@@ -128,8 +130,8 @@ async fn read(engine: &mut Engine, tokens: &[u32]) -> Result<(Prefix, Logits), E
 }
 
 /// A text that says nothing.
-fn tokens(shape: Shape, first: u32, n: u32) -> Vec<u32> {
-    (first..first + n).map(|idx| idx.wrapping_mul(7919) % shape.vocab).collect()
+fn tokens(shape: Shape, n: u32) -> Vec<u32> {
+    (0..n).map(|idx| idx.wrapping_mul(7919) % shape.vocab).collect()
 }
 
 /// Cosine and sine of each pair of a head's numbers at these positions.

@@ -11,6 +11,8 @@ mod tests;
 use std::ops::Range;
 
 pub use self::load::EngineLoadError;
+#[cfg(test)]
+pub(crate) use self::probe::Rounded;
 pub use self::probe::probe;
 use super::config::ModelConfig;
 use super::error::ModelError;

@@ -72,10 +72,10 @@ fn reference(network: &Network, n: u32) -> Result<Vec<f32>, String> {
 }
 
 /// Weights as a format holds them, in f32: what a network must be given to compute what the engine computes. Its matrices
-/// fill whole blocks of the stored tensors' rows.
-pub(super) struct Rounded<S> {
-    pub(super) source: S,
-    pub(super) format: Format,
+/// fill whole blocks of the stored tensors' rows; vectors, and the single row of a reward, stay as they are.
+pub(crate) struct Rounded<S> {
+    pub(crate) source: S,
+    pub(crate) format: Format,
 }
 
 impl<S: TensorSource> TensorSource for Rounded<S> {
@@ -86,7 +86,9 @@ impl<S: TensorSource> TensorSource for Rounded<S> {
     fn read_range(&self, name: &str, first: usize, out: &mut [f32]) -> Result<(), WeightsError> {
         self.source.read_range(name, first, out)?;
         let shape = self.tensors().iter().find(|tensor| tensor.name == name).map(|tensor| &tensor.shape[..]);
-        if let Some([_, width]) = shape {
+        if let Some([n_rows, width]) = shape
+            && *n_rows > 1
+        {
             for row in out.chunks_exact_mut(*width) {
                 // As the engine does: rows are filled with zeros up to whole blocks.
                 let mut filled = row.to_vec();

@@ -1,37 +1,15 @@
 //! The engine against burn's network on the CPU, on the same weights.
 
-use serde::Deserialize;
 use stepwise_shaders::gpu::{Gpu, GpuError};
 use stepwise_shaders::weights::Format;
 
-use super::probe::Rounded;
-use super::{Engine, STEPS, Text, probe};
+use super::{Engine, Rounded, STEPS, Text, probe};
 use crate::config::{Head, ModelConfig};
 use crate::device::{TOLERANCE, relative_error};
+use crate::network::tests::{Model, reference_models};
 use crate::network::{Compute, Network, Prefix};
 use crate::sampling::{self, Draw};
 use crate::weights::{Checkpoint, RandomWeights};
-
-/// The models that llama.cpp was asked about; `tests/reference/README.md` says how they are made.
-const VECTORS: &str = include_str!("../../../tests/reference/vectors.json");
-
-#[derive(Deserialize)]
-struct Vectors {
-    models: Vec<Model>,
-}
-
-#[derive(Deserialize)]
-struct Model {
-    spec: Spec,
-    config: serde_json::Value,
-}
-
-#[derive(Deserialize)]
-struct Spec {
-    name: String,
-    seed: u64,
-    embedding_scale: f32,
-}
 
 /// Tests on the machine's adapter, or says that nothing was tested.
 fn on_gpu(what: &str, test: impl AsyncFnOnce(&Gpu)) {
@@ -53,12 +31,6 @@ async fn pair(gpu: &Gpu, format: Format, model: &Model) -> (Engine, Network) {
     let source = Rounded { source, format };
     let checkpoint = Checkpoint::new(&config, &source).unwrap();
     (engine, Network::load(&config, &checkpoint, &Compute::cpu(2), &mut |_, _| ()).unwrap())
-}
-
-fn reference_models() -> Vec<Model> {
-    let vectors: Vectors = serde_json::from_str(VECTORS).unwrap();
-    assert!(vectors.models.len() >= 12, "the reference vectors are incomplete");
-    vectors.models
 }
 
 /// Reads a text, and two steps of samples behind it; the greatest difference of logits as a share of their range.

@@ -1,11 +1,11 @@
 //! The network against an independent implementation, and its fast paths against its plain one.
 
 use serde::Deserialize;
-use stepwise_shaders::weights::MatrixShape;
 
 use super::*;
 use crate::device::{self, TOLERANCE, relative_error};
-use crate::weights::{GgufBytes, Packed, RandomWeights, TensorInfo, TensorSource, gguf_reference};
+use crate::engine::Rounded;
+use crate::weights::{GgufBytes, RandomWeights, gguf_reference};
 
 /// What llama.cpp computes for random models; `tests/reference/README.md` says how it was made.
 const VECTORS: &str = include_str!("../../../tests/reference/vectors.json");
@@ -16,18 +16,18 @@ struct Vectors {
 }
 
 #[derive(Deserialize)]
-struct Model {
-    spec: Spec,
-    config: serde_json::Value,
+pub(crate) struct Model {
+    pub(crate) spec: Spec,
+    pub(crate) config: serde_json::Value,
     cases: Vec<Case>,
     continuations: Vec<Continuation>,
 }
 
 #[derive(Deserialize)]
-struct Spec {
-    name: String,
-    seed: u64,
-    embedding_scale: f32,
+pub(crate) struct Spec {
+    pub(crate) name: String,
+    pub(crate) seed: u64,
+    pub(crate) embedding_scale: f32,
 }
 
 #[derive(Deserialize)]
@@ -54,6 +54,13 @@ fn network(config: &str, seed: u64, embedding_scale: f32, compute: &Compute) -> 
     Network::load(&config, &checkpoint, compute, &mut |_, _| ()).unwrap()
 }
 
+/// All of them.
+pub(crate) fn reference_models() -> Vec<Model> {
+    let vectors: Vectors = serde_json::from_str(VECTORS).unwrap();
+    assert!(vectors.models.len() >= 12, "the reference vectors are incomplete");
+    vectors.models
+}
+
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_into_vec().unwrap()
 }
@@ -61,10 +68,9 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 /// Compares a device with the reference vectors of the models that are `wanted` by name, and returns the greatest
 /// relative error.
 fn check_vectors(compute: &Compute, wanted: impl Fn(&str) -> bool) -> f32 {
-    let vectors: Vectors = serde_json::from_str(VECTORS).unwrap();
-    assert!(vectors.models.len() >= 12, "the reference vectors are incomplete");
+    let models = reference_models();
     let mut greatest: f32 = 0.0;
-    for Model { spec, config, cases, continuations } in vectors.models.iter().filter(|model| wanted(&model.spec.name)) {
+    for Model { spec, config, cases, continuations } in models.iter().filter(|model| wanted(&model.spec.name)) {
         let network = network(&config.to_string(), spec.seed, spec.embedding_scale, compute);
         for case in cases {
             let logits = values(network.logits(&case.tokens));
@@ -231,31 +237,6 @@ fn packed_texts_get_the_rewards_that_each_alone_gets() {
     }
 }
 
-/// Weights whose matrices are what a format makes of them.
-struct Rounded {
-    weights: RandomWeights,
-    format: Format,
-}
-
-impl TensorSource for Rounded {
-    fn tensors(&self) -> &[TensorInfo] {
-        self.weights.tensors()
-    }
-
-    fn read_range(&self, name: &str, first: usize, out: &mut [f32]) -> Result<(), WeightsError> {
-        self.weights.read_range(name, first, out)?;
-        let tensor = self.tensors().iter().find(|tensor| tensor.name == name).unwrap();
-        // Vectors, and the single row of a reward, stay as they are.
-        if let [n_rows, n_columns] = tensor.shape[..]
-            && n_rows > 1
-        {
-            let shape = MatrixShape { n_rows: (out.len() / n_columns) as u32, n_columns: n_columns as u32 };
-            out.copy_from_slice(&Packed::new(self.format, shape, out).unwrap().unpack());
-        }
-        Ok(())
-    }
-}
-
 /// What a network says to texts of several lengths, and in steps of one to six samples.
 fn outputs(network: &Network) -> Vec<Vec<f32>> {
     let vocab = network.config().vocab_size as u32;
@@ -280,9 +261,8 @@ fn outputs(network: &Network) -> Vec<Vec<f32>> {
 /// stand for.
 #[test]
 fn packed_weights_give_what_their_f32_give() {
-    let vectors: Vectors = serde_json::from_str(VECTORS).unwrap();
     let (mut greatest, mut n_models) = (0.0_f32, 0);
-    for Model { spec, config, .. } in &vectors.models {
+    for Model { spec, config, .. } in &reference_models() {
         let config = ModelConfig::from_json(&config.to_string()).unwrap();
         for format in [Format::F16, Format::D8, Format::D4] {
             let weights = RandomWeights::new(&config, spec.seed, spec.embedding_scale);
@@ -297,7 +277,7 @@ fn packed_weights_give_what_their_f32_give() {
             }
             let packed = load(&checkpoint, format).unwrap();
             assert_eq!(packed.format(), format);
-            let rounded = Rounded { weights: weights.clone(), format };
+            let rounded = Rounded { source: weights.clone(), format };
             let rounded = load(&Checkpoint::new(&config, &rounded).unwrap(), Format::F32).unwrap();
             for (ours, reference) in outputs(&packed).iter().zip(outputs(&rounded)) {
                 let error = relative_error(ours, &reference);

@@ -1,5 +1,7 @@
 //! Numbers as a reader sees them.
 
+/// A count with its thousands apart.
+pub(super) use stepwise_core::markup::number as grouped;
 use stepwise_core::stats::{Estimate, Fit};
 
 /// A share as a percentage.
@@ -48,20 +50,6 @@ pub(super) fn seconds(seconds: f64) -> String {
         s if s >= 10.0 => format!("{s:.1}"),
         s => format!("{s:.2}"),
     }
-}
-
-/// A count with its thousands apart.
-pub(super) fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (idx, digit) in digits.chars().enumerate() {
-        if idx > 0 && (digits.len() - idx).is_multiple_of(3) {
-            // A thin space that no line ends in.
-            text.push('\u{202f}');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// What a fitted line says.

@@ -8,6 +8,7 @@ use super::outcome::Outcome;
 use super::output::{self, BAD, FAINT, GOOD, styled};
 use super::runtime::block_on;
 use crate::lean::repl::REPL_VARIABLE;
+use crate::models::memory::of_machine;
 use crate::process;
 use crate::setup::{self, Options, PackedCode};
 
@@ -99,12 +100,9 @@ fn part(what: &'static str, part: &setup::Part, args: &DoctorArgs) -> Finding {
 
 /// Too little memory is the most common reason for hosts that die for no visible cause.
 fn memory(n_hosts: usize) -> Finding {
-    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let available = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:")?.trim().strip_suffix(" kB"));
-    let available: Option<u64> = available.and_then(|kib| kib.trim().parse().ok());
     // One more process rechecks.
     let wanted_mib = (n_hosts as u64 + 1) * 1536;
-    let (is_good, text) = match available.map(|kib| kib / 1024) {
+    let (is_good, text) = match of_machine().map(|bytes| bytes >> 20) {
         Some(mib) if mib < wanted_mib => (
             false,
             format!(

@@ -12,8 +12,18 @@ pub(super) fn available() -> Option<u64> {
     available_in(Path::new(PROC), Path::new(CGROUPS))
 }
 
+/// Bytes that the whole machine has left, whatever is allowed to this process.
+#[must_use]
+pub(crate) fn of_machine() -> Option<u64> {
+    machine(Path::new(PROC))
+}
+
+fn machine(proc: &Path) -> Option<u64> {
+    kib(&read(&proc.join("meminfo"))?, "MemAvailable:")
+}
+
 fn available_in(proc: &Path, cgroups: &Path) -> Option<u64> {
-    let machine = kib(&read(&proc.join("meminfo"))?, "MemAvailable:")?;
+    let machine = machine(proc)?;
     let limits = [address_space(proc), cgroup(proc, cgroups)];
     Some(limits.into_iter().flatten().fold(machine, u64::min))
 }

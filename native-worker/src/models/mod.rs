@@ -5,7 +5,7 @@ pub mod device;
 pub mod folder;
 mod kernels;
 pub mod local;
-mod memory;
+pub(crate) mod memory;
 pub mod recipe;
 pub mod save;
 pub mod shipped;

@@ -26,7 +26,8 @@ pub(super) async fn replace_searches(
     place: Option<(Arc<Session>, Route)>,
 ) -> Result<Found, PoolError> {
     let none = |proposals| Found { proposals, made: Vec::new(), cost: LeanCost::default() };
-    let Some((session, route)) = place.filter(|_| !searches(&proposals.candidates).is_empty()) else {
+    let tactics = searches(&proposals.candidates);
+    let Some((session, route)) = place.filter(|_| !tactics.is_empty()) else {
         return Ok(none(proposals));
     };
     let walked = route.walk(&session).await?;
@@ -34,7 +35,7 @@ pub(super) async fn replace_searches(
     let Ok(state) = walked.state else { return Ok(Found { proposals, ..found }) };
     let Proposals { candidates, cost } = proposals;
     let mut refusals = Vec::new();
-    for tactic in searches(&candidates) {
+    for tactic in tactics {
         refusals.push(match apply_one(&session, state, &tactic, &mut found.cost).await? {
             StepOutcome::Failed { message } => Some(message),
             _ => None,
