@@ -1,8 +1,8 @@
 // The worker that runs the models that ship, for the page: it loads them with progress and keeps them, tests the device
 // against known outputs, falls back to the CPU when the GPU cannot be used, and answers one question after the other.
 //
-// Messages are JSON texts. The page sends {type: "start", place: "gpu" | "cpu"}, then {type: "propose" | "score", id,
-// request}. The worker sends {type: "loading", done, total} in bytes, "testing", "ready" with {device, error}, "fallback"
+// Messages are JSON texts. The page sends {type: "start", place: "gpu" | "cpu" | "faster"}, then {type: "propose" | "score", id,
+// request}. The worker sends {type: "loading", done, total} in bytes, "testing", "ready" with {place, device, error, speeds}, "fallback"
 // with {reason} when it goes over to the CPU, "failed" with {reason} when there will be no models, and for each question
 // "answer" with {id, answer} or "refused" with {id, reason}. Questions and answers are texts inside these: their numbers
 // are larger than JavaScript's, so only Rust reads them.
@@ -19,6 +19,9 @@ const TOLERANCE = { cpu: 1e-4, gpu: 2e-3 };
 /** How long a GPU may take to get ready, in milliseconds; the first time its kernels are compiled. */
 const PATIENCE = 180_000;
 
+/** How an adapter is marked that is no hardware. */
+const SOFTWARE = ", a program on the CPU";
+
 /** What ends an instance of the module: a panic, or a lost device. */
 class Died extends Error {}
 
@@ -29,7 +32,7 @@ let wasm;
 /** What tells the last instance of the module from those before. */
 let nInstances = 0;
 let query = "";
-/** The open models: {place, device, error, propose, score, died}. */
+/** The open models: {place, device, error, speed, propose, score, died}. */
 let models;
 /** Why there are none. */
 let reason = "the models were not started";
@@ -62,19 +65,31 @@ function fail(error) {
   post({ type: "failed", reason });
 }
 
-/** Opens the models on a device, or on the CPU when the GPU cannot be used. */
+/** Opens the models on a device, on the CPU when the GPU cannot be used, or on the one that draws faster. */
 async function open(place) {
   post({ type: "testing" });
-  if (place === "gpu") {
-    try {
-      models = await openOn("gpu");
-    } catch (error) {
-      return fallBack(error);
+  const speeds = [];
+  const measure = async () => {
+    const { device } = models;
+    speeds.push({ device, tokens: await Promise.race([models.speed(), models.died]) });
+  };
+  try {
+    if (place === "faster") {
+      models = await openOn("cpu");
+      await measure();
     }
-  } else {
-    models = await openOn("cpu");
+    models = await openOn(place === "cpu" ? "cpu" : "gpu");
+    if (place === "faster") {
+      await measure();
+      const [cpu, gpu] = speeds;
+      if (cpu.tokens > gpu.tokens) models = await openOn("cpu");
+    }
+  } catch (error) {
+    if (place === "cpu") throw error;
+    return fallBack(error);
   }
-  post({ type: "ready", device: models.device, error: models.error });
+  const { device, error } = models;
+  post({ type: "ready", place: models.place, device, error, speeds: speeds.toSorted((a, b) => b.tokens - a.tokens) });
 }
 
 async function fallBack(error) {
@@ -94,6 +109,12 @@ async function openOn(place) {
     const stepwise = await instance();
     const [device, name] = place === "gpu" ? await gpu(stepwise) : [stepwise.Device.cpu(), "CPU"];
     const [policy, critic] = [await policyOf(stepwise, device), criticOf(stepwise, device)];
+    // A program on the CPU is slow either way, and takes seconds to get ready for each.
+    if (place === "gpu" && !name.includes(SOFTWARE)) {
+      for (const [role, model] of Object.entries({ policy, critic })) {
+        console.info(`${role}: ${await model.takeFaster(bytes(`${role}/model.safetensors`), device)}`);
+      }
+    }
     let error = device.selfTestError;
     for (const [role, model] of Object.entries({ policy, critic })) {
       const found = await model.knownError(text(`${role}/known.json`));
@@ -105,7 +126,8 @@ async function openOn(place) {
     }
     const propose = (request) => policy.propose(request);
     const score = (request) => critic.score(request);
-    return { place, device: name, error, propose, score, died };
+    const speed = () => policy.speed();
+    return { place, device: name, error, speed, propose, score, died };
   };
   return Promise.race([ready(), died, late]);
 }
@@ -129,7 +151,7 @@ async function gpu(stepwise) {
 /** What the browser tells of the adapter, which may be little. */
 function nameOf({ description, vendor, architecture, isFallbackAdapter }) {
   const name = description || [vendor, architecture].filter(Boolean).join(" ") || "GPU";
-  return `${name} (WebGPU${isFallbackAdapter || architecture === "swiftshader" ? ", a program on the CPU" : ""})`;
+  return `${name} (WebGPU${isFallbackAdapter || architecture === "swiftshader" ? SOFTWARE : ""})`;
 }
 
 const bytes = (name) => files.get(MODELS + name);

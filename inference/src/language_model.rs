@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::config::{Head, RopeScaling};
-use super::engine::{Engine, Text};
+use super::engine::{Engine, Kernels};
 use super::error::ModelError;
 use super::generate::{Generator, Sample, Writer, rows};
 use super::network::Network;
-use super::prefixes::{Beginning, Prefixes};
+use super::prefixes::Prefixes;
 use super::reader::Reader;
 use super::sampling::{Decoding, Draw, Sampling};
 use super::scoring::Scoring;
@@ -45,13 +45,6 @@ pub struct LanguageModel {
     premises: Option<Arc<Premises>>,
 }
 
-/// The decode engine, and the texts that it has read.
-#[derive(Debug)]
-struct Kernels {
-    engine: Engine,
-    texts: Prefixes<Text>,
-}
-
 impl LanguageModel {
     /// Puts a policy together. Texts end with the configuration's end tokens, the tokenizer's, and `ends`.
     #[must_use]
@@ -70,32 +63,35 @@ impl LanguageModel {
     /// (beam search), and everything once their device has failed, is the network's.
     #[must_use]
     pub fn with_engine(mut self, engine: Engine) -> Self {
-        self.kernels = Some(Kernels { engine, texts: Prefixes::new(self.options.prefix_bytes) });
+        self.kernels = Some(Kernels::new(engine, self.options.prefix_bytes));
         self
     }
 
-    /// Has kernels of our own draw the samples where they are faster than the network, by `seconds`, a clock: each draws some
-    /// samples behind a prompt twice, and the second time counts. Returns the policy and both speeds, the network's first,
-    /// in tokens a second.
+    /// Has kernels of our own draw the samples where they are faster than the network, by `seconds`, a clock. Returns both
+    /// [speeds](Self::speed), the network's first.
     ///
     /// # Errors
     /// The network's device fails. Kernels that fail are left out, with a notice.
-    pub async fn with_faster(
-        mut self,
+    pub async fn take_faster(
+        &mut self,
         engine: Engine,
         seconds: &(dyn Fn() -> f64 + Sync),
-    ) -> Result<(Self, [f64; 2]), ModelError> {
+    ) -> Result<[f64; 2], ModelError> {
         let network = self.speed(seconds).await?;
-        let mut with = self.with_engine(engine);
-        let kernels = with.speed(seconds).await?;
+        self.kernels = Some(Kernels::new(engine, self.options.prefix_bytes));
+        let kernels = self.speed(seconds).await?;
         if kernels < network {
-            with.kernels = None;
+            self.kernels = None;
         }
-        Ok((with, [network, kernels]))
+        Ok([network, kernels])
     }
 
-    /// Tokens a second of a few samples.
-    async fn speed(&mut self, seconds: &(dyn Fn() -> f64 + Sync)) -> Result<f64, ModelError> {
+    /// Tokens a second that are drawn, by `seconds`, a clock: of 8 samples of 16 tokens behind a prompt, twice, of which the
+    /// second time counts.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub async fn speed(&mut self, seconds: &(dyn Fn() -> f64 + Sync)) -> Result<f64, ModelError> {
         let vocab = self.network.config().vocab_size as u32;
         let n_prompt = 64.min(self.n_positions().saturating_sub(16)).max(1) as u32;
         let prompt: Vec<u32> = (0..n_prompt).map(|idx| idx.wrapping_mul(2_654_435_761) % vocab).collect();
@@ -206,7 +202,7 @@ impl LanguageModel {
         seed: u64,
     ) -> Option<Result<(Vec<Sample>, ModelCost), ModelError>> {
         let mut kernels = self.kernels.take()?;
-        let answer = kernels.draw(self.writer(tokens, sampling), tokens, draw, n, seed).await;
+        let answer = draw_with(&mut kernels, self.writer(tokens, sampling), tokens, draw, n, seed).await;
         match answer {
             Err(error) if error.blames_device() => {
                 self.notice = Some(format!("{error}; samples are drawn without kernels of our own from now on"));
@@ -254,26 +250,19 @@ impl LanguageModel {
     }
 }
 
-impl Kernels {
-    async fn draw(
-        &mut self,
-        writer: Writer<'_>,
-        tokens: &[u32],
-        draw: &Draw,
-        n: usize,
-        seed: u64,
-    ) -> Result<(Vec<Sample>, ModelCost), ModelError> {
-        let keep = self.engine.can_keep(tokens.len() + writer.sampling.max_tokens);
-        let known = if keep { self.texts.longest(tokens) } else { Text::default() };
-        let n_known = Beginning::tokens(&known).len();
-        let (text, logits) = self.engine.extend(&known, &tokens[n_known..]).await?;
-        if keep {
-            self.texts.keep(text.clone());
-        }
-        let samples = writer.sample_with(&mut self.engine, &text, &logits, draw, n, seed).await?;
-        let cost = cost(tokens.len() - n_known, &samples);
-        Ok((samples, cost))
-    }
+/// What follows a text, drawn by the decode engine.
+async fn draw_with(
+    kernels: &mut Kernels,
+    writer: Writer<'_>,
+    tokens: &[u32],
+    draw: &Draw,
+    n: usize,
+    seed: u64,
+) -> Result<(Vec<Sample>, ModelCost), ModelError> {
+    let (text, logits, n_read) = kernels.read(tokens, tokens.len() + writer.sampling.max_tokens).await?;
+    let samples = writer.sample_with(&mut kernels.engine, &text, &logits, draw, n, seed).await?;
+    let cost = cost(n_read, &samples);
+    Ok((samples, cost))
 }
 
 /// What reading so many tokens and drawing these samples comes to, without a clock.

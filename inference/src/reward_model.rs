@@ -1,6 +1,7 @@
 //! The critic: a network with a reward head that scores proof states.
 
 use super::config::Head;
+use super::engine::{Engine, Kernels};
 use super::error::ModelError;
 use super::network::{Network, Prefix};
 use super::prefixes::Prefixes;
@@ -18,9 +19,14 @@ const PACKED_ON_GPU: usize = 2048;
 #[derive(Debug)]
 pub struct RewardModel {
     network: Network,
+    /// What scores in place of the network, as long as its device does.
+    kernels: Option<Kernels>,
+    /// What became of the kernels, until somebody asks.
+    notice: Option<String>,
     reader: Reader,
     /// Appended to every text; the reward is read there.
     reward_token: u32,
+    prefix_bytes: usize,
     prefixes: Prefixes,
 }
 
@@ -35,7 +41,64 @@ impl RewardModel {
                 "the critic's folder holds a language model; name one of InternLM2ForRewardModel".to_owned(),
             ));
         };
-        Ok(Self { network, reader, reward_token: token, prefixes: Prefixes::new(prefix_bytes) })
+        let prefixes = Prefixes::new(prefix_bytes);
+        Ok(Self { network, kernels: None, notice: None, reader, reward_token: token, prefix_bytes, prefixes })
+    }
+
+    /// The critic with states scored by kernels of our own, from the same weights as the network's; once their device has
+    /// failed, scores are the network's again.
+    #[must_use]
+    pub fn with_engine(mut self, engine: Engine) -> Self {
+        self.kernels = Some(Kernels::new(engine, self.prefix_bytes));
+        self
+    }
+
+    /// Has kernels of our own score where they are faster than the network, by `seconds`, a clock. Returns both
+    /// [speeds](Self::speed), the network's first.
+    ///
+    /// # Errors
+    /// The network's device fails. Kernels that fail are left out, with a notice.
+    pub async fn take_faster(
+        &mut self,
+        engine: Engine,
+        seconds: &(dyn Fn() -> f64 + Sync),
+    ) -> Result<[f64; 2], ModelError> {
+        let network = self.speed(seconds).await?;
+        self.kernels = Some(Kernels::new(engine, self.prefix_bytes));
+        let kernels = self.speed(seconds).await?;
+        if kernels < network {
+            self.kernels = None;
+        }
+        Ok([network, kernels])
+    }
+
+    /// Tokens a second that are read, by `seconds`, a clock: of 8 texts, twice, of which the second time counts.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub async fn speed(&mut self, seconds: &(dyn Fn() -> f64 + Sync)) -> Result<f64, ModelError> {
+        let config = self.network.config();
+        let n_tokens = config.max_positions.clamp(1, 96) as u32;
+        let vocab = config.vocab_size as u32;
+        let text = |n: u32| (0..n_tokens).map(|idx| (idx + n).wrapping_mul(2_654_435_761) % vocab).collect();
+        let mut begun = seconds();
+        for turn in 0..2 {
+            let texts: Vec<Vec<u32>> = (0..8).map(|n| text(100 * (turn + 1) + n)).collect();
+            begun = seconds();
+            self.score_texts(&texts).await?;
+        }
+        Ok(8.0 * f64::from(n_tokens) / (seconds() - begun).max(1e-9))
+    }
+
+    /// Whether states are scored by kernels of our own.
+    #[must_use]
+    pub fn has_engine(&self) -> bool {
+        self.kernels.is_some()
+    }
+
+    /// What the user should know about the model's device since the last time, in one line.
+    pub fn take_notice(&mut self) -> Option<String> {
+        self.notice.take()
     }
 
     /// The network.
@@ -56,34 +119,82 @@ impl RewardModel {
             tokens.push(self.reward_token);
             texts.push(tokens);
         }
-        let mut result = Scores::default();
-        let header = self.header(&texts, &mut result.cost);
-        let tails: Vec<&[u32]> = texts.iter().map(|text| &text[header.tokens().len()..]).collect();
-        result.cost.prompt_tokens += tails.iter().map(|tail| tail.len() as u64).sum::<u64>();
-        result.scores = rewards(&self.network, &header, &tails).await?.into_iter().map(f64::from).collect();
-        Ok(result)
+        let (rewards, n_read) = self.score_texts(&texts).await?;
+        let cost = ModelCost { prompt_tokens: n_read as u64, ..ModelCost::default() };
+        Ok(Scores { scores: rewards.into_iter().map(f64::from).collect(), cost })
     }
 
-    /// What all texts begin with, read once and kept.
-    fn header(&mut self, texts: &[Vec<u32>], cost: &mut ModelCost) -> Prefix {
-        let Some((first, others)) = texts.split_first() else { return Prefix::default() };
+    /// The reward of each text, and how many tokens were read for them.
+    async fn score_texts(&mut self, texts: &[Vec<u32>]) -> Result<(Vec<f32>, usize), ModelError> {
+        let n = self.n_common(texts);
+        if let Some(answer) = self.score_with_kernels(texts, n).await {
+            return answer;
+        }
+        let (header, n_read) = self.header(texts, n);
+        let (tails, n_of_tails) = tails(texts, n);
+        Ok((rewards(&self.network, &header, &tails).await?, n_read + n_of_tails))
+    }
+
+    /// What kernels of our own make of texts that have their first `n` tokens in common; `None` when there are no kernels,
+    /// or their device has failed just now and is not asked any more.
+    async fn score_with_kernels(
+        &mut self,
+        texts: &[Vec<u32>],
+        n: usize,
+    ) -> Option<Result<(Vec<f32>, usize), ModelError>> {
+        let mut kernels = self.kernels.take()?;
+        match score_with(&mut kernels, texts, n).await {
+            Err(error) if error.blames_device() => {
+                self.notice = Some(format!("{error}; states are scored without kernels of our own from now on"));
+                None
+            }
+            answer => {
+                self.kernels = Some(kernels);
+                Some(answer)
+            }
+        }
+    }
+
+    /// How many tokens all texts begin with, as far as that can be kept.
+    fn n_common(&self, texts: &[Vec<u32>]) -> usize {
+        let Some((first, others)) = texts.split_first() else { return 0 };
         let longest = texts.iter().map(Vec::len).max().unwrap_or(0);
         if !self.network.can_keep(longest) {
-            return Prefix::default();
+            return 0;
         }
         let common = |a: &[u32], b: &[u32]| a.iter().zip(b).take_while(|(a, b)| a == b).count();
         // Every text keeps at least its reward token to be read.
-        let n = others.iter().map(|other| common(first, other)).fold(first.len() - 1, usize::min);
-        let known = self.prefixes.longest(first);
+        others.iter().map(|other| common(first, other).min(other.len() - 1)).fold(first.len() - 1, usize::min)
+    }
+
+    /// The first `n` tokens of all texts, read once and kept, and how many of them were read.
+    fn header(&mut self, texts: &[Vec<u32>], n: usize) -> (Prefix, usize) {
+        let Some(first) = texts.first().filter(|_| n > 0) else { return (Prefix::default(), 0) };
+        let known = self.prefixes.longest(first).first(n);
         let n_known = known.tokens().len();
-        if n_known >= n {
-            return known.first(n);
+        if n_known == n {
+            return (known, 0);
         }
-        cost.prompt_tokens += (n - n_known) as u64;
         let (header, _) = self.network.extend(known, &first[n_known..n]);
         self.prefixes.keep(header.clone());
-        header
+        (header, n - n_known)
     }
+}
+
+async fn score_with(kernels: &mut Kernels, texts: &[Vec<u32>], n: usize) -> Result<(Vec<f32>, usize), ModelError> {
+    let (header, n_read) = match texts.first() {
+        Some(first) if n > 0 => kernels.beginning(first, n).await?,
+        _ => Default::default(),
+    };
+    let (tails, n_of_tails) = tails(texts, n);
+    Ok((kernels.engine.rewards(&header, &tails).await?, n_read + n_of_tails))
+}
+
+/// What texts are behind their first `n` tokens, and how many tokens that is.
+fn tails(texts: &[Vec<u32>], n: usize) -> (Vec<&[u32]>, usize) {
+    let tails: Vec<&[u32]> = texts.iter().map(|text| &text[n..]).collect();
+    let n_tokens = tails.iter().map(|tail| tail.len()).sum();
+    (tails, n_tokens)
 }
 
 /// The reward at the last token of each text behind a common prefix, in batches that fit.

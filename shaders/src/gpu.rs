@@ -276,10 +276,29 @@ impl Gpu {
     /// # Errors
     /// When the device was lost, has refused something, or has no memory left.
     pub async fn read_words(&self, op: &'static str, buffer: &Buffer, words: Range<u64>) -> Result<Vec<u32>, GpuError> {
-        let size = 4 * (words.end - words.start);
-        let mapped = self.allocate(op, size, || self.mappable(size)).await?;
+        self.read_copied(op, 4 * (words.end - words.start), &[(buffer, 4 * words.start)]).await
+    }
+
+    /// Reads the first `n` words of each of some buffers that were made with `COPY_SRC`, one after the other.
+    ///
+    /// # Errors
+    /// As [`Gpu::read_words`].
+    pub async fn read_words_of(&self, op: &'static str, buffers: &[&Buffer], n: u64) -> Result<Vec<u32>, GpuError> {
+        let sources: Vec<(&Buffer, u64)> = buffers.iter().map(|buffer| (*buffer, 0)).collect();
+        self.read_copied(op, 4 * n, &sources).await
+    }
+
+    /// Reads `size` bytes from an offset on of each of some buffers, in one read-back.
+    async fn read_copied(&self, op: &'static str, size: u64, sources: &[(&Buffer, u64)]) -> Result<Vec<u32>, GpuError> {
+        if sources.is_empty() {
+            return Ok(Vec::new());
+        }
+        let n_bytes = size * sources.len() as u64;
+        let mapped = self.allocate(op, n_bytes, || self.mappable(n_bytes)).await?;
         let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        encoder.copy_buffer_to_buffer(buffer, 4 * words.start, &mapped, 0, size);
+        for ((buffer, offset), place) in sources.iter().zip((0..).step_by(size as usize)) {
+            encoder.copy_buffer_to_buffer(buffer, *offset, &mapped, place, size);
+        }
         self.submit_commands(encoder.finish());
         self.download(op, &mapped).await
     }

@@ -20,6 +20,10 @@ const AMISS = {
     GPUAdapter.prototype.requestDevice = async function (...options) {
       return (globalThis.device = await requestDevice.apply(this, options));
     };`,
+  // No program on the CPU by its name, so that kernels of our own are tried.
+  "disguised": `for (const [name, value] of Object.entries({ architecture: "disguised", description: "", isFallbackAdapter: false })) {
+      Object.defineProperty(GPUAdapterInfo.prototype, name, { get: () => value });
+    }`,
   // A driver that gets one function slightly wrong, as some have.
   "wrong-gpu": `const { createShaderModule } = GPUDevice.prototype;
     GPUDevice.prototype.createShaderModule = function ({ code, ...more }) {

@@ -165,6 +165,25 @@ test("on WebGPU: tested, as native, and over to the CPU when the device is lost"
   errors.splice(0);
 });
 
+test("the faster of WebGPU and CPU is measured and taken, with kernels of our own where they are faster", async (t) => {
+  if (lacking) return t.skip(lacking);
+  const context = await browser.newContext();
+  const page = await opened(context);
+  const told = [];
+  page.on("console", (message) => message.type() === "info" && told.push(message.text()));
+  const heard = await start(page, "faster", "worker-disguised.js");
+  assert.equal(kinds(heard), "loading testing ready", JSON.stringify(heard.filter(({ type }) => type !== "loading")));
+  const { place, device, speeds } = last(heard, "ready");
+  console.log(`${told.join("; ")}; ${speeds.map(({ device, tokens }) => `${Math.round(tokens)} tokens/s on ${device}`).join(", ")}`);
+  assert.match(told.join("\n"), /^policy: kernels of our own draw \d+ tokens a second where burn draws \d+\ncritic: kernels of our own read \d+/);
+  assert.equal(speeds.length, 2);
+  assert.ok(speeds[0].tokens >= speeds[1].tokens && speeds[1].tokens > 0);
+  assert.equal(device, speeds[0].device);
+  assert.equal(place, device === "CPU" ? "cpu" : "gpu");
+  await compareProposals(page, place, QUESTIONS.slice(0, 1));
+  await context.close();
+});
+
 test("without WebGPU it falls back by itself and says why", async () => {
   const context = await browser.newContext();
   const page = await opened(context);

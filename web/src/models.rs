@@ -10,17 +10,27 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Where the models run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Place {
     /// Behind the server that the page is connected to.
     Server,
+    /// In a worker of the page, on WebGPU or on the CPU, where it is measured to be faster.
+    BrowserFaster,
     /// In a worker of the page, on WebGPU.
     BrowserGpu,
     /// In a worker of the page, on the CPU.
     BrowserCpu,
+}
+
+/// How fast the policy is on a device.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Speed {
+    pub device: String,
+    /// Tokens that it draws in a second.
+    pub tokens: f64,
 }
 
 /// What the visitor is told about the models in the browser.
@@ -38,7 +48,11 @@ pub enum ModelStatus {
     /// They are being held against what they are known to compute.
     Testing,
     Ready {
+        /// Whether it is on WebGPU.
+        is_gpu: bool,
         device: String,
+        /// What was measured, the fastest first; nothing where the visitor named the device.
+        speeds: Vec<Speed>,
         /// How far their outputs are from those that are known, as a share of the outputs' range.
         self_test_error: f32,
     },
@@ -52,7 +66,7 @@ pub enum ModelStatus {
 pub enum ToWorker {
     /// Load the models, and open them here.
     Start {
-        /// `gpu` or `cpu`.
+        /// `gpu`, `cpu`, or `faster`.
         place: &'static str,
     },
     /// Propose tactics.
@@ -83,7 +97,10 @@ stepwise_core::tagged! { "type" of "FromWorker" in "kebab-case";
         Testing,
         /// See [`ModelStatus::Ready`].
         Ready {
+            /// `gpu` or `cpu`.
+            place: String,
             device: String,
+            speeds: Vec<Speed>,
             /// How far from what is known.
             error: f32,
         },
@@ -109,7 +126,12 @@ impl FromWorker {
         Some(match self {
             Self::Loading { done, total } => ModelStatus::Loading { done: *done, total: *total },
             Self::Testing => ModelStatus::Testing,
-            Self::Ready { device, error } => ModelStatus::Ready { device: device.clone(), self_test_error: *error },
+            Self::Ready { place, device, speeds, error } => ModelStatus::Ready {
+                is_gpu: place == "gpu",
+                device: device.clone(),
+                speeds: speeds.clone(),
+                self_test_error: *error,
+            },
             Self::Failed { reason } => ModelStatus::Failed { reason: reason.clone() },
             Self::Fallback { .. } | Self::Answer { .. } | Self::Refused { .. } => return None,
         })

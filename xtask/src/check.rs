@@ -34,6 +34,9 @@ pub(crate) fn test() -> Result<()> {
         tests.env(python::VARIABLE, python);
     }
     step("tests", &mut tests)?;
+    // It takes the GPU from its process.
+    let lost = ["test", "--workspace", "--lib", "--quiet", "--", "--ignored", "a_lost_gpu"];
+    step("a lost GPU", cargo().args(lost))?;
     // What the README promises first: a change of the default policy must not leave it unproved.
     demo::demo(None)?;
     browser_tests()?;

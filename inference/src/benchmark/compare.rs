@@ -1,7 +1,9 @@
-//! Reports of one plan held against each other: how many times as fast each is as the first, row by row.
+//! Reports of one plan held against each other: how many times as fast each is as the first, row by row. Reports of
+//! llama-bench stand beside any, their rows beside those of ours that are the same work, or below all others.
 
 use stepwise_core::stats::{Estimate, mean_ratio, median_ratio};
 
+use super::llama::is_same_work;
 use super::report::{Report, Row, State};
 use super::verdict::MAX_DRIFT;
 
@@ -51,11 +53,16 @@ pub enum CompareError {
 /// # Errors
 /// When there are fewer than two, or they ran different plans.
 pub fn compare(reports: &[(String, Report)]) -> Result<Comparison, CompareError> {
-    let [(first_name, first), others @ ..] = reports else { return Err(CompareError::One) };
+    let [(_, first), others @ ..] = reports else { return Err(CompareError::One) };
     if others.is_empty() {
         return Err(CompareError::One);
     }
-    if let Some((name, other)) = others.iter().find(|(_, other)| other.plan.hash != first.plan.hash) {
+    // Reports of a plan, of which all must have run the same.
+    let planned = || reports.iter().filter(|(_, report)| !report.is_of_llama_bench());
+    let differs = |base: &Report| planned().find(|(_, other)| other.plan.hash != base.plan.hash);
+    if let Some((first_name, first)) = planned().next()
+        && let Some((name, other)) = differs(first)
+    {
         return Err(CompareError::OtherPlan {
             first: first_name.clone(),
             first_plan: plan(first),
@@ -64,20 +71,33 @@ pub fn compare(reports: &[(String, Report)]) -> Result<Comparison, CompareError>
         });
     }
     let row = |base: &Row| {
-        let all: Vec<Option<&Row>> = reports.iter().map(|(_, report)| measured(report, &base.name)).collect();
+        let all: Vec<Option<&Row>> = reports.iter().map(|(_, report)| measured(report, base)).collect();
         ComparedRow {
             name: base.name.clone(),
             medians: all.iter().map(|row| Some((*row)?.figures?.median)).collect(),
             ratios: all[1..].iter().map(|other| times_as_fast(all[0]?, (*other)?)).collect(),
         }
     };
-    let mut other_kernels: Vec<String> = first.kernels.keys().cloned().collect();
-    other_kernels
-        .retain(|kernel| others.iter().any(|(_, other)| other.kernels.get(kernel) != first.kernels.get(kernel)));
+    let mut rows: Vec<ComparedRow> = Vec::new();
+    let mut bases: Vec<&Row> = Vec::new();
+    for (_, report) in reports {
+        for base in &report.rows {
+            let stands_beside = |known: &&Row| measured(report, known).is_some_and(|found| std::ptr::eq(found, base));
+            if !bases.iter().any(|known| known.name == base.name || stands_beside(known)) {
+                bases.push(base);
+                rows.push(row(base));
+            }
+        }
+    }
+    let kernels = planned().next().map(|(_, report)| &report.kernels);
+    let mut other_kernels: Vec<String> = kernels.into_iter().flatten().map(|(kernel, _)| kernel.clone()).collect();
+    other_kernels.retain(|kernel| {
+        planned().any(|(_, other)| other.kernels.get(kernel) != kernels.and_then(|kernels| kernels.get(kernel)))
+    });
     Ok(Comparison {
         names: reports.iter().map(|(name, _)| name.clone()).collect(),
         reasons: reports.iter().map(|(_, report)| report.verdict.reasons.clone()).collect(),
-        rows: first.rows.iter().map(row).collect(),
+        rows,
         means: others.iter().map(|(_, other)| mean(first, other)).collect(),
         other_kernels,
     })
@@ -89,9 +109,10 @@ fn plan(report: &Report) -> String {
     format!("{} ({hash})", report.plan.name)
 }
 
-/// The report's row of that name, if it was measured.
-fn measured<'a>(report: &'a Report, name: &str) -> Option<&'a Row> {
-    report.rows.iter().find(|row| row.name == name && row.state == State::Right && !row.samples.is_empty())
+/// The report's row of that name or of the same work, if it was measured.
+fn measured<'a>(report: &'a Report, base: &Row) -> Option<&'a Row> {
+    let mut rows = report.rows.iter().filter(|row| row.state == State::Right && !row.samples.is_empty());
+    rows.clone().find(|row| row.name == base.name).or_else(|| rows.find(|row| is_same_work(row, base)))
 }
 
 fn times_as_fast(first: &Row, other: &Row) -> Option<Estimate> {
@@ -107,7 +128,7 @@ fn mean(first: &Report, other: &Report) -> Option<Estimate> {
         row.is_of_models() && row.figures.and_then(|f| f.drift).is_some_and(|drift| (drift - 1.0).abs() <= MAX_DRIFT)
     };
     let ratios = first.rows.iter().filter(|row| is_steady(row)).filter_map(|row| {
-        let there = measured(other, &row.name).filter(|row| is_steady(row))?;
+        let there = measured(other, row).filter(|row| is_steady(row))?;
         Some(row.figures?.median / there.figures?.median)
     });
     mean_ratio(&ratios.collect::<Vec<_>>(), N_DRAWS, 0)

@@ -92,7 +92,7 @@ fn group(row: &Row) -> &'static str {
         "product" => "Products of a model's matrices",
         "attention" => "Attention of samples that share a prefix",
         "sampling" => "Drawing tokens",
-        "prompt" | "decode" => "Whole models: reading a prompt, and decoding",
+        "prompt" | "decode" | "score" => "Whole models: reading a prompt, decoding, and scoring states",
         _ => "The device itself",
     }
 }

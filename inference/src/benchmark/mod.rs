@@ -2,7 +2,8 @@
 //! language models are made of reach on it.
 //!
 //! `plan` says what is measured, `run` measures it on a device, `report` is what comes of it, with what `figures` and
-//! `verdict` make of the samples, `compare` holds reports against each other, and `text` and `html` show them. Only `run`
+//! `verdict` make of the samples, `compare` holds reports against each other, and `text` and `html` show them; `llama`
+//! reads llama-bench's results as a report. Only `run`
 //! knows a device; clock, progress and the wish to stop are given by the caller, so that a native program and a page run
 //! the same code. `docs/benchmark.md` explains it to users.
 
@@ -10,6 +11,7 @@ mod check;
 pub mod compare;
 mod figures;
 mod html;
+mod llama;
 mod measure;
 mod plan;
 mod report;

@@ -31,6 +31,8 @@ pub enum Task {
     Prompt { n_tokens: u32 },
     /// Samples go on from a text that they share, by so many tokens each; an operation is a token of each.
     Decode { n_samples: u32, n_prefix: u32, n_tokens: u32 },
+    /// A critic scores so many states of so many tokens each, one after the other; an operation is a state.
+    Score { n_states: u32, n_tokens: u32 },
 }
 
 /// What a row measures.
@@ -109,6 +111,7 @@ const MODEL_7B: Model = Model {
     name: "7B",
     shape: Shape {
         vocab: VOCABULARY,
+        n_outputs: VOCABULARY,
         hidden: 4096,
         ffn: 14_336,
         n_layers: 32,
@@ -120,10 +123,13 @@ const MODEL_7B: Model = Model {
 };
 const MODEL_2B: Model =
     Model { name: "1.8B", shape: Shape { hidden: 2048, ffn: 8192, n_layers: 24, n_heads: 16, ..MODEL_7B.shape } };
+/// The paper's critic: a reward head behind InternLM2-1.8B.
+const CRITIC_2B: Model = Model { name: "1.8B critic", shape: Shape { n_outputs: 1, ..MODEL_2B.shape } };
 const MODEL_SMALL: Model = Model {
     name: "small model",
     shape: Shape {
         vocab: 523,
+        n_outputs: 523,
         hidden: 64,
         ffn: 96,
         n_layers: 2,
@@ -133,6 +139,8 @@ const MODEL_SMALL: Model = Model {
         epsilon: 1e-5,
     },
 };
+
+const CRITIC_SMALL: Model = Model { name: "small critic", shape: Shape { n_outputs: 1, ..MODEL_SMALL.shape } };
 
 /// A matrix whose rows fill no workgroup.
 const SMALL: Layer = Layer { name: "small", n_rows: 523, n_inner: 608 };
@@ -173,6 +181,8 @@ impl Plan {
             rows.push(whole_row("1 sample, 1024 shared tokens", model, format, shared(1)));
             rows.push(whole_row("32 samples, 1024 shared tokens", model, format, shared(32)));
         }
+        let score = Task::Score { n_states: 8, n_tokens: 256 };
+        rows.push(whole_row("states of 256 tokens", CRITIC_2B, Format::D8, score));
         Self {
             name: "full",
             rows,
@@ -201,6 +211,8 @@ impl Plan {
         rows.push(whole_row("70 tokens", MODEL_SMALL, Format::D8, Task::Prompt { n_tokens: 70 }));
         let decode = Task::Decode { n_samples: 5, n_prefix: 66, n_tokens: 12 };
         rows.push(whole_row("5 samples, 66 shared tokens", MODEL_SMALL, Format::D8, decode));
+        let score = Task::Score { n_states: 4, n_tokens: 70 };
+        rows.push(whole_row("states of 70 tokens", CRITIC_SMALL, Format::D8, score));
         Self {
             name: "quick",
             rows,
@@ -303,7 +315,7 @@ impl Work {
                 Some(sampling::cost(sampling::Shape { n_samples, n_tokens, is_shared: false, n_steps: 1 }))
             }
             Self::Whole { model, format, task } => Some(match task {
-                Task::Prompt { n_tokens } => read_cost(model.shape, format, n_tokens),
+                Task::Prompt { n_tokens } | Task::Score { n_tokens, .. } => read_cost(model.shape, format, n_tokens),
                 // In the middle of what is measured.
                 Task::Decode { n_samples, n_prefix, n_tokens } => {
                     step_cost(model.shape, format, n_samples, n_prefix, n_tokens / 2)
@@ -317,7 +329,7 @@ impl Work {
     #[must_use]
     pub const fn n_tokens(&self) -> Option<u32> {
         match *self {
-            Self::Whole { task: Task::Prompt { n_tokens }, .. } => Some(n_tokens),
+            Self::Whole { task: Task::Prompt { n_tokens } | Task::Score { n_tokens, .. }, .. } => Some(n_tokens),
             Self::Whole { task: Task::Decode { n_samples, .. }, .. } => Some(n_samples),
             _ => None,
         }
@@ -339,6 +351,7 @@ impl Work {
             Self::Sampling { .. } => "sampling",
             Self::Whole { task: Task::Prompt { .. }, .. } => "prompt",
             Self::Whole { task: Task::Decode { .. }, .. } => "decode",
+            Self::Whole { task: Task::Score { .. }, .. } => "score",
         }
     }
 }

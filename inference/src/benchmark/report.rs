@@ -8,6 +8,7 @@ use stepwise_shaders::cost::Cost;
 use stepwise_shaders::gpu::AdapterFacts;
 
 use super::figures::{Figures, Peaks};
+use super::llama;
 use super::verdict::Verdict;
 
 /// The version of the JSON; what changes its meaning raises it.
@@ -58,7 +59,7 @@ pub struct PlanName {
 pub struct Row {
     pub name: String,
     /// `control`, `copy`, `fma`, `dot`, `dispatch`, `submit`, `read_back`, `product`, `attention`, `sampling`, and of whole
-    /// models `prompt` and `decode`.
+    /// models `prompt`, `decode` and `score`.
     pub kind: String,
     /// What one operation takes at least.
     #[serde(with = "cost")]
@@ -98,7 +99,7 @@ pub enum State {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// It is something else.
-    #[error("it is no report of `stepwise bench gpu`")]
+    #[error("it is no report of `stepwise bench gpu`, and none of `llama-bench -o json`")]
     Foreign,
     /// Another program wrote it.
     #[error("it is a report of version {0}, and this program reads version {VERSION}; run the benchmark again")]
@@ -109,11 +110,14 @@ pub enum ReadError {
 }
 
 impl Report {
-    /// Reads a report, and makes peaks, figures and verdict of its samples anew.
+    /// Reads a report, or what llama-bench wrote as JSON, and makes peaks, figures and verdict of its samples anew.
     ///
     /// # Errors
     /// When the text is no report of this version, or a damaged one.
     pub fn read(json: &str) -> Result<Self, ReadError> {
+        if llama::is_from_it(json) {
+            return llama::read(json);
+        }
         let value: Value = serde_json::from_str(json).map_err(|_| ReadError::Foreign)?;
         match value.get("stepwise_bench_gpu").and_then(Value::as_u64) {
             None => return Err(ReadError::Foreign),
@@ -121,7 +125,12 @@ impl Report {
             Some(version) => return Err(ReadError::Version(version)),
         }
         let report: Self = serde_json::from_value(value).map_err(|error| ReadError::Damaged(error.to_string()))?;
-        for row in &report.rows {
+        report.checked()
+    }
+
+    /// The report if its samples can be, completed.
+    pub(super) fn checked(self) -> Result<Self, ReadError> {
+        for row in &self.rows {
             if row.samples.iter().any(|seconds| !seconds.is_finite() || *seconds <= 0.0) {
                 return Err(ReadError::Damaged(format!("a time of {:?} is not above 0", row.name)));
             }
@@ -129,7 +138,7 @@ impl Report {
                 return Err(ReadError::Damaged(format!("{:?} has times and was not found right", row.name)));
             }
         }
-        Ok(report.completed())
+        Ok(self.completed())
     }
 
     /// With peaks, figures and verdict made of its samples.
@@ -143,6 +152,11 @@ impl Report {
         self.peaks = peaks;
         self.verdict = Verdict::of(&self);
         self
+    }
+
+    /// Whether llama-bench measured it.
+    pub(super) fn is_of_llama_bench(&self) -> bool {
+        self.plan.name == llama::PLAN
     }
 
     fn peaks_of_rows(&self) -> Peaks {
@@ -167,7 +181,7 @@ impl Row {
     /// Whether it is a whole model, which not every device has the memory for.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        ["prompt", "decode"].contains(&self.kind.as_str())
+        ["prompt", "decode", "score"].contains(&self.kind.as_str())
     }
 
     /// Whether it is what models are made of, or one, which is held against the peaks.

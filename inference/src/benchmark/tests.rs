@@ -183,7 +183,7 @@ fn texts_that_are_no_reports_of_this_version_are_refused() {
         change(&mut value);
         Report::read(&value.to_string()).unwrap_err().to_string()
     };
-    let none = "it is no report of `stepwise bench gpu`";
+    let none = "it is no report of `stepwise bench gpu`, and none of `llama-bench -o json`";
     assert_eq!(Report::read("").unwrap_err().to_string(), none);
     assert_eq!(Report::read("[1, 2").unwrap_err().to_string(), none);
     assert_eq!(Report::read("{}").unwrap_err().to_string(), none);
@@ -329,4 +329,88 @@ fn reports_as_html_stand_side_by_side_or_say_why_not() {
     let text = html(&[slow, (name, other)]);
     assert!(text.contains("only runs of one plan can be compared</p>"), "{text}");
     assert!(!html(&[named("alone", ranked(1.0))]).contains("Side by side"));
+}
+
+/// As llama-bench writes it, with a model of 1.9 billion parameters in 8.5 bits.
+fn llama_bench() -> String {
+    let test = |n_prompt: u32, n_gen: u32, n_threads: u32, samples_ns: [u64; 3]| {
+        json!({
+            "build_commit": "0123abcd", "build_number": 7000, "cpu_info": "A CPU", "gpu_info": "Some GPU",
+            "backends": "Vulkan", "model_filename": "m.gguf", "model_type": "internlm2 1.8B Q8_0",
+            "model_size": 2_010_000_000_u64, "model_n_params": 1_890_000_000_u64, "n_threads": n_threads,
+            "n_gpu_layers": -1, "n_prompt": n_prompt, "n_gen": n_gen, "n_depth": 0, "avg_ns": samples_ns[1],
+            "samples_ns": samples_ns, "samples_ts": [1.0, 1.0, 1.0],
+        })
+    };
+    let second = 1_000_000_000;
+    json!([
+        test(512, 0, 8, [second / 4, second / 5, second / 4]),
+        test(0, 128, 8, [2 * second, 2 * second, 3 * second]),
+        test(0, 128, 16, [second, second, second]),
+        test(512, 128, 8, [3 * second, 3 * second, 3 * second]),
+    ])
+    .to_string()
+}
+
+#[test]
+fn what_llama_bench_measured_is_shown_as_a_report_that_is_not_ranked() {
+    let report = Report::read(&llama_bench()).unwrap();
+    let heading = text::heading(&report).join("\n");
+    expect![[r#"
+        Some GPU (Vulkan)
+        llama-bench of llama.cpp 0123abcd in 20 s on A CPU
+        not ranked: llama-bench measured it, whose rows are other work than this plan's"#]]
+    .assert_eq(&heading);
+    let rows: Vec<String> = text::rows(&report).iter().map(|cells| cells.join(" | ")).collect();
+    expect![[r#"
+        internlm2 1.8B Q8_0, pp512 | 250 ms | 8.0% | 3 | 8.04 | 7741 | - | - | 2048 tokens/s
+        internlm2 1.8B Q8_0, tg128 | 15.6 ms | 20.0% | 3 | 129 | 242 | - | - | 64.0 tokens/s, drifted by +50%
+        internlm2 1.8B Q8_0, tg128 (2) | 7.81 ms | 0.0% | 3 | 257 | 484 | - | - | 128 tokens/s
+        internlm2 1.8B Q8_0, pp512+tg128 | 3.00 s | 0.0% | 3 | - | - | - | - | 213 tokens/s"#]]
+    .assert_eq(&rows.join("\n"));
+    // One object a line is the same.
+    let lines: Vec<Value> = serde_json::from_str(&llama_bench()).unwrap();
+    let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    assert_eq!(Report::read(&lines).unwrap(), report);
+}
+
+#[test]
+fn rows_of_llama_bench_stand_beside_ours_that_are_the_same_work() {
+    let mut ours = ranked(1.0);
+    for planned in Plan::full().rows.iter().filter(|row| row.name.starts_with("1.8B, D")) {
+        let mut row = ours.rows[3].clone();
+        row.name.clone_from(&planned.name);
+        planned.work.kind().clone_into(&mut row.kind);
+        (row.cost, row.tokens) = (planned.work.cost(), planned.work.n_tokens());
+        row.samples = vec![0.01; 5];
+        ours.rows.push(row);
+    }
+    let theirs = Report::read(&llama_bench()).unwrap();
+    let reports = [("ours".to_owned(), ours.completed()), ("llama".to_owned(), theirs)];
+    let beside = |reports: &[(String, Report)]| {
+        let comparison = compare(reports).unwrap();
+        let both = |row: &&super::compare::ComparedRow| row.medians.iter().all(Option::is_some);
+        let names: Vec<String> = comparison.rows.iter().filter(both).map(|row| row.name.clone()).collect();
+        (names, comparison.rows.len())
+    };
+    let (names, n_rows) = beside(&reports);
+    assert_eq!(names, ["1.8B, D8, pp512", "1.8B, D8, tg128"]);
+    assert_eq!(n_rows, reports[0].1.rows.len() + 2, "what stands beside nothing is shown too");
+    let [ours, theirs] = reports;
+    let (names, _) = beside(&[theirs, ours]);
+    assert_eq!(names, ["internlm2 1.8B Q8_0, pp512", "internlm2 1.8B Q8_0, tg128"]);
+}
+
+#[test]
+fn what_llama_bench_did_not_write_is_refused() {
+    let read = |text: &str| Report::read(text).unwrap_err().to_string();
+    let whole = llama_bench();
+    let none = "it is no report of `stepwise bench gpu`, and none of `llama-bench -o json`";
+    assert_eq!(read(&whole[..whole.len() / 2]), none);
+    assert_eq!(read("[]"), none);
+    assert_eq!(read("[1, 2]"), none);
+    let said = read(&whole.replacen("\"model_size\":2010000000", "\"model_size\":-1", 1));
+    assert!(said.starts_with("the report is damaged (as llama-bench's: invalid value"), "{said}");
+    let said = read(&whole.replacen("[250000000,", "[0,", 1));
+    assert_eq!(said, "the report is damaged (a time of \"internlm2 1.8B Q8_0, pp512\" is not above 0)");
 }

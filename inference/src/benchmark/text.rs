@@ -29,10 +29,15 @@ pub fn heading(report: &Report) -> [String; 3] {
     let place = report.browser.as_ref().map_or(String::new(), |browser| format!(", {browser}"));
     [
         format!("{} ({}{driver}){software}", adapter.name, adapter.backend),
-        format!(
-            "plan {} in {:.0} s; stepwise {} ({}) on {}{place}",
-            plan.name, report.seconds, report.program, report.build, report.machine
-        ),
+        match report.is_of_llama_bench() {
+            true => {
+                format!("llama-bench of llama.cpp {} in {:.0} s on {}", report.program, report.seconds, report.machine)
+            }
+            false => format!(
+                "plan {} in {:.0} s; stepwise {} ({}) on {}{place}",
+                plan.name, report.seconds, report.program, report.build, report.machine
+            ),
+        },
         match report.verdict.ranked {
             true => "ranked: every row is right, and the run was steady".to_owned(),
             false => format!("not ranked: {}", report.verdict.reasons.join("; ")),
@@ -86,10 +91,13 @@ fn cells(row: &Row) -> Vec<String> {
     ]
 }
 
-/// Tokens a second of a whole model.
+/// What a whole model does in a second: a critic's states, or tokens.
 fn speed(row: &Row) -> Option<String> {
     let (tokens, figures) = (row.tokens?, row.figures?);
-    Some(format!("{} tokens/s", number(f64::from(tokens) / figures.median)))
+    Some(match row.kind.as_str() {
+        "score" => format!("{} states/s", number(1.0 / figures.median)),
+        _ => format!("{} tokens/s", number(f64::from(tokens) / figures.median)),
+    })
 }
 
 /// A report as Markdown, for pasting.

@@ -21,6 +21,10 @@ impl Verdict {
     #[must_use]
     pub(super) fn of(report: &Report) -> Self {
         let mut reasons = Vec::new();
+        if report.is_of_llama_bench() {
+            let reasons = vec!["llama-bench measured it, whose rows are other work than this plan's".to_owned()];
+            return Self { ranked: false, reasons };
+        }
         if report.adapter.is_software {
             reasons.push("the adapter is a program on the CPU".to_owned());
         }

@@ -1,4 +1,4 @@
-//! Whole models on a device: reading a prompt, and decoding sibling samples behind one.
+//! Whole models on a device: reading a prompt, decoding sibling samples behind one, and scoring states.
 
 use stepwise_shaders::engine::{Engine, EngineError, Logits, Prefix, STEPS, Shape};
 use stepwise_shaders::fill::Fill;
@@ -41,20 +41,21 @@ impl Whole {
     /// Gets it ready: reads what stands before samples.
     pub(super) async fn new(mut engine: Engine, task: Task) -> Result<Self, EngineError> {
         let behind = match task {
-            Task::Prompt { .. } => None,
+            Task::Prompt { .. } | Task::Score { .. } => None,
             Task::Decode { n_prefix, .. } => {
-                let text = tokens(engine.shape(), n_prefix);
+                let text = tokens(engine.shape(), 0, n_prefix);
                 Some(read(&mut engine, &text).await?)
             }
         };
         Ok(Self { engine, task, behind })
     }
 
-    /// Operations of one repetition: prompts, or steps of decoding.
+    /// Operations of one repetition: prompts, steps of decoding, or states.
     pub(super) fn n_operations(&self) -> u32 {
         match self.task {
             Task::Prompt { .. } => 1,
             Task::Decode { n_tokens, .. } => n_tokens,
+            Task::Score { n_states, .. } => n_states,
         }
     }
 
@@ -65,7 +66,7 @@ impl Whole {
         for _ in 0..repeats {
             match self.task {
                 Task::Prompt { n_tokens } => {
-                    let tokens = tokens(shape, n_tokens);
+                    let tokens = tokens(shape, 0, n_tokens);
                     let begun = now();
                     read(&mut self.engine, &tokens).await?;
                     self.engine.gpu().finish(OP).await?;
@@ -84,14 +85,25 @@ impl Whole {
                     }
                     seconds += now() - begun;
                 }
+                Task::Score { n_states, n_tokens } => {
+                    let states = states(shape, n_states, n_tokens);
+                    let begun = now();
+                    score(&mut self.engine, &states, 0).await?;
+                    seconds += now() - begun;
+                }
             }
         }
         Ok(seconds)
     }
 
-    /// Ends the row where its logits are wrong.
+    /// Ends the row where its logits or rewards are wrong.
     pub(super) async fn check(&mut self) -> Result<(), Failure> {
-        match self.find_wrong().await? {
+        let wrong = match self.task {
+            Task::Prompt { n_tokens } => self.find_wrong_logits(1, n_tokens.max(2)).await?,
+            Task::Decode { n_samples, n_prefix, .. } => self.find_wrong_logits(n_samples, n_prefix + 1).await?,
+            Task::Score { n_states, n_tokens } => self.find_wrong_rewards(n_states, n_tokens).await?,
+        };
+        match wrong {
             Some(reason) => Err(Failure::Row(State::Wrong { reason })),
             None => Ok(()),
         }
@@ -99,15 +111,11 @@ impl Whole {
 
     /// What is wrong with its logits, if anything: a text's last token is read once with all before it, and once as a token
     /// of samples behind them, which are other kernels on the same weights.
-    async fn find_wrong(&mut self) -> Result<Option<String>, EngineError> {
-        let (n_samples, n_text) = match self.task {
-            Task::Prompt { n_tokens } => (1, n_tokens.max(2)),
-            Task::Decode { n_samples, n_prefix, .. } => (n_samples, n_prefix + 1),
-        };
+    async fn find_wrong_logits(&mut self, n_samples: u32, n_text: u32) -> Result<Option<String>, EngineError> {
         let shape = self.engine.shape();
-        let text = tokens(shape, n_text);
+        let text = tokens(shape, 0, n_text);
         let (_, logits) = read(&mut self.engine, &text).await?;
-        let expected = self.engine.fetch(&logits).await?;
+        let expected = self.engine.fetch(&[&logits]).await?;
         if let Some(token) = expected.iter().position(|logit| !logit.is_finite()) {
             return Ok(Some(format!("the logit of token {token} is {}", expected[token])));
         }
@@ -122,6 +130,34 @@ impl Whole {
             (!is_right).then(|| format!("the logits of sample {sample} are {error:.1e} of their range from the text's"))
         }))
     }
+
+    /// What is wrong with its rewards, if anything: each state is read whole, and once more with its last tokens behind the
+    /// others, which are other kernels.
+    async fn find_wrong_rewards(&mut self, n_states: u32, n_tokens: u32) -> Result<Option<String>, EngineError> {
+        let states = states(self.engine.shape(), n_states, n_tokens);
+        let whole = score(&mut self.engine, &states, 0).await?;
+        let parts = score(&mut self.engine, &states, 3).await?;
+        let error = relative_error(&parts, &whole);
+        let is_right = error <= TOLERANCE;
+        Ok((!is_right)
+            .then(|| format!("rewards of states read in parts are {error:.1e} of their range from those read whole")))
+    }
+}
+
+/// The reward of each state, of which the last `n_apart` tokens are read behind the others.
+async fn score(engine: &mut Engine, states: &[Vec<u32>], n_apart: usize) -> Result<Vec<f32>, EngineError> {
+    let mut rewards = Vec::with_capacity(states.len());
+    for state in states {
+        let (before, last) = state.split_at(state.len() - n_apart);
+        let (prefix, reward) = read(engine, before).await?;
+        rewards.push(if last.is_empty() {
+            reward
+        } else {
+            let angles = angles(engine.shape(), before.len() as u32, last.len() as u32);
+            engine.read(&prefix, before.len(), last, &angles).await?.1
+        });
+    }
+    engine.fetch(&rewards.iter().collect::<Vec<_>>()).await
 }
 
 async fn read(engine: &mut Engine, tokens: &[u32]) -> Result<(Prefix, Logits), EngineError> {
@@ -129,9 +165,14 @@ async fn read(engine: &mut Engine, tokens: &[u32]) -> Result<(Prefix, Logits), E
     engine.read(&Prefix::default(), 0, tokens, &angles).await
 }
 
-/// A text that says nothing.
-fn tokens(shape: Shape, n: u32) -> Vec<u32> {
-    (0..n).map(|idx| idx.wrapping_mul(7919) % shape.vocab).collect()
+/// A text that says nothing, `first` tokens into a longer one.
+fn tokens(shape: Shape, first: u32, n: u32) -> Vec<u32> {
+    (first..first + n).map(|idx| idx.wrapping_mul(7919) % shape.vocab).collect()
+}
+
+/// Texts of `n_tokens` tokens, no two alike.
+fn states(shape: Shape, n_states: u32, n_tokens: u32) -> Vec<Vec<u32>> {
+    (0..n_states).map(|idx| tokens(shape, idx * n_tokens, n_tokens)).collect()
 }
 
 /// Cosine and sine of each pair of a head's numbers at these positions.

@@ -20,9 +20,6 @@ pub enum EngineLoadError {
     /// The kernels do not do such a model, or the device fails.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// It is no language model.
-    #[error("a reward model writes no text, and has no decode engine")]
-    Reward,
 }
 
 impl Engine {
@@ -45,19 +42,21 @@ impl Engine {
             done += (n * size_of::<f32>()) as u64;
             progress(done.min(total), total);
         };
-        if config.head != Head::LanguageModel {
-            return Err(EngineLoadError::Reward);
-        }
         let embedding = checkpoint.embedding_in(format)?;
         let n_embedding = n_elements(&embedding);
         let head = match checkpoint.head_in(format)? {
             HeadWeights::LanguageModel(head) => Some(packed(format, head, as_it_is)?),
-            HeadWeights::Tied | HeadWeights::Reward(_) => None,
+            HeadWeights::Reward(head) => {
+                let shape = MatrixShape { n_rows: 1, n_columns: side(head.len()) };
+                Some(Packed::new(Format::F32, shape, &head)?)
+            }
+            HeadWeights::Tied => None,
         };
         let embedding = packed(format, embedding, as_it_is)?;
         let norm = checkpoint.final_norm()?;
         let mut inner = engine::Engine::new(gpu, shape_of(config), &embedding, &norm, head.as_ref()).await?;
-        loaded(if head.is_some() { 2 * n_embedding } else { n_embedding });
+        let n_head = head.as_ref().map_or(0, |head| head.shape.n_rows as usize * head.shape.n_columns as usize);
+        loaded(n_embedding + n_head);
         drop((embedding, head));
         for idx in 0..config.n_layers {
             let block = block(checkpoint, idx, format)?;
@@ -103,6 +102,10 @@ fn n_elements(stored: &Stored) -> usize {
 fn shape_of(config: &ModelConfig) -> Shape {
     Shape {
         vocab: side(config.vocab_size),
+        n_outputs: match config.head {
+            Head::LanguageModel => side(config.vocab_size),
+            Head::Reward { .. } => 1,
+        },
         hidden: side(config.hidden),
         ffn: side(config.ffn.next_multiple_of(BLOCK)),
         n_layers: side(config.n_layers),

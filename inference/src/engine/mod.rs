@@ -1,8 +1,9 @@
 //! The decode engine of `stepwise-shaders` for a model of ours: its weights packed, its positions, its texts.
 //!
-//! It computes what [`crate::network::Network`] computes, in kernels of our own on a GPU, from weights in any format; the
+//! It computes what [`crate::network::Network`] computes, logits and rewards, in kernels of our own on a GPU, from weights in any format; the
 //! network on the CPU is what it is held against, before it is trusted and in tests.
 
+mod kernels;
 mod load;
 mod probe;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod tests;
 
 use std::ops::Range;
 
+pub(crate) use self::kernels::Kernels;
 pub use self::load::EngineLoadError;
 #[cfg(test)]
 pub(crate) use self::probe::Rounded;
@@ -25,12 +27,15 @@ use stepwise_shaders::sampling;
 
 pub use stepwise_shaders::engine::{Logits, STEPS};
 
-/// A language model on a GPU, in kernels of our own. Tokens must be smaller than the vocabulary.
+/// A model on a GPU, in kernels of our own. Tokens must be smaller than the vocabulary.
 #[derive(Debug)]
 pub struct Engine {
     inner: engine::Engine,
     config: ModelConfig,
 }
+
+/// Texts whose rewards are computed before one of them is waited for.
+const N_AHEAD: usize = 32;
 
 /// A text whose keys and values are on the device.
 #[derive(Clone, Debug, Default)]
@@ -79,7 +84,7 @@ impl Engine {
         can_keep(&self.config, n_tokens)
     }
 
-    /// Reads `tokens` behind a text: the longer text, and the logits of the token that follows.
+    /// Reads `tokens` behind a text: the longer text, and what the head makes of its last token.
     ///
     /// # Errors
     /// When the tokens are none or not the model's, or the device fails.
@@ -91,12 +96,28 @@ impl Engine {
         Ok((Text { tokens: [&text.tokens, tokens].concat(), prefix }, logits))
     }
 
-    /// Logits on the host.
+    /// A language model's logits on the host.
     ///
     /// # Errors
     /// When the device fails.
     pub async fn fetch(&self, logits: &Logits) -> Result<Vec<f32>, ModelError> {
-        Ok(self.inner.fetch(logits).await?)
+        Ok(self.inner.fetch(&[logits]).await?)
+    }
+
+    /// A reward model's reward at the last token of each text behind a common beginning.
+    ///
+    /// # Errors
+    /// When a text is empty or not the model's, the device fails, or what it computes is no number.
+    pub async fn rewards(&mut self, beginning: &Text, texts: &[&[u32]]) -> Result<Vec<f32>, ModelError> {
+        let mut rewards = Vec::with_capacity(texts.len());
+        for texts in texts.chunks(N_AHEAD) {
+            let mut outputs = Vec::with_capacity(texts.len());
+            for text in texts {
+                outputs.push(self.extend(beginning, text).await?.1);
+            }
+            rewards.extend(self.inner.fetch(&outputs.iter().collect::<Vec<_>>()).await?);
+        }
+        if rewards.iter().all(|reward| reward.is_finite()) { Ok(rewards) } else { Err(ModelError::NotFinite) }
     }
 
     /// Lets `n` samples of `max_tokens` tokens at most go on from a whole text whose next token has these logits.

@@ -8,6 +8,7 @@ use crate::config::{Head, ModelConfig};
 use crate::device::{TOLERANCE, relative_error};
 use crate::network::tests::{Model, reference_models};
 use crate::network::{Compute, Network, Prefix};
+use crate::reward_model::rewards;
 use crate::sampling::{self, Draw};
 use crate::weights::{Checkpoint, RandomWeights};
 
@@ -53,18 +54,36 @@ async fn compare(engine: &mut Engine, network: &Network, n_tokens: u32, n: u32) 
     greatest
 }
 
+/// Rewards of some texts behind a beginning and behind none; the greatest difference as a share of their range.
+async fn compare_rewards(engine: &mut Engine, network: &Network) -> f32 {
+    let vocab = network.config().vocab_size as u32;
+    let text = |n: u32, seed: u32| (0..n).map(|idx| (idx * idx * seed + idx * 5 + 3) % vocab).collect::<Vec<u32>>();
+    let texts: Vec<Vec<u32>> = [(1, 1), (7, 2), (40, 3), (33, 4)].map(|(n, seed)| text(n, seed)).into();
+    let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+    let beginning = text(20, 7);
+    let (prefix, _) = network.extend(Prefix::default(), &beginning);
+    let (read, _) = engine.extend(&Text::default(), &beginning).await.unwrap();
+    let mut ours = engine.rewards(&read, &texts).await.unwrap();
+    ours.extend(engine.rewards(&Text::default(), &texts).await.unwrap());
+    let mut expected = rewards(network, &prefix, &texts).await.unwrap();
+    expected.extend(rewards(network, &Prefix::default(), &texts).await.unwrap());
+    relative_error(&ours, &expected)
+}
+
 #[test]
-fn logits_are_burns_on_every_reference_model() {
+fn outputs_are_burns_on_every_reference_model() {
     on_gpu("the decode engine", async |gpu| {
         let mut greatest: f32 = 0.0;
         for (idx, model) in reference_models().iter().enumerate() {
             let config = ModelConfig::from_json(&model.config.to_string()).unwrap();
-            if config.head != Head::LanguageModel {
-                continue;
-            }
             // Every format on some of them, and one on all; a software adapter compiles each kernel anew.
             let format = Format::ALL[3 - idx % 3];
             let (mut engine, network) = pair(gpu, format, model).await;
+            if config.head != Head::LanguageModel {
+                let error = compare_rewards(&mut engine, &network).await;
+                assert!(error <= TOLERANCE, "{} in {format}: {error:.1e}", model.spec.name);
+                continue;
+            }
             // Dynamic positions are the same for a text and its samples as long as it fits into those of the training.
             let n_tokens = if config.max_positions == 64 { 40 } else { 129 };
             for (n_tokens, n) in [(7, 3), (n_tokens, 9)] {

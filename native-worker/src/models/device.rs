@@ -111,6 +111,12 @@ impl ModelDevice {
         Self { weights, ..self }
     }
 
+    /// What is left where the GPU is lost: the CPU, with models in the same format.
+    #[must_use]
+    pub fn without_gpu(&self) -> Self {
+        Self::cpu(self.n_threads).with_weights(self.weights)
+    }
+
     /// What runs a network whose matrices are in this format: burn has packed ones on the CPU only.
     #[must_use]
     pub fn compute_for(&self, format: Format) -> Compute {

@@ -1,11 +1,11 @@
-//! Kernels of our own for a policy's samples on a GPU: loaded and tested, and used where they are measured to be faster.
+//! Kernels of our own for a model on a GPU: loaded and tested, and used where they are measured to be faster.
 
 use std::time::Instant;
 
-use stepwise_inference::LanguageModel;
 use stepwise_inference::device::Gpu;
 use stepwise_inference::engine::Engine;
 use stepwise_inference::weights::{Checkpoint, Format};
+use stepwise_inference::{LanguageModel, RewardModel};
 
 use super::{ModelDevice, ModelFolder};
 
@@ -17,39 +17,90 @@ const MOST: u64 = 1 << 30;
 ///
 /// # Errors
 /// In one line, when its own device fails.
-pub(super) fn with_kernels(
-    model: LanguageModel,
+pub(super) fn policy_with_kernels(
+    mut model: LanguageModel,
     folder: &ModelFolder,
     device: &ModelDevice,
 ) -> Result<LanguageModel, String> {
-    let Some(gpu) = device.gpu() else { return Ok(model) };
-    let format = model.network().format();
-    let is_packed = format != Format::F32;
-    // A program on the CPU is slow either way, and what is faster there says nothing.
-    if gpu.is_software && !is_packed {
-        return Ok(model);
-    }
-    let engine = match pollster::block_on(engine(folder, gpu, format)) {
-        Ok(engine) => engine,
-        Err(why) if is_packed => {
-            tracing::warn!("weights in {format} run on the CPU: {why}");
-            return Ok(model);
-        }
-        Err(why) => {
-            tracing::info!("samples are drawn without kernels of our own: {why}");
-            return Ok(model);
-        }
-    };
-    if is_packed {
-        tracing::info!("samples are drawn by kernels of our own, with weights in {format} on {}", gpu.name);
-        return Ok(model.with_engine(engine));
-    }
     let begun = Instant::now();
-    let measured = pollster::block_on(model.with_faster(engine, &|| begun.elapsed().as_secs_f64()));
-    let (model, [network, kernels]) = measured.map_err(|e| e.to_string())?;
-    let taken = if model.has_engine() { "are taken" } else { "are not taken" };
-    tracing::info!("kernels of our own draw {kernels:.0} tokens a second where burn draws {network:.0}, and {taken}");
-    Ok(model)
+    match Found::on(device, folder, model.network().format()) {
+        Found::Nothing => Ok(model),
+        Found::Only(engine) => Ok(model.with_engine(engine)),
+        Found::Another(engine) => {
+            let measured = pollster::block_on(model.take_faster(engine, &|| begun.elapsed().as_secs_f64()));
+            let speeds = measured.map_err(|e| e.to_string())?;
+            tell("draw", speeds, model.has_engine());
+            Ok(model)
+        }
+    }
+}
+
+/// A critic with what scores states best on its device, likewise.
+///
+/// # Errors
+/// In one line, when its own device fails.
+pub(super) fn critic_with_kernels(
+    mut model: RewardModel,
+    folder: &ModelFolder,
+    device: &ModelDevice,
+) -> Result<RewardModel, String> {
+    let begun = Instant::now();
+    match Found::on(device, folder, model.network().format()) {
+        Found::Nothing => Ok(model),
+        Found::Only(engine) => Ok(model.with_engine(engine)),
+        Found::Another(engine) => {
+            let measured = pollster::block_on(model.take_faster(engine, &|| begun.elapsed().as_secs_f64()));
+            let speeds = measured.map_err(|e| e.to_string())?;
+            tell("read", speeds, model.has_engine());
+            Ok(model)
+        }
+    }
+}
+
+/// What there is for a model beside its network.
+enum Found {
+    /// The network does it all.
+    Nothing,
+    /// The only thing that runs these weights on the GPU.
+    Only(Engine),
+    /// What may be faster than the network.
+    Another(Engine),
+}
+
+impl Found {
+    fn on(device: &ModelDevice, folder: &ModelFolder, format: Format) -> Self {
+        let Some(gpu) = device.gpu() else { return Self::Nothing };
+        let is_packed = format != Format::F32;
+        // A program on the CPU is slow either way, and what is faster there says nothing.
+        if gpu.is_software && !is_packed {
+            return Self::Nothing;
+        }
+        match pollster::block_on(engine(folder, gpu, format)) {
+            Ok(engine) if is_packed => {
+                tracing::info!(
+                    "kernels of our own run {} with weights in {format} on {}",
+                    folder.path.display(),
+                    gpu.name
+                );
+                Self::Only(engine)
+            }
+            Ok(engine) => Self::Another(engine),
+            Err(why) if is_packed => {
+                tracing::warn!("weights in {format} run on the CPU: {why}");
+                Self::Nothing
+            }
+            Err(why) => {
+                tracing::info!("{} runs without kernels of our own: {why}", folder.path.display());
+                Self::Nothing
+            }
+        }
+    }
+}
+
+/// Says what was measured.
+fn tell(verb: &str, [network, kernels]: [f64; 2], are_taken: bool) {
+    let taken = if are_taken { "are taken" } else { "are not taken" };
+    tracing::info!("kernels of our own {verb} {kernels:.0} tokens a second where burn has {network:.0}, and {taken}");
 }
 
 /// A folder's model in kernels of our own, on a GPU that computes with them what the CPU computes.

@@ -1,5 +1,7 @@
 //! Policies and critics from model folders, each served by a thread of its own.
 
+mod open;
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,19 +15,17 @@ use stepwise_core::policy::premises::Premises;
 use stepwise_core::policy::{ProposalRequest, Proposals};
 use stepwise_core::prompt::PromptFormat;
 use stepwise_inference::chat::ChatError;
-use stepwise_inference::config::Head;
 use stepwise_inference::network::Network;
 use stepwise_inference::tokenizer::{Tokenizer, TokenizerError};
 use stepwise_inference::weights::{Checkpoint, Format, TensorSource, WeightsError};
-use stepwise_inference::{
-    Draw, LanguageModel, ModelError, PolicyOptions, Reader, ReaderError, RewardModel, Sampling, Scoring, Settings,
-};
+use stepwise_inference::{Draw, ModelError, Reader, ReaderError, Sampling, Scoring, Settings};
 use tokio::sync::{mpsc, oneshot};
 
+use self::open::{OpenCritic, OpenPolicy};
 use super::folder::LEMMAS;
 use super::weights::{ChoiceError, Chosen};
 use super::{FolderError, ModelDevice, ModelFolder};
-use super::{Role, kernels, shipped};
+use super::{Role, shipped};
 use crate::run::critic::{Critic, CriticError};
 use crate::run::policy::premises::LemmaPolicy;
 use crate::run::policy::{ModelFailure, Policy, PolicyError};
@@ -106,56 +106,26 @@ pub struct LocalCritic {
 
 impl LocalPolicy {
     /// Loads a folder, or the model that ships under the path's name; `progress` is told how many bytes of how many are
-    /// loaded.
+    /// loaded. When its GPU is lost it is loaded once more, on the CPU, and goes on.
     ///
     /// # Errors
     /// Something in the folder is missing, broken, or not a language model.
     pub fn open(
         path: &Path,
         device: ModelDevice,
-        PolicyUse { prompt, mut sampling, own_temperature }: PolicyUse,
+        used: PolicyUse,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Self, LocalError> {
-        let folder = &shipped::open(path, Role::Policy)?;
-        if folder.config.head != Head::LanguageModel {
-            return Err(LocalError::Unsuited {
-                folder: path.to_owned(),
-                message: "this is a reward model; name it with --critic, and a language model as policy".to_owned(),
-            });
-        }
-        let settings = settings(folder)?;
-        let Settings { scoring, temperature, mix, .. } = settings;
-        let format = match prompt {
-            PromptChoice::Format(format) => format,
-            PromptChoice::Auto => settings.format(folder.config.architecture),
+        let OpenPolicy { model, name, own_mix, notices, premises } = OpenPolicy::new(path, &device, &used, progress)?;
+        let lemmas = premises.map(|premises| LemmaPolicy::new(premises, &name));
+        let reload = {
+            let path = path.to_owned();
+            move |device: &ModelDevice| Ok(OpenPolicy::new(&path, device, &used, &mut |_, _| ())?.model)
         };
-        if let (true, Some(temperature)) = (own_temperature, temperature) {
-            sampling.decoding = sampling.decoding.at(temperature);
-        }
-        sampling.stop.extend(format.stop().iter().map(|stop| (*stop).to_owned()));
-        let reader = reader(folder)?;
-        if format == PromptFormat::StepProver && !reader.has_template() {
-            return Err(LocalError::Unsuited {
-                folder: path.to_owned(),
-                message: "tokenizer_config.json has no chat_template, which this prompt needs; choose `--prompt bfs-prover` or `--prompt plain`".to_owned(),
-            });
-        }
-        let ends = generation_ends(folder)?;
-        let (checkpoint, weights) = weights(folder, &device)?;
-        let name = name(folder, &usage(format, &sampling, scoring), weights.format);
-        let premises = premises(folder)?;
-        let lemmas = premises.clone().map(|premises| LemmaPolicy::new(premises, &name));
-        let network = network(folder, &checkpoint, weights.format, &device, progress)?;
-        let options = PolicyOptions { format, sampling, scoring, prefix_bytes: PREFIX_BYTES };
-        let mut model = LanguageModel::new(network, reader, options, &ends);
-        if let Some(premises) = premises {
-            model = model.with_premises(premises);
-        }
-        let failed = |message| LocalError::Unsuited { folder: path.to_owned(), message };
-        let mut model = kernels::with_kernels(model, folder, &device).map_err(failed)?;
+        let mut served = Served { model, device, reload };
         let thread = ModelThread::start(move |request: &ProposalRequest| {
-            let (answer, device_us) = device.timed(|| pollster::block_on(model.propose(request)));
-            if let Some(notice) = model.take_notice() {
+            let (answer, device_us) = served.ask(|model| pollster::block_on(model.propose(request)));
+            if let Some(notice) = served.model.take_notice() {
                 tracing::warn!("{notice}");
             }
             answer.map(|mut proposals| {
@@ -163,8 +133,7 @@ impl LocalPolicy {
                 proposals
             })
         });
-        let notices = folder.notice.clone().into_iter().chain(weights.reason).collect();
-        Ok(Self { name, own_mix: mix, notices, lemmas, thread })
+        Ok(Self { name, own_mix, notices, lemmas, thread })
     }
 
     /// What the user should know about how the folder was read, a line each.
@@ -188,33 +157,28 @@ impl LocalPolicy {
 
 impl LocalCritic {
     /// Loads a folder, or the model that ships under the path's name; `progress` is told how many bytes of how many are
-    /// loaded.
+    /// loaded. When its GPU is lost it is loaded once more, on the CPU, and goes on.
     ///
     /// # Errors
     /// Something in the folder is missing, broken, or not a reward model.
     pub fn open(path: &Path, device: ModelDevice, progress: &mut dyn FnMut(u64, u64)) -> Result<Self, LocalError> {
-        let folder = &shipped::open(path, Role::Critic)?;
-        let reader = reader(folder)?;
-        if folder.config.head == Head::LanguageModel {
-            let message = match folder.is_gguf() {
-                true => "no GGUF file holds a reward model; name the folder of an InternLM2ForRewardModel as critic",
-                false => "this is a language model; name it with --policy, and an InternLM2ForRewardModel as critic",
-            };
-            return Err(LocalError::Unsuited { folder: path.to_owned(), message: message.to_owned() });
-        }
-        let (checkpoint, weights) = weights(folder, &device)?;
-        let name = name(folder, "", weights.format);
-        let network = network(folder, &checkpoint, weights.format, &device, progress)?;
-        let model = RewardModel::new(network, reader, PREFIX_BYTES);
-        let mut model = model.map_err(|e| LocalError::Unsuited { folder: path.to_owned(), message: e.to_string() })?;
+        let OpenCritic { model, name, notice } = OpenCritic::new(path, &device, progress)?;
+        let reload = {
+            let path = path.to_owned();
+            move |device: &ModelDevice| Ok(OpenCritic::new(&path, device, &mut |_, _| ())?.model)
+        };
+        let mut served = Served { model, device, reload };
         let thread = ModelThread::start(move |request: &ScoreRequest| {
-            let (answer, device_us) = device.timed(|| pollster::block_on(model.score(request)));
+            let (answer, device_us) = served.ask(|model| pollster::block_on(model.score(request)));
+            if let Some(notice) = served.model.take_notice() {
+                tracing::warn!("{notice}");
+            }
             answer.map(|mut scores| {
                 scores.cost.device_us = device_us;
                 scores
             })
         });
-        Ok(Self { name, notice: weights.reason, thread })
+        Ok(Self { name, notice, thread })
     }
 
     /// What the user should know about how the folder was read, in one line.
@@ -245,6 +209,42 @@ impl Critic for LocalCritic {
     async fn score(&self, request: &ScoreRequest) -> Result<Scores, CriticError> {
         let answer = self.thread.ask(request.clone()).await;
         answer.map_err(|e| CriticError { critic: self.name.clone(), message: e.to_string(), cause: Some(e) })
+    }
+}
+
+/// A model on a device, and what loads it on another.
+struct Served<M, R> {
+    model: M,
+    device: ModelDevice,
+    reload: R,
+}
+
+impl<M: Send, R: FnMut(&ModelDevice) -> Result<M, LocalError>> Served<M, R> {
+    /// What the model answers, and for how long its device was busy with it, in microseconds. A GPU that fails is left for
+    /// the CPU, which is asked once more.
+    fn ask<A: Send>(
+        &mut self,
+        question: impl Fn(&mut M) -> Result<A, ModelError> + Sync,
+    ) -> (Result<A, ModelError>, u64) {
+        let model = &mut self.model;
+        let (answer, device_us) = self.device.timed(|| question(model));
+        match answer {
+            Err(error) if error.blames_device() && self.device.gpu().is_some() => {
+                let device = self.device.without_gpu();
+                tracing::warn!("{} fails ({error}); the model is loaded again, on the CPU", self.device.name);
+                match (self.reload)(&device) {
+                    Ok(model) => (self.model, self.device) = (model, device),
+                    Err(why) => {
+                        tracing::warn!("the model cannot be loaded again: {why}");
+                        return (Err(error), device_us);
+                    }
+                }
+                let model = &mut self.model;
+                let (answer, more_us) = self.device.timed(|| question(model));
+                (answer, device_us + more_us)
+            }
+            answer => (answer, device_us),
+        }
     }
 }
 

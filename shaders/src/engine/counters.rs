@@ -26,12 +26,13 @@ pub fn counters(shape: Shape, format: Format, n: u32, n_prefix: u32, n_own: u32)
     let n_shards = |matrix: MatrixShape, are_gated: bool| shard_rows(format, matrix, are_gated, &limits).count() as u64;
     let Shape { hidden, ffn, n_layers, n_kv_heads, head_dim, .. } = shape;
     let matrices = shape.matrices();
-    let head = MatrixShape { n_rows: shape.vocab, n_columns: hidden };
+    let head = shape.head();
+    let embedding = MatrixShape { n_rows: shape.vocab, n_columns: hidden };
 
     // Rotary positions, attention and its merging stand between the products.
     let products: u64 = matrices.iter().enumerate().map(|(idx, matrix)| n_shards(*matrix, idx == 2)).sum();
     let dispatches_of_layer = products + 3;
-    let dispatches = u64::from(n_layers) * dispatches_of_layer + 2 * n_shards(head, false) + 1;
+    let dispatches = u64::from(n_layers) * dispatches_of_layer + n_shards(embedding, false) + n_shards(head, false) + 1;
 
     let weights: u64 = matrices.iter().map(|matrix| matrix.n_bytes(format)).sum();
     let n_keys = u64::from(n_prefix) + u64::from(n) * u64::from(n_own);
@@ -45,7 +46,7 @@ pub fn counters(shape: Shape, format: Format, n: u32, n_prefix: u32, n_own: u32)
     let of_layer = weights + cache + 4 * u64::from(n) * u64::from(numbers) + sides;
 
     let embedded = MatrixShape { n_rows: n, n_columns: hidden }.n_bytes(format);
-    let ends = embedded + head.n_bytes(format) + 4 * u64::from(n) * u64::from(hidden + shape.vocab + 2);
+    let ends = embedded + head.n_bytes(format) + 4 * u64::from(n) * u64::from(hidden + shape.n_outputs + 2);
     Counters {
         dispatches_of_layer,
         dispatches,
@@ -58,25 +59,24 @@ pub fn counters(shape: Shape, format: Format, n: u32, n_prefix: u32, n_own: u32)
 #[must_use]
 pub fn step_cost(shape: Shape, format: Format, n: u32, n_prefix: u32, n_own: u32) -> Cost {
     let Counters { dispatches, bytes_read, .. } = counters(shape, format, n, n_prefix, n_own);
-    let head = u64::from(shape.vocab) * u64::from(shape.hidden);
+    let head = u64::from(shape.n_outputs) * u64::from(shape.hidden);
     let of_token = 2 * (weights_of_layers(shape) + head) + attention_flops(shape, u64::from(n_prefix + n_own));
     Cost { bytes: bytes_read, flops: u64::from(n) * of_token, dispatches }
 }
 
-/// What reading a text of `n_tokens` takes, with the logits behind it.
+/// What reading a text of `n_tokens` takes, with what the head makes of it.
 #[must_use]
 pub fn read_cost(shape: Shape, format: Format, n_tokens: u32) -> Cost {
     let n_parts = (n_tokens as usize).div_ceil(PART) as u64;
     let Counters { dispatches, .. } = counters(shape, format, 1, n_tokens, 0);
-    let head = MatrixShape { n_rows: shape.vocab, n_columns: shape.hidden };
     let of_layer: u64 = shape.matrices().iter().map(|matrix| matrix.n_bytes(format)).sum();
     let layers = u64::from(shape.n_layers) * of_layer;
     let n = u64::from(n_tokens);
     // A token attends to half of the text on the average.
     let flops = 2 * n * weights_of_layers(shape)
         + n * attention_flops(shape, n / 2)
-        + 2 * u64::from(shape.vocab) * u64::from(shape.hidden);
-    Cost { bytes: n_parts * layers + head.n_bytes(format), flops, dispatches: n_parts * dispatches }
+        + 2 * u64::from(shape.n_outputs) * u64::from(shape.hidden);
+    Cost { bytes: n_parts * layers + shape.head().n_bytes(format), flops, dispatches: n_parts * dispatches }
 }
 
 fn weights_of_layers(shape: Shape) -> u64 {

@@ -35,8 +35,10 @@ const PART: usize = 256;
 /// A decoder-only transformer's sizes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shape {
-    /// Rows of the embedding and of the head.
+    /// Rows of the embedding.
     pub vocab: u32,
+    /// Rows of the head: as many as of the embedding where it gives logits, 1 where it gives a reward.
+    pub n_outputs: u32,
     /// Width of the residual stream; a multiple of 32.
     pub hidden: u32,
     /// Width of the feed-forward layer; a multiple of 32.
@@ -124,13 +126,14 @@ struct Block {
     down: DeviceWeights,
 }
 
-/// The logits of the token that follows a text, on the device: what siblings draw their first token from.
+/// What the head makes of a text's last token, on the device: of a language model the logits of the token that follows,
+/// which siblings draw their first token from, of a reward model the reward.
 #[derive(Clone, Debug)]
 pub struct Logits(Buffer);
 
 impl Engine {
-    /// The beginning of a model, without blocks: `embedding` and `head` are `[vocab, hidden]`, `None` for a head that is the
-    /// embedding, `norm` the last norm's gains.
+    /// The beginning of a model, without blocks: `embedding` is `[vocab, hidden]`, `head` `[n_outputs, hidden]`, `None` for a
+    /// head that is the embedding, `norm` the last norm's gains.
     ///
     /// # Errors
     /// When the kernels do not do such a shape, the weights are not of that shape, or the device fails.
@@ -148,10 +151,11 @@ impl Engine {
         let embedding = DeviceWeights::upload(gpu, embedding).await?;
         let head = match head {
             Some(head) => {
-                check_matrix("the head", head, rows)?;
+                check_matrix("the head", head, shape.head())?;
                 DeviceWeights::upload(gpu, head).await?
             }
-            None => embedding.clone(),
+            None if shape.n_outputs == shape.vocab => embedding.clone(),
+            None => return Err(EngineError::Shape(shape, "a head that is the embedding has as many rows")),
         };
         let kernels = Kernels::new(gpu, shape, embedding.format).await?;
         let norm = gpu.upload("norm", norm);
@@ -207,8 +211,8 @@ impl Engine {
         blocks.chain([&self.embedding]).chain(head).map(|weights| weights.shape.n_bytes(weights.format)).sum()
     }
 
-    /// Reads `tokens` behind the first `n_kept` tokens of a prefix, which stays as it is: the longer prefix, and the logits
-    /// of the token that follows. `angles` has cosine and sine of each pair of a head's numbers for each of the tokens,
+    /// Reads `tokens` behind the first `n_kept` tokens of a prefix, which stays as it is: the longer prefix, and what
+    /// the head makes of the last token. `angles` has cosine and sine of each pair of a head's numbers for each of the tokens,
     /// `[n_tokens, head_dim / 2, 2]`.
     ///
     /// # Errors
@@ -272,12 +276,13 @@ impl Engine {
         Ok((Prefix::new(cache, n_all), Logits(workspace.logits)))
     }
 
-    /// Logits on the host.
+    /// What the head made of texts, on the host, in one read-back: `[texts, n_outputs]`.
     ///
     /// # Errors
     /// When the device fails.
-    pub async fn fetch(&self, Logits(logits): &Logits) -> Result<Vec<f32>, EngineError> {
-        Ok(bytemuck::cast_vec(self.gpu.read_words(OP, logits, 0..u64::from(self.shape.vocab)).await?))
+    pub async fn fetch(&self, texts: &[&Logits]) -> Result<Vec<f32>, EngineError> {
+        let outputs: Vec<&Buffer> = texts.iter().map(|Logits(outputs)| outputs).collect();
+        Ok(bytemuck::cast_vec(self.gpu.read_words_of(OP, &outputs, u64::from(self.shape.n_outputs)).await?))
     }
 
     fn check_blocks(&self) -> Result<(), EngineError> {
@@ -288,9 +293,9 @@ impl Engine {
 
 impl Shape {
     fn check(self) -> Result<(), EngineError> {
-        let Self { vocab, hidden, ffn, n_layers, n_heads, n_kv_heads, head_dim, .. } = self;
+        let Self { vocab, n_outputs, hidden, ffn, n_layers, n_heads, n_kv_heads, head_dim, .. } = self;
         let wrong = |why| Err(EngineError::Shape(self, why));
-        if [vocab, hidden, ffn, n_layers, n_heads, n_kv_heads, head_dim].contains(&0) {
+        if [vocab, n_outputs, hidden, ffn, n_layers, n_heads, n_kv_heads, head_dim].contains(&0) {
             return wrong("no size may be 0");
         }
         if !n_heads.is_multiple_of(n_kv_heads) {
@@ -303,6 +308,11 @@ impl Shape {
             return wrong("hidden, ffn and n_heads * head_dim must be multiples of 32");
         }
         Ok(())
+    }
+
+    /// The head's sides.
+    fn head(self) -> MatrixShape {
+        MatrixShape { n_rows: self.n_outputs, n_columns: self.hidden }
     }
 
     /// Numbers of all query heads of a token.

@@ -25,7 +25,7 @@ pub(super) struct Workspace {
     attended: Buffer,
     /// `[n_columns, ffn]`.
     gated: Buffer,
-    /// `[n_logits, vocab]`.
+    /// `[n_logits, n_outputs]`.
     pub(super) logits: Buffer,
     scratch: Scratch,
 }
@@ -42,14 +42,14 @@ impl Workspace {
         let limits = gpu.device.limits();
         let most = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) / 4;
         let at_most = (most / u64::from(shape.ffn.max(shape.qkv_width()).max(shape.hidden)))
-            .min(if n_logits == n_columns { most / u64::from(shape.vocab) } else { u64::MAX })
+            .min(if n_logits == n_columns { most / u64::from(shape.n_outputs) } else { u64::MAX })
             as usize;
         if n_columns == 0 || n_columns as usize > at_most {
-            return Err(EngineError::Samples { n: n_columns as usize, vocab: shape.vocab, at_most });
+            return Err(EngineError::Samples { n: n_columns as usize, vocab: shape.n_outputs, at_most });
         }
         let sizes = [shape.hidden, shape.qkv_width(), shape.q_width(), shape.q_width(), shape.ffn, 1];
         let sizes = sizes.map(|size| 4 * u64::from(n_columns) * u64::from(size));
-        let n_logit_bytes = 4 * u64::from(n_logits) * u64::from(shape.vocab);
+        let n_logit_bytes = 4 * u64::from(n_logits) * u64::from(shape.n_outputs);
         let scratch = Scratch::new(gpu, attention_shape(shape, n_columns, n_prefix, false)).await?;
         let make = || {
             let [stream, qkv, queries, attended, gated, tokens] = sizes;

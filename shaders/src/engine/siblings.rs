@@ -79,6 +79,9 @@ impl Engine {
         angles: &[f32],
     ) -> Result<Siblings<'_>, EngineError> {
         self.check_blocks()?;
+        if self.shape.n_outputs != self.shape.vocab {
+            return Err(EngineError::Shape(self.shape, "samples are drawn from the logits of a vocabulary"));
+        }
         let per_token = self.shape.head_dim as usize;
         if prefix.n_tokens() == 0 || angles.is_empty() || !angles.len().is_multiple_of(per_token) {
             return Err(EngineError::Text("samples need a prefix, and angles for their tokens"));

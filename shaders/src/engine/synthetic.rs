@@ -8,7 +8,7 @@ use crate::weights::{Format, MatrixShape, Synthetic};
 use super::kernels::Kernels;
 
 impl Engine {
-    /// A model with all its matrices in one format, no biases, and a head of its own.
+    /// A model with all its matrices in one format, no biases, and a head that is not its embedding.
     ///
     /// # Errors
     /// When the kernels do not do such a shape, or the device has not that much memory left, or fails.
@@ -29,7 +29,7 @@ impl Engine {
             embedding: weights(rows, 0).make(gpu, fill).await?,
             blocks: Vec::new(),
             norm: gpu.upload("norm", &gains),
-            head: weights(rows, 1).make(gpu, fill).await?,
+            head: weights(shape.head(), 1).make(gpu, fill).await?,
             kernels: Kernels::new(gpu, shape, format).await?,
         };
         let [qkv, output, gate_up, down] = shape.matrices();

@@ -7,8 +7,17 @@ use crate::sampling::{Draw, Pick};
 use crate::testing::{numbers, on_gpu};
 use crate::weights::{Format, MatrixShape, Packed};
 
-const SMALL: Shape =
-    Shape { vocab: 90, hidden: 64, ffn: 96, n_layers: 2, n_heads: 4, n_kv_heads: 2, head_dim: 16, epsilon: 1e-5 };
+const SMALL: Shape = Shape {
+    vocab: 90,
+    n_outputs: 90,
+    hidden: 64,
+    ffn: 96,
+    n_layers: 2,
+    n_heads: 4,
+    n_kv_heads: 2,
+    head_dim: 16,
+    epsilon: 1e-5,
+};
 
 const DRAW: Draw = Draw { temperature: 0.8, top_k: Some(40), top_p: 0.95 };
 
@@ -74,7 +83,7 @@ fn a_text_may_be_read_in_parts_and_a_beginning_be_kept() {
         // More than goes through the layers together.
         let text = text(300);
         let (whole, logits) = read(&mut engine, &Prefix::default(), 0, &text).await;
-        let expected = engine.fetch(&logits).await.unwrap();
+        let expected = engine.fetch(&[&logits]).await.unwrap();
         assert!(expected.iter().any(|logit| logit.abs() > 0.1), "{expected:?}");
         assert_eq!(whole.n_tokens(), 300);
         // Another text that begins alike is gone on with from where they part.
@@ -82,10 +91,10 @@ fn a_text_may_be_read_in_parts_and_a_beginning_be_kept() {
         other[70..].iter_mut().for_each(|token| *token = (*token + 1) % SMALL.vocab);
         let (other, _) = read(&mut engine, &Prefix::default(), 0, &other).await;
         let (_, logits) = read(&mut engine, &other, 70, &text[70..]).await;
-        close(&engine.fetch(&logits).await.unwrap(), &expected);
+        close(&engine.fetch(&[&logits]).await.unwrap(), &expected);
         // And what was read before stays as it was.
         let (_, logits) = read(&mut engine, &whole, 299, &text[299..]).await;
-        close(&engine.fetch(&logits).await.unwrap(), &expected);
+        close(&engine.fetch(&[&logits]).await.unwrap(), &expected);
     });
 }
 
@@ -107,7 +116,7 @@ fn siblings_compute_what_each_text_alone_computes() {
             }
             for idx in [0, n - 1] {
                 let (_, logits) = read(&mut engine, &Prefix::default(), 0, &texts[idx]).await;
-                let alone = engine.fetch(&logits).await.unwrap();
+                let alone = engine.fetch(&[&logits]).await.unwrap();
                 close(&last[idx * SMALL.vocab as usize..][..SMALL.vocab as usize], &alone);
             }
         }
@@ -186,6 +195,7 @@ fn eight_steps_are_one_submit_and_one_read_back_of_eight_bytes_a_token() {
 /// A model of 7.7 billion parameters, InternLM2-7B's shape.
 const LARGE: Shape = Shape {
     vocab: 92_544,
+    n_outputs: 92_544,
     hidden: 4096,
     ffn: 14_336,
     n_layers: 32,

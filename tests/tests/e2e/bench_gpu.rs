@@ -20,7 +20,7 @@ fn a_report_is_written_shown_and_compared() {
     let report: Value = serde_json::from_str(&std::fs::read_to_string(dir.path().join("a.json")).unwrap()).unwrap();
     assert_eq!((report["stepwise_bench_gpu"].as_u64(), report["verdict"]["ranked"].as_bool()), (Some(1), Some(false)));
     let rows = report["rows"].as_array().unwrap();
-    assert!(rows.len() == 31 && rows.iter().all(|row| row["state"] == "right"), "{rows:?}");
+    assert!(rows.len() == 32 && rows.iter().all(|row| row["state"] == "right"), "{rows:?}");
 
     // An edited plan is another plan.
     let only = ["bench", "gpu", "--quick", "--only", "D8", "--json", "b.json"];
@@ -61,7 +61,7 @@ fn what_cannot_be_done_is_one_line() {
     expect![[r#"
         error: damaged.json: the report is damaged (missing field `program`)
         error: newer.json: it is a report of version 7, and this program reads version 1; run the benchmark again
-        error: other.json: it is no report of `stepwise bench gpu`
+        error: other.json: it is no report of `stepwise bench gpu`, and none of `llama-bench -o json`
     "#]]
     .assert_eq(&all);
     assert!(refused(&["--compare", "missing.json"]).starts_with("error: cannot read missing.json: "));

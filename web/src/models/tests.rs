@@ -30,7 +30,7 @@ fn messages_from_the_worker() {
     let lines = [
         r#"{"type":"loading","done":1,"total":29000000}"#,
         r#"{"type":"testing"}"#,
-        r#"{"type":"ready","device":"CPU","error":0.000001}"#,
+        r#"{"type":"ready","place":"cpu","device":"CPU","error":0.000001,"speeds":[{"device":"CPU","tokens":12.5}]}"#,
         r#"{"type":"fallback","reason":"this browser has no WebGPU"}"#,
         r#"{"type":"failed","reason":"cannot load"}"#,
         r#"{"type":"answer","id":7,"answer":"{}"}"#,
@@ -43,7 +43,7 @@ fn messages_from_the_worker() {
     expect![[r#"
         Loading { done: 1, total: 29000000 }, status Some(Loading { done: 1, total: 29000000 })
         Testing, status Some(Testing)
-        Ready { device: "CPU", error: 1e-6 }, status Some(Ready { device: "CPU", self_test_error: 1e-6 })
+        Ready { place: "cpu", device: "CPU", speeds: [Speed { device: "CPU", tokens: 12.5 }], error: 1e-6 }, status Some(Ready { is_gpu: false, device: "CPU", speeds: [Speed { device: "CPU", tokens: 12.5 }], self_test_error: 1e-6 })
         Fallback { reason: "this browser has no WebGPU" }, status None
         Failed { reason: "cannot load" }, status Some(Failed { reason: "cannot load" })
         Answer { id: 7, answer: "{}" }, status None

@@ -45,6 +45,7 @@ impl BrowserModels {
         };
         let started = match place {
             Place::Server => Err("these models run on the server".to_owned()),
+            Place::BrowserFaster => start_worker("faster", heard),
             Place::BrowserGpu => start_worker("gpu", heard),
             Place::BrowserCpu => start_worker("cpu", heard),
         };

@@ -56,6 +56,8 @@ thread_local! {
 #[derive(Clone)]
 pub struct Device {
     compute: Compute,
+    /// The GPU, for kernels of our own.
+    gpu: Option<Gpu>,
     name: String,
     error: f32,
 }
@@ -65,7 +67,7 @@ impl Device {
     /// The thread that calls.
     #[must_use]
     pub fn cpu() -> Self {
-        Self { compute: Compute::cpu(1), name: "CPU".to_owned(), error: 0.0 }
+        Self { compute: Compute::cpu(1), gpu: None, name: "CPU".to_owned(), error: 0.0 }
     }
 
     /// The GPU that the browser recommends, once it has shown on a small model that it computes what the CPU computes.
@@ -80,7 +82,8 @@ impl Device {
         let gpu = Gpu::find().await?;
         let error = gpu.self_test().await?;
         // Browsers may keep the adapter's own name to themselves, and leave a blank before its backend's.
-        let device = Self { compute: gpu.compute, name: gpu.name.trim().to_owned(), error };
+        let (compute, name) = (gpu.compute.clone(), gpu.name.trim().to_owned());
+        let device = Self { compute, gpu: Some(gpu), name, error };
         GPU.set(Some(device.clone()));
         Ok(device)
     }

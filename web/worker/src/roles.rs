@@ -14,9 +14,10 @@ use stepwise_core::policy::{ProposalRequest, Proposals, portfolio};
 use stepwise_core::prompt::PromptFormat;
 use stepwise_core::wire;
 use stepwise_inference::config::{Head, ModelConfig};
+use stepwise_inference::engine::Engine;
 use stepwise_inference::network::Network;
 use stepwise_inference::tokenizer::Tokenizer;
-use stepwise_inference::weights::{Checkpoint, SafetensorsBytes, settle_head};
+use stepwise_inference::weights::{Checkpoint, Format, SafetensorsBytes, settle_head};
 use stepwise_inference::{Known, LanguageModel, ModelError, PolicyOptions, Reader, RewardModel, Sampling, Settings};
 use wasm_bindgen::prelude::*;
 
@@ -98,6 +99,29 @@ impl Policy {
         Ok(Known::from_json(known)?.error(self.model.network()).await?)
     }
 
+    /// Has kernels of our own draw the samples where they compute right on the device and are faster than burn's. `weights` are the
+    /// bytes of model.safetensors once more. Returns a line about it.
+    ///
+    /// # Errors
+    /// The device fails.
+    #[wasm_bindgen(js_name = takeFaster)]
+    pub async fn take_faster(&mut self, weights: &[u8], device: &Device) -> Result<String, JsValue> {
+        let engine = match engine(self.model.network().config(), weights, device).await {
+            Ok(engine) => engine,
+            Err(why) => return Ok(format!("without kernels of our own: {why}")),
+        };
+        let [burn, kernels] = self.model.take_faster(engine, &seconds).await.map_err(marked)?;
+        Ok(format!("kernels of our own draw {kernels:.0} tokens a second where burn draws {burn:.0}"))
+    }
+
+    /// Tokens a second that it draws.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub async fn speed(&mut self) -> Result<f64, JsValue> {
+        self.model.speed(&seconds).await.map_err(marked)
+    }
+
     /// Answers a [`wire::ProposalRequest`] with [`wire::Proposals`], both as JSON.
     ///
     /// # Errors
@@ -169,6 +193,21 @@ impl Critic {
         Ok(Known::from_json(known)?.error(self.0.network()).await?)
     }
 
+    /// Has kernels of our own score where they compute right on the device and are faster than burn's. `weights` are the
+    /// bytes of model.safetensors once more. Returns a line about it.
+    ///
+    /// # Errors
+    /// The device fails.
+    #[wasm_bindgen(js_name = takeFaster)]
+    pub async fn take_faster(&mut self, weights: &[u8], device: &Device) -> Result<String, JsValue> {
+        let engine = match engine(self.0.network().config(), weights, device).await {
+            Ok(engine) => engine,
+            Err(why) => return Ok(format!("without kernels of our own: {why}")),
+        };
+        let [burn, kernels] = self.0.take_faster(engine, &seconds).await.map_err(marked)?;
+        Ok(format!("kernels of our own read {kernels:.0} tokens a second where burn reads {burn:.0}"))
+    }
+
     /// Answers a [`wire::ScoreRequest`] with [`wire::Scores`], both as JSON.
     ///
     /// # Errors
@@ -204,6 +243,16 @@ fn open(
     Ok((network, reader))
 }
 
+/// The model of these weights in kernels of our own, or why there is none, in one line.
+async fn engine(config: &ModelConfig, weights: &[u8], device: &Device) -> Result<Engine, String> {
+    let gpu = device.gpu.as_ref().ok_or("the device is no GPU")?;
+    gpu.test_kernels(Format::F32).await.map_err(|e| e.to_string())?;
+    let weights = SafetensorsBytes::new(weights).map_err(|e| e.to_string())?;
+    let checkpoint = Checkpoint::new(config, &weights).map_err(|e| e.to_string())?;
+    let engine = Engine::load(&gpu.kernels, Format::F32, config, &checkpoint, &mut |_, _| ()).await;
+    engine.map_err(|e| e.to_string())
+}
+
 fn question<Q: DeserializeOwned>(json: &str) -> Result<Q, JsError> {
     serde_json::from_str(json).map_err(|e| line(format!("this is no question to a model: {e}")))
 }
@@ -220,6 +269,10 @@ fn marked(error: ModelError) -> JsValue {
         error.set_name("DeviceError");
     }
     error.into()
+}
+
+fn seconds() -> f64 {
+    now() / 1000.0
 }
 
 fn microseconds_since(begun: f64) -> u64 {

@@ -22,7 +22,7 @@ pub struct BenchGpuArgs {
     /// Print Markdown, for pasting
     #[arg(long)]
     pub markdown: bool,
-    /// Hold reports against the first of them instead of measuring
+    /// Hold reports against the first of them instead of measuring; what `llama-bench -o json` wrote may be among them
     #[arg(long, value_name = "FILE", num_args = 1.., value_hint = ValueHint::FilePath)]
     pub compare: Vec<PathBuf>,
 }

@@ -1,8 +1,10 @@
 //! What a folder says about how its policy is used.
 
+use stepwise_core::goal::Goal;
 use stepwise_inference::Scoring;
 
 use super::*;
+use crate::models::DeviceChoice;
 
 /// The policy that ships, with another stepwise.json and other lemmas.
 fn folder(settings: &str, lemmas: Option<&[u8]>) -> ModelFolder {
@@ -71,4 +73,46 @@ fn a_gguf_file_is_a_policy_and_no_critic() {
     let wrong = said(LocalCritic::open(&file, ModelDevice::cpu(1), &mut |_, _| ()));
     let wrong = wrong.strip_prefix(&format!("{}: ", file.display())).unwrap();
     assert_eq!(wrong, "no GGUF file holds a reward model; name the folder of an InternLM2ForRewardModel as critic");
+}
+
+/// Loses the GPU of the whole process, so it has one to itself.
+#[tokio::test]
+#[ignore = "it loses the process's GPU: `cargo test -p stepwise-worker --lib -- --ignored a_lost_gpu`"]
+async fn a_lost_gpu_is_left_for_the_cpu() {
+    let device = match ModelDevice::choose(DeviceChoice::Gpu, Some(2)).await {
+        Ok(device) => device,
+        Err(error) => return println!("not tested: a GPU that is lost, because {error}"),
+    };
+    let used = || PolicyUse { prompt: PromptChoice::Auto, sampling: Sampling::default(), own_temperature: true };
+    let open = |device: &ModelDevice| {
+        let policy = LocalPolicy::open(Path::new("tiny"), device.clone(), used(), &mut |_, _| ()).unwrap();
+        (policy, LocalCritic::open(Path::new("tiny"), device.clone(), &mut |_, _| ()).unwrap())
+    };
+    let goal = Goal::parse("⊢ 2 + 2 = 4");
+    let request = ProposalRequest {
+        theorem: "t".to_owned(),
+        goals: vec![goal.clone()],
+        history: Vec::new(),
+        samples: 4,
+        pass: 0,
+        seed: 0,
+        without: Vec::new(),
+        withheld: Default::default(),
+        declarations: Default::default(),
+        widening: 0,
+        tried: Vec::new(),
+    };
+    let states = ScoreRequest { states: vec![vec![goal], Vec::new()] };
+    let tactics = |proposals: Proposals| proposals.candidates.into_iter().map(|c| c.tactic).collect::<Vec<_>>();
+
+    let (policy, critic) = open(&device);
+    policy.propose(&request).await.unwrap();
+    critic.score(&states).await.unwrap();
+    device.gpu().unwrap().kernels.device.destroy();
+    let (tactics_after, scores_after) =
+        (tactics(policy.propose(&request).await.unwrap()), critic.score(&states).await.unwrap().scores);
+
+    let (policy, critic) = open(&device.without_gpu());
+    assert_eq!(tactics_after, tactics(policy.propose(&request).await.unwrap()));
+    assert_eq!(scores_after, critic.score(&states).await.unwrap().scores);
 }

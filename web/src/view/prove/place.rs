@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::Prove;
 use crate::lean::LeanPlace;
-use crate::models::{ModelStatus, Place};
+use crate::models::{ModelStatus, Place, Speed};
 use crate::view::browser;
 use crate::view::live::{kept, live, part};
 use crate::view::models::BrowserModels;
@@ -13,8 +13,9 @@ use crate::view::models::BrowserModels;
 /// Where the choice is kept.
 const PLACE_KEY: &str = "stepwise-models";
 
-const PLACES: [(Place, &str, &str); 3] = [
+const PLACES: [(Place, &str, &str); 4] = [
     (Place::Server, "server", "on the server"),
+    (Place::BrowserFaster, "faster", "in this browser, on the faster of WebGPU and CPU"),
     (Place::BrowserGpu, "webgpu", "in this browser, on WebGPU"),
     (Place::BrowserCpu, "cpu", "in this browser, on the CPU"),
 ];
@@ -158,8 +159,8 @@ pub(super) fn PlacePane(prove: Prove) -> impl IntoView {
         ModelStatus::Idle => "The worker starts…".into(),
         ModelStatus::Loading { done, total } => format!("Loading {} of {}", megabytes(done), megabytes(total)),
         ModelStatus::Testing => "Holding the device against the CPU…".into(),
-        ModelStatus::Ready { device, self_test_error } => {
-            format!("Ready on {device}; self-test error {self_test_error:.1e}")
+        ModelStatus::Ready { device, speeds, self_test_error, .. } => {
+            format!("Ready on {device}{}; self-test error {self_test_error:.1e}", measured(&speeds))
         }
         ModelStatus::Failed { reason } => reason,
     };
@@ -185,6 +186,14 @@ pub(super) fn PlacePane(prove: Prove) -> impl IntoView {
 
 fn words(place: Place) -> &'static str {
     PLACES.into_iter().find(|(other, _, _)| *other == place).map_or("", |(_, _, title)| title)
+}
+
+/// What was measured, behind the device's name.
+fn measured(speeds: &[Speed]) -> String {
+    let mut parts = speeds.iter().map(|Speed { device, tokens }| format!("{tokens:.0} tokens/s on {device}"));
+    let Some(fastest) = parts.next() else { return String::new() };
+    let others: String = parts.map(|part| format!(", {part}")).collect();
+    format!(", the faster: {fastest}{others}")
 }
 
 fn megabytes(bytes: u64) -> String {

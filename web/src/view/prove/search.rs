@@ -14,7 +14,7 @@ use wasm_bindgen_futures::spawn_local;
 use super::actions::Halt;
 use super::{Judged, Prove, Turn};
 use crate::driver::{Driver, Progress, Task, ending};
-use crate::models::Place;
+use crate::models::{ModelStatus, Place};
 use crate::replay::Replay;
 use crate::view::browser;
 use crate::view::models::BrowserModels;
@@ -318,8 +318,8 @@ impl Prove {
 
     fn header(self, theorem: stepwise_core::problem::Theorem, prefix: Vec<String>) -> LogHeader {
         let config = self.plan().config(1);
-        let place = match self.place.choice.get_untracked() {
-            Place::BrowserGpu => "browser, WebGPU",
+        let place = match self.place.status.get_untracked() {
+            ModelStatus::Ready { is_gpu: true, .. } => "browser, WebGPU",
             _ => "browser, CPU",
         };
         LogHeader {
