@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::shell::{cargo, command, find_program, root, step, succeeds, target};
 use crate::wasm::Module;
-use crate::{demo, python, wasm, web};
+use crate::{demo, program, python, wasm, web};
 
 /// Format, lints, all tests, the wasm build and the licences; the cheap ones first.
 pub(crate) fn check() -> Result<()> {
@@ -76,6 +76,7 @@ fn browser_tests() -> Result<()> {
     step("browser test of a large search", test("tree.test.mjs").env("DIST", &dist))?;
     step("browser test of the benchmark", test("benchmark.test.mjs").env("DIST", &dist))?;
     // Set-up has built it, and it reads the page that was just packed.
+    program::try_out(&built("stepwise"))?;
     step("browser test of proving", test("prove.test.mjs").env("STEPWISE", built("stepwise")))?;
     step("browser test of a campaign", test("campaign.test.mjs").env("STEPWISE", built("stepwise")))?;
     web::pack_lean(&dist.join("lean"))?;

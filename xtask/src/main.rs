@@ -5,12 +5,14 @@ mod assets;
 mod check;
 mod demo;
 mod glossary;
+mod program;
 mod python;
 mod serve;
 mod shell;
 mod wasm;
 mod web;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -28,8 +30,11 @@ Commands:
                            `stepwise serve`); with --terminal it ends after the theorems
   wasm [--toolchain T]     builds core and web for wasm32; T is auto (default), rustup or distribution
   inference                builds the language model for a page's worker (wasm32) and packs it into dist/inference/
-  dist [--serve [PORT]]    packs all of that and Lean itself into dist/: a page that proves without a server of ours, for any
-                           host of files
+  dist [--program] [--serve [PORT]]
+                           packs all of that and Lean itself into dist/: a page that proves without a server of ours, for any
+                           host of files; with --program, also program/stepwise, the release program with page and models
+                           inside, and tries it out in an empty folder
+  try PROGRAM              has a program that was built prove, check and serve by itself, from an empty folder
   web [--page-only] [--serve [PORT]]
                            packs the page, the language model and the models that ship into dist/ (or the page alone, which
                            is quick), and serves them on the loopback interface (default port 8080)";
@@ -58,10 +63,15 @@ fn run(args: &[String]) -> Result<()> {
         ["inference"] => web::pack_inference().map(drop),
         ["web", flags @ ..] => web(flags),
         ["dist", flags @ ..] => {
+            let (has_program, flags) = flag("--program", flags);
             let port = port(flags)?;
             let dist = web::pack_with_lean()?;
+            if has_program {
+                program::pack()?;
+            }
             port.map_or(Ok(()), |port| serve::serve(&dist, port))
         }
+        ["try", program] => program::try_out(Path::new(program)),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())
@@ -72,13 +82,18 @@ fn run(args: &[String]) -> Result<()> {
 
 /// Packs, and serves if asked to.
 fn web(flags: &[&str]) -> Result<()> {
-    let (page_only, flags) = match flags {
-        ["--page-only", rest @ ..] => (true, rest),
-        _ => (false, flags),
-    };
+    let (page_only, flags) = flag("--page-only", flags);
     let port = port(flags)?;
     let dist = if page_only { web::pack_page()? } else { web::pack()? };
     port.map_or(Ok(()), |port| serve::serve(&dist, port))
+}
+
+/// Whether a flag stands first, and what stands behind it.
+fn flag<'a>(name: &str, flags: &'a [&'a str]) -> (bool, &'a [&'a str]) {
+    match flags {
+        [first, rest @ ..] if *first == name => (true, rest),
+        _ => (false, flags),
+    }
 }
 
 /// Where to serve what was packed, if anywhere.
