@@ -44,15 +44,14 @@ export async function listing(folder, cache) {
 const key = ({ path, sha256 }) => new URL(`${path}?sha256=${sha256}`, self.location).href;
 
 /**
- * The bytes of a file, whole. With `unpack` they are what that makes of them, which is kept in the file's place and is what the
- * list calls `unpacked`.
+ * The bytes of a file, whole. With `unpacking` it is a blob of what that makes of them, which is kept in the file's place and
+ * is what the list calls `unpacked`: large files are never in the memory of a worker that stays.
  */
-export async function bring(file, cache, advance, unpack) {
-  const wanted = unpack ? file.unpacked : file;
+export async function bring(file, cache, advance, unpacking) {
   const kept = await cache?.match(key(file)).catch(() => undefined);
   if (kept) {
-    const bytes = new Uint8Array(await kept.arrayBuffer().catch(() => new ArrayBuffer(0)));
-    if (await isWhole(bytes, wanted)) {
+    const bytes = await (unpacking ? kept.blob() : bytesOf(kept)).catch(() => undefined);
+    if (bytes && (await (unpacking ? unpacking.isWhole(bytes, file.unpacked) : isWhole(bytes, file)))) {
       advance(file.bytes);
       return bytes;
     }
@@ -70,13 +69,13 @@ export async function bring(file, cache, advance, unpack) {
         got += part.value.length;
         advance(part.value.length);
       }
-      let bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
+      let bytes = await bytesOf(new Blob(parts));
       if (!(await isWhole(bytes, file))) throw new Error("it arrived damaged, or is of another version than the manifest");
-      if (unpack) bytes = new Uint8Array(await unpack(bytes));
+      if (unpacking) bytes = await unpacking.unpack(bytes);
       // Without room to keep it, it is loaded again at the next visit.
       const keeping = cache?.put(key(file), new Response(bytes)).catch(() => {});
       // What was unpacked is large, and nobody has to wait until it is kept.
-      if (!unpack) await keeping;
+      if (!unpacking) await keeping;
       return bytes;
     } catch (error) {
       problem = error;
@@ -86,7 +85,10 @@ export async function bring(file, cache, advance, unpack) {
   throw new Error(`cannot load ${file.path}: ${said(problem)}`);
 }
 
-async function isWhole(bytes, file) {
+const bytesOf = async (body) => new Uint8Array(await body.arrayBuffer());
+
+/** Whether bytes are those of a list's entry. */
+export async function isWhole(bytes, file) {
   if (bytes.length !== file.bytes) return false;
   // Pages that did not come over https, nor from this machine, have no hashes; the size must do.
   if (!self.crypto?.subtle) return true;

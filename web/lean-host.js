@@ -9,72 +9,85 @@ import init, { Host, answer, lack } from "./lean/stepwise-lean.js";
 /** What ends a call of Lean's from inside. Lean catches only exceptions of its own. */
 const CUT_OFF = {};
 const PAGE_BYTES = 65536;
-/** How long nothing has to be asked, in milliseconds, before a Lean is made for whoever asks next. */
-const IDLE = 100;
+/** How much of the snapshot is read at once: a buffer that is used again and again, because garbage lies for long. */
+const PART_BYTES = 4 << 20;
+/** How many Leans that nothing has used a request wants. */
+const LEANS = { open: 1, elaborate: 1, recheck: 2, check_file: 2 };
 
-let host, pieces, idle;
+let host, pieces;
+/** What has been sent, in its order. */
+let work = Promise.resolve();
 const say = (line) => self.postMessage({ line });
 
-self.onmessage = async ({ data: { start, ask } }) => {
-  clearTimeout(idle);
-  try {
-    if (start) await open(start);
-    else host.answer(ask, say);
-  } catch (error) {
+self.onmessage = ({ data: { start, ask } }) => {
+  work = work.then(() => (start ? open(start) : answerTo(ask))).catch((error) => {
     // The stack's end, or a panic: what it left behind is nobody's to use.
     self.postMessage({ died: isStackEnd(error) ? "stack exhausted" : String(error?.message ?? error) });
-    return;
-  }
-  if (host?.wantsSpare) idle = setTimeout(prepare, IDLE);
+  });
 };
 
 async function open({ wasm, description, symbols, library, pieces: modules }) {
   await init({ module_or_path: wasm });
-  pieces = new Pieces(modules, library, JSON.parse(description).imports);
-  await pieces.fetch();
+  pieces = new Pieces(modules, library, JSON.parse(description));
+  await pieces.prepare(1);
   host = new Host(pieces, description, new Uint8Array(symbols));
   say(host.hello());
 }
 
-/** Makes the next Lean, which takes as long as copying all of the snapshot does. */
-async function prepare() {
-  const mine = idle;
-  await pieces.fetch();
-  // What was asked meanwhile goes first, and comes back here.
-  if (mine === idle) host.prepare();
+async function answerTo(ask) {
+  await pieces.prepare((LEANS[JSON.parse(ask).op] ?? 0) - host.nUnused);
+  host.answer(ask, say);
 }
 
 const isStackEnd = (error) => error instanceof RangeError || error?.name === "InternalError";
 
 /** What instances are made of: the compiled pieces, and the bytes of the snapshot, a blob. */
 class Pieces {
-  constructor(modules, library, imports) {
-    Object.assign(this, { modules, library });
+  ready = [];
+
+  constructor(modules, library, { imports, snapshot }) {
+    Object.assign(this, { modules, library, snapshot });
     this.imports = {};
     for (const [place, { module, name, takes, gives }] of imports.entries()) {
       if (name !== "load") (this.imports[module] ??= {})[name] = answered(place, takes, gives);
     }
   }
 
-  /** Has the snapshot's bytes at hand for the next instance. They are not kept longer: each instance has them all. */
-  async fetch() {
-    this.fetched ??= await this.library.arrayBuffer();
-  }
-
-  take() {
-    const bytes = this.fetched ?? new FileReaderSync().readAsArrayBuffer(this.library);
-    this.fetched = undefined;
-    return new Uint8Array(bytes);
-  }
-
-  /** A new instance; nothing where the browser has no room for one. */
-  start() {
+  /** Has so many instances at hand, unless the browser has no room for them. */
+  async prepare(n) {
     try {
-      return new Instance(this, this.take());
+      while (this.ready.length < n) {
+        const instance = new Instance(this);
+        if (!instance.grow(this.snapshot.pages * PAGE_BYTES)) return;
+        await instance.fill(this.library, this.snapshot.runs);
+        this.ready.push(instance);
+      }
     } catch (error) {
-      if (error instanceof RangeError || error instanceof DOMException) return undefined;
-      throw error;
+      if (!(error instanceof RangeError || error instanceof DOMException)) throw error;
     }
+  }
+
+  /** An instance that begins where the snapshot was taken; nothing where there was no room for one. */
+  start() {
+    return this.ready.pop();
+  }
+}
+
+/** The bytes of a blob in parts, each of which is gone when the next one is asked for. */
+async function* partsOf(blob) {
+  let reader, buffer;
+  try {
+    reader = blob.stream().getReader({ mode: "byob" });
+    buffer = new ArrayBuffer(PART_BYTES);
+  } catch {
+    // Not every browser reads blobs into buffers.
+    reader = blob.stream().getReader();
+  }
+  for (;;) {
+    const { done, value } = await reader.read(buffer && new Uint8Array(buffer));
+    if (done) return;
+    yield value;
+    buffer &&= value.buffer;
   }
 }
 
@@ -112,8 +125,8 @@ function answered(place, takes, gives) {
 
 /** An instance of Lean's module. None of what Rust calls throws, unless the stack is at its end. */
 class Instance {
-  constructor(pieces, snapshot) {
-    Object.assign(this, { pieces, snapshot });
+  constructor(pieces) {
+    this.pieces = pieces;
     this.joined = new Set();
     this.functions = new Map();
     const load = (piece) => this.join(piece);
@@ -167,14 +180,18 @@ class Instance {
     return true;
   }
 
-  fill(runs) {
+  /** Lays the snapshot's runs down, all else zero. */
+  async fill(library, runs) {
     this.memory.fill(0, 0, 256 * PAGE_BYTES); // as far as the module has laid its data down
-    for (let i = 0, from = 0; i < runs.length; i += 2) {
-      const [address, length] = [runs[i], runs[i + 1]];
-      this.memory.set(this.snapshot.subarray(from, from + length), address);
-      from += length;
+    let [run, address, left] = [0, runs[0][0], runs[0][1]];
+    for await (let part of partsOf(library)) {
+      while (part.length) {
+        const n = Math.min(left, part.length);
+        this.memory.set(part.subarray(0, n), address);
+        [part, address, left] = [part.subarray(n), address + n, left - n];
+        if (left === 0 && ++run < runs.length) [address, left] = runs[run];
+      }
     }
-    this.snapshot = undefined;
   }
 
   word(address) {

@@ -1,10 +1,14 @@
 // The worker that is a server of Lean for the page: it loads Lean with progress and keeps it, speaks the page's protocol
-// (web/lean/src/server), and has Lean run in a second worker (lean-host.js), which hears of nothing while Lean works. What
-// does not end in time, crashes or is given up is ended with that worker; the next one begins in a moment, with the code
-// that is compiled already.
+// (web/lean/src/server), and has Lean run in other workers (lean-host.js), which hear of nothing while Lean works. What does
+// not end in time, crashes or is given up is ended with its worker; the next one begins in a moment, with the code that is
+// compiled already.
+//
+// Each of these workers, a host, has one Lean, or two while it judges a proof. Its memory comes back when it is ended and not
+// before, so a statement is opened in a new host, and so is a proof that is judged.
 //
 // Messages to the page are JSON texts: {type: "loading", done, total} in bytes, "starting", "opened" when the server hears,
-// "text" with {text} of the protocol, and "failed" with {reason}. The page sends texts of the protocol.
+// "text" with {text} of the protocol, and "failed" with {reason}. The page sends texts of the protocol, and "soon" when its
+// visitor is about to open a statement.
 
 import { bring, forget, listing, meter, openCache, said } from "./files.js";
 
@@ -20,21 +24,25 @@ const FIRST = ["lean.json", "lean.0.bin", "symbols.bin", "library.bin"].map((nam
 
 const post = (message) => self.postMessage(JSON.stringify(message));
 const ignore = () => {};
+/** How long a host is kept for a statement that the page has announced, in milliseconds. */
+const PATIENCE = 20_000;
 
 let cache;
 /** All packed files. */
 let packed;
 /** What each host is given. */
 let parts;
-let host;
-/** Whether a host is on its way. */
-let isStarting = false;
-/** Pieces of Lean's module that the last host called in vain. */
+/** The host of the statement, the one that judges a proof, and one that waits for either. */
+let host, judge, next;
+/** Pieces of Lean's module that hosts have called in vain. */
 const lacking = new Set();
 let server;
 let alarm;
 
-self.onmessage = ({ data }) => act(server.hear(data, performance.now()));
+self.onmessage = ({ data }) => {
+  if (data === "soon") getReady();
+  else act(server.hear(data, performance.now()));
+};
 
 start().catch((error) => post({ type: "failed", reason: said(error) }));
 
@@ -51,98 +59,185 @@ async function start() {
   const [module, text, first, symbols, library] = wanted;
   const wasm = bring(module, cache, advance).then((bytes) => WebAssembly.compile(bytes));
   const description = bring(text, cache, advance).then((bytes) => new TextDecoder().decode(bytes));
-  const unpacked = (file) => bring(file, cache, advance, async (bytes) => unpack(bytes, await wasm));
-  const memory = bring(library, cache, advance, async (bytes) => unpack(bytes, await wasm, await description));
-  const piece = unpacked(first).then((bytes) => WebAssembly.compile(bytes));
+  const unpacking = {
+    unpack: async (packed) => aside({ wasm: await wasm, packed }, [packed.buffer]),
+    isWhole: (blob, entry) => aside({ blob, entry }),
+  };
+  const ofMemory = async (packed) => aside({ wasm: await wasm, packed, description: await description }, [packed.buffer]);
+  const piece = bring(first, cache, advance, unpacking).then(compile);
+  const memory = bring(library, cache, advance, { ...unpacking, unpack: ofMemory });
+  const places = bring(symbols, cache, advance, unpacking).then((blob) => blob.arrayBuffer());
   const { Server, default: init } = await import("./lean/stepwise-lean.js");
   parts = {
     wasm: await wasm,
     description: await description,
-    symbols: (await unpacked(symbols)).buffer,
-    // A blob, because every host needs the bytes, and a blob is not copied before they are read.
-    library: new Blob([await memory]),
+    symbols: await places,
+    library: await memory,
     pieces: new Map([[0, await piece]]),
   };
   await init({ module_or_path: parts.wasm });
   server = new Server(JSON.parse(parts.description).package);
   post({ type: "opened" });
-  await restart();
+  restart();
   await forget(cache, [...ofModule, ...ofLean]);
   await keepTheRest();
 }
 
-/** Unpacks a file of Lean's in a worker of its own; the memory needs its description. */
-function unpack(bytes, wasm, description) {
+/** Compiles a piece of Lean's module. */
+const compile = (blob) => WebAssembly.compileStreaming(new Response(blob, { headers: { "content-type": "application/wasm" } }));
+
+/** Has a worker of its own unpack a file of Lean's, or look whether one is whole. */
+function aside(task, given = []) {
   const worker = new Worker(new URL("lean-unpack.js", import.meta.url), { type: "module" });
-  const unpacked = new Promise((done, fail) => {
-    worker.onmessage = ({ data: { unpacked, failed } }) => (unpacked ? done(unpacked) : fail(new Error(failed)));
+  const answer = new Promise((done, fail) => {
+    worker.onmessage = ({ data: { answer, failed } }) => (failed === undefined ? done(answer) : fail(new Error(failed)));
     worker.onerror = (event) => {
       event.preventDefault();
       fail(new Error(event.message || "lean-unpack.js cannot be loaded"));
     };
   });
-  worker.postMessage({ wasm, packed: bytes, description }, [bytes.buffer]);
-  return unpacked.finally(() => worker.terminate());
+  worker.postMessage(task, given);
+  return answer.finally(() => worker.terminate());
 }
 
 /** Does what the server wants done. */
 function act(actions) {
   for (const action of JSON.parse(actions)) {
     if (action === "restart") restart();
+    else if (action === "dismiss") judge = judge?.end();
     else if (action.send) post({ type: "text", text: action.send });
-    else host?.postMessage({ ask: action.ask });
+    else if (action.open) open(action.open);
+    else if (action.judge) (judge = take({ said: "judged", died: "judgeDied" })).ask(action.judge);
+    else host?.ask(action.ask);
   }
   clearTimeout(alarm);
   const { deadline } = server;
   if (deadline !== undefined) alarm = setTimeout(() => act(server.late(performance.now())), Math.max(0, deadline - performance.now()));
 }
 
-/** Ends the host, and starts another, with what the last one lacked. */
-async function restart() {
-  end();
-  if (isStarting) return;
-  isStarting = true;
-  let reason;
-  try {
-    for (const piece of lacking) {
-      const file = packed.get(`${PACKED}lean.${piece}.bin`);
-      if (!file) throw new Error(`Lean has no piece ${piece}`);
-      const bytes = await unpack(await bring(file, cache, ignore), parts.wasm);
-      parts.pieces.set(piece, await WebAssembly.compile(bytes));
-      lacking.delete(piece);
-    }
-    begin();
-  } catch (error) {
-    reason = said(error);
+/** What the server hears of the statement's host. */
+const OF_HOST = { said: "said", died: "died" };
+
+/** Ends the host, and starts another. The server wants to hear its first line. */
+function restart() {
+  host?.end();
+  host = take({ ...OF_HOST, hello: "said" });
+}
+
+/** Asks a host that nothing has used, which is the statement's from then on. */
+function open(line) {
+  if (!host || host.isUsed) {
+    host?.end();
+    host = take(OF_HOST);
   }
-  isStarting = false;
-  if (reason) act(server.died(reason, performance.now()));
+  host.ask(line);
 }
 
-function end() {
-  if (!host) return;
-  host.onmessage = host.onerror = null;
-  host.terminate();
-  host = undefined;
+/** The host that waits, or a new one. `ears` names the server's functions that are told what becomes of it. */
+function take(ears) {
+  const taken = next ?? new Host();
+  next = undefined;
+  taken.hearWith(ears);
+  return taken;
 }
 
-function begin() {
-  host = new Worker(new URL("lean-host.js", import.meta.url), { type: "module" });
-  host.onmessage = ({ data: { line, lack, died } }) => {
-    if (lack !== undefined) lacking.add(lack);
-    else if (line !== undefined) act(server.said(line, performance.now()));
-    else diedOf(died);
-  };
-  host.onerror = (event) => {
-    event.preventDefault();
-    diedOf(event.message || "lean-host.js cannot be loaded");
-  };
-  host.postMessage({ start: parts });
+/** Has a host wait for the statement that is about to be opened, unless the one that is there will do. */
+function getReady() {
+  if (!host?.isUsed) return;
+  next ??= new Host();
+  next.waitFor(PATIENCE);
 }
 
-function diedOf(reason) {
-  end();
-  act(server.died(reason, performance.now()));
+/** Compiles the pieces that hosts have called in vain. */
+async function complete() {
+  for (const piece of lacking) {
+    const file = packed.get(`${PACKED}lean.${piece}.bin`);
+    if (!file) throw new Error(`Lean has no piece ${piece}`);
+    const bytes = await bring(file, cache, ignore);
+    parts.pieces.set(piece, await compile(await aside({ wasm: parts.wasm, packed: bytes }, [bytes.buffer])));
+    lacking.delete(piece);
+  }
+}
+
+/** A worker that runs Lean. What it is asked before it has said hello is kept until then. */
+class Host {
+  isUsed = false;
+  asks = [];
+
+  constructor() {
+    this.start();
+  }
+
+  async start() {
+    try {
+      await complete();
+    } catch (error) {
+      this.die(said(error));
+    }
+    if (this.isOver) return;
+    this.worker = new Worker(new URL("lean-host.js", import.meta.url), { type: "module" });
+    this.worker.onmessage = ({ data: { line, lack, died } }) => {
+      if (lack !== undefined) this.lack(lack);
+      else if (died !== undefined) this.die(died);
+      else if (this.hello === undefined) this.greet(line);
+      else act(server[this.ears.said](line, performance.now()));
+    };
+    this.worker.onerror = (event) => {
+      event.preventDefault();
+      this.die(event.message || "lean-host.js cannot be loaded");
+    };
+    this.worker.postMessage({ start: parts });
+  }
+
+  hearWith(ears) {
+    this.ears = ears;
+    clearTimeout(this.alarm);
+    if (this.hello !== undefined) queueMicrotask(() => this.introduce());
+  }
+
+  greet(line) {
+    const { fatal } = JSON.parse(line);
+    if (fatal) return this.die(fatal);
+    this.hello = line;
+    for (const ask of this.asks) this.worker.postMessage({ ask });
+    this.introduce();
+  }
+
+  introduce() {
+    if (this.ears?.hello && !this.isOver) act(server[this.ears.hello](this.hello, performance.now()));
+  }
+
+  ask(line) {
+    this.isUsed = true;
+    if (this.hello === undefined) this.asks.push(line);
+    else this.worker.postMessage({ ask: line });
+  }
+
+  /** Ends it when nobody has taken it for so long. */
+  waitFor(ms) {
+    clearTimeout(this.alarm);
+    this.alarm = setTimeout(() => (next = this.end()), ms);
+  }
+
+  /** The one that waits lacks the same piece. */
+  lack(piece) {
+    lacking.add(piece);
+    next = next?.end();
+  }
+
+  die(reason) {
+    if (this === next) next = undefined;
+    this.end();
+    if (this.ears) act(server[this.ears.died](reason, performance.now()));
+  }
+
+  /** Ends it, with all of its memory. */
+  end() {
+    this.isOver = true;
+    clearTimeout(this.alarm);
+    if (this.worker) this.worker.onmessage = this.worker.onerror = null;
+    this.worker?.terminate();
+  }
 }
 
 /** Keeps the pieces that most proofs do not need for when one does, without a network then. */

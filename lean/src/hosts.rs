@@ -45,6 +45,9 @@ pub trait Starter {
     /// Whatever keeps it from starting.
     fn fresh(&mut self) -> Result<Lean<Self::Instance>>;
 
+    /// Takes back a Lean that has told what it is and nothing else, which the next one may be.
+    fn take_back(&mut self, _: Lean<Self::Instance>) {}
+
     /// A Lean that nothing has used but this preamble, if even that.
     ///
     /// # Errors
@@ -97,7 +100,9 @@ impl<S: Starter> Hosts<S> {
     /// Whatever keeps a Lean from starting.
     pub fn hello(&mut self) -> Result<Hello> {
         let Lean { mut instance, mut host } = self.starter.fresh()?;
-        instance.run(|lean| host.hello(lean))
+        let hello = instance.run(|lean| host.hello(lean))?;
+        self.starter.take_back(Lean { instance, host });
+        Ok(hello)
     }
 
     /// Answers a request; `cost` tells what it has cost so far.

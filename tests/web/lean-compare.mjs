@@ -63,15 +63,15 @@ async function inBrowser(address) {
       worker.postMessage({ wasm, packed: await load(name), description });
       const { data } = await new Promise((done) => (worker.onmessage = done));
       worker.terminate();
-      return data.unpacked;
+      return data.answer;
     };
     const description = await (await fetch("lean/packed/lean.json")).text();
     const pieces = new Map();
     // All of Lean, so that no tactic has to wait for a piece.
-    for (const number of JSON.parse(description).pieces.keys()) pieces.set(number, await WebAssembly.compile(await unpack(`lean.${number}.bin`)));
+    for (const number of JSON.parse(description).pieces.keys()) pieces.set(number, await WebAssembly.compile(await (await unpack(`lean.${number}.bin`)).arrayBuffer()));
     globalThis.parts = {
       wasm, description, pieces,
-      symbols: await unpack("symbols.bin"), library: new Blob([await unpack("library.bin", description)]),
+      symbols: await (await unpack("symbols.bin")).arrayBuffer(), library: await unpack("library.bin", description),
     };
     globalThis.begin = () => {
       globalThis.worker?.terminate();

@@ -16,7 +16,8 @@ fn start() {
     std::panic::set_hook(Box::new(|panic| error(&panic.to_string())));
 }
 
-/// A server in the page. What is to be done comes as JSON: an array of `{"send": TEXT}`, `{"ask": LINE}` and `"restart"`.
+/// A server in the page. What is to be done comes as JSON: an array of `{"send": TEXT}`, `{"ask": LINE}`, `{"open": LINE}`,
+/// `{"judge": LINE}`, `"dismiss"` and `"restart"`.
 #[wasm_bindgen]
 pub struct Server(server::Server);
 
@@ -44,6 +45,19 @@ impl Server {
     /// The host has ended by itself.
     pub fn died(&mut self, reason: &str, now: f64) -> String {
         self.0.died(reason, now as u64);
+        self.actions()
+    }
+
+    /// Takes in a line of the judge's.
+    pub fn judged(&mut self, line: &str, now: f64) -> String {
+        self.0.judged(line, now as u64);
+        self.actions()
+    }
+
+    /// The judge has ended by itself.
+    #[wasm_bindgen(js_name = judgeDied)]
+    pub fn judge_died(&mut self, reason: &str, now: f64) -> String {
+        self.0.judge_died(reason, now as u64);
         self.actions()
     }
 

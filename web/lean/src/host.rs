@@ -32,8 +32,8 @@ struct Browser {
     pieces: Pieces,
     symbols: Rc<Symbols>,
     snapshot: Snapshot,
-    /// One that nothing has used, made while nobody waited for it.
-    spare: Option<Lean<Running>>,
+    /// The one that has said hello, for the first request.
+    first: Option<Lean<Running>>,
 }
 
 impl Browser {
@@ -48,7 +48,11 @@ impl Starter for Browser {
     type Instance = Running;
 
     fn fresh(&mut self) -> Result<Lean<Running>> {
-        self.spare.take().map_or_else(|| self.begin(), Ok)
+        self.first.take().map_or_else(|| self.begin(), Ok)
+    }
+
+    fn take_back(&mut self, lean: Lean<Running>) {
+        self.first = Some(lean);
     }
 
     /// A preamble that is not at hand is elaborated with what stands behind it.
@@ -68,7 +72,7 @@ impl Host {
         let Description { imports, snapshot } = serde_json::from_str(description)?;
         let symbols = Symbols::parse(symbols).ok_or_else(|| JsError::new("the symbols of Lean are damaged"))?;
         set_imports(imports.into_iter().map(|import| import.name).collect());
-        Ok(Self(Hosts::new(Browser { pieces, symbols: Rc::new(symbols), snapshot, spare: None })))
+        Ok(Self(Hosts::new(Browser { pieces, symbols: Rc::new(symbols), snapshot, first: None })))
     }
 
     /// Its first line.
@@ -77,18 +81,11 @@ impl Host {
         text(&hello.unwrap_or_else(|fault| Hello { fatal: Some(fault.to_string()), ..Hello::default() }))
     }
 
-    /// Whether [`Host::prepare`] has something to do.
-    #[wasm_bindgen(getter, js_name = wantsSpare)]
+    /// How many of the Leans that the next request wants are here already.
+    #[wasm_bindgen(getter, js_name = nUnused)]
     #[must_use]
-    pub fn wants_spare(&mut self) -> bool {
-        self.0.starter().spare.is_none()
-    }
-
-    /// Makes the Lean that the next statement or judgement begins with, while nobody waits.
-    pub fn prepare(&mut self) {
-        let starter = self.0.starter();
-        // What keeps it from starting, whoever wants one is told.
-        starter.spare = starter.spare.take().or_else(|| starter.begin().ok());
+    pub fn n_unused(&mut self) -> u32 {
+        self.0.starter().first.is_some().into()
     }
 
     /// Answers a request with lines to `say`; false where Lean was cut off, which the last line says.

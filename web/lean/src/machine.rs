@@ -31,7 +31,7 @@ extern "C" {
     #[derive(Clone)]
     pub type Pieces;
 
-    /// A new instance, its memory as the module lays it down; nothing where there is no room for one.
+    /// An instance that begins where the snapshot was taken, but for its globals; nothing where there is no room for one.
     #[wasm_bindgen(method)]
     fn start(this: &Pieces) -> Option<Instance>;
 
@@ -45,10 +45,6 @@ extern "C" {
     /// Lets the memory have so many bytes, whole pages; false where it may not.
     #[wasm_bindgen(method)]
     fn grow(this: &Instance, bytes: f64) -> bool;
-
-    /// Lays the snapshot's runs into the memory, all else zero.
-    #[wasm_bindgen(method)]
-    fn fill(this: &Instance, runs: &[u32]);
 
     /// A word of the memory; -1 where the address lies outside.
     #[wasm_bindgen(method)]
@@ -200,11 +196,6 @@ impl Running {
             detail: "this browser has no room for another Lean".to_owned(),
         };
         let instance = pieces.start().ok_or_else(no_room)?;
-        if !instance.grow(f64::from(snapshot.pages) * f64::from(PAGE_BYTES)) {
-            return Err(no_room());
-        }
-        let runs: Vec<u32> = snapshot.runs.iter().flat_map(|(address, length)| [*address, *length]).collect();
-        instance.fill(&runs);
         for (number, value) in (0..).zip(snapshot.globals) {
             instance.set_global(number, value);
         }

@@ -9,6 +9,9 @@ const WORKER: &str = "lean.js";
 /// The list of Lean's files, beside the page's.
 pub(crate) const LISTING: &str = "lean/packed/manifest.json";
 
+/// What it is told when a statement is about to be opened.
+pub(crate) const SOON: &str = "soon";
+
 /// Starts it, and it begins to load Lean.
 ///
 /// # Errors

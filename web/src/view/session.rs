@@ -17,7 +17,7 @@ use crate::client::{Ask, Client, Heard, backoff_ms};
 use crate::json;
 use crate::lean::{FromLean, LeanPlace, is_listing};
 use crate::view::browser;
-use crate::view::lean::{self, LISTING};
+use crate::view::lean::{self, LISTING, SOON};
 use crate::view::socket::{self, Happening, Reply, Socket};
 use crate::view::worker::PageWorker;
 
@@ -166,6 +166,15 @@ impl Session {
             }
         });
         Question { session: self, ask, replies }
+    }
+
+    /// Tells a Lean in this browser that a statement is about to be opened. A server has one ready at any time.
+    pub(crate) fn get_ready(self) {
+        self.inner.with_value(|inner| {
+            if let Some(Link::Lean(worker)) = inner.link.as_ref().filter(|_| inner.greeted) {
+                worker.send(SOON);
+            }
+        });
     }
 
     /// Has Lean run where the visitor wants it.

@@ -154,10 +154,8 @@ impl Server {
     fn work(&mut self, job: &mut Job, now: u64) -> Next {
         match &mut job.work {
             Work::Open(theorem) => {
-                if let Some(statement) = &mut self.statement.take() {
-                    let states = statement.lose();
-                    self.free(states);
-                }
+                // Its states go with the host that has them.
+                self.statement = None;
                 if let Some(message) = self.missing(&theorem.imports) {
                     return Next::Ended(Body::Rejected { message });
                 }
@@ -376,6 +374,9 @@ impl Server {
             What::Open | What::Reopen => serde_json::from_str(line).map(Answer::Opened),
             _ => serde_json::from_str(line).map(Answer::Judged),
         };
+        if matches!(answer, Ok(Answer::Judged(_))) {
+            self.actions.push(Action::Dismiss);
+        }
         match answer {
             Ok(answer) => self.resolve(answer, now),
             Err(error) => {
@@ -385,15 +386,29 @@ impl Server {
         }
     }
 
+    /// Whether the judge has been asked, and has not answered.
+    pub(super) fn is_judging(&self) -> bool {
+        self.asked.as_ref().is_some_and(|asked| asked.what == What::Recheck)
+    }
+
     /// The host is gone, or is to go, with all states.
-    pub(super) fn cut(&mut self, fatal: &Fatal, now: u64) {
+    pub(super) fn lose_host(&mut self) {
         self.is_ready = false;
         self.actions.push(Action::Restart);
         if let Some(statement) = &mut self.statement {
             statement.lose();
         }
+    }
+
+    /// Whoever was asked is gone, or is to go.
+    pub(super) fn cut(&mut self, fatal: &Fatal, now: u64) {
+        if self.is_judging() {
+            self.actions.push(Action::Dismiss);
+        } else {
+            self.lose_host();
+        }
         if fatal.cause == Cause::Incomplete {
-            // Nobody's fault: the job asks again in a host that has more of Lean.
+            // Nobody's fault: the job asks again, and the next host has more of Lean.
             self.asked = None;
         } else if self.asked.is_some() {
             self.resolve(Answer::Cut(fatal.clone()), now);
@@ -428,7 +443,7 @@ impl Server {
             (What::Open, answer) => self.opened(&job.work, answer),
             (What::Reopen | What::Replay(_), answer) => self.rebuilt(what, answer),
             (What::Recheck, answer) => {
-                let (verdict, cost) = self.judged(answer);
+                let (verdict, cost) = self.verdict_of(answer);
                 match &mut job.work {
                     Work::Search(searching) => {
                         if let Some(Underway::Recheck { node, .. }) = searching.task.take() {
@@ -519,7 +534,7 @@ impl Server {
         }
     }
 
-    fn judged(&self, answer: Answer) -> (Verdict, LeanCost) {
+    fn verdict_of(&self, answer: Answer) -> (Verdict, LeanCost) {
         match answer {
             Answer::Judged(Envelope { timeout, cpu_us, wall_us, answer, .. }) => {
                 let cost = LeanCost { cpu_us, wall_us };

@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows a worker, a clock or JavaScript: texts and times go in, [`Action`]s come out. The host does one thing
 //! at a time, and ends with whatever it cannot finish: then the states are gone, and come back one by one when they are
-//! asked for.
+//! asked for. A whole proof is judged by a host of its own, which nothing else has used and which ends with its verdict.
 
 #![expect(clippy::result_large_err, reason = "an answer in the place of work, once for a request of the page's")]
 
@@ -61,6 +61,12 @@ pub enum Action {
     Send(String),
     /// Ask the host.
     Ask(String),
+    /// Ask a host that nothing has used, which is the host from then on.
+    Open(String),
+    /// Ask a judge: another host, that nothing has used.
+    Judge(String),
+    /// End the judge.
+    Dismiss,
     /// End the host, and start another.
     Restart,
 }
@@ -181,11 +187,28 @@ impl Server {
         self.go_on(now);
     }
 
+    /// Takes in a line of the judge's.
+    pub fn judged(&mut self, line: &str, now: u64) {
+        if self.is_judging() {
+            self.take_answer(line, now);
+        }
+        self.go_on(now);
+    }
+
+    /// The judge has ended by itself.
+    pub fn judge_died(&mut self, reason: &str, now: u64) {
+        if self.is_judging() {
+            self.cut(&crash(reason), now);
+        }
+        self.go_on(now);
+    }
+
     /// The host has ended by itself.
     pub fn died(&mut self, reason: &str, now: u64) {
-        if self.is_ready {
-            let fatal = Fatal { cause: Cause::Crashed, detail: reason.to_owned() };
-            self.cut(&fatal, now);
+        if self.is_ready && self.is_judging() {
+            self.lose_host();
+        } else if self.is_ready {
+            self.cut(&crash(reason), now);
         } else {
             self.n_failed_starts += 1;
             if self.n_failed_starts < STARTS {
@@ -367,9 +390,14 @@ impl Server {
         self.say(&request);
     }
 
-    /// Tells the host something.
+    /// Tells the host something, or the one that such a request is for.
     fn say(&mut self, request: &Request) {
-        self.actions.push(Action::Ask(text(request)));
+        let whom = match request {
+            Request::Open { .. } => Action::Open,
+            Request::Recheck { .. } => Action::Judge,
+            _ => Action::Ask,
+        };
+        self.actions.push(whom(text(request)));
     }
 
     fn free(&mut self, states: Vec<u64>) {
@@ -403,6 +431,10 @@ fn problem(kind: &str, status: u16, detail: impl Into<String>) -> Problem {
 
 fn failed(kind: &str, status: u16, detail: impl Into<String>) -> Body {
     Body::Failed { problem: problem(kind, status, detail) }
+}
+
+fn crash(reason: &str) -> Fatal {
+    Fatal { cause: Cause::Crashed, detail: reason.to_owned() }
 }
 
 fn text(value: &impl Serialize) -> String {

@@ -19,15 +19,20 @@ fn shown(server: &mut Server) -> String {
             };
             format!("page: {} {kind} {about}\n", message["re"])
         }
-        Action::Ask(line) => {
-            let request: serde_json::Value = serde_json::from_str(&line).unwrap();
-            let about = [&request["state"], &request["states"], &request["tactics"], &request["body"]];
-            let about: Vec<String> = about.iter().filter(|part| !part.is_null()).map(ToString::to_string).collect();
-            format!("host: {} {}\n", request["op"], about.join(" "))
-        }
+        Action::Ask(line) => asked("host", &line),
+        Action::Open(line) => asked("fresh host", &line),
+        Action::Judge(line) => asked("judge", &line),
+        Action::Dismiss => "dismiss\n".to_owned(),
         Action::Restart => "restart\n".to_owned(),
     });
     actions.collect()
+}
+
+fn asked(whom: &str, line: &str) -> String {
+    let request: serde_json::Value = serde_json::from_str(line).unwrap();
+    let about = [&request["state"], &request["states"], &request["tactics"], &request["body"]];
+    let about: Vec<String> = about.iter().filter(|part| !part.is_null()).map(ToString::to_string).collect();
+    format!("{whom}: {} {}\n", request["op"], about.join(" "))
 }
 
 fn check(server: &mut Server, expected: &Expect) {
@@ -66,7 +71,7 @@ fn the_page_is_greeted_when_lean_is_there() {
         &mut server,
         &expect![[r#"
             page: null welcome 
-            host: "open" 
+            fresh host: "open" 
         "#]],
     );
 }
@@ -134,7 +139,7 @@ fn a_crash_is_an_outcome_and_the_states_come_back() {
     check(
         &mut server,
         &expect![[r#"
-            host: "open" 
+            fresh host: "open" 
             host: "apply" 20 ["intro h"]
             host: "apply" 21 ["exact h"]
             page: 4 applied "proved"
@@ -202,7 +207,7 @@ fn a_host_without_a_piece_is_asked_again_when_it_has_it() {
         &expect![[r#"
             host: "apply" 10 ["exact?"]
             restart
-            host: "open" 
+            fresh host: "open" 
             host: "apply" 20 ["exact?"]
         "#]],
     );
@@ -227,10 +232,63 @@ fn a_tactic_without_memory_runs_once_more_without_the_other_states() {
         &mut server,
         &expect![[r#"
             restart
-            host: "open" 
+            fresh host: "open" 
             host: "apply" 20 ["large"]
             restart
             page: 4 applied "out_of_memory"
+        "#]],
+    );
+}
+
+#[test]
+fn a_proof_is_judged_elsewhere_and_what_happens_there_costs_no_states() {
+    let mut server = opened();
+    let lack =
+        |server: &Server| format!(r#"{{"id":{},"fatal":{{"cause":"incomplete","detail":""}}}}"#, server.last_asked);
+    server.hear(r#"{"id":2,"op":"recheck","proof":["exact id"]}"#, 2);
+    server.judged(&lack(&server), 3);
+    server.judged(&format!(r#"{{"id":{},"accepted":true,"axioms":[]}}"#, server.last_asked), 4);
+    server.hear(r#"{"id":3,"op":"recheck","proof":["crash"]}"#, 5);
+    server.judge_died("unreachable", 6);
+    server.hear(r#"{"id":4,"op":"recheck","proof":["loop"]}"#, 7);
+    let deadline = server.deadline().unwrap();
+    server.late(deadline);
+    server.hear(r#"{"id":5,"op":"apply","state":0,"tactic":"exact id"}"#, deadline);
+    check(
+        &mut server,
+        &expect![[r#"
+            judge: "recheck" "  exact id\n"
+            dismiss
+            judge: "recheck" "  exact id\n"
+            dismiss
+            page: 2 verdict []
+            judge: "recheck" "  crash\n"
+            dismiss
+            page: 3 verdict ["the whole file is too much for Lean: it died: unreachable"]
+            judge: "recheck" "  loop\n"
+            dismiss
+            page: 4 verdict ["the whole file is too much for Lean: it did not end in time and was stopped"]
+            host: "apply" 10 ["exact id"]
+        "#]],
+    );
+}
+
+#[test]
+fn a_host_that_dies_beside_a_judge_leaves_the_judge_alone() {
+    let mut server = opened();
+    server.hear(r#"{"id":2,"op":"recheck","proof":["exact id"]}"#, 2);
+    server.died("unreachable", 3);
+    server.judged(&format!(r#"{{"id":{},"accepted":true,"axioms":[]}}"#, server.last_asked), 4);
+    server.hear(r#"{"id":3,"op":"apply","state":0,"tactic":"exact id"}"#, 5);
+    server.said(HELLO, 6);
+    check(
+        &mut server,
+        &expect![[r#"
+            judge: "recheck" "  exact id\n"
+            restart
+            dismiss
+            page: 2 verdict []
+            fresh host: "open" 
         "#]],
     );
 }
@@ -264,10 +322,10 @@ fn a_search_asks_for_tactics_until_one_proves_and_has_the_proof_judged() {
     server.hear(r#"{"id":3,"op":"apply","state":0,"tactic":"intro h"}"#, 3);
     answer(&mut server, r#""proved":true"#);
     answer(&mut server, r#""open":11,"goals":["h : p\n⊢ p"]"#);
-    server.said(&format!(r#"{{"id":{},"accepted":true,"axioms":[]}}"#, server.last_asked), 20);
+    server.judged(&format!(r#"{{"id":{},"accepted":true,"axioms":[]}}"#, server.last_asked), 20);
     let all = shown(&mut server);
     let kinds: Vec<&str> = all.lines().filter(|line| line.starts_with("page: 2")).map(str::trim_end).collect();
     assert_eq!(kinds.first(), Some(&"page: 2 search_started"));
     assert_eq!(kinds.last(), Some(&"page: 2 search_ended"), "{all}");
-    assert!(all.contains("host: \"recheck\""), "{all}");
+    assert!(all.contains("judge: \"recheck\""), "{all}");
 }

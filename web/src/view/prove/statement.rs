@@ -48,7 +48,13 @@ pub(super) fn StatementPane(prove: Prove) -> impl IntoView {
     let is_edited = kept(move || prove.script.proof.with(Option::is_some) && !is_open.get());
     let n_lines = move || prove.script.text.with(|text| text.lines().count().clamp(2, 10).to_string());
     view! {
-        <section class="card" aria-labelledby="statement-title">
+        <section
+            class="card"
+            aria-labelledby="statement-title"
+            on:pointerenter=move |_| prove.session.get_ready()
+            on:focusin=move |_| prove.session.get_ready()
+            on:input=move |_| prove.session.get_ready()
+        >
             <div class="card-head">
                 <h2 id="statement-title">"Statement"</h2>
                 <div class="inline">
