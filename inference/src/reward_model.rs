@@ -78,7 +78,7 @@ impl RewardModel {
     /// The device fails.
     pub async fn speed(&mut self, seconds: &(dyn Fn() -> f64 + Sync)) -> Result<f64, ModelError> {
         let config = self.network.config();
-        let n_tokens = config.max_positions.clamp(1, 96) as u32;
+        let n_tokens = config.max_positions.clamp(1, 48) as u32;
         let vocab = config.vocab_size as u32;
         let text = |n: u32| (0..n_tokens).map(|idx| (idx + n).wrapping_mul(2_654_435_761) % vocab).collect();
         let mut begun = seconds();
