@@ -43,19 +43,34 @@ export async function listing(folder, cache) {
 /** Under what a file is kept: another version is another file. */
 const key = ({ path, sha256 }) => new URL(`${path}?sha256=${sha256}`, self.location).href;
 
-/**
- * The bytes of a file, whole. With `unpacking` it is a blob of what that makes of them, which is kept in the file's place and
- * is what the list calls `unpacked`: large files are never in the memory of a worker that stays.
- */
-export async function bring(file, cache, advance, unpacking) {
-  const kept = await cache?.match(key(file)).catch(() => undefined);
+/** The bytes of a file, whole: what is kept of it, or else loaded and kept. */
+export async function bring(file, cache, advance) {
+  const kept = await keptOf(file, cache);
   if (kept) {
-    const bytes = await (unpacking ? kept.blob() : bytesOf(kept)).catch(() => undefined);
-    if (bytes && (await (unpacking ? unpacking.isWhole(bytes, file.unpacked) : isWhole(bytes, file)))) {
-      advance(file.bytes);
-      return bytes;
-    }
+    advance(file.bytes);
+    return kept.bytes;
   }
+  const bytes = await load(file, advance);
+  await keep(file, bytes, cache);
+  return bytes;
+}
+
+/** What is kept in a file's place, as a blob and as bytes, where it is what an entry of the list says; the file's own, say. */
+export async function keptOf(file, cache, entry = file) {
+  try {
+    const blob = await (await cache.match(key(file))).blob();
+    const bytes = await bytesOf(blob);
+    return (await isWhole(bytes, entry)) ? { blob, bytes } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Keeps something in a file's place. Without room for it, it is loaded again at the next visit. */
+export const keep = (file, body, cache) => cache?.put(key(file), new Response(body)).catch(() => {});
+
+/** The bytes of a file from the network, whole. */
+export async function load(file, advance) {
   let problem;
   // The browser's own cache may have an older version, or a broken one.
   for (const mode of ["default", "reload"]) {
@@ -69,13 +84,8 @@ export async function bring(file, cache, advance, unpacking) {
         got += part.value.length;
         advance(part.value.length);
       }
-      let bytes = await bytesOf(new Blob(parts));
+      const bytes = await bytesOf(new Blob(parts));
       if (!(await isWhole(bytes, file))) throw new Error("it arrived damaged, or is of another version than the manifest");
-      if (unpacking) bytes = await unpacking.unpack(bytes);
-      // Without room to keep it, it is loaded again at the next visit.
-      const keeping = cache?.put(key(file), new Response(bytes)).catch(() => {});
-      // What was unpacked is large, and nobody has to wait until it is kept.
-      if (!unpacking) await keeping;
       return bytes;
     } catch (error) {
       problem = error;
@@ -87,8 +97,7 @@ export async function bring(file, cache, advance, unpacking) {
 
 const bytesOf = async (body) => new Uint8Array(await body.arrayBuffer());
 
-/** Whether bytes are those of a list's entry. */
-export async function isWhole(bytes, file) {
+async function isWhole(bytes, file) {
   if (bytes.length !== file.bytes) return false;
   // Pages that did not come over https, nor from this machine, have no hashes; the size must do.
   if (!self.crypto?.subtle) return true;

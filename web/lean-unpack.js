@@ -1,23 +1,29 @@
-// The worker that unpacks a file of Lean's: it takes a lot of memory for a second or two, which is given back when the worker
-// is ended. Large files pass as blobs for the same reason.
+// The worker that brings one of Lean's large files and unpacks it. It takes a lot of memory for a second or two, which is given
+// back when the worker is ended; so nothing of it is done in a worker that stays, and what comes of it is a blob.
 //
-// lean.js sends {wasm, packed}, and {description} where it is the memory that is unpacked, and is answered with a blob; or it
-// sends {blob, entry}, and is told whether this is what a list has in the entry. The answer is {answer}, or {failed: REASON}.
+// lean.js sends {file, cache}, an entry of the list and the name of the cache, and as soon as it has them {tools: {wasm,
+// description}}, with the description where it is the memory that is unpacked. This worker sends {advance: BYTES}, and in the
+// end {brought, isNew} or {failed: REASON}.
 
-import { isWhole } from "./files.js";
+import { keptOf, load, openCache, said } from "./files.js";
 import init, { unpack, unpackMemory } from "./lean/stepwise-lean.js";
 
-self.onmessage = async ({ data: { wasm, packed, description, blob, entry } }) => {
-  try {
-    self.postMessage({ answer: blob ? await look(blob, entry) : await unpacked(wasm, packed, description) });
-  } catch (error) {
-    self.postMessage({ failed: String(error?.message ?? error) });
-  }
+let giveTools;
+const given = new Promise((done) => (giveTools = done));
+
+self.onmessage = ({ data: { file, cache, tools } }) => {
+  if (tools) giveTools(tools);
+  else bring(file, cache).then((brought) => self.postMessage(brought), (error) => self.postMessage({ failed: said(error) }));
 };
 
-const look = async (blob, entry) => isWhole(new Uint8Array(await blob.arrayBuffer()), entry);
-
-async function unpacked(wasm, packed, description) {
+async function bring(file, name) {
+  const cache = await openCache(name);
+  const advance = (bytes) => self.postMessage({ advance: bytes });
+  const unpacked = await keptOf(file, cache, file.unpacked);
+  if (unpacked) advance(file.bytes);
+  if (unpacked) return { brought: unpacked.blob };
+  const packed = (await keptOf(file, cache))?.bytes ?? (await load(file, advance));
+  const { wasm, description } = await given;
   await init({ module_or_path: wasm });
-  return new Blob([description ? unpackMemory(packed, description) : unpack(packed)]);
+  return { brought: new Blob([description ? unpackMemory(packed, description) : unpack(packed)]), isNew: true };
 }

@@ -10,7 +10,7 @@
 // "text" with {text} of the protocol, and "failed" with {reason}. The page sends texts of the protocol, and "soon" when its
 // visitor is about to open a statement.
 
-import { bring, forget, listing, meter, openCache, said } from "./files.js";
+import { bring, forget, keep, listing, meter, openCache, said } from "./files.js";
 
 /** Where files are kept between visits, if the browser keeps any. */
 const CACHE = "stepwise-lean-v1";
@@ -59,14 +59,17 @@ async function start() {
   const [module, text, first, symbols, library] = wanted;
   const wasm = bring(module, cache, advance).then((bytes) => WebAssembly.compile(bytes));
   const description = bring(text, cache, advance).then((bytes) => new TextDecoder().decode(bytes));
-  const unpacking = {
-    unpack: async (packed) => aside({ wasm: await wasm, packed }, [packed.buffer]),
-    isWhole: (blob, entry) => aside({ blob, entry }),
+  const tools = wasm.then((wasm) => ({ wasm }));
+  const bringFirst = async (file, tools) => {
+    const { brought, isNew } = await bringUnpacked(file, tools, advance);
+    // Nobody has to wait until it is kept.
+    if (isNew) keep(file, brought, cache);
+    return brought;
   };
-  const ofMemory = async (packed) => aside({ wasm: await wasm, packed, description: await description }, [packed.buffer]);
-  const piece = bring(first, cache, advance, unpacking).then(compile);
-  const memory = bring(library, cache, advance, { ...unpacking, unpack: ofMemory });
-  const places = bring(symbols, cache, advance, unpacking).then((blob) => blob.arrayBuffer());
+  const piece = bringFirst(first, tools).then(compile);
+  const places = bringFirst(symbols, tools).then((blob) => blob.arrayBuffer());
+  const toolsOfMemory = Promise.all([wasm, description]).then(([wasm, description]) => ({ wasm, description }));
+  const memory = bringFirst(library, toolsOfMemory);
   const { Server, default: init } = await import("./lean/stepwise-lean.js");
   parts = {
     wasm: await wasm,
@@ -86,18 +89,23 @@ async function start() {
 /** Compiles a piece of Lean's module. */
 const compile = (blob) => WebAssembly.compileStreaming(new Response(blob, { headers: { "content-type": "application/wasm" } }));
 
-/** Has a worker of its own unpack a file of Lean's, or look whether one is whole. */
-function aside(task, given = []) {
+/** Has a worker of its own bring a file and unpack it: a blob, and whether it `isNew`. */
+function bringUnpacked(file, tools, advance) {
   const worker = new Worker(new URL("lean-unpack.js", import.meta.url), { type: "module" });
-  const answer = new Promise((done, fail) => {
-    worker.onmessage = ({ data: { answer, failed } }) => (failed === undefined ? done(answer) : fail(new Error(failed)));
+  const brought = new Promise((done, fail) => {
+    worker.onmessage = ({ data }) => {
+      if (data.advance !== undefined) advance(data.advance);
+      else if (data.brought) done(data);
+      else fail(new Error(data.failed));
+    };
     worker.onerror = (event) => {
       event.preventDefault();
       fail(new Error(event.message || "lean-unpack.js cannot be loaded"));
     };
+    worker.postMessage({ file, cache: CACHE });
+    tools.then((tools) => worker.postMessage({ tools }), fail);
   });
-  worker.postMessage(task, given);
-  return answer.finally(() => worker.terminate());
+  return brought.finally(() => worker.terminate());
 }
 
 /** Does what the server wants done. */
@@ -153,8 +161,8 @@ async function complete() {
   for (const piece of lacking) {
     const file = packed.get(`${PACKED}lean.${piece}.bin`);
     if (!file) throw new Error(`Lean has no piece ${piece}`);
-    const bytes = await bring(file, cache, ignore);
-    parts.pieces.set(piece, await compile(await aside({ wasm: parts.wasm, packed: bytes }, [bytes.buffer])));
+    const { brought } = await bringUnpacked(file, Promise.resolve({ wasm: parts.wasm }), ignore);
+    parts.pieces.set(piece, await compile(brought));
     lacking.delete(piece);
   }
 }

@@ -1,5 +1,5 @@
 //! `demo`: builds the page, sets up Lean, proves first theorems in the terminal and serves the page with a small campaign,
-//! through the same commands that a user calls.
+//! and once more as files alone, through the same commands that a user calls.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::check::set_up;
 use crate::shell::{cargo, root, step};
-use crate::web;
+use crate::{serve as files, web};
 
 /// What is proved, easiest first: what it shows, and the statement.
 const THEOREMS: [(&str, &str); 4] = [
@@ -23,8 +23,8 @@ const THEOREMS: [(&str, &str); 4] = [
     ("a case split on residues", "theorem square_mod_four (n : Nat) : n * n % 4 = 0 ∨ n * n % 4 = 1"),
 ];
 
-/// Builds the page, proves the four theorems, and serves the page with a small campaign until Ctrl-C. `serve` has the
-/// arguments of `stepwise serve`, or is `None` to stop before.
+/// Builds the page, proves the four theorems, and serves the page until Ctrl-C: with a small campaign, and as files alone.
+/// `serve` has the arguments of `stepwise serve`, or is `None` to stop before.
 ///
 /// # Errors
 /// Something does not build, or one of the theorems is not proved.
@@ -36,15 +36,19 @@ pub(crate) fn demo(serve: Option<&[&str]>) -> Result<()> {
     set_up()?;
     prove_all()?;
     let Some(arguments) = serve else { return Ok(()) };
+    let dist = root().join("dist");
+    web::pack_lean(&dist.join("lean"))?;
+    let without_server = files::serve_beside(&dist)?;
+    println!("\nfrom files alone, with Lean, policy and critic in the browser itself: {without_server}");
     let mut command = stepwise(&["serve"]);
     command.args(arguments);
     if may_have_campaign(arguments) {
         command.arg("--campaign").arg(make_campaign()?);
         println!(
-            "\nnow in the browser, where the tab Campaign has a small campaign that this machine can join; Ctrl-C ends it:"
+            "from a server, where the tab Campaign has a small campaign that this machine can join; Ctrl-C ends both:"
         );
     } else {
-        println!("\nnow in the browser; Ctrl-C ends it:");
+        println!("from a server; Ctrl-C ends both:");
     }
     let status = command.status()?;
     // Ctrl-C reaches the server too, which then ends in good order.

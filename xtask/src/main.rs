@@ -27,7 +27,8 @@ Commands:
   test                     all tests, with real Lean, a GPU adapter and a browser where the machine has them
   python                   prints the Python that the tests of model servers want in STEPWISE_TEST_PYTHON; makes it first
   demo [--terminal | ARGS] builds the page, proves first theorems in the terminal, and serves the page (ARGS are those of
-                           `stepwise serve`); with --terminal it ends after the theorems
+                           `stepwise serve`), and beside it as files alone, with Lean in the browser; with --terminal it ends
+                           after the theorems
   wasm [--toolchain T]     builds core and web for wasm32; T is auto (default), rustup or distribution
   inference                builds the language model for a page's worker (wasm32) and packs it into dist/inference/
   dist [--program] [--serve [PORT]]
@@ -100,7 +101,7 @@ fn flag<'a>(name: &str, flags: &'a [&'a str]) -> (bool, &'a [&'a str]) {
 fn port(flags: &[&str]) -> Result<Option<u16>> {
     Ok(match flags {
         [] => None,
-        ["--serve"] => Some(8080),
+        ["--serve"] => Some(serve::PORT),
         ["--serve", port] => {
             Some(port.parse().with_context(|| format!("`{port}` is no port; give a number from 0 to 65535"))?)
         }

@@ -6,11 +6,32 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+/// Where files are served unless another port is asked for.
+pub(crate) const PORT: u16 = 8080;
+
 /// Serves `folder` until the process ends. Port 0 picks a free one.
 pub(crate) fn serve(folder: &Path, port: u16) -> Result<()> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+    let listener = listen(port)
         .with_context(|| format!("cannot listen on port {port}; choose another with `cargo xtask web --serve PORT`"))?;
     println!("http://{}/", listener.local_addr()?);
+    answer_all(&listener, folder);
+    Ok(())
+}
+
+/// Serves `folder` beside whatever else is done, on the usual port where it is free, and returns the address.
+pub(crate) fn serve_beside(folder: &Path) -> Result<String> {
+    let listener = listen(PORT).or_else(|_| listen(0)).context("cannot listen on the loopback interface")?;
+    let address = format!("http://{}/", listener.local_addr()?);
+    let folder = folder.to_owned();
+    std::thread::spawn(move || answer_all(&listener, &folder));
+    Ok(address)
+}
+
+fn listen(port: u16) -> std::io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+}
+
+fn answer_all(listener: &TcpListener, folder: &Path) {
     for stream in listener.incoming() {
         let folder = folder.to_owned();
         // Browsers open connections that they may need later, and ask nothing on them yet.
@@ -21,7 +42,6 @@ pub(crate) fn serve(folder: &Path, port: u16) -> Result<()> {
             }
         });
     }
-    Ok(())
 }
 
 fn answer(mut stream: TcpStream, folder: &Path) -> Result<()> {
