@@ -3,7 +3,7 @@
 /// `e^x` to within 2e-7 of its value for `x` from -86 to 88, and the nearest end's value beyond; NaN of NaN.
 ///
 /// `x` is cut into `n ln 2 + r` with `r` at most `ln 2 / 2`; the polynomial for `e^r` is that of Cephes' `expf`.
-#[inline]
+#[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
     /// Added to a small number, it leaves the nearest integer in the lowest bits.
     const ROUND: f32 = 12_582_912.0;

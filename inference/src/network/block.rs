@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::cpu;
 use super::tiles::Compute;
 use super::weight::Weight;
-use crate::weights::{BlockWeights, Matrix, Stored};
+use crate::weights::{BlockWeights, Stored};
 
 /// The weights of one block, matrices `[out, in]`.
 #[derive(Clone, Debug)]
@@ -60,14 +60,11 @@ impl Block {
         x: Tensor<3>,
         attend: impl FnOnce(Tensor<3>) -> Tensor<3>,
     ) -> Tensor<3> {
-        let qkv = self.wqkv.project(compute, self.attention_norm.forward(x.clone()));
+        let qkv = self.wqkv.project(compute, self.attention_norm.forward(compute, x.clone()));
         let gathered = self.wo.project(compute, attend(biased(qkv, self.qkv_bias.as_ref())));
         let x = x + biased(gathered, self.wo_bias.as_ref());
-        let normed = self.ffn_norm.forward(x.clone());
-        let two_ffn = self.gate_up.n_rows();
-        let gate = self.gate_up.project_rows(0..two_ffn / 2, compute, normed.clone());
-        let up = self.gate_up.project_rows(two_ffn / 2..two_ffn, compute, normed);
-        x + self.down.project(compute, cpu::swiglu(compute, gate, up))
+        let gate_up = self.gate_up.project(compute, self.ffn_norm.forward(compute, x.clone()));
+        x + self.down.project(compute, cpu::swiglu(compute, gate_up))
     }
 }
 
@@ -77,23 +74,16 @@ impl RmsNorm {
     }
 
     /// Norms each column of `[n_tiles, features, tile]`.
-    pub(super) fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let mean_square = (x.clone() * x.clone()).mean_dim(1);
-        let inverse = mean_square.add_scalar(self.epsilon).sqrt().recip();
-        x * inverse * self.scale.val().reshape([1, -1, 1])
+    pub(super) fn forward(&self, compute: &Compute, x: Tensor<3>) -> Tensor<3> {
+        cpu::rms_norm(compute, x, self.scale.val(), self.epsilon)
     }
 
     /// Norms each head of each column of `[n_tiles, n_heads, head_dim, tile]`.
-    pub(super) fn forward_heads(&self, heads: Tensor<4>) -> Tensor<4> {
+    pub(super) fn forward_heads(&self, compute: &Compute, heads: Tensor<4>) -> Tensor<4> {
         let [n_tiles, n_heads, head_dim, tile] = heads.dims();
-        let normed = self.forward(heads.reshape([n_tiles * n_heads, head_dim, tile]));
+        let normed = self.forward(compute, heads.reshape([n_tiles * n_heads, head_dim, tile]));
         normed.reshape([n_tiles, n_heads, head_dim, tile])
     }
-}
-
-/// A matrix on the device.
-pub(super) fn matrix(Matrix { rows, cols, data }: Matrix, device: &Device) -> Weight {
-    Weight::Dense(Param::from_data(TensorData::new(data, [rows, cols]), device))
 }
 
 fn vector(data: Vec<f32>, device: &Device) -> Param<Tensor<1>> {

@@ -1,12 +1,18 @@
-//! Functions with exponentials, computed in the CPU's own memory.
+//! What is not a product, computed in the CPU's own memory: norms, softmax, the gate.
 //!
-//! burn's CPU backend calls libm for every element; these loops compute several at once, in memory that its tensors give
-//! away and take back. What learns keeps to burn's own.
+//! burn's CPU backend makes a pass over memory for every operation and calls libm for every exponential; these loops do
+//! several at once, in memory that its tensors give away and take back, on all threads. What learns, and what runs on a GPU,
+//! keeps to burn's own.
 
 use burn::tensor::{Tensor, activation};
+use pulp::{Simd, WithSimd};
 
 use super::tiles::Compute;
+use super::vectors::{each, vectorised};
 use crate::exp::exp;
+
+/// Numbers below which work is done at once: handing it out to threads takes as long.
+const FEW: usize = 1 << 14;
 
 /// Softmax over keys of scores `[.., n_keys, n_queries]` whose keys are in several parts. The last queries are those of
 /// the last keys when `is_causal`, and none sees a later key.
@@ -25,29 +31,53 @@ pub(super) fn softmax<const N: usize>(compute: &Compute, scores: [Tensor<4>; N],
         });
     }
     let mut data = scores.map(Tensor::into_data);
-    let mut parts = data.each_mut().map(|part| part.as_mut_slice::<f32>().expect("the network's numbers are f32"));
-    let n_heads = parts[0].len() / (n_keys[0] * n_queries).max(1);
-    let (mut max, mut sum) = (vec![0.0; n_queries], vec![0.0; n_queries]);
-    for head in 0..n_heads {
-        max.fill(f32::NEG_INFINITY);
-        sum.fill(0.0);
-        // The keys of all parts, each with the first query that sees it.
-        let mut pass = |work: &mut dyn FnMut(&mut [f32], usize)| {
-            let mut key = 0;
-            for (part, n) in parts.iter_mut().zip(n_keys) {
-                for row in part[head * n * n_queries..(head + 1) * n * n_queries].chunks_exact_mut(n_queries) {
-                    let first = if is_causal { key.max(n_past) - n_past } else { 0 };
-                    work(row, first);
-                    key += 1;
-                }
+    let parts = data.each_mut().map(|part| part.as_mut_slice::<f32>().expect("the network's numbers are f32"));
+    let n_numbers: usize = parts.iter().map(|part| part.len()).sum();
+    let mut heads: Vec<Head<'_, N>> = Vec::new();
+    for (idx, (part, n)) in parts.into_iter().zip(n_keys).enumerate() {
+        for (head, part) in part.chunks_exact_mut(n * n_queries).enumerate() {
+            if idx == 0 {
+                let parts = std::array::from_fn(|_| [].as_mut_slice());
+                heads.push(Head { parts, n_queries, first_bound: is_causal.then_some(n_past) });
             }
-        };
-        pass(&mut |row, first| {
+            heads[head].parts[idx] = part;
+        }
+    }
+    each(heads, n_numbers > FEW, vectorised);
+    data.map(|part| Tensor::from_data(part, compute.device()))
+}
+
+/// One head's scores, `[n_keys, n_queries]` in each part.
+struct Head<'a, const N: usize> {
+    parts: [&'a mut [f32]; N],
+    n_queries: usize,
+    /// The first key that not all queries see, if there is one; each later key is seen by a query less.
+    first_bound: Option<usize>,
+}
+
+impl<const N: usize> Head<'_, N> {
+    /// Does work on every key's scores of the queries that see it, and on those of the others before them.
+    #[inline(always)]
+    fn pass(&mut self, mut work: impl FnMut(&mut [f32], usize)) {
+        let rows = self.parts.iter_mut().flat_map(|part| part.chunks_exact_mut(self.n_queries));
+        for (key, row) in rows.enumerate() {
+            work(row, self.first_bound.map_or(0, |bound| key.saturating_sub(bound)));
+        }
+    }
+}
+
+impl<const N: usize> WithSimd for Head<'_, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, _simd: S) {
+        let (mut max, mut sum) = (vec![f32::NEG_INFINITY; self.n_queries], vec![0.0; self.n_queries]);
+        self.pass(|row, first| {
             for (score, max) in row[first..].iter().zip(&mut max[first..]) {
                 *max = if *score > *max { *score } else { *max };
             }
         });
-        pass(&mut |row, first| {
+        self.pass(|row, first| {
             row[..first].fill(0.0);
             for ((score, max), sum) in row[first..].iter_mut().zip(&max[first..]).zip(&mut sum[first..]) {
                 *score = exp(*score - max);
@@ -55,20 +85,79 @@ pub(super) fn softmax<const N: usize>(compute: &Compute, scores: [Tensor<4>; N],
             }
         });
         sum.iter_mut().for_each(|sum| *sum = sum.recip());
-        pass(&mut |row, first| row[first..].iter_mut().zip(&sum[first..]).for_each(|(weight, scale)| *weight *= scale));
+        self.pass(|row, first| {
+            row[first..].iter_mut().zip(&sum[first..]).for_each(|(weight, scale)| *weight *= scale);
+        });
     }
-    data.map(|part| Tensor::from_data(part, compute.device()))
 }
 
-/// `silu(gate) * up`, the gate of SwiGLU (arXiv 2002.05202).
-pub(super) fn swiglu(compute: &Compute, gate: Tensor<3>, up: Tensor<3>) -> Tensor<3> {
+/// `silu(gate) * up`, the gate of SwiGLU (arXiv 2002.05202), of columns that have all gates and what they multiply behind
+/// them, `[n_tiles, 2 * features, tile]`.
+pub(super) fn swiglu(compute: &Compute, gate_up: Tensor<3>) -> Tensor<3> {
+    struct Gate<'a>(&'a [f32], &'a mut [f32]);
+    impl WithSimd for Gate<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _simd: S) {
+            let (gate, up) = self.0.split_at(self.1.len());
+            for ((gate, up), out) in gate.iter().zip(up).zip(self.1) {
+                *out = gate / (1.0 + exp(-gate)) * up;
+            }
+        }
+    }
+    let [n_tiles, two_ffn, tile] = gate_up.dims();
     if !compute.is_host() {
+        let [gate, up] = [0, two_ffn / 2].map(|first| gate_up.clone().narrow(1, first, two_ffn / 2));
         return activation::silu(gate) * up;
     }
-    let mut data = gate.into_data();
-    let gate = data.as_mut_slice::<f32>().expect("the network's numbers are f32");
-    gate.iter_mut().for_each(|x| *x /= 1.0 + exp(-*x));
-    Tensor::from_data(data, compute.device()) * up
+    let data = gate_up.into_data();
+    let numbers = data.as_slice::<f32>().expect("the network's numbers are f32");
+    let mut out = vec![0.0; numbers.len() / 2];
+    let tiles = numbers.chunks_exact(two_ffn * tile).zip(out.chunks_exact_mut(two_ffn / 2 * tile));
+    each(tiles.map(|(numbers, out)| Gate(numbers, out)).collect(), numbers.len() > FEW, vectorised);
+    Tensor::from_data(burn::tensor::TensorData::new(out, [n_tiles, two_ffn / 2, tile]), compute.device())
+}
+
+/// Root-mean-square norm of each column of `[n_tiles, features, tile]`, with a scale for each feature.
+pub(super) fn rms_norm(compute: &Compute, x: Tensor<3>, scale: Tensor<1>, epsilon: f64) -> Tensor<3> {
+    struct Norm<'a> {
+        x: &'a mut [f32],
+        scale: &'a [f32],
+        epsilon: f64,
+    }
+    impl WithSimd for Norm<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _simd: S) {
+            let Self { x, scale, epsilon } = self;
+            let tile = x.len() / scale.len();
+            let mut squares = vec![0.0_f32; tile];
+            for row in x.chunks_exact(tile) {
+                squares.iter_mut().zip(row).for_each(|(sum, x)| *sum += x * x);
+            }
+            for square in &mut squares {
+                *square = (*square / scale.len() as f32 + epsilon as f32).sqrt().recip();
+            }
+            for (row, scale) in x.chunks_exact_mut(tile).zip(scale) {
+                row.iter_mut().zip(&squares).for_each(|(x, inverse)| *x = *x * inverse * scale);
+            }
+        }
+    }
+    if !compute.is_host() {
+        let mean_square = (x.clone() * x.clone()).mean_dim(1);
+        let inverse = mean_square.add_scalar(epsilon).sqrt().recip();
+        return x * inverse * scale.reshape([1, -1, 1]);
+    }
+    let [_, features, tile] = x.dims();
+    let (mut data, scale) = (x.into_data(), scale.into_data());
+    let numbers = data.as_mut_slice::<f32>().expect("the network's numbers are f32");
+    let scale = scale.as_slice::<f32>().expect("the network's numbers are f32");
+    let is_much = numbers.len() > FEW;
+    let tiles = numbers.chunks_exact_mut(features * tile).map(|x| Norm { x, scale, epsilon });
+    each(tiles.collect(), is_much, vectorised);
+    Tensor::from_data(data, compute.device())
 }
 
 /// To be added to scores, `[1, 1, n_past + n_tokens, n_tokens]`.

@@ -10,9 +10,8 @@ mod learn;
 mod packed;
 mod rotary;
 mod tiles;
+mod vectors;
 mod weight;
-
-use std::sync::Arc;
 
 use burn::tensor::{Int, Tensor};
 
@@ -22,7 +21,7 @@ pub(super) use self::rotary::rotary_tables;
 pub(super) use self::rotary::{angles, is_stable as can_keep};
 pub use self::tiles::Compute;
 
-use self::block::{Block, RmsNorm, matrix};
+use self::block::{Block, RmsNorm};
 use self::rotary::Angles;
 use self::tiles::Tiling;
 use self::weight::Weight;
@@ -83,17 +82,13 @@ impl Network {
         if format != Format::F32 && !compute.is_host() {
             return Err(WeightsError::Device(format));
         }
-        let device = compute.device();
         let total = checkpoint.n_bytes_in(format);
         let mut done = 0;
         let mut loaded = |n_bytes: u64| {
             done += n_bytes;
             progress(done.min(total), total);
         };
-        let weight = |stored: Stored| match stored {
-            Stored::Dense(dense) => matrix(dense, device),
-            Stored::Packed(packed) => Weight::Packed(Arc::new(packed)),
-        };
+        let weight = |stored: Stored| Weight::new(stored, compute);
         let embedding = checkpoint.embedding_in(format)?;
         loaded(embedding.n_bytes());
         let embedding = weight(embedding);
@@ -101,14 +96,14 @@ impl Network {
         for idx in 0..config.n_layers {
             let block = checkpoint.block_in(idx, format)?;
             let n_bytes = [&block.wqkv, &block.wo, &block.gate_up, &block.down].map(Stored::n_bytes).iter().sum();
-            blocks.push(Block::new(block, config.norm_eps, device, weight));
+            blocks.push(Block::new(block, config.norm_eps, compute.device(), weight));
             loaded(n_bytes);
         }
-        let norm = RmsNorm::new(checkpoint.final_norm()?, config.norm_eps, device);
+        let norm = RmsNorm::new(checkpoint.final_norm()?, config.norm_eps, compute.device());
         let head = match checkpoint.head_in(format)? {
             HeadWeights::Tied => None,
             HeadWeights::LanguageModel(head) => Some(weight(head)),
-            HeadWeights::Reward(head) => Some(matrix(Matrix { rows: 1, cols: head.len(), data: head }, device)),
+            HeadWeights::Reward(head) => Some(weight(Stored::Dense(Matrix { rows: 1, cols: head.len(), data: head }))),
         };
         progress(total, total);
         let weights = Weights { embedding, blocks, norm, head };
@@ -183,7 +178,7 @@ impl Network {
             });
         }
         branches.advance();
-        self.head(tiling.unpack(self.weights.norm.forward(x))).transpose()
+        self.head(tiling.unpack(self.weights.norm.forward(&self.compute, x))).transpose()
     }
 
     /// The reward at the last token of each text, `[n_texts]`, in one packed batch behind a common prefix.
@@ -258,7 +253,7 @@ impl Network {
                 tiling.pack(Tensor::cat(gathered, 1))
             });
         }
-        (layers, tiling.unpack(self.weights.norm.forward(x)))
+        (layers, tiling.unpack(self.weights.norm.forward(&self.compute, x)))
     }
 
     /// The embeddings of `tokens` as tiles; the filling is token 0.
@@ -276,8 +271,8 @@ impl Network {
         let heads = qkv.reshape([n_tiles, n_heads + 2 * n_kv_heads, head_dim, tile]);
         let mut turned = heads.clone().narrow(1, 0, n_heads + n_kv_heads);
         if let (Some(q_norm), Some(k_norm)) = (&block.q_norm, &block.k_norm) {
-            let queries = q_norm.forward_heads(turned.clone().narrow(1, 0, n_heads));
-            let keys = k_norm.forward_heads(turned.narrow(1, n_heads, n_kv_heads));
+            let queries = q_norm.forward_heads(&self.compute, turned.clone().narrow(1, 0, n_heads));
+            let keys = k_norm.forward_heads(&self.compute, turned.narrow(1, n_heads, n_kv_heads));
             turned = Tensor::cat(vec![queries, keys], 1);
         }
         let turned = angles.turn(turned);

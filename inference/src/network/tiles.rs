@@ -1,4 +1,4 @@
-//! How activations lie in memory, and the one matrix product that everything goes through.
+//! How activations lie in memory, and burn's matrix product with them.
 //!
 //! Activations are `[n_tiles, features, tile]`: a column is a token. With the weights as Hugging Face stores them,
 //! `[out, in]`, the product reads both operands along their rows. On the CPU that is three times as fast as the usual

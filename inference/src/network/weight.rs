@@ -1,28 +1,37 @@
-//! A matrix of the network: f32 on any device, or packed, which the CPU multiplies with.
+//! A matrix of the network: burn's f32 on any device, or packed, which the CPU multiplies with.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use burn::module::Param;
 use burn::tensor::{Int, Tensor, TensorData};
-use stepwise_shaders::weights::Packed;
+use stepwise_shaders::weights::{BLOCK, Format, MatrixShape, Packed};
 
 use super::packed;
 use super::tiles::Compute;
+use crate::weights::{Matrix, Stored};
 
 /// `[out, in]`: each row gives one output.
 #[derive(Clone, Debug)]
 pub(super) enum Weight {
     Dense(Param<Tensor<2>>),
+    /// f32 too, where its columns are whole blocks, because burn's products take twice as long; in a browser, where
+    /// that was not measured, f32 stays burn's.
     Packed(Arc<Packed>),
 }
 
 impl Weight {
-    /// Outputs.
-    pub(super) fn n_rows(&self) -> usize {
-        match self {
-            Self::Dense(weight) => weight.dims()[0],
-            Self::Packed(weight) => weight.shape.n_rows as usize,
+    /// A matrix where it is computed with.
+    pub(super) fn new(stored: Stored, compute: &Compute) -> Self {
+        match stored {
+            Stored::Packed(packed) => Self::Packed(Arc::new(packed)),
+            Stored::Dense(matrix)
+                if cfg!(not(target_arch = "wasm32")) && compute.is_host() && matrix.cols.is_multiple_of(BLOCK) =>
+            {
+                Self::Packed(Arc::new(as_packed(matrix)))
+            }
+            Stored::Dense(Matrix { rows, cols, data }) => {
+                Self::Dense(Param::from_data(TensorData::new(data, [rows, cols]), compute.device()))
+            }
         }
     }
 
@@ -30,15 +39,7 @@ impl Weight {
     pub(super) fn project(&self, compute: &Compute, x: Tensor<3>) -> Tensor<3> {
         match self {
             Self::Dense(weight) => compute.project(weight.val(), x),
-            Self::Packed(weight) => product(weight, 0..self.n_rows(), compute, x),
-        }
-    }
-
-    /// [`Weight::project`] with some of the rows.
-    pub(super) fn project_rows(&self, rows: Range<usize>, compute: &Compute, x: Tensor<3>) -> Tensor<3> {
-        match self {
-            Self::Dense(weight) => compute.project(weight.val().narrow(0, rows.start, rows.len()), x),
-            Self::Packed(weight) => product(weight, rows, compute, x),
+            Self::Packed(weight) => product(weight, compute, x),
         }
     }
 
@@ -57,11 +58,20 @@ impl Weight {
     }
 }
 
-fn product(weight: &Packed, rows: Range<usize>, compute: &Compute, x: Tensor<3>) -> Tensor<3> {
+/// f32 as it is.
+fn as_packed(Matrix { rows, cols, data }: Matrix) -> Packed {
+    // A configuration's sizes are far below 2^32.
+    let side = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let shape = MatrixShape { n_rows: side(rows), n_columns: side(cols) };
+    // In the memory that the numbers have already.
+    let quants = data.into_iter().map(f32::to_bits).collect();
+    Packed { format: Format::F32, shape, quants, scales: Vec::new() }
+}
+
+fn product(weight: &Packed, compute: &Compute, x: Tensor<3>) -> Tensor<3> {
     let [n_tiles, _, tile] = x.dims();
-    let n_out = rows.len();
     let x = x.into_data();
     let x = x.as_slice::<f32>().expect("the network's numbers are f32");
-    let out = packed::product(weight, rows, x, tile);
-    Tensor::from_data(TensorData::new(out, [n_tiles, n_out, tile]), compute.device())
+    let out = packed::product(weight, x, tile);
+    Tensor::from_data(TensorData::new(out, [n_tiles, weight.shape.n_rows as usize, tile]), compute.device())
 }
