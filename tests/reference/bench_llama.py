@@ -3,7 +3,7 @@
 policy: a prompt, prefilled once and shared by all samples, then one token for every sample per step;
 critic: many unrelated texts, each prefilled once and read at its last token.
 
-    python3 bench_llama.py FOLDER/speed.gguf [--prompt 400 --samples 32 --tokens 24] [--json]
+    python3 bench_llama.py FOLDER/speed.gguf [--prompt 400 --samples 32 --tokens 24] [--loads policy critic] [--json]
 """
 
 import argparse
@@ -62,6 +62,8 @@ class Policy:
         ]  # fmt: skip
 
     def choices(self) -> list[dict]:
+        if self.args.untried:
+            return [{"unified": True, "flash": True, "cache": self.args.caches[0], "n_ubatch": 512}]
         return [
             {"unified": unified, "flash": flash, "cache": cache, "n_ubatch": n_ubatch}
             for unified, flash, cache, n_ubatch in itertools.product(
@@ -117,6 +119,8 @@ class Critic:
         self.states = [random_tokens(f"state {idx}", n_tokens, vocab) for idx in range(args.states)]
 
     def choices(self) -> list[dict]:
+        if self.args.untried:
+            return [{"unified": False, "flash": True, "cache": self.args.caches[0], "together": 1}]
         together = [n for n in (1, 2, 4, 8) if self.args.states % n == 0]
         return [
             {"unified": False, "flash": flash, "cache": cache, "together": n}
@@ -153,17 +157,22 @@ class Critic:
         return {"states_per_s": spread([self.args.states / run["seconds"] for run in found])}
 
 
+LOADS = {"policy": Policy, "critic": Critic}
+
+
 def spread(values: list[float]) -> dict:
     return {"median": round(statistics.median(values), 1), "min": round(min(values), 1), "max": round(max(values), 1)}
 
 
 def best(load, n_runs: int) -> dict:
-    """Tries all settings, then measures the fastest, without its first run."""
-    tried = []
-    for choice in load.choices():
+    """Tries all settings, if there is a choice, then measures the fastest, without its first run."""
+    tried, choices = [], load.choices()
+    if len(choices) == 1:
+        tried.append({"settings": choices.pop(), "seconds": None})
+    for choice in choices:
         tried.append({"settings": choice, "seconds": round(load.trial(choice), 3)})
         print(type(load).__name__, *tried[-1].values(), file=sys.stderr)
-    tried.sort(key=lambda trial: trial["seconds"])
+    tried.sort(key=lambda trial: trial["seconds"] or 0)
     choice = tried[0]["settings"]
     found = load.runs(choice, n_runs + 1)[1:]
     return {"settings": choice, **load.summary(found), "runs": found, "tried": tried}
@@ -180,6 +189,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="(default: 2)")
     parser.add_argument("--runs", type=int, default=5, help="of the fastest settings (default: 5)")
     parser.add_argument("--caches", nargs="+", choices=CACHES, default=["f32", "f16"], help="types to try")
+    parser.add_argument("--loads", nargs="+", choices=LOADS, default=list(LOADS), help="(default: both)")
+    parser.add_argument("--untried", action="store_true", help="take the settings that are usually the fastest")
     parser.add_argument("--json", action="store_true", help="print everything, with every run and setting, as JSON")
     args = parser.parse_args()
     with llama.loaded(args.gguf) as model:
@@ -191,14 +202,13 @@ def main() -> None:
             "threads": args.threads,
             "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY"),
             "load_before": os.getloadavg(),
-            "policy": best(Policy(model, args, vocab), args.runs),
-            "critic": best(Critic(model, args, vocab), args.runs),
+            **{load: best(LOADS[load](model, args, vocab), args.runs) for load in args.loads},
             "load_after": os.getloadavg(),
         }
     if args.json:
         json.dump(report, sys.stdout, indent=1)
         return print()
-    for load in ("policy", "critic"):
+    for load in args.loads:
         print(load, *(f"{key}={value}" for key, value in report[load]["settings"].items()))
         for key, value in report[load].items():
             if key.endswith("_per_s"):

@@ -1,9 +1,11 @@
 """Holds `stepwise bench model` against llama.cpp on the same weights, in turn, so that a machine that gets slower gets
-slower for both: the policy's load with given tokens, and the critic's.
+slower for both. A row is a load: reading a prompt, samples behind it with given tokens, the critic's states, with 25
+million weights in f32; and samples, one and 32, with 1.8 billion in D8 against Q8_0 and in D4 against Q4_K.
 
-    python3 compare_speed.py FOLDER STEPWISE [--rounds 5] [--threads 2]
+    python3 compare_speed.py FOLDER STEPWISE [--rounds 5] [--threads 2] [--only small large]
 
-STEPWISE is the program, for example target/debug/stepwise. The model is made in FOLDER when it is not there.
+STEPWISE is the program, for example target/debug/stepwise. The models are made in FOLDER when they are not there, the
+large ones with 3 GB.
 """
 
 import argparse
@@ -12,15 +14,63 @@ import os
 import statistics
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LOADS = {"policy": ("prompt and samples, tokens given", "tokens_per_s"), "critic": ("critic", "states_per_s")}
+
+
+@dataclass(frozen=True)
+class Load:
+    """What both sides do, and the rows that come of it: a name, our row, and where in llama.cpp's report theirs is."""
+
+    model: str
+    gguf: str
+    ours: list
+    theirs: list
+    rows: list[tuple[str, str, tuple[str, str]]]
+
+
+GIVEN, PROMPT = "samples, tokens given", "prompt"
+DECODE, PREFILL = ("policy", "decode_tokens_per_s"), ("policy", "prefill_tokens_per_s")
+
+
+def small() -> list[Load]:
+    both = ("policy", "tokens_per_s")
+    rows = [
+        ("25M f32, prompt of 400", PROMPT, PREFILL),
+        ("25M f32, 32 samples", GIVEN, DECODE),
+        ("25M f32, prompt and 32 samples", "prompt and samples, tokens given", both),
+    ]
+    critic = [("25M f32, critic", "critic", ("critic", "states_per_s"))]
+    weights = ["--weights", "f32", "--runs", 3]
+    return [
+        Load("speed", "speed.gguf", weights, ["--loads", "policy", "--runs", 3], rows),
+        Load("critic", "speed.gguf", weights, ["--loads", "critic", "--runs", 3], critic),
+    ]
+
+
+def large(weights: str, kind: str) -> list[Load]:
+    gguf = f"large-{kind}.gguf"
+    # Attention is a small part of so large a model, so that llama.cpp's settings for it need not be tried.
+    loads = []
+    for n_samples, n_steps in [(1, 16), (32, 6)]:
+        plan = ["--prompt", 32, "--samples", n_samples, "--tokens", n_steps, "--runs", 2]
+        rows = [(f"1.8B {weights} against {kind.upper()}, n={n_samples}", GIVEN, DECODE)]
+        loads.append(Load(gguf, gguf, ["--weights", weights, *plan], ["--loads", "policy", "--untried", *plan], rows))
+    return loads
 
 
 def output(command: list, **environment: str) -> dict:
     done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, check=True, env=os.environ | environment)
     return json.loads(done.stdout)
+
+
+def make_missing(folder: Path, wanted: list[str]) -> None:
+    if "small" in wanted and not (folder / "critic").is_dir():
+        subprocess.run([sys.executable, HERE / "make_speed_model.py", folder, "--reward"], check=True)
+    if "large" in wanted and not (folder / "large-q4_k.gguf").is_file():
+        subprocess.run([sys.executable, HERE / "make_large_gguf.py", folder], check=True)
 
 
 def main() -> None:
@@ -29,25 +79,30 @@ def main() -> None:
     parser.add_argument("stepwise", type=Path)
     parser.add_argument("--rounds", type=int, default=5, help="of both sides (default: 5)")
     parser.add_argument("--threads", type=int, default=2, help="(default: 2)")
+    parser.add_argument("--only", nargs="+", choices=("small", "large"), default=["small", "large"], help="(default: both)")
     args = parser.parse_args()
-    if not (args.folder / "critic").is_dir():
-        subprocess.run([sys.executable, HERE / "make_speed_model.py", args.folder, "--reward"], check=True)
-    ours = [args.stepwise, "bench", "model", args.folder / "speed", "--critic", args.folder / "critic"]
-    ours += ["--device", "cpu", "--threads", args.threads, "--runs", 3, "--json"]
-    theirs = [sys.executable, HERE / "bench_llama.py", args.folder / "speed.gguf"]
-    theirs += ["--threads", args.threads, "--runs", 3, "--caches", "f32", "--json"]
-    speeds = {load: [] for load in LOADS}
+    make_missing(args.folder, args.only)
+    loads = small() if "small" in args.only else []
+    if "large" in args.only:
+        loads += large("d8", "q8_0") + large("d4", "q4_k")
+    common = ["--threads", args.threads, "--json"]
+    speeds = {name: [] for load in loads for name, _, _ in load.rows}
     for round_idx in range(args.rounds):
-        rows = {row["name"]: row["median"] for row in output(ours)["rows"]}
-        # Waiting threads that spin would be charged for what else runs on the machine.
-        llama = output(theirs, OMP_WAIT_POLICY="passive")
-        for load, (row, key) in LOADS.items():
-            speeds[load].append((rows[row], llama[load][key]["median"]))
-        print(f"round {round_idx + 1}, load {os.getloadavg()[0]:.1f}:", {k: v[-1] for k, v in speeds.items()}, file=sys.stderr)
-    for load, pairs in speeds.items():
+        for load in loads:
+            ours = output([args.stepwise, "bench", "model", args.folder / load.model, "--device", "cpu", *load.ours, *common])
+            bench = [sys.executable, HERE / "bench_llama.py", args.folder / load.gguf, "--caches", "f32"]
+            # Waiting threads that spin would be charged for what else runs on the machine.
+            theirs = output([*bench, *load.theirs, *common], OMP_WAIT_POLICY="passive")
+            found = {row["name"]: row["median"] for row in ours["rows"]}
+            for name, row, (part, key) in load.rows:
+                speeds[name].append((found[row], theirs[part][key]["median"]))
+                ratio = speeds[name][-1][0] / speeds[name][-1][1]
+                at = f"round {round_idx + 1}, load {os.getloadavg()[0]:.1f}"
+                print(f"{at}: {name}: {speeds[name][-1]}, ratio {ratio:.2f}", file=sys.stderr, flush=True)
+    for name, pairs in speeds.items():
         medians = [statistics.median(side) for side in zip(*pairs)]
         ratios = [ours / theirs for ours, theirs in pairs]
-        print(f"{load}: stepwise {medians[0]:.1f}, llama.cpp {medians[1]:.1f} {LOADS[load][1]}; ", end="")
+        print(f"{name}: stepwise {medians[0]:.1f}, llama.cpp {medians[1]:.1f} a second; ", end="")
         print(f"ratio of medians {medians[0] / medians[1]:.2f}, by round {min(ratios):.2f} to {max(ratios):.2f}")
 
 

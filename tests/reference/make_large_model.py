@@ -85,4 +85,5 @@ def main():
                 rest -= part
 
 
-main()
+if __name__ == "__main__":
+    main()
