@@ -2,12 +2,15 @@
 //!
 //! Statements are compared part by part, a part being a hypothesis, a variable's type or the conclusion, with bound
 //! names numbered anew in each: so neither names nor the order of hypotheses nor the writing of binders counts. What is
-//! compared are the runs of three lexemes of all parts ([`similarity`](Contamination::similarity)).
+//! compared are the runs of three lexemes of all parts ([`similarity`](Contamination::similarity)). Own definitions are
+//! parts too, one each, with own names and variables gone: who has proved one theorem about the very same definitions
+//! knows much of the next.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::definitions::anonymous;
 use super::normalise::statement_key;
-use stepwise_core::problem::Problem;
+use stepwise_core::problem::{Problem, Theorem};
 use stepwise_core::syntax::TokenKind;
 use stepwise_core::syntax::bound::{Part, Scope};
 use stepwise_core::syntax::lexeme::Lexeme;
@@ -58,7 +61,7 @@ impl EvaluationSet {
         for problem in problems {
             let idx = set.problems.len();
             set.keys.entry(statement_key(&problem.theorem)).or_insert(idx);
-            let Fingerprint { runs, numbers } = Fingerprint::of(&problem.theorem.statement);
+            let Fingerprint { runs, numbers } = Fingerprint::of(&problem.theorem);
             set.problems.push(Entry { name: problem.name.clone(), n_runs: runs.len(), numbers });
             for run in runs {
                 set.runs.entry(run).or_default().push(idx);
@@ -81,7 +84,7 @@ impl EvaluationSet {
         if let Some(idx) = self.keys.get(&statement_key(&problem.theorem)) {
             return Some(found(*idx, 1.0));
         }
-        let Fingerprint { runs, numbers } = Fingerprint::of(&problem.theorem.statement);
+        let Fingerprint { runs, numbers } = Fingerprint::of(&problem.theorem);
         let mut shared: HashMap<usize, usize> = HashMap::new();
         for idx in runs.iter().filter_map(|run| self.runs.get(run)).flatten() {
             *shared.entry(*idx).or_default() += 1;
@@ -134,7 +137,9 @@ impl Numbers {
 }
 
 impl Fingerprint {
-    fn of(statement: &str) -> Self {
+    fn of(theorem: &Theorem) -> Self {
+        let anonymous = anonymous(theorem);
+        let statement = anonymous.as_ref().map_or(&theorem.statement, |anonymous| &anonymous.statement);
         let Signature { binders, conclusion } = Signature::read(statement);
         let mut fingerprint = Self { runs: HashSet::new(), numbers: Numbers::default() };
         let mut scope = Scope::default();
@@ -143,12 +148,15 @@ impl Fingerprint {
             scope.introduce(binder.name.as_deref().unwrap_or_default());
         }
         fingerprint.add(&scope.read(&conclusion), "⊢");
+        for words in anonymous.iter().flat_map(|anonymous| &anonymous.declarations) {
+            fingerprint.add_words(words.iter().map(|word| own_anew(word)), "def");
+        }
         fingerprint
     }
 
     fn add(&mut self, parts: &[Part], edge: &str) {
         let mut local: Vec<usize> = Vec::new();
-        let mut words = vec![edge.to_owned()];
+        let mut words = Vec::new();
         for part in parts {
             words.push(match part {
                 Part::Bound { number, fields } => {
@@ -162,13 +170,25 @@ impl Fingerprint {
                     if *kind == TokenKind::Number && text != "0" && text != "1" {
                         *self.numbers.0.entry(text.clone()).or_default() += 1;
                     }
-                    text.clone()
+                    own_anew(text)
                 }
             });
         }
-        words.push(edge.to_owned());
+        self.add_words(words.into_iter(), edge);
+    }
+
+    /// The runs of a part whose words are known.
+    fn add_words(&mut self, words: impl Iterator<Item = String>, edge: &str) {
+        let edge = || std::iter::once(edge.to_owned());
+        let words: Vec<String> = edge().chain(words).chain(edge()).collect();
         self.runs.extend(words.windows(3).map(|run| [run[0].clone(), run[1].clone(), run[2].clone()]));
     }
+}
+
+/// The word with `own` for every own name: which number one has depends on what stands before.
+fn own_anew(word: &str) -> String {
+    let is_own = |part: &str| part.strip_prefix("own").is_some_and(|rest| rest.parse::<u32>().is_ok());
+    word.split('.').map(|part| if is_own(part) { "own" } else { part }).collect::<Vec<_>>().join(".")
 }
 
 #[cfg(test)]

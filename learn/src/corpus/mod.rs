@@ -4,6 +4,9 @@
 //! statement elaborates) is in the worker.
 
 pub mod contamination;
+mod definitions;
+pub mod developments;
+mod dice;
 pub mod library;
 pub mod normalise;
 pub mod split;

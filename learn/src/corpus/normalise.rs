@@ -1,5 +1,6 @@
 //! A statement's normal form: equal for statements that differ only in how they are written down.
 
+use super::definitions::{Anonymous, anonymous};
 use stepwise_core::digest::sha256_of_parts;
 use stepwise_core::problem::Theorem;
 use stepwise_core::syntax::bound::{Part, Scope};
@@ -35,10 +36,27 @@ pub fn normalise(theorem: &Theorem) -> String {
     words.join(" ")
 }
 
-/// SHA-256 of the normal form, in hexadecimal.
+/// SHA-256 of the normal form, in hexadecimal; of a theorem about its own definitions that of both, with own names gone.
 #[must_use]
 pub fn statement_key(theorem: &Theorem) -> String {
-    sha256_of_parts([normalise(theorem).as_str()])
+    match anonymous(theorem) {
+        None => sha256_of_parts([normalise(theorem).as_str()]),
+        Some(Anonymous { statement, declarations }) => {
+            let theorem = Theorem { statement, ..Theorem::default() };
+            let declarations = declarations.iter().map(|words| words.join(" ")).collect::<Vec<_>>().join("\n");
+            sha256_of_parts([normalise(&theorem).as_str(), &declarations])
+        }
+    }
+}
+
+/// The shape of a theorem about its own definitions: its normal form with own names numbered, whatever they stand for.
+/// What is about no own definitions has its normal form for its shape.
+#[must_use]
+pub fn shape(theorem: &Theorem) -> String {
+    match anonymous(theorem) {
+        None => normalise(theorem),
+        Some(Anonymous { statement, .. }) => normalise(&Theorem { statement, ..Theorem::default() }),
+    }
 }
 
 fn word(part: &Part) -> String {

@@ -43,7 +43,7 @@ pub use self::campaign::{
 pub use self::check::CheckArgs;
 pub use self::compare::{CompareArgs, NamedFlags};
 pub use self::config::{ConfigCommand, ConfigShowArgs};
-pub use self::corpus::{CorpusCommand, CorpusLibraryArgs, CorpusOutputArgs, CorpusSyntheticArgs};
+pub use self::corpus::{CorpusCommand, CorpusLibraryArgs, CorpusOutputArgs, CorpusOwnArgs, CorpusSyntheticArgs};
 pub use self::disprove::{DisproveArgs, DisproveWhen};
 pub use self::doctor::DoctorArgs;
 pub use self::donate::{

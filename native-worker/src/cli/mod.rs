@@ -85,6 +85,7 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> anyhow::Result<Outcome> 
         }
         Command::Export(args) => block_on(learn::export(args)),
         Command::Corpus(CorpusCommand::Library(args)) => block_on(corpus::library(args, verbose)),
+        Command::Corpus(CorpusCommand::Own(args)) => block_on(corpus::own(args, verbose)),
         Command::Corpus(CorpusCommand::Synthetic(args)) => corpus::synthetic(args),
         Command::Report(args) => block_on(report::run(args)),
         Command::Check(args) => block_on(check::run(args, verbose)),

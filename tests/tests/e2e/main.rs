@@ -6,6 +6,7 @@ mod bench_gpu;
 mod campaign;
 mod cli;
 mod compare;
+mod developments;
 mod disprove;
 mod endpoint;
 mod guided;

@@ -98,3 +98,42 @@ fn all_candidates_are_compared_in_their_order() {
     assert_eq!(pairs, [("b", "mathd_numbertheory_132"), ("a", "Nat.add_comm")]);
     assert!(contaminations(&[], &candidates).is_empty());
 }
+
+const TREE: &str = "inductive Tree where\n  | leaf\n  | node (l : Tree) (x : Nat) (r : Tree)\n\n\
+    def flip : Tree → Tree\n  | .leaf => .leaf\n  | .node l x r => .node (flip r) x (flip l)\n\n\
+    def sum : Tree → Nat\n  | .leaf => 0\n  | .node l x r => sum l + x + sum r";
+
+fn own(name: &str, preamble: &str, statement: &str) -> Problem {
+    let mut problem = problem(name, statement);
+    problem.theorem.preamble = preamble.to_owned();
+    problem
+}
+
+#[test]
+fn own_definitions_under_other_names_give_a_problem_away() {
+    let statement = "theorem sum_flip (t : Tree) : sum (flip t) = sum t";
+    let set = EvaluationSet::new(&[own("tree", TREE, statement)]);
+    let other = "inductive Gork where\n  | blim\n  | dran (a : Gork) (b : Nat) (c : Gork)\n\n\
+        def zumo : Gork → Gork\n  | .blim => .blim\n  | .dran a b c => .dran (zumo c) b (zumo a)\n\n\
+        def kalu : Gork → Nat\n  | .blim => 0\n  | .dran a b c => kalu a + b + kalu c";
+    let other_statement = "theorem gabru (e : Gork) : kalu (zumo e) = kalu e";
+    let like = |preamble: &str, statement: &str| {
+        set.find(&own("candidate", preamble, statement)).map(|found| found.similarity)
+    };
+    assert_eq!(like(other, other_statement), Some(1.0));
+    // With one equation changed, or another theorem about them, they are nearly the same.
+    let changed = other.replace("kalu a + b + kalu c", "b + kalu c + kalu a");
+    assert!(like(&changed, other_statement).is_some_and(|similarity| (0.6..1.0).contains(&similarity)));
+    let inverse = "theorem zumo_zumo (t : Gork) : zumo (zumo t) = t";
+    assert!(like(other, inverse).is_some_and(|similarity| (0.6..1.0).contains(&similarity)));
+}
+
+#[test]
+fn the_same_words_about_other_definitions_are_another_problem() {
+    let statement = "theorem t (t : Tree) : sum (flip t) = sum t";
+    let set = EvaluationSet::new(&[own("tree", TREE, statement)]);
+    let other = "inductive Tree where\n  | red\n  | blue\n  | green\n\n\
+        def flip : Tree → Tree\n  | .red => .blue\n  | .blue => .green\n  | .green => .red\n\n\
+        def sum : Tree → Nat\n  | .red => 4\n  | .blue => 4\n  | .green => 4";
+    assert_eq!(set.find(&own("candidate", other, statement)), None);
+}

@@ -5,10 +5,11 @@
 //! and statements depend on the seed alone, and a longer corpus begins with a shorter one of the same seed.
 
 mod bounded;
-mod dice;
+mod digits;
 mod diophantine;
 mod divisibility;
 mod draft;
+mod equations;
 mod functions;
 mod inequality;
 mod linear;
@@ -16,17 +17,20 @@ mod lists;
 mod logic;
 mod modular;
 mod predicate;
+mod products;
 mod propositional;
 mod rational;
 mod recursion;
+mod sequences;
 mod sums;
 mod term;
 mod values;
 
 use std::collections::{HashMap, HashSet};
 
-use self::dice::Dice;
 use self::draft::Draft;
+use super::dice;
+use super::dice::Dice;
 use stepwise_core::problem::{Problem, Theorem};
 use stepwise_core::syntax::{TokenKind, tokens};
 
@@ -49,6 +53,10 @@ const FAMILIES: &[(&str, u32, Family)] = &[
     ("values", 5, values::draft),
     ("propositional", 7, propositional::draft),
     ("predicate", 9, predicate::draft),
+    ("digits", 7, digits::draft),
+    ("products", 6, products::draft),
+    ("sequences", 7, sequences::draft),
+    ("equations", 7, equations::draft),
 ];
 
 /// How often each level from 1 to 5 is asked for.

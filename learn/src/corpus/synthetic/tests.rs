@@ -29,20 +29,24 @@ fn one_statement_of_each_family() {
         format!("{} {truth}: {}\n", problem.difficulty.unwrap(), problem.theorem.statement)
     };
     expect![[r#"
-        2 true: theorem syn_bounded_000000 : ∃ x : Nat, x < 11 ∧ (∃ y : Nat, y < 10 ∧ (x % 5 = 4 → (x ^ 2 + x) % 5 = 3))
-        5 true: theorem syn_diophantine_000030 (x : Int) (h₀ : x ^ 2 - 5 * x = 84) (h₁ : 0 < x) : x = 12
-        5 true: theorem syn_divisibility_000001 (m : Nat) : ¬14 ∣ 5 ^ (m + 2)
-        2 true: theorem syn_functions_000011 (f : Int → Int) (h₀ : ∀ x, f x = x ^ 2 + 2 * x + 4) : f 2 + f 6 = 64
-        4 true: theorem syn_inequality_000043 : ∀ x y : Int, 5 * x ^ 2 + 9 * y ^ 2 ≥ 12 * x * y
-        2 true: theorem syn_linear_000007 (a b : Int) (h₀ : 2 ≤ b ∧ 2 ≤ a) (h₁ : a - 2 = 7 * (b - 2)) (h₂ : a + b = 428) : b = 55
-        2 true: theorem syn_lists_000004 : ∀ xs : List Nat, (List.replicate 5 5 ++ xs).reverse.reverse.sum = xs.sum + 25
-        4 true: theorem syn_modular_000005 (n : Int) : n ^ 3 % 10 = 9 ↔ n % 10 = 9
-        2 false: theorem syn_predicate_000002 (α : Type) (P Q S : α → Prop) (a : α) (h1 : ∀ x, ¬S x → ¬Q x) (h2 : P a) : S a
-        2 true: theorem syn_propositional_000027 (p q r : Prop) (h : ¬¬q) : p ∧ q ∨ (r → q)
-        2 true: theorem syn_rational_000012 (f : Rat → Rat) (h₀ : ∀ x, f x = x * (-3 / 2) + 3) : f (f 6) = 12
-        1 true: theorem syn_recursion_000006 : ∀ f : Nat → Nat, f 0 = 2 → f 1 = 1 → (∀ n, f (n + 2) = f (n + 1) + f n + 3) → f 4 = 19
-        3 false: theorem syn_sums_000003 (n : Nat) : ((List.range n).map (fun i => 6)).sum = 9 * n
-        1 true: theorem syn_values_000010 (a d : Bool) : (!(d ^^ a)) = !(a ^^ d)
+        2 true: theorem syn_bounded_000057 : ∀ x : Fin 9, x * x * x + 5 * x = 5 → x ≤ 5
+        4 true: theorem syn_digits_000008 (a b c : Nat) : (100 * a + 10 * b + c + 2) % 11 = (a + 10 * b + c + 2) % 11
+        3 true: theorem syn_diophantine_000010 (n : Nat) (h : (2 * n) ^ 4 = 4096) : n = 4
+        4 true: theorem syn_divisibility_000004 (a : Nat) : 3 ∣ a ^ 7 + 8 * a
+        5 true: theorem syn_equations_000003 (f : Nat → Nat) (h1 : ∀ x y, f (x + y) = f x + f y) (h2 : f 1 = 2) : ∀ n, f n = 2 * n
+        3 false: theorem syn_functions_000050 (f : Nat → Nat) (h : ∀ x, f x = 2 * x + 1) : ∃ x, f x = 26
+        4 true: theorem syn_inequality_000005 (x y : Int) : 11 * x ^ 2 + 4 * y ^ 2 ≥ 12 * x * y
+        2 true: theorem syn_linear_000002 (a b c : Int) (h₀ : -2 * a + b + c ≤ 15) (h₁ : 3 * a + 4 * b + 2 * c ≤ -4) (h₂ : 4 * a + 3 * b - 2 * c ≤ -43) (h₃ : 2 * a + 4 * b + 4 * c ≤ 18) : a + 15 * b + 13 * c ≤ 77
+        4 true: theorem syn_lists_000001 (xs : List Nat) : ((List.replicate 4 8).map (fun x => x + 1) ++ xs.reverse).sum = xs.sum + 36
+        4 true: theorem syn_modular_000066 (a : Nat) : (a ^ 4 + 3 * a) % 8 ≠ 5
+        2 true: theorem syn_predicate_000032 (α : Type) (P Q S : α → Prop) (R : α → α → Prop) (a : α) (h₀ : ∀ x y, R x y → Q x) (h₁ : ∀ x, P x → (∃ y, R x y)) (h₂ : ∀ x, ¬S x → ¬Q x) (h₃ : P a) : S a
+        5 true: theorem syn_products_000038 (m : Nat) : (List.range m).foldl (fun p _ => 3 * p) 1 = 3 ^ m
+        1 false: theorem syn_propositional_000007 (p q : Prop) (h1 : p ∨ q) : p ∧ p
+        4 true: theorem syn_rational_000019 (a : Rat) (h₀ : (7 * a + 6) * (a - 7) = 0) (h₁ : a ≠ 7) : a = -6 / 7
+        2 true: theorem syn_recursion_000015 (a : Nat → Nat) (h₀ : a 0 = 0) (h₁ : ∀ n, a (n + 1) = 3 * a n + n + 5) : a 6 = 1999
+        3 true: theorem syn_sequences_000034 (a : Nat → Nat) (h₀ : ∀ n, a (n + 5) = a n) (h₁ : a 1 = 17) (h₂ : a 4 = 10) : a 36 = 17
+        4 true: theorem syn_sums_000000 (n : Nat) : 2 * ((List.range (n + 1)).map (fun i => 3 * i + 5)).sum = 3 * n ^ 2 + 13 * n + 10
+        3 true: theorem syn_values_000009 (o : Option Nat) : (o.map (fun x => 3 * x + 6)).getD 15 = 3 * o.getD 3 + 6
     "#]].assert_eq(&first.values().map(show).collect::<String>());
 }
 

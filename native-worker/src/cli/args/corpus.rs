@@ -14,6 +14,24 @@ pub enum CorpusCommand {
     Library(Box<CorpusLibraryArgs>),
     /// Make problems of many families from a seed, graded by difficulty, a share of them false
     Synthetic(CorpusSyntheticArgs),
+    /// Draw whole small developments from a seed (own types, functions and predicates, and a theorem about them), graded, a
+    /// share of them false; Lean checks a proof of each, or of its negation, and what fails is left out
+    Own(Box<CorpusOwnArgs>),
+}
+
+/// `stepwise corpus own`.
+#[derive(Debug, Args)]
+pub struct CorpusOwnArgs {
+    #[command(flatten)]
+    pub output: CorpusOutputArgs,
+    /// How many
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = at_least_one)]
+    pub n: u32,
+    /// The seed that they are drawn from
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub seed: u64,
+    #[command(flatten)]
+    pub lean: LeanArgs,
 }
 
 /// `stepwise corpus synthetic`.
@@ -53,4 +71,8 @@ pub struct CorpusOutputArgs {
     /// Write the problems here instead of to standard output; the file appears when it is complete
     #[arg(short, long, value_name = "FILE.jsonl", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
+    /// Leave out what a problem of these files says too, or nearly: by normal forms, and runs of three lexemes of which
+    /// six in ten are common, own definitions included and their names aside
+    #[arg(long, value_name = "FILE", num_args = 1.., value_hint = ValueHint::FilePath)]
+    pub without: Vec<PathBuf>,
 }
