@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::config::{Head, RopeScaling};
-use super::engine::{Engine, Kernels};
+use super::engine::{Accelerated, Beside, Engine, Kernels};
 use super::error::ModelError;
 use super::generate::{Generator, Sample, Writer, rows};
 use super::network::Network;
@@ -38,9 +38,7 @@ const LONG: f64 = 0.5;
 pub struct LanguageModel {
     network: Network,
     /// What draws samples in place of the network, as long as its device does.
-    kernels: Option<Kernels>,
-    /// What became of the kernels, until somebody asks.
-    notice: Option<String>,
+    beside: Beside,
     reader: Reader,
     options: PolicyOptions,
     ends: Vec<u32>,
@@ -60,68 +58,7 @@ impl LanguageModel {
             all.extend(reader.tokenizer().id_of("<|im_end|>"));
         }
         let prefixes = Prefixes::new(options.prefix_bytes);
-        Self { network, kernels: None, notice: None, reader, options, ends: all, prefixes, premises: None }
-    }
-
-    /// The policy with samples drawn by kernels of our own, from the same weights as the network's. What those do not do
-    /// (beam search), and everything once their device has failed, is the network's.
-    #[must_use]
-    pub fn with_engine(mut self, engine: Engine) -> Self {
-        self.kernels = Some(Kernels::new(engine, self.options.prefix_bytes));
-        self
-    }
-
-    /// Has kernels of our own draw the samples where they are faster than the network, by `seconds`, a clock. Returns both
-    /// [speeds](Self::speed), the network's first.
-    ///
-    /// # Errors
-    /// The network's device fails. Kernels that fail are left out, with a notice.
-    pub async fn take_faster(
-        &mut self,
-        engine: Engine,
-        seconds: &(dyn Fn() -> f64 + Sync),
-    ) -> Result<[f64; 2], ModelError> {
-        let network = self.speed(seconds).await?;
-        self.kernels = Some(Kernels::new(engine, self.options.prefix_bytes));
-        let kernels = self.speed(seconds).await?;
-        if kernels < network {
-            self.kernels = None;
-        }
-        Ok([network, kernels])
-    }
-
-    /// Tokens a second that are drawn, by `seconds`, a clock: of 8 samples of 16 tokens behind a prompt, or of 2 tokens where
-    /// those take long; when they are first drawn does not count.
-    ///
-    /// # Errors
-    /// The device fails.
-    pub async fn speed(&mut self, seconds: &(dyn Fn() -> f64 + Sync)) -> Result<f64, ModelError> {
-        let vocab = self.network.config().vocab_size as u32;
-        let n_prompt = 64.min(self.n_positions().saturating_sub(16)).max(1) as u32;
-        let prompt: Vec<u32> = (0..n_prompt).map(|idx| idx.wrapping_mul(2_654_435_761) % vocab).collect();
-        let mut speed = 0.0;
-        for (turn, max_tokens) in [2, 2, 16].into_iter().enumerate() {
-            let sampling = Sampling { max_tokens, ..Sampling::default() };
-            let begun = seconds();
-            let (_, cost) = self.generate(&prompt, &sampling, 8, turn as u64).await?;
-            let taken = (seconds() - begun).max(1e-9);
-            speed = cost.generated_tokens as f64 / taken;
-            if turn > 0 && taken > LONG {
-                break;
-            }
-        }
-        Ok(speed)
-    }
-
-    /// Whether samples are drawn by kernels of our own.
-    #[must_use]
-    pub fn has_engine(&self) -> bool {
-        self.kernels.is_some()
-    }
-
-    /// What the user should know about the model's device since the last time, in one line.
-    pub fn take_notice(&mut self) -> Option<String> {
-        self.notice.take()
+        Self { network, beside: Beside::default(), reader, options, ends: all, prefixes, premises: None }
     }
 
     /// The policy with the lemmas that it was trained to point at.
@@ -212,18 +149,9 @@ impl LanguageModel {
         n: usize,
         seed: u64,
     ) -> Option<Result<(Vec<Sample>, ModelCost), ModelError>> {
-        let mut kernels = self.kernels.take()?;
+        let mut kernels = self.beside.kernels.take()?;
         let answer = draw_with(&mut kernels, self.writer(tokens, sampling), tokens, draw, n, seed).await;
-        match answer {
-            Err(error) if error.blames_device() => {
-                self.notice = Some(format!("{error}; samples are drawn without kernels of our own from now on"));
-                None
-            }
-            answer => {
-                self.kernels = Some(kernels);
-                Some(answer)
-            }
-        }
+        self.beside.settle(kernels, answer, "samples are drawn")
     }
 
     /// What makes texts of what follows `tokens`.
@@ -258,6 +186,44 @@ impl LanguageModel {
             RopeScaling::Dynamic { factor } => (config.max_positions as f64 * factor) as usize,
             _ => config.max_positions,
         }
+    }
+}
+
+/// Samples are drawn by the engine; beam search is the network's.
+impl Accelerated for LanguageModel {
+    fn network(&self) -> &Network {
+        &self.network
+    }
+
+    fn set_engine(&mut self, engine: Option<Engine>) {
+        self.beside.kernels = engine.map(|engine| Kernels::new(engine, self.options.prefix_bytes));
+    }
+
+    fn has_engine(&self) -> bool {
+        self.beside.kernels.is_some()
+    }
+
+    fn take_notice(&mut self) -> Option<String> {
+        self.beside.notice.take()
+    }
+
+    /// Of 8 samples of 16 tokens behind a prompt, or of 2 tokens where those take long.
+    async fn speed(&mut self, seconds: &(dyn Fn() -> f64 + Sync)) -> Result<f64, ModelError> {
+        let vocab = self.network.config().vocab_size as u32;
+        let n_prompt = 64.min(self.n_positions().saturating_sub(16)).max(1) as u32;
+        let prompt: Vec<u32> = (0..n_prompt).map(|idx| idx.wrapping_mul(2_654_435_761) % vocab).collect();
+        let mut speed = 0.0;
+        for (turn, max_tokens) in [2, 2, 16].into_iter().enumerate() {
+            let sampling = Sampling { max_tokens, ..Sampling::default() };
+            let begun = seconds();
+            let (_, cost) = self.generate(&prompt, &sampling, 8, turn as u64).await?;
+            let taken = (seconds() - begun).max(1e-9);
+            speed = cost.generated_tokens as f64 / taken;
+            if turn > 0 && taken > LONG {
+                break;
+            }
+        }
+        Ok(speed)
     }
 }
 

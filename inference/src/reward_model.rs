@@ -1,7 +1,7 @@
 //! The critic: a network with a reward head that scores proof states.
 
 use super::config::Head;
-use super::engine::{Engine, Kernels};
+use super::engine::{Accelerated, Beside, Engine, Kernels};
 use super::error::ModelError;
 use super::network::{Network, Prefix};
 use super::prefixes::Prefixes;
@@ -20,9 +20,7 @@ const PACKED_ON_GPU: usize = 2048;
 pub struct RewardModel {
     network: Network,
     /// What scores in place of the network, as long as its device does.
-    kernels: Option<Kernels>,
-    /// What became of the kernels, until somebody asks.
-    notice: Option<String>,
+    beside: Beside,
     reader: Reader,
     /// Appended to every text; the reward is read there.
     reward_token: u32,
@@ -42,63 +40,7 @@ impl RewardModel {
             ));
         };
         let prefixes = Prefixes::new(prefix_bytes);
-        Ok(Self { network, kernels: None, notice: None, reader, reward_token: token, prefix_bytes, prefixes })
-    }
-
-    /// The critic with states scored by kernels of our own, from the same weights as the network's; once their device has
-    /// failed, scores are the network's again.
-    #[must_use]
-    pub fn with_engine(mut self, engine: Engine) -> Self {
-        self.kernels = Some(Kernels::new(engine, self.prefix_bytes));
-        self
-    }
-
-    /// Has kernels of our own score where they are faster than the network, by `seconds`, a clock. Returns both
-    /// [speeds](Self::speed), the network's first.
-    ///
-    /// # Errors
-    /// The network's device fails. Kernels that fail are left out, with a notice.
-    pub async fn take_faster(
-        &mut self,
-        engine: Engine,
-        seconds: &(dyn Fn() -> f64 + Sync),
-    ) -> Result<[f64; 2], ModelError> {
-        let network = self.speed(seconds).await?;
-        self.kernels = Some(Kernels::new(engine, self.prefix_bytes));
-        let kernels = self.speed(seconds).await?;
-        if kernels < network {
-            self.kernels = None;
-        }
-        Ok([network, kernels])
-    }
-
-    /// Tokens a second that are read, by `seconds`, a clock: of 8 texts, twice, of which the second time counts.
-    ///
-    /// # Errors
-    /// The device fails.
-    pub async fn speed(&mut self, seconds: &(dyn Fn() -> f64 + Sync)) -> Result<f64, ModelError> {
-        let config = self.network.config();
-        let n_tokens = config.max_positions.clamp(1, 48) as u32;
-        let vocab = config.vocab_size as u32;
-        let text = |n: u32| (0..n_tokens).map(|idx| (idx + n).wrapping_mul(2_654_435_761) % vocab).collect();
-        let mut begun = seconds();
-        for turn in 0..2 {
-            let texts: Vec<Vec<u32>> = (0..8).map(|n| text(100 * (turn + 1) + n)).collect();
-            begun = seconds();
-            self.score_texts(&texts).await?;
-        }
-        Ok(8.0 * f64::from(n_tokens) / (seconds() - begun).max(1e-9))
-    }
-
-    /// Whether states are scored by kernels of our own.
-    #[must_use]
-    pub fn has_engine(&self) -> bool {
-        self.kernels.is_some()
-    }
-
-    /// What the user should know about the model's device since the last time, in one line.
-    pub fn take_notice(&mut self) -> Option<String> {
-        self.notice.take()
+        Ok(Self { network, beside: Beside::default(), reader, reward_token: token, prefix_bytes, prefixes })
     }
 
     /// The network.
@@ -142,17 +84,9 @@ impl RewardModel {
         texts: &[Vec<u32>],
         n: usize,
     ) -> Option<Result<(Vec<f32>, usize), ModelError>> {
-        let mut kernels = self.kernels.take()?;
-        match score_with(&mut kernels, texts, n).await {
-            Err(error) if error.blames_device() => {
-                self.notice = Some(format!("{error}; states are scored without kernels of our own from now on"));
-                None
-            }
-            answer => {
-                self.kernels = Some(kernels);
-                Some(answer)
-            }
-        }
+        let mut kernels = self.beside.kernels.take()?;
+        let answer = score_with(&mut kernels, texts, n).await;
+        self.beside.settle(kernels, answer, "states are scored")
     }
 
     /// How many tokens all texts begin with, as far as that can be kept.
@@ -178,6 +112,40 @@ impl RewardModel {
         let (header, _) = self.network.extend(known, &first[n_known..n]);
         self.prefixes.keep(header.clone());
         (header, n - n_known)
+    }
+}
+
+/// States are scored by the engine.
+impl Accelerated for RewardModel {
+    fn network(&self) -> &Network {
+        &self.network
+    }
+
+    fn set_engine(&mut self, engine: Option<Engine>) {
+        self.beside.kernels = engine.map(|engine| Kernels::new(engine, self.prefix_bytes));
+    }
+
+    fn has_engine(&self) -> bool {
+        self.beside.kernels.is_some()
+    }
+
+    fn take_notice(&mut self) -> Option<String> {
+        self.beside.notice.take()
+    }
+
+    /// Of 8 texts that are read.
+    async fn speed(&mut self, seconds: &(dyn Fn() -> f64 + Sync)) -> Result<f64, ModelError> {
+        let config = self.network.config();
+        let n_tokens = config.max_positions.clamp(1, 48) as u32;
+        let vocab = config.vocab_size as u32;
+        let text = |n: u32| (0..n_tokens).map(|idx| (idx + n).wrapping_mul(2_654_435_761) % vocab).collect();
+        let mut begun = seconds();
+        for turn in 0..2 {
+            let texts: Vec<Vec<u32>> = (0..8).map(|n| text(100 * (turn + 1) + n)).collect();
+            begun = seconds();
+            self.score_texts(&texts).await?;
+        }
+        Ok(8.0 * f64::from(n_tokens) / (seconds() - begun).max(1e-9))
     }
 }
 

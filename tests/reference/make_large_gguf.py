@@ -13,9 +13,9 @@ import numpy as np
 from gguf import GGMLQuantizationType as Type
 
 import make_large_model as large
-from model_files import gguf_metadata
+from model_files import gguf_metadata, gguf_vocabulary
 from random_model import Spec
-from vocabulary import SPECIALS, WORDS, byte_level
+from vocabulary import WORDS, byte_level
 
 SPEC = Spec(
     name="large", family="qwen2", seed=0, hidden=large.HIDDEN, n_layers=large.LAYERS, n_heads=large.HEADS,
@@ -59,12 +59,7 @@ def write(path: Path, kind: Type, file_type: gguf.LlamaFileType) -> None:
     writer.add_file_type(file_type)
     gguf_metadata(writer, SPEC)
     vocabulary = byte_level(SPEC.vocab, WORDS)
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("gpt-2")
-    writer.add_token_list(vocabulary.tokens)
-    control, normal = gguf.TokenType.CONTROL, gguf.TokenType.NORMAL
-    writer.add_token_types([control if token in SPECIALS else normal for token in vocabulary.tokens])
-    writer.add_token_merges([" ".join(pair) for pair in vocabulary.merges])
+    gguf_vocabulary(writer, vocabulary)
     writer.add_eos_token_id(vocabulary.id_of("<|im_end|>"))
     writer.add_add_bos_token(False)
     rng = np.random.default_rng(1)

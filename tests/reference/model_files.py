@@ -97,6 +97,15 @@ def gguf_metadata(writer: gguf.GGUFWriter, spec: Spec) -> None:
         writer.add_rope_scaling_orig_ctx_len(original)
 
 
+def gguf_vocabulary(writer: gguf.GGUFWriter, vocabulary: Vocabulary) -> None:
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(vocabulary.tokens)
+    control, normal = gguf.TokenType.CONTROL, gguf.TokenType.NORMAL
+    writer.add_token_types([control if token in SPECIALS else normal for token in vocabulary.tokens])
+    writer.add_token_merges([" ".join(pair) for pair in vocabulary.merges])
+
+
 def write_gguf(path: Path, spec: Spec, vocabulary: Vocabulary | None = None) -> None:
     """Writes the model in f32. Without a vocabulary llama.cpp takes token ids only."""
     writer = gguf.GGUFWriter(path, "internlm2" if spec.is_internlm2 else spec.family)
@@ -105,12 +114,7 @@ def write_gguf(path: Path, spec: Spec, vocabulary: Vocabulary | None = None) -> 
     if vocabulary is None:
         writer.add_tokenizer_model("none")
     else:
-        writer.add_tokenizer_model("gpt2")
-        writer.add_tokenizer_pre("gpt-2")
-        writer.add_token_list(vocabulary.tokens)
-        control, normal = gguf.TokenType.CONTROL, gguf.TokenType.NORMAL
-        writer.add_token_types([control if token in SPECIALS else normal for token in vocabulary.tokens])
-        writer.add_token_merges([" ".join(pair) for pair in vocabulary.merges])
+        gguf_vocabulary(writer, vocabulary)
         writer.add_bos_token_id(vocabulary.id_of("<|endoftext|>"))
         writer.add_eos_token_id(vocabulary.id_of("<|im_end|>"))
         writer.add_add_bos_token(False)

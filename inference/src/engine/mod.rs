@@ -11,7 +11,8 @@ mod tests;
 
 use std::ops::Range;
 
-pub(crate) use self::kernels::Kernels;
+pub use self::kernels::Accelerated;
+pub(crate) use self::kernels::{Beside, Kernels};
 pub use self::load::EngineLoadError;
 #[cfg(test)]
 pub(crate) use self::probe::Rounded;

@@ -72,7 +72,7 @@ pub(super) async fn library(args: &CorpusLibraryArgs, verbose: u8) -> anyhow::Re
 pub(super) fn synthetic(args: &CorpusSyntheticArgs) -> anyhow::Result<Outcome> {
     check_output(&args.output)?;
     let without = without(&args.output)?;
-    let mut problems = generate(args.seed, args.n as usize);
+    let mut problems = generate(args.draw.seed, args.draw.n as usize);
     let n_made = problems.len();
     problems.retain(|problem| without.find(problem).is_none());
     write(&args.output, &problems.iter().map(Problem::to_line).collect::<String>())?;
@@ -90,14 +90,14 @@ pub(super) async fn own(args: &CorpusOwnArgs, verbose: u8) -> anyhow::Result<Out
     let mut stop = interrupt::listen(&progress)?;
     let pool = lean::start_pool(&args.lean).await?;
     let begun = Instant::now();
-    let mut tally = OwnTally { wanted: args.n as usize, ..OwnTally::default() };
+    let mut tally = OwnTally { wanted: args.draw.n as usize, ..OwnTally::default() };
     let watched = stop.clone();
     let each = |problem: &Problem, fate: &Fate| {
         tally.count(problem, fate);
         progress.update(|| tally.line(begun));
     };
-    let (n, wanted) = (args.n as usize, |problem: &Problem| without.find(problem).is_none());
-    let drawing = drawn(&pool, args.seed, n, lean::n_hosts(&args.lean), &watched, wanted, each);
+    let (n, wanted) = (args.draw.n as usize, |problem: &Problem| without.find(problem).is_none());
+    let drawing = drawn(&pool, args.draw.seed, n, lean::n_hosts(&args.lean), &watched, wanted, each);
     let problems = tokio::select! {
         problems = drawing => Some(problems?),
         () = stop.reached(StopLevel::Abort) => None,

@@ -3,55 +3,35 @@
 use std::time::Instant;
 
 use stepwise_inference::device::Gpu;
-use stepwise_inference::engine::Engine;
+use stepwise_inference::engine::{Accelerated, Engine};
 use stepwise_inference::weights::{Checkpoint, Format};
-use stepwise_inference::{LanguageModel, RewardModel};
 
 use super::{ModelDevice, ModelFolder};
 
 /// The largest weights of which a second copy is brought onto a GPU to be measured, in bytes: its memory is not told.
 const MOST: u64 = 1 << 30;
 
-/// A policy with what draws its samples best on its device, and a line of the log about it: for packed weights, which burn
-/// has on the CPU only, kernels of our own wherever they compute right; for others what is measured to be faster.
+/// A model with what does its work best on its device, and a line of the log about it: for packed weights, which burn has on
+/// the CPU only, kernels of our own wherever they compute right; for others what is measured to be faster.
 ///
 /// # Errors
 /// In one line, when its own device fails.
-pub(super) fn policy_with_kernels(
-    mut model: LanguageModel,
+pub(super) fn with_kernels<M: Accelerated>(
+    mut model: M,
     folder: &ModelFolder,
     device: &ModelDevice,
-) -> Result<LanguageModel, String> {
+) -> Result<M, String> {
     let begun = Instant::now();
     match Found::on(device, folder, model.network().format()) {
         Found::Nothing => Ok(model),
         Found::Only(engine) => Ok(model.with_engine(engine)),
         Found::Another(engine) => {
             let measured = pollster::block_on(model.take_faster(engine, &|| begun.elapsed().as_secs_f64()));
-            let speeds = measured.map_err(|e| e.to_string())?;
-            tell("draw", speeds, model.has_engine());
-            Ok(model)
-        }
-    }
-}
-
-/// A critic with what scores states best on its device, likewise.
-///
-/// # Errors
-/// In one line, when its own device fails.
-pub(super) fn critic_with_kernels(
-    mut model: RewardModel,
-    folder: &ModelFolder,
-    device: &ModelDevice,
-) -> Result<RewardModel, String> {
-    let begun = Instant::now();
-    match Found::on(device, folder, model.network().format()) {
-        Found::Nothing => Ok(model),
-        Found::Only(engine) => Ok(model.with_engine(engine)),
-        Found::Another(engine) => {
-            let measured = pollster::block_on(model.take_faster(engine, &|| begun.elapsed().as_secs_f64()));
-            let speeds = measured.map_err(|e| e.to_string())?;
-            tell("read", speeds, model.has_engine());
+            let [network, kernels] = measured.map_err(|e| e.to_string())?;
+            let taken = if model.has_engine() { "are taken" } else { "are not taken" };
+            tracing::info!(
+                "kernels of our own reach {kernels:.0} tokens a second where burn has {network:.0}, and {taken}"
+            );
             Ok(model)
         }
     }
@@ -95,12 +75,6 @@ impl Found {
             }
         }
     }
-}
-
-/// Says what was measured.
-fn tell(verb: &str, [network, kernels]: [f64; 2], are_taken: bool) {
-    let taken = if are_taken { "are taken" } else { "are not taken" };
-    tracing::info!("kernels of our own {verb} {kernels:.0} tokens a second where burn has {network:.0}, and {taken}");
 }
 
 /// A folder's model in kernels of our own, on a GPU that computes with them what the CPU computes.

@@ -15,6 +15,7 @@ use stepwise_core::policy::premises::Premises;
 use stepwise_core::policy::{ProposalRequest, Proposals};
 use stepwise_core::prompt::PromptFormat;
 use stepwise_inference::chat::ChatError;
+use stepwise_inference::engine::Accelerated;
 use stepwise_inference::network::Network;
 use stepwise_inference::tokenizer::{Tokenizer, TokenizerError};
 use stepwise_inference::weights::{Checkpoint, Format, TensorSource, WeightsError};

@@ -14,7 +14,7 @@ use stepwise_core::policy::{ProposalRequest, Proposals, portfolio};
 use stepwise_core::prompt::PromptFormat;
 use stepwise_core::wire;
 use stepwise_inference::config::{Head, ModelConfig};
-use stepwise_inference::engine::Engine;
+use stepwise_inference::engine::{Accelerated, Engine};
 use stepwise_inference::network::Network;
 use stepwise_inference::tokenizer::Tokenizer;
 use stepwise_inference::weights::{Checkpoint, Format, SafetensorsBytes, settle_head};

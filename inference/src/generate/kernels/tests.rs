@@ -5,6 +5,7 @@ use stepwise_shaders::weights::Format;
 
 use super::super::tests::{files, of_files};
 use super::*;
+use crate::engine::Accelerated;
 use crate::sampling::{Decoding, Sampling};
 use crate::weights::{Checkpoint, SafetensorsBytes};
 use crate::{LanguageModel, Scoring};

@@ -19,17 +19,24 @@ pub enum CorpusCommand {
     Own(Box<CorpusOwnArgs>),
 }
 
+/// What a generator draws.
+#[derive(Debug, Args)]
+pub struct CorpusDrawArgs {
+    /// How many
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = at_least_one)]
+    pub n: u32,
+    /// The seed that they are made from
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub seed: u64,
+}
+
 /// `stepwise corpus own`.
 #[derive(Debug, Args)]
 pub struct CorpusOwnArgs {
     #[command(flatten)]
     pub output: CorpusOutputArgs,
-    /// How many
-    #[arg(long, value_name = "N", default_value = "1000", value_parser = at_least_one)]
-    pub n: u32,
-    /// The seed that they are drawn from
-    #[arg(long, value_name = "N", default_value = "0")]
-    pub seed: u64,
+    #[command(flatten)]
+    pub draw: CorpusDrawArgs,
     #[command(flatten)]
     pub lean: LeanArgs,
 }
@@ -39,12 +46,8 @@ pub struct CorpusOwnArgs {
 pub struct CorpusSyntheticArgs {
     #[command(flatten)]
     pub output: CorpusOutputArgs,
-    /// How many
-    #[arg(long, value_name = "N", default_value = "1000", value_parser = at_least_one)]
-    pub n: u32,
-    /// The seed that they are made from
-    #[arg(long, value_name = "N", default_value = "0")]
-    pub seed: u64,
+    #[command(flatten)]
+    pub draw: CorpusDrawArgs,
 }
 
 /// `stepwise corpus library`.

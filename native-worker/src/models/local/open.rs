@@ -66,7 +66,7 @@ impl OpenPolicy {
             model = model.with_premises(Arc::clone(premises));
         }
         let failed = |message| LocalError::Unsuited { folder: path.to_owned(), message };
-        let model = kernels::policy_with_kernels(model, folder, device).map_err(failed)?;
+        let model = kernels::with_kernels(model, folder, device).map_err(failed)?;
         let notices = folder.notice.clone().into_iter().chain(weights.reason).collect();
         Ok(Self { model, name, own_mix: mix, notices, premises })
     }
@@ -99,7 +99,7 @@ impl OpenCritic {
         let network = network(folder, &checkpoint, weights.format, device, progress)?;
         let failed = |message| LocalError::Unsuited { folder: path.to_owned(), message };
         let model = RewardModel::new(network, reader, PREFIX_BYTES).map_err(|e| failed(e.to_string()))?;
-        let model = kernels::critic_with_kernels(model, folder, device).map_err(failed)?;
+        let model = kernels::with_kernels(model, folder, device).map_err(failed)?;
         Ok(Self { model, name, notice: weights.reason })
     }
 }
