@@ -1,6 +1,6 @@
 //! Work on the CPU, in its longest vectors and on its threads.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Arch, WithSimd};
 
 /// Does work in the longest vectors that the processor has.
 pub(super) fn vectorised<W: WithSimd>(work: W) -> W::Output {
@@ -10,7 +10,7 @@ pub(super) fn vectorised<W: WithSimd>(work: W) -> W::Output {
     if matches!(arch, Arch::Scalar)
         && let Some(avx2) = pulp::x86::V3::try_new()
     {
-        return Simd::vectorize(avx2, work);
+        return pulp::Simd::vectorize(avx2, work);
     }
     arch.dispatch(work)
 }
